@@ -1,0 +1,32 @@
+# tenant_guard: PGXS build.
+#
+#   make && sudo make install     build and install
+#   make installcheck             regression and isolation tests against a running server
+#   test/run.sh                   all tests, on a server of their own
+
+EXTENSION = tenant_guard
+DATA = $(wildcard tenant_guard--*.sql)
+MODULE_big = tenant_guard
+OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c))
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
+PGFILEDESC = "tenant_guard - tenant isolation kept by the server"
+
+# Every file in sql/ and test/specs/ is a test, so that none can be forgotten.
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --inputdir=. --load-extension=tenant_guard
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --load-extension=tenant_guard
+
+EXTRA_CLEAN = output_iso
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# The TAP tests start servers of their own: not part of installcheck.
+.PHONY: installcheck-tap
+installcheck-tap: PROVE_TESTS = test/t/*.pl
+installcheck-tap:
+	$(prove_installcheck)
+
+$(OBJS): $(wildcard src/*.h)

@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  What differs between the supported servers (PostgreSQL 15 to 18).
+ *
+ * The only file that says PG_VERSION_NUM.  Each entry gives an older server
+ * the newer one's spelling, or hides a difference behind a neutral name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_COMPAT_H
+#define TENANT_GUARD_COMPAT_H
+
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/proc.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
+
+#if PG_VERSION_NUM < 150000
+#error "tenant_guard needs PostgreSQL 15 or later"
+#endif
+
+/* 18 puts pg_noreturn before the declaration; gcc and clang take the older
+ * attribute there too. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* The local transaction id moved into PGPROC.vxid in 17. */
+static inline LocalTransactionId
+proc_lxid(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return proc->vxid.lxid;
+#else
+	return proc->lxid;
+#endif
+}
+
+/* Memory of GUC values and their "extra": malloc until 15, a context of
+ * guc.c's own from 16 on. */
+#if PG_VERSION_NUM < 160000
+static inline void *
+guc_malloc(int elevel, size_t size)
+{
+	void	   *p = malloc(size);
+
+	if (p == NULL)
+		ereport(elevel,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return p;
+}
+
+static inline char *
+guc_strdup(int elevel, const char *src)
+{
+	char	   *p = guc_malloc(elevel, strlen(src) + 1);
+
+	if (p != NULL)
+		strcpy(p, src);
+	return p;
+}
+
+#define guc_free(p) free(p)
+#endif
+
+/*
+ * The GUC record of a variable that is known to exist, or NULL.  Until 15
+ * guc.c keeps its look-up to itself, but lends out the whole table.
+ */
+static inline struct config_generic *
+find_guc(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, WARNING);
+#else
+	struct config_generic **vars = get_guc_variables();
+	int			n = GetNumConfigOptions();
+
+	for (int i = 0; i < n; i++)
+		if (strcmp(vars[i]->name, name) == 0)
+			return vars[i];
+	return NULL;
+#endif
+}
+
+/* CHECK ... NOT ENFORCED came with 18. */
+static inline bool
+constraint_is_enforced(const FormData_pg_constraint *con)
+{
+#if PG_VERSION_NUM >= 180000
+	return con->conenforced;
+#else
+	return true;
+#endif
+}
+
+/*
+ * From 18 on NOT NULL may be NOT VALID, and attnotnull is set all the same;
+ * pg_constraint tells.
+ */
+static inline bool
+not_null_is_unvalidated(Oid relid, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	HeapTuple	tuple = findNotNullConstraintAttnum(relid, attnum);
+
+	return HeapTupleIsValid(tuple) &&
+		!((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
+#else
+	return false;
+#endif
+}
+
+/* One function for all kinds of object from 16 on. */
+static inline bool
+user_owns_relation(Oid relid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, GetUserId());
+#else
+	return pg_class_ownercheck(relid, GetUserId());
+#endif
+}
+
+/* The subcommand that adds a column; 15 has a recursing twin of it. */
+static inline bool
+is_add_column(AlterTableType subtype)
+{
+#if PG_VERSION_NUM < 160000
+	if (subtype == AT_AddColumnRecurse)
+		return true;
+#endif
+	return subtype == AT_AddColumn;
+}
+
+#endif							/* TENANT_GUARD_COMPAT_H */

@@ -1,0 +1,586 @@
+/*-------------------------------------------------------------------------
+ *
+ * context.c
+ *	  The tenant of the transaction: value, seal, staleness, getters.
+ *
+ * The value is a GUC, tenant_guard.tenant_id, because a GUC rolls back with
+ * savepoints and reaches parallel workers by itself.  A value set in the
+ * session is checked and made canonical as it is set, and remembers in which
+ * transaction that was.  One that comes from below the session (file,
+ * database, role, connection) or, in a parallel worker, from the leader, may
+ * arrive before tenant_type does and is judged when it is first used.
+ *
+ * The seal is the tenant that this transaction has used: a copy of its own,
+ * made at first use.  Getters return that copy and refuse where the setting
+ * has become another, since ROLLBACK TO, RESET ALL and the end of a function
+ * with a SET clause change a GUC where no check hook can refuse.  A seal holds
+ * while the backend's local transaction id is the one it was made under, so
+ * nothing need be reset when a transaction ends.  Running scans keep a pointer
+ * to the copy: it is never overwritten, and is freed with
+ * TopTransactionContext.
+ *
+ * Invariants: no getter allocates but at first use in a transaction; no tenant
+ * is returned that was not set for the transaction (scope = transaction) or
+ * that differs from the seal (one_tenant_per_transaction).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "tcop/pquery.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "context.h"
+#include "refuse.h"
+
+/* A value that arrived in a parallel worker with its leader's settings, or
+ * that was in the session before the library was: see TenantOrigin. */
+#define EARLIER_TRANSACTION ((LocalTransactionId) 0)
+
+/*
+ * The GUC's "extra": where the value comes from.  NULL stands for a value
+ * from below the session, which is never stale.  Memory belongs to guc.c.
+ */
+typedef struct TenantOrigin
+{
+	bool		from_leader;	/* a parallel worker's copy */
+	LocalTransactionId set_in;	/* or the transaction that set it */
+} TenantOrigin;
+
+/* The tenant used by the transaction "sealed_in"; in TopTransactionContext. */
+typedef struct Seal
+{
+	TenantValue value;			/* its text is part of datum */
+	Datum		datum;			/* what a getter returns */
+} Seal;
+
+static char *tenant_setting = NULL;
+static const TenantOrigin *tenant_origin = NULL;
+
+static Seal *seal = NULL;
+static LocalTransactionId sealed_in = InvalidLocalTransactionId;
+
+/* Has the setting been compared with the seal since it last changed? */
+static bool seal_confirmed = false;
+
+/*
+ * What a parallel worker must know of its leader and cannot see in the value:
+ * in which of the leader's transactions the value was set (0: below the
+ * session, -1: before the library was loaded), and in which of them it has
+ * departed from the seal.  Serialised to workers as GUCs that nobody can set;
+ * local transaction ids are unsigned, so these are their bit patterns.
+ */
+static int	leader_set_in = 0;
+static int	leader_departed_in = 0;
+
+PG_FUNCTION_INFO_V1(set_tenant_text);
+PG_FUNCTION_INFO_V1(set_tenant_uuid);
+PG_FUNCTION_INFO_V1(set_tenant_bigint);
+PG_FUNCTION_INFO_V1(clear_tenant);
+PG_FUNCTION_INFO_V1(current_tenant);
+PG_FUNCTION_INFO_V1(current_tenant_text);
+PG_FUNCTION_INFO_V1(current_tenant_bigint);
+PG_FUNCTION_INFO_V1(has_tenant);
+PG_FUNCTION_INFO_V1(guarded);
+
+static inline LocalTransactionId
+current_lxid(void)
+{
+	return proc_lxid(MyProc);
+}
+
+static inline bool
+transaction_is_sealed(void)
+{
+	return MyProc != NULL && sealed_in != InvalidLocalTransactionId &&
+		sealed_in == current_lxid();
+}
+
+/* ----------------------------------------------------------------
+ *		Judging
+ * ----------------------------------------------------------------
+ */
+
+/* In a parallel worker: is the leader in the transaction "lxid"? */
+static bool
+leader_is_in(int lxid)
+{
+	PGPROC	   *leader = MyProc->lockGroupLeader;
+
+	return leader != NULL && lxid == (int) proc_lxid(leader);
+}
+
+static bool
+tenant_is_stale(void)
+{
+	if (setting_scope == SCOPE_SESSION || tenant_origin == NULL)
+		return false;
+	if (tenant_origin->from_leader)
+		return leader_set_in != 0 && !leader_is_in(leader_set_in);
+	return tenant_origin->set_in != current_lxid();
+}
+
+static bool
+tenant_departs_from_seal(const TenantValue *value)
+{
+	if (!setting_one_tenant_per_transaction)
+		return false;
+	if (transaction_is_sealed() && !tenant_equal(&seal->value, value))
+		return true;
+	return tenant_origin != NULL && tenant_origin->from_leader &&
+		leader_departed_in != 0 && leader_is_in(leader_departed_in);
+}
+
+/*
+ * May the tenant that is set be used in this transaction?  Raises nothing and
+ * changes nothing.  "value" is filled in unless none is set or it is invalid;
+ * its text points into the setting.
+ */
+TenantVerdict
+judge_tenant(TenantValue *value)
+{
+	if (tenant_setting == NULL || tenant_setting[0] == '\0')
+		return TENANT_MISSING;
+	if (tenant_is_stale())
+		return TENANT_STALE;
+	if (!parse_tenant(setting_tenant_type, tenant_setting, value))
+		return TENANT_INVALID;
+	if (tenant_departs_from_seal(value))
+		return TENANT_CHANGED;
+	return TENANT_USABLE;
+}
+
+/* Has this transaction used a tenant, or has it one that it could use? */
+bool
+transaction_has_tenant(void)
+{
+	TenantValue value;
+
+	return transaction_is_sealed() || judge_tenant(&value) == TENANT_USABLE;
+}
+
+static pg_noreturn void
+refuse_tenant(TenantVerdict verdict)
+{
+	switch (verdict)
+	{
+		case TENANT_MISSING:
+			raise_refusal(no_tenant());
+		case TENANT_STALE:
+			raise_refusal(stale_tenant());
+		case TENANT_CHANGED:
+			raise_refusal(tenant_fixed());
+		case TENANT_INVALID:
+		case TENANT_USABLE:
+			break;
+	}
+	raise_refusal(invalid_tenant_below_session(setting_tenant_type));
+}
+
+/* ----------------------------------------------------------------
+ *		The seal and the getters
+ * ----------------------------------------------------------------
+ */
+
+/* Makes this transaction's own copy of a tenant. */
+static void
+seal_tenant(const TenantValue *value)
+{
+	MemoryContext oldcontext = MemoryContextSwitchTo(TopTransactionContext);
+	Seal	   *made = palloc(sizeof(Seal));
+
+	made->value = *value;
+	switch (value->type)
+	{
+		case TENANT_UUID:
+			made->datum = UUIDPGetDatum(&made->value.uuid);
+			break;
+		case TENANT_BIGINT:
+			made->datum = Int64GetDatum(value->number);
+			break;
+		case TENANT_TEXT:
+			/* the copy keeps a terminator, so that it serves as both */
+			{
+				size_t		len = strlen(value->text);
+				text	   *copy = palloc(VARHDRSZ + len + 1);
+
+				SET_VARSIZE(copy, VARHDRSZ + len);
+				memcpy(VARDATA(copy), value->text, len + 1);
+				made->value.text = VARDATA(copy);
+				made->datum = PointerGetDatum(copy);
+			}
+			break;
+	}
+	MemoryContextSwitchTo(oldcontext);
+	seal = made;
+	sealed_in = current_lxid();
+}
+
+/* The slow path of the getters: the first call, and after each change. */
+static Datum
+use_tenant(FunctionCallInfo fcinfo, TenantType returned)
+{
+	TenantValue value;
+	TenantVerdict verdict;
+
+	if (returned != setting_tenant_type)
+		raise_refusal(getter_type_differs(returned, setting_tenant_type));
+
+	verdict = judge_tenant(&value);
+	if (verdict == TENANT_MISSING && setting_missing_tenant == MISSING_IS_EMPTY)
+		PG_RETURN_NULL();
+	if (verdict != TENANT_USABLE)
+		refuse_tenant(verdict);
+
+	if (!transaction_is_sealed() || !tenant_equal(&seal->value, &value))
+		seal_tenant(&value);
+	seal_confirmed = true;
+	PG_RETURN_DATUM(seal->datum);
+}
+
+/*
+ * Called for each row of a sequential scan, where the hand-written query has
+ * a constant: a handful of instructions, no allocation.
+ */
+static inline Datum
+get_tenant(FunctionCallInfo fcinfo, TenantType returned)
+{
+	if (likely(seal_confirmed && sealed_in == current_lxid() &&
+			   seal->value.type == returned))
+		return seal->datum;
+	return use_tenant(fcinfo, returned);
+}
+
+Datum
+current_tenant(PG_FUNCTION_ARGS)
+{
+	return get_tenant(fcinfo, TENANT_UUID);
+}
+
+Datum
+current_tenant_text(PG_FUNCTION_ARGS)
+{
+	return get_tenant(fcinfo, TENANT_TEXT);
+}
+
+Datum
+current_tenant_bigint(PG_FUNCTION_ARGS)
+{
+	return get_tenant(fcinfo, TENANT_BIGINT);
+}
+
+/* Would a getter return a tenant?  Never raises, and seals nothing. */
+Datum
+has_tenant(PG_FUNCTION_ARGS)
+{
+	TenantValue value;
+
+	PG_RETURN_BOOL(judge_tenant(&value) == TENANT_USABLE);
+}
+
+/*
+ * The qual of the permissive policy: a constant true that the planner folds
+ * away.  A function, and not the constant, so that DROP EXTENSION CASCADE
+ * takes that policy too and leaves the table closed.
+ */
+Datum
+guarded(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(true);
+}
+
+/* ----------------------------------------------------------------
+ *		The setters
+ * ----------------------------------------------------------------
+ */
+
+/* An expression_tree_walker: does the tree hold this very node? */
+static bool
+contains_node(Node *node, void *sought)
+{
+	if (node == NULL)
+		return false;
+	return node == sought ||
+		expression_tree_walker(node, contains_node, sought);
+}
+
+/*
+ * Is this call in the select list of a statement that the client sent by
+ * itself, outside a transaction block?  Then its effect ends with it.  A call
+ * from a function or a DO block may well be followed by what uses it.
+ */
+static bool
+has_no_effect(FunctionCallInfo fcinfo)
+{
+	PlannedStmt *stmt;
+
+	if (fcinfo->flinfo->fn_expr == NULL || ActivePortal == NULL ||
+		list_length(ActivePortal->stmts) != 1 || IsInTransactionBlock(true))
+		return false;
+	stmt = linitial_node(PlannedStmt, ActivePortal->stmts);
+	return stmt->planTree != NULL &&
+		contains_node((Node *) stmt->planTree->targetlist, fcinfo->flinfo->fn_expr);
+}
+
+static void
+assign_tenant(const char *value, bool is_local)
+{
+	(void) set_config_option("tenant_guard.tenant_id", value,
+							 superuser() ? PGC_SUSET : PGC_USERSET,
+							 PGC_S_SESSION,
+							 is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET,
+							 true, 0, false);
+}
+
+/* What the three setters share; returns the canonical form as a text. */
+static Datum
+set_tenant(FunctionCallInfo fcinfo, const char *value)
+{
+	bool		is_local;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("is_local must not be null")));
+	is_local = PG_GETARG_BOOL(1);
+
+	if (value[0] == '\0')
+		raise_refusal(invalid_tenant(setting_tenant_type, value));
+	if (is_local && has_no_effect(fcinfo))
+		ereport(WARNING,
+				(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
+				 errmsg("tenant_guard.set_tenant has no effect outside a transaction block"),
+				 errdetail("The tenant is unset again at the end of this statement."),
+				 errhint("Run BEGIN first.")));
+	assign_tenant(value, is_local);
+	PG_RETURN_TEXT_P(cstring_to_text(tenant_setting));
+}
+
+static void
+check_setter(FunctionCallInfo fcinfo, TenantType given)
+{
+	if (PG_ARGISNULL(0))
+		raise_refusal(null_tenant());
+	if (given != setting_tenant_type)
+		raise_refusal(setter_type_differs(given, setting_tenant_type));
+}
+
+/* A text is taken for any tenant type: drivers send parameters as text. */
+Datum
+set_tenant_text(PG_FUNCTION_ARGS)
+{
+	check_setter(fcinfo, PG_ARGISNULL(0) ? TENANT_TEXT : setting_tenant_type);
+	return set_tenant(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+}
+
+Datum
+set_tenant_uuid(PG_FUNCTION_ARGS)
+{
+	TenantValue value = {.type = TENANT_UUID};
+	char		buf[TENANT_CANONICAL_SIZE];
+
+	check_setter(fcinfo, TENANT_UUID);
+	value.uuid = *PG_GETARG_UUID_P(0);
+	return set_tenant(fcinfo, tenant_canonical(&value, buf));
+}
+
+Datum
+set_tenant_bigint(PG_FUNCTION_ARGS)
+{
+	TenantValue value = {.type = TENANT_BIGINT};
+	char		buf[TENANT_CANONICAL_SIZE];
+
+	check_setter(fcinfo, TENANT_BIGINT);
+	value.number = PG_GETARG_INT64(0);
+	return set_tenant(fcinfo, tenant_canonical(&value, buf));
+}
+
+/* For the session too, so that nothing is left for a next client. */
+Datum
+clear_tenant(PG_FUNCTION_ARGS)
+{
+	assign_tenant("", false);
+	PG_RETURN_VOID();
+}
+
+/* ----------------------------------------------------------------
+ *		The setting
+ * ----------------------------------------------------------------
+ */
+
+static bool
+set_origin(void **extra, bool from_leader)
+{
+	TenantOrigin *origin = guc_malloc(LOG, sizeof(TenantOrigin));
+
+	if (origin == NULL)
+		return false;
+	origin->from_leader = from_leader;
+	origin->set_in = MyProc ? current_lxid() : EARLIER_TRANSACTION;
+	*extra = origin;
+	return true;
+}
+
+/* Replaces the value with its one spelling. */
+static bool
+make_canonical(char **newval, const TenantValue *value)
+{
+	char		buf[TENANT_CANONICAL_SIZE];
+	const char *canonical = tenant_canonical(value, buf);
+	char	   *copy;
+
+	if (strcmp(canonical, *newval) == 0)
+		return true;
+	copy = guc_strdup(LOG, canonical);
+	if (copy == NULL)
+		return false;
+	guc_free(*newval);
+	*newval = copy;
+	return true;
+}
+
+/* A value that this session sets; judged at once. */
+static bool
+check_session_value(char **newval, void **extra)
+{
+	TenantValue value;
+
+	if (IsParallelWorker())
+		return reject_setting(tenant_fixed_in_worker());
+	if ((*newval)[0] == '\0')
+		return set_origin(extra, false);
+	if (!parse_tenant(setting_tenant_type, *newval, &value))
+		return reject_setting(invalid_tenant(setting_tenant_type, *newval));
+	if (setting_one_tenant_per_transaction && transaction_is_sealed() &&
+		!tenant_equal(&seal->value, &value))
+		return reject_setting(tenant_fixed());
+	return make_canonical(newval, &value) && set_origin(extra, false);
+}
+
+/*
+ * A value that is stored for other sessions (ALTER ROLE ... SET, ALTER
+ * DATABASE ... SET, CREATE FUNCTION ... SET).  tenant_type may be another
+ * there, so a doubtful value is reported and not refused, as core does for
+ * default_text_search_config; it is judged where it is used.
+ */
+static void
+test_stored_value(const char *newval)
+{
+	TenantValue value;
+
+	if (newval[0] == '\0' ||
+		parse_tenant(setting_tenant_type, newval, &value))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_TENANT_TYPE),
+			 errmsg("invalid tenant identifier for type %s: \"%s\"",
+					tenant_type_name(setting_tenant_type), newval),
+			 errdetail("It is stored as it is, and refused when it is used where parameter \"tenant_guard.tenant_type\" is %s.",
+					   tenant_type_name(setting_tenant_type))));
+}
+
+static bool
+check_tenant_id(char **newval, void **extra, GucSource source)
+{
+	if (InitializingParallelWorker)
+		return set_origin(extra, true);
+	if (source == PGC_S_TEST)
+		test_stored_value(*newval);
+	else if (source > PGC_S_CLIENT)
+		return check_session_value(newval, extra);
+	return true;
+}
+
+static void
+assign_tenant_id(const char *newval, void *extra)
+{
+	TenantValue value;
+	const TenantOrigin *origin = extra;
+
+	tenant_origin = origin;
+	seal_confirmed = false;
+	if (IsParallelWorker())
+		return;
+
+	if (origin == NULL)
+		leader_set_in = 0;
+	else
+		leader_set_in = origin->set_in == EARLIER_TRANSACTION ? -1 : (int) origin->set_in;
+
+	leader_departed_in = 0;
+	if (transaction_is_sealed() &&
+		!(parse_tenant(seal->value.type, newval, &value) &&
+		  tenant_equal(&seal->value, &value)))
+		leader_departed_in = (int) sealed_in;
+}
+
+static bool
+check_leader_setting(int *newval, void **extra, GucSource source)
+{
+	if (InitializingParallelWorker ||
+		source == PGC_S_DEFAULT || source == PGC_S_OVERRIDE)
+		return true;
+	GUC_check_errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM);
+	GUC_check_errmsg("this parameter carries state to parallel workers and cannot be set");
+	return false;
+}
+
+/*
+ * PGC_BACKEND, so that neither SET nor RESET reaches it.  Its source must not
+ * be the default, or guc.c does not hand it to workers (can_skip_gucvar).
+ */
+static void
+define_leader_setting(const char *name, int *variable)
+{
+	DefineCustomIntVariable(name,
+							"Carries state of the tenant to parallel workers.",
+							NULL, variable, 0, INT_MIN, INT_MAX,
+							PGC_BACKEND,
+							GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							check_leader_setting, NULL, NULL);
+	SetConfigOption(name, "0", PGC_BACKEND, PGC_S_OVERRIDE);
+}
+
+/*
+ * Where the library is loaded late, guc.c has just replayed what the session
+ * had set: what lies at the bottom of the stack was there before this
+ * transaction began, whatever the check hook took it for.
+ */
+static void
+age_replayed_value(void)
+{
+	struct config_generic *record = find_guc("tenant_guard.tenant_id");
+	GucStack   *stack;
+	TenantOrigin *origin;
+
+	if (record == NULL || record->vartype != PGC_STRING)
+		return;
+	origin = record->extra;
+	for (stack = record->stack; stack != NULL; stack = stack->prev)
+		origin = stack->prior.extra;
+	if (origin != NULL)
+		origin->set_in = EARLIER_TRANSACTION;
+	assign_tenant_id(tenant_setting, record->extra);
+}
+
+void
+define_tenant_setting(void)
+{
+	define_leader_setting("tenant_guard.leader_set_in", &leader_set_in);
+	define_leader_setting("tenant_guard.leader_departed_in", &leader_departed_in);
+	DefineCustomStringVariable("tenant_guard.tenant_id",
+							   "The tenant of the transaction.",
+							   "Rows of guarded tables are seen and written for this tenant alone.",
+							   &tenant_setting,
+							   "",
+							   PGC_USERSET, GUC_NOT_IN_SAMPLE,
+							   check_tenant_id, assign_tenant_id, NULL);
+	age_replayed_value();
+}

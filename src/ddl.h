@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * ddl.h
+ *	  What a DDL statement made or weakened.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_DDL_H
+#define TENANT_GUARD_DDL_H
+
+#include "nodes/primnodes.h"
+
+extern void table_was_created(const RangeVar *name);
+
+#endif							/* TENANT_GUARD_DDL_H */

@@ -1,0 +1,507 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.c
+ *	  Which tables are guarded, by which column, and what a guard lacks.
+ *
+ * The catalogs are the registry: a table is guarded when row-level security
+ * is enabled and forced on it, the policy tenant_isolation is there as
+ * policy.c makes it, and the tenant column takes no nulls.  It is damaged when
+ * some of that is there and some is not.  The permissive policy and the
+ * column's default are no part of the verdict: an application may replace
+ * either, and neither can widen what the restrictive policy lets through.
+ *
+ * Verdicts are cached per relation and dropped with its relcache entry, or
+ * all of them when a function changes (the policy calls one).  The catalogs
+ * are read by key with a catalog snapshot: no lock on the table is needed,
+ * and a table dropped meanwhile reads as not guarded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/primnodes.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "guard.h"
+
+typedef struct GuardEntry
+{
+	Oid			relid;			/* hash key */
+	Guard		guard;
+} GuardEntry;
+
+static HTAB *guard_cache = NULL;
+
+/* Counts invalidations, so that a verdict reached across one is not kept. */
+static uint64 invalidations = 0;
+
+/* ----------------------------------------------------------------
+ *		Names, ancestors, types
+ * ----------------------------------------------------------------
+ */
+
+/* The qualified and quoted name of a relation, or its OID if it is gone. */
+char *
+relation_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name_or_temp(get_rel_namespace(relid)) : NULL;
+
+	if (schema == NULL)
+		return psprintf("%u", relid);
+	return quote_qualified_identifier(schema, name);
+}
+
+/*
+ * All tables that a table inherits from, directly or not, its nearest
+ * parents first.  pg_inherits knows no cycles; the list is free of
+ * duplicates all the same, since a table may reach one by several paths.
+ */
+List *
+ancestors_of(Oid relid)
+{
+	List	   *found = list_make1_oid(relid);
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+
+	for (int i = 0; i < list_length(found); i++)
+	{
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
+					F_OIDEQ, ObjectIdGetDatum(list_nth_oid(found, i)));
+		scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true,
+								  NULL, 1, &key);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+			found = list_append_unique_oid(found,
+										   ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+		systable_endscan(scan);
+	}
+	table_close(inherits, AccessShareLock);
+	return list_delete_first(found);
+}
+
+/* Which tenant type does a column of this type serve?  Domains included. */
+bool
+type_serves(Oid type, TenantType *tenant_type)
+{
+	switch (getBaseType(type))
+	{
+		case UUIDOID:
+			*tenant_type = TENANT_UUID;
+			return true;
+		case INT8OID:
+		case INT4OID:
+		case INT2OID:
+			*tenant_type = TENANT_BIGINT;
+			return true;
+		case TEXTOID:
+		case VARCHAROID:
+			*tenant_type = TENANT_TEXT;
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Recognising our policies
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * Is this function ours, as the install script made it?  One that a superuser
+ * has replaced is not, and then no policy that calls it guards anything.
+ */
+static bool
+is_own_function(Oid funcid, const char *prefix)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	Form_pg_proc proc;
+	char	   *schema;
+	bool		isnull;
+	bool		own;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	schema = get_namespace_name(proc->pronamespace);
+	own = proc->prolang == ClanguageId && proc->pronargs == 0 &&
+		schema != NULL && strcmp(schema, EXTENSION_NAME) == 0 &&
+		strncmp(NameStr(proc->proname), prefix, strlen(prefix)) == 0;
+	if (own)
+	{
+		Datum		src = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+
+		own = !isnull && strcmp(TextDatumGetCString(src), NameStr(proc->proname)) == 0;
+	}
+	if (own)
+	{
+		Datum		bin = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &isnull);
+
+		own = !isnull && strcmp(TextDatumGetCString(bin), "$libdir/tenant_guard") == 0;
+	}
+	ReleaseSysCache(tuple);
+	return own;
+}
+
+static Node *
+strip_relabel(Node *node)
+{
+	while (node != NULL && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node;
+}
+
+/* The equality operators that policy.c's qual can resolve to. */
+static bool
+is_tenant_equality(Oid opno)
+{
+	switch (get_opcode(opno))
+	{
+		case F_UUID_EQ:
+		case F_INT8EQ:
+		case F_INT48EQ:
+		case F_INT28EQ:
+		case F_TEXTEQ:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* The column in "column = current_tenant*()", or 0 for any other expression. */
+static AttrNumber
+tenant_qual_column(Node *qual)
+{
+	OpExpr	   *op = (OpExpr *) qual;
+	Node	   *left;
+	Node	   *right;
+
+	if (qual == NULL || !IsA(qual, OpExpr) || list_length(op->args) != 2 ||
+		!is_tenant_equality(op->opno))
+		return 0;
+	left = strip_relabel(linitial(op->args));
+	right = lsecond(op->args);
+	if (left == NULL || !IsA(left, Var) || !IsA(right, FuncExpr) ||
+		((Var *) left)->varlevelsup != 0 ||
+		!is_own_function(((FuncExpr *) right)->funcid, "current_tenant"))
+		return 0;
+	return Max(((Var *) left)->varattno, 0);
+}
+
+/* An expression_tree_walker: does the tree call one of our getters? */
+static bool
+calls_getter_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) &&
+		is_own_function(((FuncExpr *) node)->funcid, "current_tenant"))
+		return true;
+	return expression_tree_walker(node, calls_getter_walker, context);
+}
+
+bool
+calls_getter(Node *expression)
+{
+	return calls_getter_walker(expression, NULL);
+}
+
+static bool
+is_access_qual(Node *qual)
+{
+	return qual != NULL && IsA(qual, FuncExpr) &&
+		is_own_function(((FuncExpr *) qual)->funcid, "guarded");
+}
+
+static Node *
+policy_expression(HeapTuple tuple, TupleDesc desc, AttrNumber attr)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, attr, desc, &isnull);
+
+	return isnull ? NULL : stringToNode(TextDatumGetCString(datum));
+}
+
+/* TO PUBLIC is the one role 0. */
+static bool
+policy_is_for_public(HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, Anum_pg_policy_polroles, desc, &isnull);
+	ArrayType  *roles;
+
+	if (isnull)
+		return false;
+	roles = DatumGetArrayTypeP(datum);
+	return ARR_NDIM(roles) == 1 && ARR_DIMS(roles)[0] == 1 &&
+		!ARR_HASNULL(roles) && ((Oid *) ARR_DATA_PTR(roles))[0] == ACL_ID_PUBLIC;
+}
+
+static void
+read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
+{
+	Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
+	Node	   *qual = policy_expression(tuple, desc, Anum_pg_policy_polqual);
+	Node	   *check = policy_expression(tuple, desc, Anum_pg_policy_polwithcheck);
+	AttrNumber	column = tenant_qual_column(qual);
+	bool		named = strcmp(NameStr(policy->polname), ISOLATION_POLICY) == 0;
+	bool		access = policy->polpermissive && is_access_qual(qual);
+
+	facts->any = true;
+	facts->permissive |= policy->polpermissive;
+	facts->isolation |= named;
+	facts->isolation_permissive |= named && policy->polpermissive;
+	if (strcmp(NameStr(policy->polname), ACCESS_POLICY) == 0)
+	{
+		facts->access = true;
+		facts->access_is_ours = access;
+	}
+
+	facts->trace |= access || (!policy->polpermissive && (named || column != 0));
+	if (named && !policy->polpermissive && column != 0 &&
+		tenant_qual_column(check) == column &&
+		policy->polcmd == '*' && policy_is_for_public(tuple, desc))
+		facts->column = column;
+}
+
+/* What the policies of a table say; reads pg_policy, without the cache. */
+PolicyFacts
+policies_of(Oid relid)
+{
+	PolicyFacts facts = {0};
+	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true,
+							  NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		read_policy(tuple, RelationGetDescr(policies), &facts);
+	systable_endscan(scan);
+	table_close(policies, AccessShareLock);
+	return facts;
+}
+
+/*
+ * The table of a policy that the running command has dropped or altered, if
+ * the policy is or was a tenant_isolation of ours, else InvalidOid.  The row
+ * may be deleted already, by this very transaction, so any version counts.
+ */
+Oid
+table_of_isolation_policy(Oid policyid)
+{
+	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
+	Oid			relid = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(policyid));
+	scan = systable_beginscan(policies, PolicyOidIndexId, true, SnapshotAny, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
+		PolicyFacts facts = {0};
+
+		read_policy(tuple, RelationGetDescr(policies), &facts);
+		if (facts.trace && !policy->polpermissive)
+			relid = policy->polrelid;
+	}
+	systable_endscan(scan);
+	table_close(policies, AccessShareLock);
+	return relid;
+}
+
+/* ----------------------------------------------------------------
+ *		Nulls
+ * ----------------------------------------------------------------
+ */
+
+/* Does this constraint keep nulls out of the column? */
+static bool
+constraint_forbids_null(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
+{
+	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+	bool		isnull;
+	Datum		bin;
+	NullTest   *test;
+
+	if (con->contype != CONSTRAINT_CHECK || !constraint_is_enforced(con))
+		return false;
+	bin = heap_getattr(tuple, Anum_pg_constraint_conbin, desc, &isnull);
+	if (isnull)
+		return false;
+	test = (NullTest *) stringToNode(TextDatumGetCString(bin));
+	return IsA(test, NullTest) && test->nulltesttype == IS_NOT_NULL &&
+		IsA(test->arg, Var) && ((Var *) test->arg)->varattno == attnum;
+}
+
+static bool
+check_forbids_null(Oid relid, AttrNumber attnum, bool validated)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true,
+							  NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = (!validated || ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated) &&
+			constraint_forbids_null(tuple, RelationGetDescr(constraints), attnum);
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/* Is the column NOT NULL?  With "validated", are its present rows too? */
+bool
+column_has_not_null(Oid relid, AttrNumber attnum, bool validated)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
+										Int16GetDatum(attnum));
+	bool		not_null;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return not_null && !(validated && not_null_is_unvalidated(relid, attnum));
+}
+
+/*
+ * Can no new row have a null in the column, by NOT NULL or by a CHECK?  With
+ * "validated", has no present row one either?
+ */
+bool
+column_is_not_null(Oid relid, AttrNumber attnum, bool validated)
+{
+	return column_has_not_null(relid, attnum, validated) ||
+		check_forbids_null(relid, attnum, validated);
+}
+
+/* ----------------------------------------------------------------
+ *		The verdict and its cache
+ * ----------------------------------------------------------------
+ */
+
+static Guard
+read_guard(Oid relid)
+{
+	Guard		guard = {GUARD_NONE, 0, NULL};
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class class;
+	bool		enabled;
+	bool		forced;
+	PolicyFacts facts;
+
+	if (!HeapTupleIsValid(tuple))
+		return guard;
+	class = (Form_pg_class) GETSTRUCT(tuple);
+	enabled = class->relrowsecurity;
+	forced = class->relforcerowsecurity;
+	ReleaseSysCache(tuple);
+
+	facts = policies_of(relid);
+	if (facts.column == 0 && !facts.trace)
+		return guard;
+	guard.attnum = facts.column;
+	if (facts.column == 0)
+		guard.damage = "its policy \"" ISOLATION_POLICY "\" is missing or is not the one that protect() makes";
+	else if (!enabled)
+		guard.damage = "its row-level security is not enabled";
+	else if (!forced)
+		guard.damage = "its row-level security is not forced";
+	else if (!column_is_not_null(relid, facts.column, false))
+		guard.damage = "its tenant column takes nulls";
+	guard.status = guard.damage ? GUARD_DAMAGED : GUARD_WHOLE;
+	return guard;
+}
+
+static void
+forget_relation(Datum arg, Oid relid)
+{
+	invalidations++;
+	if (guard_cache == NULL)
+		return;
+	if (OidIsValid(relid))
+		hash_search(guard_cache, &relid, HASH_REMOVE, NULL);
+	else
+	{
+		HASH_SEQ_STATUS status;
+		GuardEntry *entry;
+
+		hash_seq_init(&status, guard_cache);
+		while ((entry = hash_seq_search(&status)) != NULL)
+			hash_search(guard_cache, &entry->relid, HASH_REMOVE, NULL);
+	}
+}
+
+static void
+forget_all(Datum arg, int cacheid, uint32 hashvalue)
+{
+	forget_relation(arg, InvalidOid);
+}
+
+/* The guard of a relation; GUARD_NONE for one that does not exist. */
+Guard
+guard_of(Oid relid)
+{
+	GuardEntry *entry = hash_search(guard_cache, &relid, HASH_FIND, NULL);
+	uint64		before = invalidations;
+	Guard		guard;
+
+	if (entry != NULL)
+		return entry->guard;
+	guard = read_guard(relid);
+	if (before == invalidations)
+	{
+		entry = hash_search(guard_cache, &relid, HASH_ENTER, NULL);
+		entry->guard = guard;
+	}
+	return guard;
+}
+
+void
+init_guard_cache(void)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(GuardEntry)};
+
+	guard_cache = hash_create("tenant_guard guards", 256, &ctl,
+							  HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, forget_all, (Datum) 0);
+}

@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * label.c
+ *	  Tables declared to be no one tenant's: security labels.
+ *
+ * 'shared' declares a table as shared by all tenants (share, unshare);
+ * 'unprotected' remembers that unprotect() took a guard off.  Neither is
+ * guarded by later DDL.  Labels are ordinary catalog rows: pg_dump carries
+ * them, and a table's partitions and children follow its label.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "commands/seclabel.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "guard.h"
+#include "label.h"
+#include "refuse.h"
+
+/* Our label on a table itself, or NULL. */
+char *
+own_label(Oid relid)
+{
+	ObjectAddress object;
+
+	ObjectAddressSet(object, RelationRelationId, relid);
+	return GetSecurityLabel(&object, EXTENSION_NAME);
+}
+
+/* The label of a table, or of the nearest ancestor that has one, or NULL. */
+char *
+inherited_label(Oid relid)
+{
+	char	   *label = own_label(relid);
+	ListCell   *lc;
+
+	if (label != NULL)
+		return label;
+	foreach(lc, ancestors_of(relid))
+	{
+		label = own_label(lfirst_oid(lc));
+		if (label != NULL)
+			return label;
+	}
+	return NULL;
+}
+
+/* Sets a table's label, or with NULL removes it. */
+void
+set_label(Oid relid, const char *label)
+{
+	ObjectAddress object;
+
+	ObjectAddressSet(object, RelationRelationId, relid);
+	SetSecurityLabel(&object, EXTENSION_NAME, label);
+	CommandCounterIncrement();
+}
+
+/*
+ * What SECURITY LABEL FOR tenant_guard may say.  PostgreSQL has checked that
+ * the caller owns the object.
+ */
+static void
+check_label(const ObjectAddress *object, const char *label)
+{
+	char		relkind;
+
+	if (label == NULL)
+		return;
+	if (strcmp(label, LABEL_SHARED) != 0 && strcmp(label, LABEL_UNPROTECTED) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("\"%s\" is not a security label of tenant_guard", label),
+				 errhint("Its labels are '%s' and '%s'.", LABEL_SHARED, LABEL_UNPROTECTED)));
+
+	relkind = object->classId == RelationRelationId && object->objectSubId == 0 ?
+		get_rel_relkind(object->objectId) : '\0';
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+		relkind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("security label '%s' of tenant_guard is for tables", label)));
+	if (guard_of(object->objectId).status != GUARD_NONE)
+		raise_refusal(table_is_guarded(relation_name(object->objectId)));
+}
+
+void
+register_labels(void)
+{
+	register_label_provider(EXTENSION_NAME, check_label);
+}

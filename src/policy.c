@@ -1,0 +1,503 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy.c
+ *	  Puts a guard on a table and takes it off.
+ *
+ * A guard is plain PostgreSQL: row-level security enabled and forced, two
+ * policies, NOT NULL and a default on the tenant column.  It is made by the
+ * statements that a user would type, run through SPI as the caller, so that
+ * PostgreSQL checks privileges, takes locks, tells other sessions and serves
+ * event triggers as ever.  (AlterTableInternal would expect event-trigger
+ * state that is not there.)
+ *
+ * A table is guarded together with all its partitions and children, since
+ * each may be queried by its own name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "guard.h"
+#include "policy.h"
+#include "refuse.h"
+
+/* A table that is to be guarded, and what there is to know of it. */
+typedef struct Target
+{
+	Oid			relid;
+	char		relkind;
+	char	   *name;			/* qualified and quoted */
+	AttrNumber	attnum;			/* tenant column */
+	const char *column;
+	TenantType	type;
+} Target;
+
+static int	own_ddl_depth = 0;
+
+/* Is the statement that runs now one of ours?  Event triggers ask. */
+bool
+own_ddl_is_running(void)
+{
+	return own_ddl_depth > 0;
+}
+
+/*
+ * Runs a statement of our own as the current user.  Names in it are
+ * qualified; search_path is pinned for what they leave open.
+ */
+static void
+run_ddl(const char *sql)
+{
+	int			nest_level = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	own_ddl_depth++;
+	PG_TRY();
+	{
+		SPI_connect();
+		if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
+			elog(ERROR, "statement was not executed: %s", sql);
+		SPI_finish();
+	}
+	PG_FINALLY();
+	{
+		own_ddl_depth--;
+	}
+	PG_END_TRY();
+	AtEOXact_GUC(true, nest_level);
+}
+
+/* ----------------------------------------------------------------
+ *		Looking at a table before it is touched
+ * ----------------------------------------------------------------
+ */
+
+/* Refuses a column that tenants cannot be told apart by. */
+static void
+check_tenant_column_type(Target *target)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	TenantType	serves;
+	bool		served;
+
+	get_atttypetypmodcoll(target->relid, target->attnum, &type, &typmod, &collation);
+	served = type_serves(type, &serves);
+	if (!served || serves != setting_tenant_type)
+		raise_refusal(column_type_differs(target->name, target->column,
+										  format_type_with_typemod(type, typmod),
+										  setting_tenant_type,
+										  served ? &serves : NULL));
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		raise_refusal(column_collation(target->name, target->column));
+	target->type = serves;
+}
+
+/*
+ * Fills in a target or refuses it.  The table is locked.  False for a foreign
+ * table that is a part of one that is guarded: it cannot be guarded itself.
+ */
+static bool
+examine_target(Oid relid, const char *column, Oid root, Target *target)
+{
+	Guard		guard = guard_of(relid);
+
+	target->relid = relid;
+	target->relkind = get_rel_relkind(relid);
+	target->name = relation_name(relid);
+	target->column = column;
+
+	if (target->relkind == RELKIND_FOREIGN_TABLE && relid != root)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("foreign table %s is not guarded", target->name),
+				 errdetail("PostgreSQL has no row-level security for foreign tables. It is guarded where it is read through %s.",
+						   relation_name(root)),
+				 errhint("Run REVOKE ALL ON %s FROM the application's roles.", target->name)));
+		return false;
+	}
+	if (target->relkind == RELKIND_FOREIGN_TABLE)
+		raise_refusal(foreign_table(target->name));
+	if (target->relkind != RELKIND_RELATION && target->relkind != RELKIND_PARTITIONED_TABLE)
+		raise_refusal(not_a_table(target->name));
+	if (isOtherTempNamespace(get_rel_namespace(relid)))
+		raise_refusal(other_temp_table(target->name));
+
+	target->attnum = get_attnum(relid, column);
+	if (target->attnum <= 0)
+		raise_refusal(no_tenant_column(target->name, column));
+	if (guard.attnum != 0 && guard.attnum != target->attnum)
+		raise_refusal(guarded_by_other_column(target->name,
+											  get_attname(relid, guard.attnum, false),
+											  column));
+	check_tenant_column_type(target);
+	return true;
+}
+
+/*
+ * Counts the rows without a tenant.  Reads the heap itself: row-level
+ * security, which may bind the caller, must not hide any.
+ */
+static int64
+count_null_rows(const Target *target)
+{
+	Relation	rel;
+	Snapshot	snapshot;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+	int64		rows = 0;
+
+	if (target->relkind != RELKIND_RELATION ||
+		column_is_not_null(target->relid, target->attnum, true))
+		return 0;
+
+	rel = table_open(target->relid, NoLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	slot = table_slot_create(rel, NULL);
+	scan = table_beginscan(rel, snapshot, 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (slot_attisnull(slot, target->attnum))
+			rows++;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	return rows;
+}
+
+/* ----------------------------------------------------------------
+ *		Putting the guard on
+ * ----------------------------------------------------------------
+ */
+
+static const char *
+getter_of(TenantType type)
+{
+	return type == TENANT_UUID ? "tenant_guard.current_tenant()" :
+		type == TENANT_BIGINT ? "tenant_guard.current_tenant_bigint()" :
+		"tenant_guard.current_tenant_text()";
+}
+
+/* The stored default of a column, or NULL. */
+static Node *
+column_default(Relation rel, AttrNumber attnum)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constr != NULL && i < constr->num_defval; i++)
+		if (constr->defval[i].adnum == attnum)
+			return stringToNode(constr->defval[i].adbin);
+	return NULL;
+}
+
+/*
+ * Does the column need our default?  A generated or identity column cannot
+ * have one.  A default of the application's own is replaced, with a NOTICE.
+ */
+static bool
+needs_default(const Target *target)
+{
+	Relation	rel = table_open(target->relid, NoLock);
+	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), target->attnum - 1);
+	Node	   *present = column_default(rel, target->attnum);
+	bool		needed = attr->attidentity == '\0' && attr->attgenerated == '\0' &&
+		!(present != NULL && calls_getter(present));
+
+	if (needed && present != NULL)
+		ereport(NOTICE,
+				(errmsg("default of column \"%s\" of table %s is replaced", target->column, target->name),
+				 errdetail("It was: %s",
+						   deparse_expression(present,
+											  deparse_context_for(RelationGetRelationName(rel), target->relid),
+											  false, false))));
+	table_close(rel, NoLock);
+	return needed;
+}
+
+/* The one ALTER TABLE of a guard; false if no part of it is missing. */
+static bool
+alter_table(const Target *target, bool null_rows)
+{
+	StringInfoData sql;
+	const char *column = quote_identifier(target->column);
+	Relation	rel = table_open(target->relid, NoLock);
+	bool		enabled = rel->rd_rel->relrowsecurity;
+	bool		forced = rel->rd_rel->relforcerowsecurity;
+	int			prefix;
+	bool		needed;
+
+	table_close(rel, NoLock);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s", target->name);
+	prefix = sql.len;
+
+	if (needs_default(target))
+		appendStringInfo(&sql, " ALTER COLUMN %s SET DEFAULT %s,",
+						 column, getter_of(target->type));
+	if (!null_rows && !column_is_not_null(target->relid, target->attnum, true))
+		appendStringInfo(&sql, " ALTER COLUMN %s SET NOT NULL,", column);
+	if (null_rows && !column_is_not_null(target->relid, target->attnum, false))
+		appendStringInfo(&sql, " ADD CONSTRAINT " NOT_NULL_CHECK " CHECK (%s IS NOT NULL) NOT VALID,",
+						 column);
+	if (!enabled)
+		appendStringInfoString(&sql, " ENABLE ROW LEVEL SECURITY,");
+	if (!forced)
+		appendStringInfoString(&sql, " FORCE ROW LEVEL SECURITY,");
+
+	needed = sql.len > prefix;
+	if (needed)
+	{
+		sql.data[--sql.len] = '\0';	/* the last comma */
+		run_ddl(sql.data);
+	}
+	pfree(sql.data);
+	return needed;
+}
+
+static void
+drop_policy(const char *relation, const char *policy)
+{
+	run_ddl(psprintf("DROP POLICY %s ON %s", policy, relation));
+}
+
+/*
+ * The restrictive policy: narrows whatever else lets rows through, for every
+ * command and role.  One of that name that is not as it must be, and is not
+ * permissive, was ours before it was altered: it is made anew.
+ */
+static void
+make_isolation_policy(const Target *target, const PolicyFacts *facts)
+{
+	char	   *qual;
+
+	if (facts->column != 0)
+		return;
+	if (facts->isolation_permissive)
+		raise_refusal(policy_name_taken(target->name, ISOLATION_POLICY));
+	if (facts->isolation)
+	{
+		drop_policy(target->name, ISOLATION_POLICY);
+		ereport(NOTICE,
+				(errmsg("policy \"" ISOLATION_POLICY "\" of table %s is replaced", target->name)));
+	}
+	qual = psprintf("%s OPERATOR(pg_catalog.=) %s",
+					quote_identifier(target->column), getter_of(target->type));
+	run_ddl(psprintf("CREATE POLICY " ISOLATION_POLICY " ON %s AS RESTRICTIVE"
+					 " FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
+					 target->name, qual, qual));
+}
+
+/*
+ * The permissive policy, without which nobody would see anything.  Where the
+ * application has permissive policies of its own it is left out: beside them
+ * it would let through what they keep back.
+ */
+static void
+make_access_policy(const Target *target, const PolicyFacts *facts)
+{
+	if (facts->access_is_ours)
+		return;
+	if (facts->permissive)
+	{
+		ereport(NOTICE,
+				(errmsg("table %s keeps its own permissive policies", target->name),
+				 errdetail("Policy \"" ACCESS_POLICY "\" is not added, since it would let through rows that they keep back.")));
+		return;
+	}
+	if (facts->access)
+		raise_refusal(policy_name_taken(target->name, ACCESS_POLICY));
+	run_ddl(psprintf("CREATE POLICY " ACCESS_POLICY " ON %s AS PERMISSIVE"
+					 " FOR ALL TO PUBLIC USING (tenant_guard.guarded())",
+					 target->name));
+}
+
+/* Guards one table; true if anything had to be done. */
+static bool
+guard_table(const Target *target, bool null_rows)
+{
+	PolicyFacts facts = policies_of(target->relid);
+	bool		whole = guard_of(target->relid).status == GUARD_WHOLE;
+	bool		altered = alter_table(target, null_rows);
+
+	make_isolation_policy(target, &facts);
+	make_access_policy(target, &facts);
+	if (guard_of(target->relid).status != GUARD_WHOLE)
+		elog(ERROR, "could not guard table %s", target->name);
+	return altered || !whole;
+}
+
+/* All targets of a hierarchy, its root first, locked and found fit. */
+static List *
+examine_hierarchy(Oid root, const char *column)
+{
+	List	   *targets = NIL;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(root, AccessExclusiveLock, NULL))
+	{
+		Target	   *target = palloc0(sizeof(Target));
+
+		if (examine_target(lfirst_oid(lc), column, root, target))
+			targets = lappend(targets, target);
+	}
+	return targets;
+}
+
+/*
+ * Guards a table and all its partitions and children by the named column, or
+ * by the one that guards it already where "column" is NULL.  Idempotent: true
+ * if anything had to be done.  Raises where a table cannot be guarded, having
+ * changed nothing that the transaction's abort does not undo.
+ *
+ * With NULL_ROWS_TOLERATED rows of no tenant may stay: nobody sees them, and a
+ * CHECK that is NOT VALID lets no new ones in.
+ */
+bool
+guard_hierarchy(Oid root, const char *column, NullRows null_rows)
+{
+	List	   *targets = examine_hierarchy(root, column);
+	const char *name = relation_name(root);
+	int64		rows = 0;
+	bool		changed = false;
+	ListCell   *lc;
+
+	foreach(lc, targets)
+		rows += count_null_rows(lfirst(lc));
+	if (rows > 0 && null_rows == NULL_ROWS_REFUSED)
+		raise_refusal(rows_of_no_tenant(name, column, rows));
+
+	foreach(lc, targets)
+		changed |= guard_table(lfirst(lc), rows > 0);
+	if (!changed)
+		return false;
+
+	ereport(NOTICE,
+			(errmsg("table %s is now guarded by tenant column \"%s\"", name, column)));
+	if (rows > 0)
+		ereport(NOTICE,
+				(errmsg(INT64_FORMAT " %s of table %s %s to no tenant", rows,
+						rows == 1 ? "row" : "rows", name, rows == 1 ? "belongs" : "belong"),
+				 errdetail("No tenant sees a row whose column \"%s\" is null. A CHECK constraint keeps out new ones.", column),
+				 errhint("Fill the column as a role that may bypass row-level security, then run ALTER TABLE %s ALTER COLUMN %s SET NOT NULL.",
+						 name, quote_identifier(column))));
+	return true;
+}
+
+/* ----------------------------------------------------------------
+ *		Taking it off
+ * ----------------------------------------------------------------
+ */
+
+/* Has this table, not by inheritance, the CHECK that stands in for NOT NULL? */
+static bool
+has_not_null_check(Oid relid)
+{
+	Oid			check = get_relation_constraint_oid(relid, NOT_NULL_CHECK, true);
+	HeapTuple	tuple;
+	bool		own;
+
+	if (!OidIsValid(check))
+		return false;
+	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(check));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	own = ((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_CHECK &&
+		((Form_pg_constraint) GETSTRUCT(tuple))->coninhcount == 0;
+	ReleaseSysCache(tuple);
+	return own;
+}
+
+/*
+ * Drops the CHECK that stood in for NOT NULL once the column is NOT NULL by
+ * itself; true if it was there to drop.
+ */
+bool
+drop_spent_check(Oid relid)
+{
+	Guard		guard = guard_of(relid);
+
+	if (guard.status != GUARD_WHOLE || !has_not_null_check(relid) ||
+		!column_has_not_null(relid, guard.attnum, true))
+		return false;
+	run_ddl(psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, relation_name(relid)));
+	return true;
+}
+
+/* Does a column have a default that calls a getter of ours? */
+static bool
+has_own_default(Oid relid, AttrNumber attnum)
+{
+	Relation	rel = table_open(relid, NoLock);
+	Node	   *present = column_default(rel, attnum);
+
+	table_close(rel, NoLock);
+	return present != NULL && calls_getter(present);
+}
+
+/*
+ * Takes off what guard_table put on, of however little is left of it.  NOT
+ * NULL stays: it is no guard, and the application may count on it.  Where the
+ * application has policies of its own, row-level security stays on and forced.
+ */
+static void
+unguard_table(Oid relid)
+{
+	char	   *name = relation_name(relid);
+	PolicyFacts facts = policies_of(relid);
+	AttrNumber	attnum = facts.column;
+
+	if (facts.isolation && !facts.isolation_permissive)
+		drop_policy(name, ISOLATION_POLICY);
+	if (facts.access_is_ours)
+		drop_policy(name, ACCESS_POLICY);
+	if (attnum != 0 && has_own_default(relid, attnum))
+		run_ddl(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", name,
+						 quote_identifier(get_attname(relid, attnum, false))));
+	if (has_not_null_check(relid))
+		run_ddl(psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, name));
+
+	if (!policies_of(relid).any)
+		run_ddl(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY", name));
+	else
+		ereport(NOTICE,
+				(errmsg("row-level security stays enabled on table %s", name),
+				 errdetail("The table has policies that tenant_guard did not make.")));
+}
+
+/* Takes the guard off a table and all its partitions and children. */
+void
+unguard_hierarchy(Oid root)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(root, AccessExclusiveLock, NULL))
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (policies_of(relid).trace)
+			unguard_table(relid);
+	}
+}

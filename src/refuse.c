@@ -1,0 +1,415 @@
+/*-------------------------------------------------------------------------
+ *
+ * refuse.c
+ *	  Every refusal: SQLSTATE, message, detail and hint in one place.
+ *
+ * Texts follow PostgreSQL's error style guide.  None shows the value of a
+ * tenant other than one that the caller has just written.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "refuse.h"
+
+void
+raise_refusal(Refusal refusal)
+{
+	ereport(ERROR,
+			(errcode(refusal.sqlstate),
+			 errmsg("%s", refusal.message),
+			 refusal.detail ? errdetail("%s", refusal.detail) : 0,
+			 refusal.hint ? errhint("%s", refusal.hint) : 0));
+}
+
+/* For a check hook: leaves the texts to guc.c and returns false. */
+bool
+reject_setting(Refusal refusal)
+{
+	GUC_check_errcode(refusal.sqlstate);
+	GUC_check_errmsg("%s", refusal.message);
+	if (refusal.detail)
+		GUC_check_errdetail("%s", refusal.detail);
+	if (refusal.hint)
+		GUC_check_errhint("%s", refusal.hint);
+	return false;
+}
+
+/* The getter that fits a tenant type. */
+static const char *
+getter_name(TenantType type)
+{
+	static const char *const names[] = {
+		[TENANT_UUID] = "tenant_guard.current_tenant()",
+		[TENANT_BIGINT] = "tenant_guard.current_tenant_bigint()",
+		[TENANT_TEXT] = "tenant_guard.current_tenant_text()",
+	};
+
+	return names[type];
+}
+
+/* The statement that declares another tenant type for this database. */
+static char *
+set_tenant_type(TenantType type)
+{
+	const char *database = get_database_name(MyDatabaseId);
+
+	return psprintf("ALTER DATABASE %s SET tenant_guard.tenant_type = '%s';",
+					database ? quote_identifier(database) : "...",
+					tenant_type_name(type));
+}
+
+/* ----------------------------------------------------------------
+ *		The tenant of the transaction
+ * ----------------------------------------------------------------
+ */
+
+Refusal
+no_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_NO_TENANT,
+			"no tenant is set",
+			"Parameter \"tenant_guard.tenant_id\" is empty in this transaction, and the rows of a guarded table each belong to a tenant.",
+			"Run SELECT tenant_guard.set_tenant('...') first, in the same transaction."
+	};
+}
+
+Refusal
+stale_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_STALE_TENANT,
+			"the tenant was set in an earlier transaction",
+			"Parameter \"tenant_guard.tenant_id\" still holds what an earlier transaction of this session has set, perhaps for another client of the connection pool.",
+			"Run SELECT tenant_guard.set_tenant('...') in each transaction, after BEGIN."
+	};
+}
+
+Refusal
+tenant_fixed(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the tenant cannot change in this transaction",
+			"This transaction has used parameter \"tenant_guard.tenant_id\" with another value.",
+			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one."
+	};
+}
+
+Refusal
+tenant_fixed_in_worker(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the tenant cannot change in a parallel worker",
+			"A function that sets parameter \"tenant_guard.tenant_id\" was run by a parallel worker.",
+			"Mark the function with ALTER FUNCTION ... PARALLEL UNSAFE."
+	};
+}
+
+Refusal
+invalid_tenant(TenantType type, const char *value)
+{
+	const char *database = MyDatabaseId ? "in this database " : "";
+
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("invalid tenant identifier for type %s: \"%s\"",
+					 tenant_type_name(type), value),
+			psprintf("Tenant identifiers %sare of the type that parameter \"tenant_guard.tenant_type\" names: %s.",
+					 database, tenant_type_name(type)),
+			type == TENANT_UUID ?
+			"Write a uuid, such as '7f1c9d0e-6f0e-4f6b-9a53-2f6c0f3f8a11'. To unset the tenant, run SELECT tenant_guard.clear_tenant()." :
+			type == TENANT_BIGINT ?
+			"Write a whole number, such as '42'. To unset the tenant, run SELECT tenant_guard.clear_tenant()." :
+			"Write a text that is not empty. To unset the tenant, run SELECT tenant_guard.clear_tenant()."
+	};
+}
+
+/* One that a file, a database, a role or connection options brought. */
+Refusal
+invalid_tenant_below_session(TenantType type)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("the tenant that is set is not of type %s", tenant_type_name(type)),
+			psprintf("Parameter \"tenant_guard.tenant_id\" has a value that does not fit parameter \"tenant_guard.tenant_type\": %s.",
+					 tenant_type_name(type)),
+			"If it was not set in this session, look for it in ALTER ROLE ... SET, ALTER DATABASE ... SET, the connection's options and postgresql.conf."
+	};
+}
+
+Refusal
+null_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			"the tenant must not be null",
+			"Function tenant_guard.set_tenant was given a null value.",
+			"To unset the tenant, run SELECT tenant_guard.clear_tenant()."
+	};
+}
+
+Refusal
+setter_type_differs(TenantType given, TenantType wanted)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("the tenant was given as %s, but tenant identifiers are of type %s",
+					 tenant_type_name(given), tenant_type_name(wanted)),
+			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			psprintf("Pass the tenant as %s. If its type is declared wrongly: %s",
+					 tenant_type_name(wanted), set_tenant_type(given))
+	};
+}
+
+Refusal
+getter_type_differs(TenantType returned, TenantType wanted)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("%s returns %s, but tenant identifiers are of type %s",
+					 getter_name(returned), tenant_type_name(returned), tenant_type_name(wanted)),
+			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			psprintf("Use %s. If the type is declared wrongly: %s",
+					 getter_name(wanted), set_tenant_type(returned))
+	};
+}
+
+Refusal
+role_sets_own_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_INSUFFICIENT_PRIVILEGE,
+			"permission denied to set parameter \"tenant_guard.tenant_id\" for a role or database",
+			"Such a setting would reach every later connection of the role or database.",
+			"A superuser may run this statement. In a session, run SELECT tenant_guard.set_tenant('...')."
+	};
+}
+
+/* ----------------------------------------------------------------
+ *		Guarding a table
+ *
+ * "relation" is the qualified and quoted name of one.
+ * ----------------------------------------------------------------
+ */
+
+Refusal
+not_a_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WRONG_OBJECT_TYPE,
+			psprintf("%s is not a table", relation),
+			"Only ordinary and partitioned tables can be guarded.",
+			"For a view, guard the tables it reads and run ALTER VIEW ... SET (security_invoker = true)."
+	};
+}
+
+Refusal
+foreign_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WRONG_OBJECT_TYPE,
+			psprintf("foreign table %s cannot be guarded", relation),
+			"PostgreSQL has no row-level security for foreign tables.",
+			psprintf("Guard the table on the foreign server, or run REVOKE ALL ON %s FROM the application's roles.",
+					 relation)
+	};
+}
+
+Refusal
+system_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_INSUFFICIENT_PRIVILEGE,
+			psprintf("permission denied: %s is a system catalog", relation),
+			"System catalogs hold no tenant's rows.",
+			NULL
+	};
+}
+
+Refusal
+extension_table(const char *relation, const char *extension)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			psprintf("table %s belongs to extension \"%s\"", relation, extension),
+			"A guard on it would not be dumped with the database.",
+			NULL
+	};
+}
+
+Refusal
+other_temp_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_FEATURE_NOT_SUPPORTED,
+			psprintf("table %s is a temporary table of another session", relation),
+			"Its rows can be read by that session alone.",
+			NULL
+	};
+}
+
+Refusal
+no_tenant_column(const char *relation, const char *column)
+{
+	return (Refusal) {
+		ERRCODE_UNDEFINED_COLUMN,
+			psprintf("table %s has no column \"%s\"", relation, column),
+			"A guarded table has a column that holds the tenant of each row.",
+			psprintf("Name the column: SELECT tenant_guard.protect(%s, '...');",
+					 quote_literal_cstr(relation))
+	};
+}
+
+/* "fits" is the tenant type that the column's own type would serve, or NULL */
+Refusal
+column_type_differs(const char *relation, const char *column,
+					const char *type, TenantType wanted, const TenantType *fits)
+{
+	const char *quoted = quote_identifier(column);
+	char	   *convert = psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s::%s;",
+								   relation, quoted, tenant_type_name(wanted),
+								   quoted, tenant_type_name(wanted));
+
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("tenant column \"%s\" of table %s is of type %s, but tenant identifiers are of type %s",
+					 column, relation, type, tenant_type_name(wanted)),
+			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			fits == NULL ? psprintf("Run %s", convert) :
+			psprintf("Run %s or, if tenant identifiers are of type %s: %s",
+					 convert, tenant_type_name(*fits), set_tenant_type(*fits))
+	};
+}
+
+Refusal
+column_collation(const char *relation, const char *column)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("tenant column \"%s\" of table %s has a nondeterministic collation", column, relation),
+			"Tenants whose identifiers the collation calls equal would see each other's rows.",
+			psprintf("Run ALTER TABLE %s ALTER COLUMN %s TYPE text COLLATE \"C\";",
+					 relation, quote_identifier(column))
+	};
+}
+
+Refusal
+rows_of_no_tenant(const char *relation, const char *column, int64 rows)
+{
+	const char *quoted = quote_identifier(column);
+
+	return (Refusal) {
+		ERRCODE_ROWS_IN_THE_WAY,
+			psprintf(INT64_FORMAT " %s of table %s %s to no tenant", rows,
+					 rows == 1 ? "row" : "rows", relation,
+					 rows == 1 ? "belongs" : "belong"),
+			psprintf("Column \"%s\" is null in them. Nothing was changed.", column),
+			psprintf("Run UPDATE %s SET %s = ... WHERE %s IS NULL; then protect the table.",
+					 relation, quoted, quoted)
+	};
+}
+
+Refusal
+guarded_by_other_column(const char *relation, const char *guard, const char *column)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			psprintf("table %s is guarded by column \"%s\" already", relation, guard),
+			psprintf("It cannot be guarded by column \"%s\" too.", column),
+			psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation))
+	};
+}
+
+Refusal
+table_is_shared(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			psprintf("table %s is declared as shared by all tenants", relation),
+			"It has the security label 'shared' of tenant_guard.",
+			psprintf("Run SELECT tenant_guard.unshare(%s) first.", quote_literal_cstr(relation))
+	};
+}
+
+Refusal
+table_is_guarded(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			psprintf("table %s is guarded", relation),
+			"A table is guarded or shared, not both.",
+			psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation))
+	};
+}
+
+Refusal
+policy_name_taken(const char *relation, const char *policy)
+{
+	return (Refusal) {
+		ERRCODE_DUPLICATE_OBJECT,
+			psprintf("table %s has a policy \"%s\" that tenant_guard did not make", relation, policy),
+			"A guard needs a policy of that name.",
+			psprintf("Run ALTER POLICY %s ON %s RENAME TO ...; or DROP POLICY %s ON %s;",
+					 quote_identifier(policy), relation, quote_identifier(policy), relation)
+	};
+}
+
+/* ----------------------------------------------------------------
+ *		Weakening a guard
+ * ----------------------------------------------------------------
+ */
+
+#define WEAKEN_HINT "To take the guard off, run SELECT tenant_guard.unprotect(%s). A superuser who means just this statement runs SET tenant_guard.bypass = on before it."
+
+Refusal
+weakens_guard(const char *relation, const char *damage)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
+			psprintf("After it, %s.", damage),
+			psprintf(WEAKEN_HINT, quote_literal_cstr(relation))
+	};
+}
+
+Refusal
+drops_policy(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
+			"It drops policy \"tenant_isolation\", or the column the policy needs.",
+			psprintf(WEAKEN_HINT, quote_literal_cstr(relation))
+	};
+}
+
+Refusal
+unprotect_under_tenant(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("table %s cannot be unprotected while a tenant is set", relation),
+			"Taking a guard off is no tenant's business, and this transaction has one.",
+			"Run SELECT tenant_guard.unprotect(...) in a transaction without a tenant."
+	};
+}
+
+Refusal
+unprotect_child(const char *relation, const char *parent)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("table %s is a part of table %s, which is guarded", relation, parent),
+			"Without a guard of its own it would show its rows to every tenant.",
+			psprintf("Run SELECT tenant_guard.unprotect(%s), or detach the table first.",
+					 quote_literal_cstr(parent))
+	};
+}

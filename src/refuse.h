@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * refuse.h
+ *	  Every refusal: SQLSTATE, message, detail and hint in one place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_REFUSE_H
+#define TENANT_GUARD_REFUSE_H
+
+#include "compat.h"
+#include "settings.h"
+
+#define ERRCODE_NO_TENANT			MAKE_SQLSTATE('T','G','0','0','1')
+#define ERRCODE_TENANT_FIXED		MAKE_SQLSTATE('T','G','0','0','2')
+#define ERRCODE_TENANT_TYPE			MAKE_SQLSTATE('T','G','0','0','4')
+#define ERRCODE_WEAKENS_ISOLATION	MAKE_SQLSTATE('T','G','0','0','5')
+#define ERRCODE_STALE_TENANT		MAKE_SQLSTATE('T','G','0','0','6')
+#define ERRCODE_ROWS_IN_THE_WAY		MAKE_SQLSTATE('T','G','0','0','7')
+
+/*
+ * A refusal as a value.  The strings are constant or live in the current
+ * memory context.
+ */
+typedef struct Refusal
+{
+	int			sqlstate;
+	const char *message;
+	const char *detail;
+	const char *hint;
+} Refusal;
+
+/* The two ways to pronounce one: as an error, or from a GUC check hook. */
+extern pg_noreturn void raise_refusal(Refusal refusal);
+extern bool reject_setting(Refusal refusal);
+
+/* The tenant of the transaction */
+extern Refusal no_tenant(void);
+extern Refusal stale_tenant(void);
+extern Refusal tenant_fixed(void);
+extern Refusal tenant_fixed_in_worker(void);
+extern Refusal invalid_tenant(TenantType type, const char *value);
+extern Refusal invalid_tenant_below_session(TenantType type);
+extern Refusal null_tenant(void);
+extern Refusal setter_type_differs(TenantType given, TenantType wanted);
+extern Refusal getter_type_differs(TenantType returned, TenantType wanted);
+extern Refusal role_sets_own_tenant(void);
+
+/* Guarding a table */
+extern Refusal not_a_table(const char *relation);
+extern Refusal foreign_table(const char *relation);
+extern Refusal system_table(const char *relation);
+extern Refusal extension_table(const char *relation, const char *extension);
+extern Refusal other_temp_table(const char *relation);
+extern Refusal no_tenant_column(const char *relation, const char *column);
+extern Refusal column_type_differs(const char *relation, const char *column,
+								   const char *type, TenantType wanted,
+								   const TenantType *fits);
+extern Refusal column_collation(const char *relation, const char *column);
+extern Refusal rows_of_no_tenant(const char *relation, const char *column, int64 rows);
+extern Refusal guarded_by_other_column(const char *relation, const char *guard,
+									   const char *column);
+extern Refusal table_is_shared(const char *relation);
+extern Refusal table_is_guarded(const char *relation);
+extern Refusal policy_name_taken(const char *relation, const char *policy);
+
+/* Weakening a guard */
+extern Refusal weakens_guard(const char *relation, const char *damage);
+extern Refusal drops_policy(const char *relation);
+extern Refusal unprotect_under_tenant(const char *relation);
+extern Refusal unprotect_child(const char *relation, const char *parent);
+
+#endif							/* TENANT_GUARD_REFUSE_H */

@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.c
+ *	  Every parameter of the extension but the tenant itself.
+ *
+ * All are PGC_SUSET: a superuser, or a role granted SET on one, may change
+ * them for the server, a database, a role or a session.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
+
+#include "settings.h"
+
+int			setting_tenant_type = TENANT_UUID;
+char	   *setting_tenant_column = NULL;
+int			setting_scope = SCOPE_TRANSACTION;
+bool		setting_one_tenant_per_transaction = true;
+int			setting_missing_tenant = MISSING_IS_ERROR;
+bool		setting_auto_protect = true;
+char	   *setting_excluded_schemas = NULL;
+bool		setting_bypass = false;
+bool		setting_log_bypass = true;
+
+static const struct config_enum_entry tenant_type_options[] = {
+	{"uuid", TENANT_UUID, false},
+	{"bigint", TENANT_BIGINT, false},
+	{"text", TENANT_TEXT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry scope_options[] = {
+	{"transaction", SCOPE_TRANSACTION, false},
+	{"session", SCOPE_SESSION, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry missing_tenant_options[] = {
+	{"error", MISSING_IS_ERROR, false},
+	{"empty", MISSING_IS_EMPTY, false},
+	{NULL, 0, false}
+};
+
+/* The SQL name of a tenant type; a static string. */
+const char *
+tenant_type_name(TenantType type)
+{
+	return tenant_type_options[type].name;
+}
+
+/*
+ * A column name is taken as it stands, as in a catalog: not folded, not
+ * truncated, since a truncated one would match nothing and guard nothing.
+ */
+static bool
+check_tenant_column(char **newval, void **extra, GucSource source)
+{
+	size_t		len = strlen(*newval);
+
+	if (len > 0 && len < NAMEDATALEN)
+		return true;
+	GUC_check_errdetail("A column name has from 1 to %d bytes.", NAMEDATALEN - 1);
+	return false;
+}
+
+static bool
+check_excluded_schemas(char **newval, void **extra, GucSource source)
+{
+	char	   *copy = pstrdup(*newval);
+	List	   *names;
+	bool		ok = SplitIdentifierString(copy, ',', &names);
+
+	if (!ok)
+		GUC_check_errdetail("List syntax is invalid.");
+	list_free(names);
+	pfree(copy);
+	return ok;
+}
+
+/* Does tenant_guard.excluded_schemas name this schema? */
+bool
+schema_is_excluded(const char *schema)
+{
+	char	   *copy;
+	List	   *names;
+	ListCell   *lc;
+	bool		found = false;
+
+	if (setting_excluded_schemas == NULL || setting_excluded_schemas[0] == '\0')
+		return false;
+
+	copy = pstrdup(setting_excluded_schemas);
+	if (SplitIdentifierString(copy, ',', &names))
+		foreach(lc, names)
+			found |= (strcmp((char *) lfirst(lc), schema) == 0);
+	list_free(names);
+	pfree(copy);
+	return found;
+}
+
+void
+define_settings(void)
+{
+	DefineCustomEnumVariable("tenant_guard.tenant_type",
+							 "Type of tenant identifiers.",
+							 "Tenant columns and values of another type are refused.",
+							 &setting_tenant_type,
+							 TENANT_UUID, tenant_type_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("tenant_guard.tenant_column",
+							   "Name of the column that holds the tenant.",
+							   "Tables with a column of this name are guarded when they are created.",
+							   &setting_tenant_column,
+							   "tenant_id",
+							   PGC_SUSET, 0, check_tenant_column, NULL, NULL);
+	DefineCustomEnumVariable("tenant_guard.scope",
+							 "How long a tenant set in a session stands.",
+							 "With \"transaction\", a value set in an earlier transaction is refused when it is used.",
+							 &setting_scope,
+							 SCOPE_TRANSACTION, scope_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("tenant_guard.one_tenant_per_transaction",
+							 "Refuses a second tenant in a transaction that has used one.",
+							 NULL,
+							 &setting_one_tenant_per_transaction,
+							 true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("tenant_guard.missing_tenant",
+							 "What guarded tables do where no tenant is set.",
+							 "\"error\" refuses the query, \"empty\" shows no rows.",
+							 &setting_missing_tenant,
+							 MISSING_IS_ERROR, missing_tenant_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("tenant_guard.auto_protect",
+							 "Guards a table with the tenant column in the statement that creates it.",
+							 NULL,
+							 &setting_auto_protect,
+							 true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("tenant_guard.excluded_schemas",
+							   "Schemas whose tables are not guarded automatically.",
+							   NULL,
+							   &setting_excluded_schemas,
+							   "",
+							   PGC_SUSET, GUC_LIST_INPUT, check_excluded_schemas, NULL, NULL);
+	DefineCustomBoolVariable("tenant_guard.bypass",
+							 "Lifts what tenant_guard refuses, on purpose.",
+							 "It does not lift row-level security.",
+							 &setting_bypass,
+							 false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("tenant_guard.log_bypass",
+							 "Writes a line to the server log for each bypass.",
+							 NULL,
+							 &setting_log_bypass,
+							 true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+}

@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  Every parameter of the extension but the tenant itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_SETTINGS_H
+#define TENANT_GUARD_SETTINGS_H
+
+/* tenant_guard.tenant_type: the one type that tenant identifiers have */
+typedef enum TenantType
+{
+	TENANT_UUID,
+	TENANT_BIGINT,
+	TENANT_TEXT
+} TenantType;
+
+/* tenant_guard.scope: how long a tenant set in the session stands */
+typedef enum TenantScope
+{
+	SCOPE_TRANSACTION,
+	SCOPE_SESSION
+} TenantScope;
+
+/* tenant_guard.missing_tenant: what the getters do where no tenant is set */
+typedef enum MissingTenant
+{
+	MISSING_IS_ERROR,
+	MISSING_IS_EMPTY
+} MissingTenant;
+
+extern int	setting_tenant_type;
+extern char *setting_tenant_column;
+extern int	setting_scope;
+extern bool setting_one_tenant_per_transaction;
+extern int	setting_missing_tenant;
+extern bool setting_auto_protect;
+extern char *setting_excluded_schemas;
+extern bool setting_bypass;
+extern bool setting_log_bypass;
+
+extern void define_settings(void);
+extern const char *tenant_type_name(TenantType type);
+extern bool schema_is_excluded(const char *schema);
+
+#endif							/* TENANT_GUARD_SETTINGS_H */

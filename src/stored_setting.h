@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored_setting.h
+ *	  Who may store a tenant for a role or a database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_STORED_SETTING_H
+#define TENANT_GUARD_STORED_SETTING_H
+
+extern bool stores_tenant(Oid database, Oid role);
+
+#endif							/* TENANT_GUARD_STORED_SETTING_H */

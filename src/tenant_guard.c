@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * tenant_guard.c
+ *	  Tenants kept apart inside the server: where the library begins.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "context.h"
+#include "guard.h"
+#include "hooks.h"
+#include "label.h"
+#include "settings.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/*
+ * Works alike when preloaded and when loaded by the first call of a function:
+ * nothing here needs shared memory.
+ */
+void
+_PG_init(void)
+{
+	define_settings();
+	define_tenant_setting();
+	MarkGUCPrefixReserved(EXTENSION_NAME);
+	init_guard_cache();
+	register_labels();
+	install_hooks();
+}

@@ -1,0 +1,151 @@
+/* tenant_guard--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION tenant_guard" to load this file. \quit
+
+-- A schema that someone else prepared could shadow the functions below.
+DO $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+				   WHERE n.nspname = 'tenant_guard' AND r.rolsuper) THEN
+		RAISE EXCEPTION 'schema "tenant_guard" does not belong to a superuser'
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'Look at what the schema holds, drop it, and run CREATE EXTENSION again.';
+	END IF;
+END
+$$;
+
+GRANT USAGE ON SCHEMA tenant_guard TO PUBLIC;
+COMMENT ON SCHEMA tenant_guard IS 'keeps the tenants of shared tables apart';
+
+--
+-- The tenant of the transaction: for everyone
+--
+CREATE FUNCTION set_tenant(tenant text, is_local boolean DEFAULT true) RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'set_tenant_text';
+COMMENT ON FUNCTION set_tenant(text, boolean) IS 'sets the tenant of the transaction and returns its canonical form';
+
+CREATE FUNCTION set_tenant(tenant uuid, is_local boolean DEFAULT true) RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'set_tenant_uuid';
+COMMENT ON FUNCTION set_tenant(uuid, boolean) IS 'sets the tenant of the transaction and returns its canonical form';
+
+CREATE FUNCTION set_tenant(tenant bigint, is_local boolean DEFAULT true) RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'set_tenant_bigint';
+COMMENT ON FUNCTION set_tenant(bigint, boolean) IS 'sets the tenant of the transaction and returns its canonical form';
+
+CREATE FUNCTION clear_tenant() RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION clear_tenant() IS 'unsets the tenant; another cannot be set in a transaction that has used one';
+
+CREATE FUNCTION current_tenant() RETURNS uuid
+LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION current_tenant() IS 'the tenant of the transaction where tenant_guard.tenant_type is uuid; an error where none is set';
+
+CREATE FUNCTION current_tenant_text() RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION current_tenant_text() IS 'the tenant of the transaction where tenant_guard.tenant_type is text; an error where none is set';
+
+CREATE FUNCTION current_tenant_bigint() RETURNS bigint
+LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION current_tenant_bigint() IS 'the tenant of the transaction where tenant_guard.tenant_type is bigint; an error where none is set';
+
+CREATE FUNCTION has_tenant() RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION has_tenant() IS 'whether a tenant is set that this transaction may use; never an error';
+
+CREATE FUNCTION guarded() RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION guarded() IS 'true; the qual of policy tenant_access, which goes with the extension';
+
+--
+-- Tables: for their owners, as ALTER TABLE is; each checks ownership
+--
+CREATE FUNCTION protect(relation regclass, tenant_column name DEFAULT NULL) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION protect(regclass, name) IS 'guards a table and its partitions and children';
+
+CREATE FUNCTION protect_schema(schema regnamespace, tenant_column name DEFAULT NULL,
+							   OUT relation regclass, OUT status text, OUT detail text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION protect_schema(regnamespace, name) IS 'guards every table of a schema that has the tenant column, and reports on each';
+
+CREATE FUNCTION unprotect(relation regclass) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION unprotect(regclass) IS 'takes the guard off a table and its partitions and children';
+
+CREATE FUNCTION share(relation regclass) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION share(regclass) IS 'declares a table as shared by all tenants';
+
+CREATE FUNCTION unshare(relation regclass) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION unshare(regclass) IS 'takes back that a table is shared by all tenants';
+
+--
+-- Where isolation stands: for the DBA, and whom the DBA grants it to
+--
+CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_column name, OUT damage text)
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, and what damages it';
+REVOKE ALL ON FUNCTION guard_status(regclass) FROM PUBLIC;
+
+CREATE VIEW tables AS
+SELECT c.oid::pg_catalog.regclass AS relation,
+	   g.status,
+	   a.attname AS tenant_column,
+	   a.atttypid::pg_catalog.regtype AS tenant_type,
+	   CASE
+		   WHEN g.status = 'damaged' THEN g.damage
+		   WHEN g.status <> 'unguarded' THEN NULL
+		   WHEN c.relkind = 'f' AND a.attname IS NOT NULL THEN 'a foreign table cannot have row-level security'
+		   WHEN n.nspname = ANY (pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.current_setting('tenant_guard.excluded_schemas', true), ' ', ''), ','))
+			   THEN 'its schema is excluded'
+		   WHEN a.attname IS NULL THEN pg_catalog.format('it has no column %I', w.tenant_column)
+		   ELSE 'run SELECT tenant_guard.protect(...)'
+	   END AS detail
+FROM pg_catalog.pg_class c
+	 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	 CROSS JOIN LATERAL tenant_guard.guard_status(c.oid) g
+	 CROSS JOIN LATERAL (SELECT COALESCE(g.tenant_column, pg_catalog.current_setting('tenant_guard.tenant_column')::pg_catalog.name) AS tenant_column) w
+	 LEFT JOIN pg_catalog.pg_attribute a
+		  ON a.attrelid = c.oid AND a.attname = w.tenant_column AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p', 'f')
+	  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+	  AND n.nspname !~ '^pg_toast' AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)
+	  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+					  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+							AND d.objid = c.oid AND d.deptype = 'e');
+COMMENT ON VIEW tables IS 'every table of a user, and whether it is guarded';
+COMMENT ON COLUMN tables.status IS 'guarded, damaged, shared, unprotected or unguarded';
+COMMENT ON COLUMN tables.detail IS 'what damages the guard, or why there is none';
+
+--
+-- Event triggers: guard what is created, refuse what weakens a guard
+--
+CREATE FUNCTION on_ddl_command_end() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION on_ddl_command_end() IS 'guards tables that a statement made, and refuses one that weakened a guard';
+REVOKE ALL ON FUNCTION on_ddl_command_end() FROM PUBLIC;
+
+CREATE FUNCTION on_sql_drop() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION on_sql_drop() IS 'refuses a statement that dropped the policy of a guarded table';
+REVOKE ALL ON FUNCTION on_sql_drop() FROM PUBLIC;
+
+CREATE FUNCTION on_security_label() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION on_security_label() IS 'loads the library, and with it the label provider';
+REVOKE ALL ON FUNCTION on_security_label() FROM PUBLIC;
+
+CREATE EVENT TRIGGER tenant_guard_ddl_command_end ON ddl_command_end
+	EXECUTE FUNCTION tenant_guard.on_ddl_command_end();
+COMMENT ON EVENT TRIGGER tenant_guard_ddl_command_end IS 'guards tables that a statement made, and refuses one that weakened a guard';
+CREATE EVENT TRIGGER tenant_guard_sql_drop ON sql_drop
+	EXECUTE FUNCTION tenant_guard.on_sql_drop();
+COMMENT ON EVENT TRIGGER tenant_guard_sql_drop IS 'refuses a statement that dropped the policy of a guarded table';
+CREATE EVENT TRIGGER tenant_guard_security_label ON ddl_command_start WHEN TAG IN ('SECURITY LABEL')
+	EXECUTE FUNCTION tenant_guard.on_security_label();
+COMMENT ON EVENT TRIGGER tenant_guard_security_label IS 'loads the library, and with it the label provider';
+
+-- session_replication_role = replica must not skip them
+ALTER EVENT TRIGGER tenant_guard_ddl_command_end ENABLE ALWAYS;
+ALTER EVENT TRIGGER tenant_guard_sql_drop ENABLE ALWAYS;
+ALTER EVENT TRIGGER tenant_guard_security_label ENABLE ALWAYS;
