@@ -123,6 +123,10 @@ COMMENT ON COLUMN tables.detail IS 'what damages the guard, or why there is none
 --
 -- Event triggers: guard what is created, refuse what weakens a guard
 --
+CREATE FUNCTION on_ddl_command_start() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION on_ddl_command_start() IS 'loads the library, and refuses to drop or retype a tenant column';
+REVOKE ALL ON FUNCTION on_ddl_command_start() FROM PUBLIC;
+
 CREATE FUNCTION on_ddl_command_end() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION on_ddl_command_end() IS 'guards tables that a statement made, and refuses one that weakened a guard';
 REVOKE ALL ON FUNCTION on_ddl_command_end() FROM PUBLIC;
@@ -131,21 +135,17 @@ CREATE FUNCTION on_sql_drop() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNA
 COMMENT ON FUNCTION on_sql_drop() IS 'refuses a statement that dropped the policy of a guarded table';
 REVOKE ALL ON FUNCTION on_sql_drop() FROM PUBLIC;
 
-CREATE FUNCTION on_security_label() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION on_security_label() IS 'loads the library, and with it the label provider';
-REVOKE ALL ON FUNCTION on_security_label() FROM PUBLIC;
-
+CREATE EVENT TRIGGER tenant_guard_ddl_command_start ON ddl_command_start
+	EXECUTE FUNCTION tenant_guard.on_ddl_command_start();
+COMMENT ON EVENT TRIGGER tenant_guard_ddl_command_start IS 'loads the library, and refuses to drop or retype a tenant column';
 CREATE EVENT TRIGGER tenant_guard_ddl_command_end ON ddl_command_end
 	EXECUTE FUNCTION tenant_guard.on_ddl_command_end();
 COMMENT ON EVENT TRIGGER tenant_guard_ddl_command_end IS 'guards tables that a statement made, and refuses one that weakened a guard';
 CREATE EVENT TRIGGER tenant_guard_sql_drop ON sql_drop
 	EXECUTE FUNCTION tenant_guard.on_sql_drop();
 COMMENT ON EVENT TRIGGER tenant_guard_sql_drop IS 'refuses a statement that dropped the policy of a guarded table';
-CREATE EVENT TRIGGER tenant_guard_security_label ON ddl_command_start WHEN TAG IN ('SECURITY LABEL')
-	EXECUTE FUNCTION tenant_guard.on_security_label();
-COMMENT ON EVENT TRIGGER tenant_guard_security_label IS 'loads the library, and with it the label provider';
 
 -- session_replication_role = replica must not skip them
+ALTER EVENT TRIGGER tenant_guard_ddl_command_start ENABLE ALWAYS;
 ALTER EVENT TRIGGER tenant_guard_ddl_command_end ENABLE ALWAYS;
 ALTER EVENT TRIGGER tenant_guard_sql_drop ENABLE ALWAYS;
-ALTER EVENT TRIGGER tenant_guard_security_label ENABLE ALWAYS;

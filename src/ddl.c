@@ -41,9 +41,9 @@
 #include "policy.h"
 #include "refuse.h"
 
+PG_FUNCTION_INFO_V1(on_ddl_command_start);
 PG_FUNCTION_INFO_V1(on_ddl_command_end);
 PG_FUNCTION_INFO_V1(on_sql_drop);
-PG_FUNCTION_INFO_V1(on_security_label);
 
 /* What one collected command may have done to a table and its parts. */
 typedef struct TableChange
@@ -180,14 +180,24 @@ table_was_created(const RangeVar *name)
  */
 
 /*
- * Is weakening meant?  By tenant_guard.bypass, or as in a pg_dump script with
- * --clean: row_security off, by a role that may bypass it.
+ * By what means is weakening meant, or NULL?  By tenant_guard.bypass, or as in
+ * a pg_dump script with --clean: row_security off, by a role that may bypass it.
  */
+static const char *
+means_of_weakening(void)
+{
+	if (setting_bypass)
+		return "tenant_guard.bypass";
+	if (!row_security && has_bypassrls_privilege(GetUserId()))
+		return "row_security = off";
+	return NULL;
+}
+
+/* May a table be weakened?  Then the log says so. */
 static bool
 weakening_is_meant(Oid relid)
 {
-	const char *means = setting_bypass ? "tenant_guard.bypass" :
-		!row_security && has_bypassrls_privilege(GetUserId()) ? "row_security = off" : NULL;
+	const char *means = means_of_weakening();
 
 	if (means != NULL && setting_log_bypass)
 		ereport(LOG_SERVER_ONLY,
@@ -208,6 +218,35 @@ check_not_weakened(Oid relid)
 
 		if (guard.status == GUARD_DAMAGED && !weakening_is_meant(lfirst_oid(lc)))
 			raise_refusal(weakens_guard(relation_name(lfirst_oid(lc)), guard.damage));
+	}
+}
+
+/*
+ * Refuses to drop or retype a tenant column before PostgreSQL does, which
+ * would advise CASCADE.  A courtesy: what counts is the state that the
+ * statement leaves.
+ */
+static void
+check_alter_table(const AlterTableStmt *stmt)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	Guard		guard = guard_of(relid);
+	char	   *column;
+	ListCell   *lc;
+
+	if (guard.attnum == 0 || means_of_weakening() != NULL)
+		return;
+	column = get_attname(relid, guard.attnum, true);
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (column == NULL || cmd->name == NULL || strcmp(cmd->name, column) != 0)
+			continue;
+		if (cmd->subtype == AT_DropColumn)
+			raise_refusal(weakens_guard(relation_name(relid), "it has no tenant column"));
+		if (cmd->subtype == AT_AlterColumnType)
+			raise_refusal(weakens_guard(relation_name(relid), "its tenant column is of another type"));
 	}
 }
 
@@ -422,14 +461,19 @@ on_sql_drop(PG_FUNCTION_ARGS)
 }
 
 /*
- * At ddl_command_start of SECURITY LABEL: that this function is called has
- * loaded the library, and so its label provider is there when the statement
- * looks for it.  Without this, pg_restore could not restore our labels in a
- * session of its own on a server that does not preload the library.
+ * That this function is called has loaded the library, and so its label
+ * provider is there when SECURITY LABEL looks for it.  Without that, pg_restore
+ * could not restore our labels in a session of its own on a server that does
+ * not preload the library.
  */
 Datum
-on_security_label(PG_FUNCTION_ARGS)
+on_ddl_command_start(PG_FUNCTION_ARGS)
 {
+	Node	   *stmt;
+
 	check_event(fcinfo);
+	stmt = ((EventTriggerData *) fcinfo->context)->parsetree;
+	if (!event_is_ours() && IsA(stmt, AlterTableStmt))
+		check_alter_table((AlterTableStmt *) stmt);
 	PG_RETURN_NULL();
 }

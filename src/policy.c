@@ -373,20 +373,22 @@ examine_hierarchy(Oid root, const char *column)
  * changed nothing that the transaction's abort does not undo.
  *
  * With NULL_ROWS_TOLERATED rows of no tenant may stay: nobody sees them, and a
- * CHECK that is NOT VALID lets no new ones in.
+ * CHECK that is NOT VALID lets no new ones in.  Of a table guarded that way
+ * they are no reason to refuse.
  */
 bool
 guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 {
 	List	   *targets = examine_hierarchy(root, column);
 	const char *name = relation_name(root);
+	bool		was_whole = guard_of(root).status == GUARD_WHOLE;
 	int64		rows = 0;
 	bool		changed = false;
 	ListCell   *lc;
 
 	foreach(lc, targets)
 		rows += count_null_rows(lfirst(lc));
-	if (rows > 0 && null_rows == NULL_ROWS_REFUSED)
+	if (rows > 0 && null_rows == NULL_ROWS_REFUSED && !was_whole)
 		raise_refusal(rows_of_no_tenant(name, column, rows));
 
 	foreach(lc, targets)

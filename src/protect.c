@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/objectaddress.h"
@@ -62,7 +63,7 @@ check_relation(Oid relid)
 	if (!user_owns_relation(relid))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
 					   get_rel_name(relid));
-	if (IsCatalogRelationOid(relid) || IsCatalogNamespace(get_rel_namespace(relid)))
+	if (relid < FirstNormalObjectId || IsCatalogNamespace(get_rel_namespace(relid)))
 		raise_refusal(system_table(relation_name(relid)));
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		relkind != RELKIND_FOREIGN_TABLE)

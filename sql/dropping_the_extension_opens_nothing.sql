@@ -1,0 +1,70 @@
+--
+-- DROP EXTENSION CASCADE leaves guarded tables closed; CREATE EXTENSION and
+-- protect bring them back.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT USAGE ON SCHEMA t TO regress_app;
+CREATE TABLE t.notes (id int, tenant_id uuid);
+CREATE TABLE t.parted (tenant_id uuid, n int) PARTITION BY LIST (n);
+CREATE TABLE t.part PARTITION OF t.parted FOR VALUES IN (1);
+CREATE TABLE t.later AS SELECT NULL::uuid AS tenant_id;
+INSERT INTO t.notes VALUES (1, :a), (2, :b);
+INSERT INTO t.parted VALUES (:a, 1), (:b, 1);
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+
+-- Without CASCADE it must be refused, since policies and defaults need it.
+\set VERBOSITY terse
+DROP EXTENSION tenant_guard;
+SET client_min_messages = warning;
+DROP EXTENSION tenant_guard CASCADE;
+RESET client_min_messages;
+\set VERBOSITY default
+
+-- With it, the application and a plain owner must see nothing and write nothing.
+SET ROLE regress_app;
+SELECT count(*) FROM t.notes;
+SELECT count(*) FROM t.parted;
+SELECT count(*) FROM t.part;
+SELECT count(*) FROM t.later;
+INSERT INTO t.notes VALUES (3, :a);
+UPDATE t.notes SET id = 4;
+DELETE FROM t.notes;
+RESET ROLE;
+ALTER TABLE t.notes OWNER TO regress_app;
+SET ROLE regress_app;
+SELECT count(*) FROM t.notes;
+RESET ROLE;
+\d t.notes
+
+-- No row must be lost.
+SELECT count(*) FROM t.notes;
+
+-- CREATE EXTENSION and protect must bring it all back.
+CREATE EXTENSION tenant_guard;
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text;
+SELECT tenant_guard.protect('t.notes');
+SELECT tenant_guard.protect('t.parted');
+SELECT tenant_guard.protect('t.later');
+SET ROLE regress_app;
+SELECT count(*) FROM t.notes;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+SELECT count(*) FROM t.part;
+COMMIT;
+RESET ROLE;
+
+-- A schema that another role prepared must not be taken for the extension's.
+SET client_min_messages = warning;
+DROP EXTENSION tenant_guard CASCADE;
+DROP SCHEMA tenant_guard;
+CREATE SCHEMA tenant_guard AUTHORIZATION regress_app;
+CREATE EXTENSION tenant_guard;
+DROP SCHEMA tenant_guard;
+CREATE EXTENSION tenant_guard;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_app;

@@ -1,0 +1,197 @@
+--
+-- Promise 2: once a guarded table has been touched, the tenant cannot change
+-- before the transaction ends, by whatever way the setting changes.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_app;
+CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
+GRANT ALL ON t.notes TO regress_app;
+INSERT INTO t.notes VALUES (1, :a, 'of a'), (2, :b, 'of b'), (3, :b, 'of b too');
+RESET client_min_messages;
+SET ROLE regress_app;
+
+-- Before first use the tenant may be set again.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT tenant_guard.set_tenant(:b);
+SELECT body FROM t.notes ORDER BY id;
+
+-- After it, another one must be refused.
+SELECT tenant_guard.set_tenant(:a);
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+
+-- By SET LOCAL, SET and set_config too.
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT body FROM t.notes ORDER BY id;
+SAVEPOINT s;
+SET LOCAL tenant_guard.tenant_id = :b;
+ROLLBACK TO s;
+SET tenant_guard.tenant_id = :b;
+ROLLBACK TO s;
+SELECT set_config('tenant_guard.tenant_id', :b, true);
+ROLLBACK TO s;
+
+-- The same tenant may be set again, in any spelling.
+SELECT tenant_guard.set_tenant(upper(:a));
+SELECT tenant_guard.set_tenant('{' || :a || '}');
+SELECT body FROM t.notes ORDER BY id;
+
+-- Unsetting is allowed; what follows must be no tenant, and not another.
+SELECT tenant_guard.clear_tenant();
+SAVEPOINT s2;
+SELECT body FROM t.notes;
+ROLLBACK TO s2;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s2;
+SELECT tenant_guard.set_tenant(:a);
+SELECT body FROM t.notes ORDER BY id;
+COMMIT;
+
+-- The next transaction is free.
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SELECT count(*) FROM t.notes;
+COMMIT;
+
+-- ROLLBACK TO brings an earlier value back where nothing can refuse it: its
+-- use must be refused.
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:a);
+SELECT body FROM t.notes ORDER BY id;
+ROLLBACK TO s;
+SELECT body FROM t.notes ORDER BY id;
+ROLLBACK;
+
+-- So must it be after an EXCEPTION block.
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+DO $$
+BEGIN
+	PERFORM tenant_guard.set_tenant('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+	RAISE NOTICE 'sees %', (SELECT count(*) FROM t.notes);
+	RAISE division_by_zero;
+EXCEPTION WHEN division_by_zero THEN
+	NULL;
+END
+$$;
+SELECT count(*) FROM t.notes;
+ROLLBACK;
+
+-- A seal made inside a savepoint must outlive it.
+BEGIN;
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+ROLLBACK TO s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK;
+
+-- A function with a SET clause must not see another tenant ...
+CREATE FUNCTION t.as_b() RETURNS bigint LANGUAGE sql
+SET tenant_guard.tenant_id = 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'
+AS 'SELECT count(*) FROM t.notes';
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+SELECT t.as_b();
+ROLLBACK;
+
+-- ... and where it is first, what its end restores must be refused.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT t.as_b();
+SELECT count(*) FROM t.notes;
+ROLLBACK;
+
+-- By itself it works, and nothing is left of it.
+SELECT t.as_b();
+SELECT tenant_guard.has_tenant();
+
+-- RESET, RESET ALL and SET TO DEFAULT must not unseal.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+RESET ALL;
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+RESET tenant_guard.tenant_id;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+SELECT count(*) FROM t.notes;
+ROLLBACK;
+
+-- Nor does a change of role.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+RESET ROLE;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK;
+SET ROLE regress_app;
+
+-- Two tenants in one statement must be refused, whichever comes first.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT s.x, n.body
+FROM (VALUES (:a), (:b)) AS s(x)
+	 CROSS JOIN LATERAL (SELECT tenant_guard.set_tenant(s.x) OFFSET 0) AS set_it
+	 CROSS JOIN LATERAL (SELECT body FROM t.notes WHERE tenant_guard.has_tenant() AND s.x IS NOT NULL OFFSET 0) AS n;
+ROLLBACK;
+
+-- A cursor opened under a tenant must not be fetched under another.
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+DECLARE c CURSOR FOR SELECT body FROM t.notes ORDER BY id;
+FETCH 1 FROM c;
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:a);
+ROLLBACK TO s;
+FETCH 1 FROM c;
+COMMIT;
+
+-- A procedure that commits starts anew: its tenant is gone, another may come.
+CREATE PROCEDURE t.two_tenants() LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM tenant_guard.set_tenant('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+	RAISE NOTICE 'a sees %', (SELECT count(*) FROM t.notes);
+	COMMIT;
+	RAISE NOTICE 'has a tenant: %', tenant_guard.has_tenant();
+	PERFORM tenant_guard.set_tenant('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb');
+	RAISE NOTICE 'b sees %', (SELECT count(*) FROM t.notes);
+	ROLLBACK;
+	RAISE NOTICE 'has a tenant: %', tenant_guard.has_tenant();
+END
+$$;
+CALL t.two_tenants();
+
+-- An application role must not be able to lift the rule.
+SET tenant_guard.one_tenant_per_transaction = off;
+
+-- Where a superuser has, a transaction may go from tenant to tenant.
+RESET ROLE;
+SET tenant_guard.one_tenant_per_transaction = off;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SELECT body FROM t.notes ORDER BY id;
+SELECT tenant_guard.set_tenant(:a);
+SELECT body FROM t.notes ORDER BY id;
+SELECT tenant_guard.set_tenant(:b);
+SELECT body FROM t.notes ORDER BY id;
+COMMIT;
+
+RESET ROLE;
+RESET tenant_guard.one_tenant_per_transaction;
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_app;

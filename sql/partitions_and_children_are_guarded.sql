@@ -1,0 +1,121 @@
+--
+-- A table is guarded together with its partitions and children, since each
+-- may be queried by its own name.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_app;
+
+-- A partition must be guarded as it is created, in any place of the tree.
+CREATE TABLE t.events (tenant_id uuid, day date, body text) PARTITION BY RANGE (day);
+CREATE TABLE t.events_1 PARTITION OF t.events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE t.events_2 PARTITION OF t.events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01') PARTITION BY LIST (tenant_id);
+CREATE TABLE t.events_2a PARTITION OF t.events_2 FOR VALUES IN (:a);
+CREATE TABLE t.events_2x PARTITION OF t.events_2 DEFAULT;
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text LIKE 't.event%' ORDER BY relation::text;
+
+-- One that is attached must be guarded then, rows and all.
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.events_3 (tenant_id uuid NOT NULL, day date, body text);
+SET tenant_guard.auto_protect = on;
+INSERT INTO t.events_3 VALUES (:a, '2026-03-01', 'a in March'), (:b, '2026-03-02', 'b in March');
+ALTER TABLE t.events ATTACH PARTITION t.events_3 FOR VALUES FROM ('2026-03-01') TO ('2026-04-01');
+SELECT status FROM tenant_guard.tables WHERE relation = 't.events_3'::regclass;
+
+-- A label must not keep an attached one open, nor an excluded schema.
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.events_4 (tenant_id uuid NOT NULL, day date, body text);
+CREATE SCHEMA t_staging;
+CREATE TABLE t_staging.events_5 (tenant_id uuid NOT NULL, day date, body text);
+SET tenant_guard.auto_protect = on;
+SET tenant_guard.excluded_schemas = 't_staging';
+SELECT tenant_guard.share('t.events_4');
+ALTER TABLE t.events ATTACH PARTITION t.events_4 FOR VALUES FROM ('2026-04-01') TO ('2026-05-01');
+ALTER TABLE t.events ATTACH PARTITION t_staging.events_5 FOR VALUES FROM ('2026-05-01') TO ('2026-06-01');
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'events_[45]' ORDER BY relation::text;
+RESET tenant_guard.excluded_schemas;
+
+-- By every name a tenant must see its own rows alone.
+INSERT INTO t.events VALUES (:a, '2026-01-05', 'a in January'), (:b, '2026-01-06', 'b in January'),
+	(:a, '2026-02-05', 'a in February'), (:b, '2026-02-06', 'b in February');
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SELECT body FROM t.events ORDER BY day;
+SELECT body FROM t.events_1;
+SELECT body FROM t.events_2;
+SELECT body FROM t.events_2a;
+SELECT body FROM t.events_2x;
+SELECT body FROM t.events_3;
+UPDATE t.events SET day = day + 31 WHERE day = '2026-01-06' RETURNING body, tableoid::regclass;
+UPDATE t.events SET tenant_id = :a;
+ROLLBACK;
+SELECT body FROM t.events_2x;
+
+-- A plan must prune the other tenants' partitions when it starts.
+SET plan_cache_mode = force_generic_plan;
+PREPARE q AS SELECT body FROM t.events_2;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+EXPLAIN (COSTS OFF) EXECUTE q;
+COMMIT;
+RESET plan_cache_mode;
+RESET ROLE;
+
+-- A detached partition must keep its guard.
+ALTER TABLE t.events DETACH PARTITION t.events_1;
+SELECT status FROM tenant_guard.tables WHERE relation = 't.events_1'::regclass;
+
+-- A part must not lose its guard alone; with the whole it does.
+SELECT tenant_guard.unprotect('t.events_2a');
+SELECT tenant_guard.unprotect('t.events');
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'event' ORDER BY relation::text;
+
+-- A partition of what is unprotected on purpose must be left alone.
+CREATE TABLE t.events_6 PARTITION OF t.events FOR VALUES FROM ('2026-06-01') TO ('2026-07-01');
+SELECT status FROM tenant_guard.tables WHERE relation = 't.events_6'::regclass;
+
+-- protect must guard all of them again.
+SELECT tenant_guard.protect('t.events');
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'event' ORDER BY relation::text;
+
+-- Children by inheritance, made or altered into it, must be guarded likewise.
+CREATE TABLE t.parent (id int, tenant_id uuid);
+CREATE TABLE t.child (extra text) INHERITS (t.parent);
+CREATE TABLE t.grandchild () INHERITS (t.child);
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.adopted (id int, tenant_id uuid NOT NULL);
+SET tenant_guard.auto_protect = on;
+ALTER TABLE t.adopted INHERIT t.parent;
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'parent|child|adopted' ORDER BY relation::text;
+ALTER TABLE t.adopted NO INHERIT t.parent;
+SELECT status FROM tenant_guard.tables WHERE relation = 't.adopted'::regclass;
+
+-- A column added to a parent reaches its children, and so must the guard.
+CREATE TABLE t.root (id int);
+CREATE TABLE t.leaf () INHERITS (t.root);
+ALTER TABLE t.root ADD COLUMN tenant_id uuid;
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'root|leaf' ORDER BY relation::text;
+
+-- Nulls in any of them must be counted by protect.
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.p (tenant_id uuid, n int) PARTITION BY LIST (n);
+CREATE TABLE t.p1 PARTITION OF t.p FOR VALUES IN (1);
+CREATE TABLE t.p2 PARTITION OF t.p FOR VALUES IN (2);
+INSERT INTO t.p VALUES (:a, 1), (NULL, 1), (NULL, 2);
+SELECT tenant_guard.protect('t.p');
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 't.p' AND relation::text !~ 'parent' ORDER BY relation::text;
+
+-- Guarding a part alone must warn of the whole.
+DELETE FROM t.p;
+SELECT tenant_guard.protect('t.p1');
+
+RESET tenant_guard.auto_protect;
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP SCHEMA t_staging CASCADE;
+DROP ROLE regress_app;
