@@ -79,10 +79,10 @@ SELECT tenant_guard.protect('t.texts');
 \echo :LAST_ERROR_SQLSTATE
 ALTER TABLE t.texts ALTER COLUMN tenant_id TYPE uuid USING tenant_id::uuid;
 SELECT tenant_guard.protect('t.texts');
-CREATE TABLE t.others (num bigint, chars char(36), json jsonb, arr uuid[]);
+CREATE TABLE t.others (num bigint, chars char(36), doc jsonb, arr uuid[]);
 SELECT tenant_guard.protect('t.others', 'num');
 SELECT tenant_guard.protect('t.others', 'chars');
-SELECT tenant_guard.protect('t.others', 'json');
+SELECT tenant_guard.protect('t.others', 'doc');
 SELECT tenant_guard.protect('t.others', 'arr');
 
 -- A column that is not there, or no table at all, must be refused.
