@@ -91,6 +91,26 @@ find_guc(const char *name)
 #endif
 }
 
+/*
+ * What ExecutorCheckPerms_hook is given: range-table entries until 15, from 16
+ * on a list of their own.  Both have relid, requiredPerms and checkAsUser.
+ */
+#if PG_VERSION_NUM >= 160000
+typedef RTEPermissionInfo PermissionInfo;
+
+#define CHECK_PERMS_PARAMETERS \
+	List *range_table, List *permission_infos, bool ereport_on_violation
+#define CHECK_PERMS_ARGUMENTS \
+	range_table, permission_infos, ereport_on_violation
+#else
+typedef RangeTblEntry PermissionInfo;
+
+#define CHECK_PERMS_PARAMETERS \
+	List *permission_infos, bool ereport_on_violation
+#define CHECK_PERMS_ARGUMENTS \
+	permission_infos, ereport_on_violation
+#endif
+
 /* CHECK ... NOT ENFORCED came with 18. */
 static inline bool
 constraint_is_enforced(const FormData_pg_constraint *con)

@@ -223,26 +223,35 @@ seal_tenant(const TenantValue *value)
 	sealed_in = current_lxid();
 }
 
-/* The slow path of the getters: the first call, and after each change. */
-static Datum
-use_tenant(FunctionCallInfo fcinfo, TenantType returned)
+/*
+ * Seals the tenant that is set, or raises.  False where none is set and
+ * missing_tenant says that this is no error.
+ */
+static bool
+use_tenant(void)
 {
 	TenantValue value;
 	TenantVerdict verdict;
 
-	if (returned != setting_tenant_type)
-		raise_refusal(getter_type_differs(returned, setting_tenant_type));
-
+	if (seal_confirmed && transaction_is_sealed())
+		return true;
 	verdict = judge_tenant(&value);
 	if (verdict == TENANT_MISSING && setting_missing_tenant == MISSING_IS_EMPTY)
-		PG_RETURN_NULL();
+		return false;
 	if (verdict != TENANT_USABLE)
 		refuse_tenant(verdict);
 
 	if (!transaction_is_sealed() || !tenant_equal(&seal->value, &value))
 		seal_tenant(&value);
 	seal_confirmed = true;
-	PG_RETURN_DATUM(seal->datum);
+	return true;
+}
+
+/* A guarded table is touched: that is a use of the tenant, rows or not. */
+void
+require_tenant(void)
+{
+	(void) use_tenant();
 }
 
 /*
@@ -255,7 +264,11 @@ get_tenant(FunctionCallInfo fcinfo, TenantType returned)
 	if (likely(seal_confirmed && sealed_in == current_lxid() &&
 			   seal->value.type == returned))
 		return seal->datum;
-	return use_tenant(fcinfo, returned);
+	if (returned != setting_tenant_type)
+		raise_refusal(getter_type_differs(returned, setting_tenant_type));
+	if (!use_tenant())
+		PG_RETURN_NULL();
+	return seal->datum;
 }
 
 Datum

@@ -22,6 +22,7 @@ typedef enum TenantVerdict
 
 extern void define_tenant_setting(void);
 extern TenantVerdict judge_tenant(TenantValue *value);
+extern void require_tenant(void);
 extern bool transaction_has_tenant(void);
 
 #endif							/* TENANT_GUARD_CONTEXT_H */

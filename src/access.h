@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.h
+ *	  Who may touch a guarded table: the verdict.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_ACCESS_H
+#define TENANT_GUARD_ACCESS_H
+
+#include "nodes/pg_list.h"
+
+/* What statement is being carried out, where that makes a difference. */
+typedef enum StatementKind
+{
+	STATEMENT_PLAIN,
+	STATEMENT_MATERIALIZES,		/* CREATE or REFRESH MATERIALIZED VIEW */
+	STATEMENT_HOLDS				/* DECLARE ... WITH HOLD */
+} StatementKind;
+
+extern StatementKind enter_statement(StatementKind kind);
+extern bool enter_function(bool *saved);
+extern void leave_function(bool saved);
+
+extern bool check_access(List *permission_infos, bool raise);
+extern void check_truncate(Oid relid);
+extern const char *means_of_bypass(Oid check_as_user);
+extern void log_bypass(const char *what, const char *means);
+
+#endif							/* TENANT_GUARD_ACCESS_H */
