@@ -102,7 +102,7 @@ SELECT c.oid::pg_catalog.regclass AS relation,
 		   WHEN n.nspname = ANY (pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.current_setting('tenant_guard.excluded_schemas', true), ' ', ''), ','))
 			   THEN 'its schema is excluded'
 		   WHEN a.attname IS NULL THEN pg_catalog.format('it has no column %I', w.tenant_column)
-		   ELSE 'run SELECT tenant_guard.protect(...)'
+		   ELSE pg_catalog.format('run SELECT tenant_guard.protect(%L)', c.oid::pg_catalog.regclass)
 	   END AS detail
 FROM pg_catalog.pg_class c
 	 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

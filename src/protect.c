@@ -303,7 +303,7 @@ try_to_protect(Oid relid, const char *column)
 	{
 		report.detail = protect_table(relid, column) ?
 			psprintf("by column %s", quote_identifier(column_for(relid, column))) :
-			"was guarded already";
+			ancestors_of(relid) == NIL ? "was guarded already" : "with the table it is a part of";
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();

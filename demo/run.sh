@@ -1,0 +1,364 @@
+#!/usr/bin/env bash
+#
+# Try tenant_guard on a copy of a real schema, or on a small ERP.
+#
+#   demo/run.sh [dump [tenant_column]]
+#
+# dump           what pg_dump or pg_dumpall made: plain, gzipped or an archive;
+#                without it, demo/erp.sql
+# tenant_column  the column that says whose a row is; without it, tenant_id
+#
+# Loads the dump into a throwaway server, guards every table that has the column,
+# and shows what that changes, checking each step. Exits 0 if every step is as
+# promised, 1 if not, 2 if it was called wrongly.
+#
+# The server listens on a socket in a temporary directory only and runs from a copy
+# of the installed one: the machine's own and its clusters are not touched. All of
+# it is removed at the end. Packages that are missing are installed, and stay.
+# PG_CONFIG chooses the server to copy.
+
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+bold='' normal=''
+if [[ -t 1 ]]; then bold=$'\e[1m' normal=$'\e[0m'; fi
+
+say() { printf '%s\n' "$*"; }
+heading() { printf '\n%s%s%s\n' "$bold" "$*" "$normal"; }
+indent() { sed 's/^/    /'; }
+literal() { printf "'%s'" "${1//\'/\'\'}"; }
+
+die() { # status, line ...
+  local status=$1
+  shift
+  printf 'demo/run.sh: %s\n' "$@" >&2
+  exit "$status"
+}
+
+# The first lines of a long list, and how many follow.
+first() {
+  awk -v most="$1" 'NR <= most { print } END { if (NR > most) printf "... and %d more\n", NR - most }'
+}
+
+# shellcheck source-path=SCRIPTDIR source=server.sh
+. "$here/server.sh"
+# shellcheck source-path=SCRIPTDIR source=load.sh
+. "$here/load.sh"
+
+# ---- SQL ---------------------------------------------------------------------
+
+# Bare rows, for the script. The search path makes names read alike for every role.
+ask() { # role, SQL
+  printf '%s\n' "$2" | PGOPTIONS='-c search_path=public' sql "$1" -At -F $'\t'
+}
+
+# Statements and their answers as on a terminal, SQLSTATE included; kept in $output.
+show() { # role, SQL
+  output=$(printf '%s\n' "-- as $1" "$2" |
+    PGOPTIONS='-c search_path=public' sql "$1" -a -P footer=off -v VERBOSITY=verbose 2>&1 | tidy)
+  indent <<<"$output"
+}
+
+# Without what VERBOSITY adds besides SQLSTATE, and without the width of a long last column.
+tidy() {
+  sed -e '/^LOCATION: /d; s/^\([A-Z]*\):  00000: /\1:  /' \
+    -e 's/ *$//; s/| \{20,\}\([a-z_]*\)$/| \1/; s/^\(-[-+]\{99\}\)[-+]*$/\1/'
+}
+
+# The tables that have the column; "type" is the tenant_type that serves it, if any does.
+tables_with_column() {
+  cat <<SQL
+SELECT c.oid AS id, c.oid::regclass::text AS name, c.relispartition AS part, quote_ident(n.nspname) AS schema,
+       format_type(a.atttypid, a.atttypmod) AS declared,
+       CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid'
+            WHEN a.atttypid IN ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype) THEN 'bigint'
+            WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END AS type
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $(literal "$column") AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema\$|tenant_guard\$)'
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+SQL
+}
+
+# Those of the tenants' type.
+fitting() { printf "(%s) t WHERE type = '%s'" "$(tables_with_column)" "$tenant_type"; }
+
+# ---- the tenants of this database --------------------------------------------
+
+choose_type() {
+  tenant_type=$(ask postgres "SELECT type FROM ($(tables_with_column)) t WHERE type IS NOT NULL
+    GROUP BY type ORDER BY count(*) DESC, type LIMIT 1")
+  [[ -z $tenant_type ]] || return
+  say "No table has a column $column of a type that can name a tenant. Columns that the most tables have:"
+  ask postgres "SELECT format('%s (%s tables)', attname, count(*)) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+    WHERE relkind IN ('r', 'p') AND attname ~ '_id\$' AND attnum > 0 AND NOT attisdropped
+      AND relnamespace::regnamespace::text !~ '^(pg_|information_schema\$)'
+    GROUP BY attname ORDER BY count(*) DESC, attname LIMIT 10" | indent
+  die 1 "name the column: demo/run.sh $dump COLUMN"
+}
+
+# The role of an application: may read and write everything, and is nothing special.
+create_app() {
+  ask postgres "SELECT 'CREATE ROLE app' WHERE to_regrole('app') IS NULL \gexec
+    ALTER ROLE app LOGIN NOSUPERUSER NOBYPASSRLS CONNECTION LIMIT -1;
+    SELECT format('GRANT USAGE ON SCHEMA %1\$I TO app;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %1\$I TO app;
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA %1\$I TO app', nspname)
+    FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema\$)' \gexec"
+}
+
+# Counts rows while nothing is guarded. The example is the table with the most rows (not
+# one with rows of no tenant, which cannot be guarded), and the first tenant in it.
+choose_tenants() {
+  local name count filled most=-1 key
+  main=''
+  key=$(literal "$column")
+  while IFS=$'\t' read -r name count filled; do
+    rows_before[$name]=$count
+    if [[ $count -eq $filled && $count -gt $most ]]; then main=$name most=$count; fi
+  done < <(ask postgres "SELECT format('SELECT %L, count(*), count(%I) FROM %s', name, $key, name)
+    FROM $(fitting) ORDER BY part, name \gexec")
+  [[ -n $main ]] || die 1 "every table with the column $column has rows in which it is null"
+  IFS=$'\t' read -r main_column main_type main_schema < <(ask postgres "SELECT quote_ident($key), declared,
+    CASE schema WHEN 'public' THEN '' ELSE schema || '.' END FROM $(fitting) AND name = $(literal "$main")")
+  tenant=$(first_tenant true)
+  other=$(first_tenant "$main_column <> $(literal "${tenant:-0}")")
+  case $tenant_type in # no rows, or rows of one tenant alone
+    uuid) : "${tenant:=11111111-1111-4111-8111-111111111111}" "${other:=22222222-2222-4222-8222-222222222222}" ;;
+    bigint) : "${tenant:=1}" "${other:=$((tenant + 1))}" ;;
+    text) : "${tenant:=a}" "${other:=$([[ $tenant == b ]] && echo c || echo b)}" ;;
+  esac
+  while IFS=$'\t' read -r name count; do
+    rows_where[$name]=$count
+  done < <(ask postgres "SELECT format('SELECT %L, count(*) FROM %s WHERE %I = %L::$tenant_type', name, name,
+    $key, $(literal "$tenant")) FROM $(fitting) \gexec")
+}
+
+first_tenant() { # condition
+  ask postgres "SELECT $main_column FROM $main WHERE $main_column::text <> '' AND $1 ORDER BY 1 LIMIT 1"
+}
+
+# ---- steps -------------------------------------------------------------------
+
+step() {
+  end_step
+  step_open=yes step_failed=''
+  heading "$((kept + broken + 1)). $*"
+}
+
+end_step() {
+  [[ -n $step_open ]] || return
+  if [[ -z $step_failed ]]; then kept=$((kept + 1)); else broken=$((broken + 1)); fi
+  step_open=''
+}
+
+promised() { # what, command that tells
+  local what=$1
+  shift
+  if "$@"; then
+    say "  ok: $what"
+  else
+    say "  ${bold}NOT AS PROMISED${normal}: $what"
+    step_failed=yes
+  fi
+}
+
+refused() { [[ $output == *"ERROR:  $1: "* ]]; }
+refused_nothing() { [[ $output != *ERROR:* ]]; }
+with_advice() { [[ $output == *DETAIL:* && $output == *HINT:* ]]; }
+answer_is() { [[ $(ask postgres "$2") == "$1" ]]; }
+
+step_before() {
+  step "Before: one forgotten WHERE, and a query shows every tenant's rows"
+  show app "SELECT count(*) FROM $main;"
+  promised "${rows_before[$main]} rows, ${rows_where[$main]:-0} of them of tenant $tenant" refused_nothing
+}
+
+step_guard() {
+  local schema
+  step "CREATE EXTENSION, and guard every table that has $column"
+  show postgres "ALTER DATABASE demo SET tenant_guard.tenant_type = '$tenant_type';
+ALTER DATABASE demo SET tenant_guard.tenant_column = $(literal "$column");"
+  show postgres "CREATE EXTENSION tenant_guard;"
+  while read -r schema; do
+    say "    SELECT * FROM tenant_guard.protect_schema($(literal "$schema"));"
+    ask postgres "SET client_min_messages = warning;
+      SELECT * FROM tenant_guard.protect_schema($(literal "$schema")) ORDER BY status = 'guarded', relation" >"$work/report"
+    first 60 <"$work/report" | awk -F '\t' '{ printf "     %-36s %-8s %s\n", $1, $2, $3 }'
+    awk -F '\t' '$2 != "guarded" { print $1 ": " $3 }' "$work/report" >>"$work/reasons"
+  done < <(ask postgres "SELECT DISTINCT schema FROM ($(tables_with_column)) t ORDER BY 1")
+  promised "$main is guarded" answer_is guarded \
+    "SELECT status FROM tenant_guard.tables WHERE relation = $(literal "$main")::regclass"
+  promised "every table with the column is guarded, or listed with a reason" answer_is 0 \
+    "SELECT count(*) FROM ($(tables_with_column)) w LEFT JOIN tenant_guard.tables t ON t.relation = w.id
+     WHERE t.status IS DISTINCT FROM 'guarded' AND coalesce(t.detail, '') = ''"
+}
+
+step_see() {
+  step "The same query after, as tenant $tenant"
+  show app "BEGIN;
+SELECT tenant_guard.set_tenant($(literal "$tenant"));
+SELECT count(*) FROM $main;
+COMMIT;"
+  say "  and for every guarded table: the rows before, those a hand-written WHERE $main_column = $(literal "$tenant")"
+  say "  found then, and those that an unfiltered query finds now"
+  compare_counts >"$work/counts"
+  first 40 <"$work/counts" | indent
+  promised "each shows just what the hand-written WHERE did" same_counts
+}
+
+# Policies of the application's own may narrow what a tenant sees; nothing may widen it.
+compare_counts() {
+  local name count narrowed note
+  printf '%-36s %9s %9s %9s\n' table before WHERE now
+  while IFS=$'\t' read -r name narrowed count; do
+    note=''
+    if [[ $narrowed == t && $count -le ${rows_where[$name]:--1} ]]; then
+      note='  (has policies of its own)'
+    elif [[ $count != "${rows_where[$name]:-none}" ]]; then
+      note='  DIFFERS'
+    fi
+    printf '%-36s %9s %9s %9s%s\n' "$name" "${rows_before[$name]:-}" "${rows_where[$name]:-}" "$count" "$note"
+  done < <(ask app "BEGIN; SET LOCAL tenant_guard.tenant_id = $(literal "$tenant");
+    $(ask postgres "SELECT format('SELECT %L, %L, count(*) FROM %s;', relation::text, EXISTS (SELECT FROM pg_policy
+      WHERE polrelid = relation AND polname NOT IN ('tenant_isolation', 'tenant_access')), relation)
+      FROM tenant_guard.tables WHERE status NOT IN ('unguarded', 'shared') ORDER BY relation::text")
+    COMMIT;")
+}
+
+# A table whose count failed is missing from the list, and so the list too short.
+same_counts() {
+  ! grep -q DIFFERS "$work/counts" &&
+    answer_is "$(($(wc -l <"$work/counts") - 1))" "SELECT count(*) FROM tenant_guard.tables WHERE status = 'guarded'"
+}
+
+# On the table with the most rows, of those where nothing else could refuse the change first.
+step_write() {
+  local table name count most=0
+  while read -r name; do
+    count=${rows_where[$name]:-0}
+    if [[ $count -gt $most ]]; then table=$name most=$count; fi
+  done < <(ask postgres "SELECT name FROM $(fitting)
+    AND EXISTS (SELECT FROM tenant_guard.tables g WHERE g.relation = id AND status = 'guarded')
+    AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = id AND NOT tgisinternal AND tgtype & 19 = 19)
+    AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = id AND attname = $(literal "$column") AND attidentity = 'a')")
+  if [[ $most -eq 0 ]]; then
+    say "  (No table has a row of this tenant that nothing else would keep in place: a new table below shows writes.)"
+    return
+  fi
+  step "A write into another tenant"
+  show app "BEGIN;
+SELECT tenant_guard.set_tenant($(literal "$tenant"));
+UPDATE $table SET $main_column = $(literal "$other");
+ROLLBACK;"
+  promised "refused with SQLSTATE 42501: no row moves to tenant $other" refused 42501
+}
+
+step_no_tenant() {
+  step "No tenant set: an error that says what to do, not an empty result"
+  show app "SELECT count(*) FROM $main;"
+  promised "refused with SQLSTATE TG001, a detail and a hint" eval "refused TG001 && with_advice"
+}
+
+step_stale() {
+  step "A tenant left behind by an earlier transaction"
+  show app "SET tenant_guard.tenant_id = $(literal "$tenant");
+SELECT count(*) FROM $main;"
+  promised "refused with SQLSTATE TG006" refused TG006
+}
+
+step_second() {
+  step "A second tenant in the same transaction"
+  show app "BEGIN;
+SELECT tenant_guard.set_tenant($(literal "$tenant"));
+SELECT count(*) FROM $main;
+SELECT tenant_guard.set_tenant($(literal "$other"));
+ROLLBACK;"
+  promised "refused with SQLSTATE TG002" refused TG002
+}
+
+step_new_table() {
+  local table=${main_schema}demo_notes
+  step "A table created just now"
+  show postgres "CREATE TABLE $table ($main_column $main_type, body text);
+GRANT SELECT, INSERT ON $table TO app;
+SELECT relation, status, tenant_column, tenant_type FROM tenant_guard.tables WHERE relation = '$table'::regclass;"
+  promised "is guarded already" grep -q '| guarded' <<<"$output"
+  show app "SELECT * FROM $table;"
+  promised "refused without a tenant (TG001)" refused TG001
+  show app "BEGIN;
+SELECT tenant_guard.set_tenant($(literal "$tenant"));
+INSERT INTO $table (body) VALUES ('mine, without saying so') RETURNING *;
+INSERT INTO $table ($main_column, body) VALUES ($(literal "$other"), 'theirs');
+ROLLBACK;"
+  promised "a row is its tenant's by default, and one for tenant $other is refused (42501)" \
+    eval "refused 42501 && grep -q '| mine, without' <<<\"\$output\""
+}
+
+step_weaken() {
+  step "Taking the guard off by DDL, even as a superuser"
+  show postgres "ALTER TABLE $main DISABLE ROW LEVEL SECURITY;"
+  promised "refused with SQLSTATE TG005" refused TG005
+}
+
+step_rest() {
+  step "What is not guarded, and why"
+  show postgres "SELECT relation, status, detail FROM tenant_guard.tables
+WHERE status <> 'guarded' ORDER BY status, relation::text;" | first 60
+  if [[ -s $work/reasons ]]; then
+    say "  What keeps those that have the column from being guarded:"
+    first 40 <"$work/reasons" | indent
+  fi
+  say "  Tables that hold tenants' rows without the column, as their foreign keys lead to guarded tables:"
+  rows_without_column >"$work/without"
+  first 40 <"$work/without" | indent
+  [[ -s $work/without ]] || say "    (none)"
+  promised "no guard is damaged" answer_is 0 "SELECT count(*) FROM tenant_guard.tables WHERE status = 'damaged'"
+  promised "every table is guarded or in this list" answer_is 0 "SELECT count(*) FROM pg_class c
+    WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text !~ '^(pg_|information_schema\$|tenant_guard\$)'
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+      AND NOT EXISTS (SELECT FROM tenant_guard.tables t WHERE t.relation = c.oid AND t.status IS NOT NULL)"
+  [[ $dump != "$here/erp.sql" ]] || promised "sales_order_items is named" grep -q '^sales_order_items ' "$work/without"
+}
+
+rows_without_column() {
+  ask postgres "WITH RECURSIVE reach (id, via) AS (
+      SELECT conrelid, confrelid FROM pg_constraint JOIN tenant_guard.tables ON relation = confrelid
+      WHERE contype = 'f' AND status = 'guarded'
+    UNION
+      SELECT c.conrelid, c.confrelid FROM pg_constraint c JOIN reach r ON c.confrelid = r.id WHERE contype = 'f')
+    SELECT id::regclass || ' (by its reference to ' || string_agg(via::regclass::text, ', ' ORDER BY via::regclass::text) || ')'
+    FROM reach JOIN pg_class c ON c.oid = id
+    WHERE NOT relispartition
+      AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = id AND attname = $(literal "$column") AND NOT attisdropped)
+    GROUP BY id ORDER BY id::regclass::text"
+}
+
+# ---- all of it ---------------------------------------------------------------
+
+case ${1:-} in -h | --help) sed -n '3,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;; esac
+[[ $# -le 2 ]] || die 2 "usage: demo/run.sh [dump [tenant_column]]"
+dump=${1:-$here/erp.sql}
+column=${2:-tenant_id}
+[[ -r $dump ]] || die 2 "there is no file $dump that can be read"
+dump=$(cd "$(dirname "$dump")" && pwd)/$(basename "$dump")
+
+kept=0 broken=0 step_open=''
+declare -A rows_before rows_where
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+
+set_up
+load_dump
+choose_type
+create_app
+choose_tenants
+step_before
+step_guard
+if [[ -z $step_failed ]]; then
+  for next in see write no_tenant stale second new_table weaken rest; do "step_$next"; done
+fi
+end_step
+
+heading "$kept steps as promised, $broken not"
+[[ $broken -eq 0 ]]

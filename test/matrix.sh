@@ -1,0 +1,94 @@
+#!/bin/bash
+# The same tests on another server version, in a chroot with the Debian that has it. Needs root.
+#
+#   test/matrix.sh 17                      makes a chroot, tests in it, removes it
+#   test/matrix.sh make <directory> 17     only makes it, below the directory, or what is missing of it
+#   test/matrix.sh test <directory> 17     only tests, in a chroot that is there
+#   test/matrix.sh remove <directory> 17   only removes it
+#
+# The last line of a test is test/run.sh's.
+set -u -o pipefail
+
+test_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
+declare -A suites=([17]=trixie [18]=forky)
+
+complain() {
+	echo "test/matrix.sh: $*" >&2
+	exit 1
+}
+
+# The mirror that this machine's apt uses; debootstrap has its own when this prints nothing.
+mirror() {
+	# shellcheck disable=SC2016 # apt's variable, not the shell's
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 'Component: main' |
+		head -n 1
+}
+
+bootstrap() {
+	local script=''
+	command -v debootstrap >/dev/null || apt-get -q install -y debootstrap || { apt-get -q update && apt-get -q install -y debootstrap; } || return
+	# An older debootstrap does not know the newest suites by name; all are made as sid is.
+	[ -e "/usr/share/debootstrap/scripts/$suite" ] || script=sid
+	mkdir -p "$root" && debootstrap --variant=minbase "$suite" "$root" "$(mirror)" $script
+}
+
+# The chroot's apt reaches the network as the machine's does. A mirror may be a snapshot, whose lists are out of
+# date. Nobody needs this disk's content after a power cut, so dpkg need not wait for it.
+configure() {
+	apt-config dump | grep -E '^Acquire::(https?::Proxy|Check-Date)' >"$root/etc/apt/apt.conf.d/99matrix"
+	echo 'Acquire::Check-Valid-Until "false";' >>"$root/etc/apt/apt.conf.d/99matrix"
+	echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/matrix"
+}
+
+# PostgreSQL needs /dev/shm, building needs /proc.
+mount_all() {
+	mountpoint -q "$root/proc" || mount -t proc proc "$root/proc" || return
+	mkdir -p "$root/dev/shm" && { mountpoint -q "$root/dev/shm" || mount -t tmpfs tmpfs "$root/dev/shm"; }
+}
+
+copy_project() { rm -rf "$root/project" && mkdir "$root/project" && "$test_dir/copy.sh" "$root/project"; }
+
+# Runs a command in the chroot, where PG_CONFIG says which server to test, and to install if it is not there.
+inside() { env -u TMPDIR PG_CONFIG="/usr/lib/postgresql/$version/bin/pg_config" chroot "$root" "$@"; }
+
+make_chroot() {
+	[ -x "$root/usr/bin/dpkg" ] || bootstrap || return
+	mount_all && configure && copy_project && inside /project/test/needs.sh regress isolation tap
+}
+
+test_in_chroot() {
+	[ -x "$root/usr/bin/dpkg" ] || complain "there is no chroot for PostgreSQL $version in $root"
+	mount_all && copy_project && inside /project/test/run.sh regress,isolation,tap
+}
+
+# Processes that still run there are of an interrupted run. Nothing that is still mounted is removed.
+remove_chroot() {
+	local process
+	for process in /proc/[0-9]*; do
+		[ "$(readlink "$process/root")" != "$root" ] || kill -KILL "${process#/proc/}"
+	done
+	umount "$root/dev/shm" "$root/proc" 2>/dev/null
+	rm -rf --one-file-system "$root"
+}
+
+# select_version <directory> <version>
+select_version() {
+	version=$2
+	suite=${suites[$2]-}
+	[ -n "$suite" ] || complain "the versions are ${!suites[*]}"
+	root=$(realpath -m "$1/$suite")
+}
+
+[ "$(id -u)" -eq 0 ] || complain "this needs root"
+exec </dev/null
+case ${1-}/$# in
+	make/3) select_version "$2" "$3" && make_chroot ;;
+	test/3) select_version "$2" "$3" && test_in_chroot ;;
+	remove/3) select_version "$2" "$3" && remove_chroot ;;
+	*/1)
+		directory=$(mktemp -d) && select_version "$directory" "$1" || exit 1
+		trap 'remove_chroot; rmdir "$directory"' EXIT
+		make_chroot && test_in_chroot
+		;;
+	*) sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+esac

@@ -1,0 +1,89 @@
+#!/bin/bash
+# Makes sure that what the tests need is there, and prints the path of the pg_config to test with.
+#
+#   test/needs.sh [regress|isolation|tap|lint ...]     what these parts need; all of them when none is named
+#
+# Installs what is missing where there is apt, as root or by sudo; elsewhere says what to install and fails.
+# PG_CONFIG selects the server; a path of Debian's (/usr/lib/postgresql/17/bin/pg_config) also the one to install.
+set -u -o pipefail
+
+parts=" ${*:-regress isolation tap lint} "
+pg_config=${PG_CONFIG-}
+as_root=()
+
+# Without PG_CONFIG: the newest of Debian's directories, else the PATH's.
+find_pg_config() {
+	[ -n "$pg_config" ] || pg_config=$(find /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | sort -V | tail -n 1)
+	[ -n "$pg_config" ] || pg_config=$(command -v pg_config)
+}
+
+# A server, and what builds and tests an extension for it: two packages in Debian, whose pg_config is in neither.
+postgres_is_complete() {
+	[ -n "$pg_config" ] && [ -x "$("$pg_config" --bindir)/postgres" ] && [ -f "$("$pg_config" --pgxs)" ]
+} 2>/dev/null
+
+# The packages, by their Debian names, that are needed and not found.
+missing_packages() {
+	if [[ $parts == *" lint "* ]]; then
+		command -v shellcheck >/dev/null || echo shellcheck
+	fi
+	[ "$parts" != " lint " ] || return 0
+	command -v gcc >/dev/null || echo gcc
+	command -v make >/dev/null || echo make
+	perl -MIPC::Run -MTest::More -e 1 2>/dev/null || echo libipc-run-perl
+	postgres_is_complete || printf '%s\n' postgresql postgresql-server-dev
+}
+
+# The PostgreSQL version to install: the one that PG_CONFIG or an installed server has, else the distribution's.
+version_to_install() {
+	if [[ $pg_config =~ ^/usr/lib/postgresql/([0-9]+)/ ]]; then
+		echo "${BASH_REMATCH[1]}"
+	else
+		apt-cache depends postgresql | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
+	fi
+}
+
+# Debian starts a cluster "main" with a newly installed server. The tests need none, so it is told not to; then the
+# package's own setting is put back, for whoever installs a server next.
+without_main_cluster() {
+	local conf=/etc/postgresql-common/createcluster.conf shipped=/usr/share/postgresql-common/createcluster.conf status
+	if [ -e "$conf" ] && ! cmp -s "$conf" "$shipped"; then "$@"; return; fi
+	"${as_root[@]}" mkdir -p "${conf%/*}"
+	echo 'create_main_cluster = false' | "${as_root[@]}" tee "$conf" >/dev/null
+	"$@"
+	status=$?
+	if [ -e "$shipped" ]; then "${as_root[@]}" cp "$shipped" "$conf"; else "${as_root[@]}" rm -f "$conf"; fi
+	return $status
+}
+
+install_packages() {
+	local version package packages=()
+	"${as_root[@]}" apt-get -q update || return 1
+	version=$(version_to_install)
+	for package in "$@"; do
+		packages+=("${package/#postgresql*/$package-$version}")
+	done
+	without_main_cluster "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q install -y --no-install-recommends "${packages[@]}"
+}
+
+# A server of one's own building is not apt's to complete.
+if [ -n "$pg_config" ] && ! postgres_is_complete && ! [[ $pg_config =~ ^/usr/(bin|lib/postgresql/[0-9]+/bin)/pg_config$ ]]; then
+	echo "PG_CONFIG=$pg_config: there is no PostgreSQL with server, pgxs and headers" >&2
+	exit 1
+fi
+find_pg_config
+missing=$(missing_packages)
+if [ -n "$missing" ]; then
+	[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+	if ! command -v apt-get >/dev/null || ! command -v "${as_root[0]-apt-get}" >/dev/null; then
+		echo "please install (by Debian's names):" "${missing//$'\n'/, }" >&2
+		exit 1
+	fi
+	# shellcheck disable=SC2086 # a list of packages
+	install_packages $missing </dev/null >&2
+	find_pg_config
+	missing=$(missing_packages)
+	[ -z "$missing" ] || { echo "could not install:" "${missing//$'\n'/, }" >&2; exit 1; }
+fi
+echo "$pg_config"

@@ -1,0 +1,227 @@
+#!/bin/bash
+# Every test, on servers of its own: regression tests and isolation specs on a server that preloads the library and
+# on one that does not, TAP tests (which start their own servers), lints.
+#
+#   test/run.sh                          everything
+#   test/run.sh tap,lint                 some parts: regress, isolation, tap, lint
+#   test/run.sh regress protect ddl      some tests of one part
+#   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
+#
+# PG_CONFIG selects the server to test with. Missing packages are installed (test/needs.sh); nothing else of the
+# machine is touched: the extension goes into a private copy of the PostgreSQL installation, in a directory that
+# disappears when all is well. The last line is "N passed, N failed[, N skipped]".
+set -u -o pipefail
+exec 2>&1 # one log, in order
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+passed=0 failed=0 skipped=0 failures=()
+work='' bin='' data='' keep=''
+parts=regress,isolation,tap,lint
+names=()
+
+say() { printf '\n== %s\n' "$*"; }
+
+fail() {
+	echo "FAILED: $*"
+	failures+=("$*")
+	failed=$((failed + 1))
+}
+
+# show <lines> <file>: its last lines, if it is there.
+show() { [ ! -s "$2" ] || tail -n "$1" "$2"; }
+
+parse_arguments() {
+	if [ "${1-}" = --keep ]; then keep=yes; shift; fi
+	[ $# -eq 0 ] || { parts=$1; shift; }
+	names=("$@")
+	[[ ,$parts =~ ^(,(regress|isolation|tap|lint))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
+	sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	exit 2
+}
+
+wants() { [[ ,$parts, == *,$1,* ]]; }
+
+# --- The working directory --------------------------------------------------------------------------------------
+
+# Runs a command in the copy of the project, as a user that PostgreSQL accepts, without the caller's settings.
+as_tester() {
+	local switch=()
+	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$tester" --)
+	(cd "$work/tree" && "${switch[@]}" env -i PATH="$bin:$PATH" HOME="$work/tmp" TMPDIR="$work/tmp" LC_ALL=C.UTF-8 \
+		PGHOST="$work/tmp" PGPORT=5432 PGUSER=postgres "$@" </dev/null)
+}
+
+# PostgreSQL finds its files relative to its programs, so a copy that keeps the directories' places is an
+# installation of its own: the extension goes in without root, and no other server of the machine can see it.
+copy_postgres() {
+	local key dir
+	for key in --pkglibdir --sharedir; do
+		dir=$("$pg_config" $key) && mkdir -p "$work/pg$dir" && cp -a "$dir/." "$work/pg$dir" || return 1
+	done
+	dir=$("$pg_config" --bindir) && mkdir -p "$bin" &&
+		cp -a "$dir"/{postgres,initdb,psql,pgbench,vacuumdb,reindexdb,clusterdb,pg_*} "$dir"/{create,drop}{db,user} "$bin" || return 1
+	dir=$("$pg_config" --includedir) && mkdir -p "$work/pg${dir%/*}" && ln -s "$dir" "$work/pg$dir"
+}
+
+make_work() {
+	tester=$(id -un postgres 2>/dev/null || echo nobody)
+	work=$(mktemp -d "${TMPDIR:-/tmp}/tenant_guard.XXXXXX") && mkdir "$work"/{tree,tmp,log} && "$project/test/copy.sh" "$work/tree" || return 1
+	if [ "$parts" != lint ]; then
+		bin=$work/pg$("$pg_config" --bindir)
+		copy_postgres || return 1
+	fi
+	[ "$(id -u)" -ne 0 ] || chown -R "$tester" "$work"
+}
+
+# --- Servers ----------------------------------------------------------------------------------------------------
+
+# start_server <name> <libraries to preload>
+start_server() {
+	data=$work/$1
+	as_tester initdb -D "$data" -U postgres -A trust --no-sync >"$work/log/$1" 2>&1 && {
+		echo "listen_addresses = ''"
+		echo "unix_socket_directories = '$work/tmp'"
+		echo "shared_preload_libraries = '$2'"
+		echo "fsync = off"
+	} >>"$data/postgresql.conf" && as_tester pg_ctl -s -w -D "$data" -l "$work/log/$1-server" start && return
+	fail "the server ($1) does not start"
+	show 50 "$work/log/$1"
+	show 50 "$work/log/$1-server"
+	data=''
+	return 1
+}
+
+# A crash that the tests' output did not show is a failure too.
+stop_server() {
+	as_tester pg_ctl -s -w -D "$data" -m fast stop || fail "the server ($1) does not stop"
+	data=''
+	grep -qE 'PANIC:|was terminated by signal|TRAP:' "$work/log/$1-server" || return
+	fail "the server ($1) crashed"
+	show 200 "$work/log/$1-server"
+}
+
+# --- Parts ------------------------------------------------------------------------------------------------------
+
+# Warnings are errors here, not in the Makefile: a compiler of tomorrow must not break an installation.
+build() {
+	say "build for $("$pg_config" --version)"
+	as_tester make -s -j"$(nproc)" COPT=-Werror PG_CONFIG="$bin/pg_config" all install || { fail "the build"; return 1; }
+}
+
+# tests_of <directory> <suffix>: the tests that were named, or one for each file.
+tests_of() {
+	local file
+	if [ ${#names[@]} -gt 0 ]; then printf '%s\n' "${names[@]}"; return; fi
+	for file in "$work/tree/$1"/*"$2"; do
+		[ ! -e "$file" ] || basename "$file" "$2"
+	done
+}
+
+# One half of "make installcheck". A test has passed only where its line says so ("ok 1 - name" since 16,
+# "test name ... ok" before): what failed, never ran or has no line of its own is a failure.
+installcheck() {
+	local server=$1 part=$2 log=$work/log/$1-$2 test tests good status
+	local directory=sql suffix=.sql expected=expected outputs=. variable=REGRESS other=ISOLATION
+	if [ "$part" = isolation ]; then
+		directory=test/specs suffix=.spec expected=test/expected outputs=output_iso variable=ISOLATION other=REGRESS
+	fi
+	mapfile -t tests < <(tests_of $directory $suffix)
+	[ ${#tests[@]} -gt 0 ] || return
+	# Without expected output pg_regress would not run the rest: a new test's first result is a difference.
+	for test in "${tests[@]}"; do as_tester touch "$expected/$test.out"; done
+	say "$part, $server"
+	as_tester make -s installcheck PG_CONFIG="$bin/pg_config" "$other=" "$variable=${tests[*]}" 2>&1 | tee "$log"
+	status=$?
+	good=$(grep -cE '^ok [0-9]+ |^test .* \.\.\. ok ' "$log")
+	passed=$((passed + good))
+	failed=$((failed + ${#tests[@]} - good))
+	[ $status -eq 0 ] || [ "$good" -lt ${#tests[@]} ] || fail "make installcheck, with status $status"
+	[ ! -d "$work/tree/$outputs/results" ] || cp -a "$work/tree/$outputs/results" "$log-results"
+	[ $status -eq 0 ] || show 4000 "$work/tree/$outputs/regression.diffs"
+}
+
+installcheck_on() {
+	start_server "$1" "$2" || return
+	! wants regress || installcheck "$1" regress
+	! wants isolation || installcheck "$1" isolation
+	stop_server "$1"
+}
+
+# One file at a time, so that each has a verdict and its logs are still there when it fails.
+tap() {
+	local test log status
+	say tap
+	for test in $(tests_of test/t .pl); do
+		log=$work/log/tap-$test
+		as_tester make -s installcheck-tap PG_CONFIG="$bin/pg_config" PROVE_TESTS="test/t/$test.pl" 2>&1 | tee "$log"
+		status=$?
+		if [ $status -eq 0 ] && grep -q '^Result: PASS' "$log"; then
+			passed=$((passed + 1))
+		elif [ $status -eq 0 ] && grep -qE ' skipped: |^TAP tests not enabled' "$log"; then
+			skipped=$((skipped + 1))
+		else
+			fail "tap $test"
+			show 400 "$work/tree/tmp_check/log/regress_log_$test"
+		fi
+	done
+}
+
+lint() {
+	local log=$work/log/lint status
+	say lint
+	as_tester test/lint.sh | tee "$log" | grep -v '^[0-9]* passed,'
+	status=${PIPESTATUS[0]}
+	passed=$((passed + $(grep -c '^ok - ' "$log")))
+	failed=$((failed + $(grep -c '^not ok - ' "$log")))
+	[ "$status" -eq 0 ] || grep -q '^not ok - ' "$log" || fail "test/lint.sh, with status $status"
+}
+
+# --- The end ----------------------------------------------------------------------------------------------------
+
+# shellcheck disable=SC2317,SC2329 # called by the trap
+clean_up() {
+	[ -z "$data" ] || as_tester pg_ctl -s -D "$data" -m immediate stop
+	[ -z "$work" ] || [ -n "$keep" ] || rm -rf "$work"
+}
+
+# What failed, once more at the end, where it is found.
+repeat_failures() {
+	local failure
+	[ ! -d "$work" ] || grep -rHE '^not ok |^test .* FAILED' "$work/log" --include='*-regress' --include='*-isolation' --include=lint |
+		sed "s|^$work/log/|FAILED: |; s/  */ /g"
+	for failure in "${failures[@]}"; do echo "FAILED: $failure"; done
+}
+
+# What a failure left is kept, without the bulky rest; in CI nobody could look at it.
+finish() {
+	local tally="$passed passed, $failed failed" status=1
+	[ $skipped -eq 0 ] || tally+=", $skipped skipped"
+	[ $failed -gt 0 ] || [ $passed -eq 0 ] || status=0
+	if [ $status -ne 0 ] && [ -z "$keep" ] && [ -d "$work" ] && [ -z "${CI-}" ]; then
+		keep=yes
+		rm -rf "$work"/{pg,preloaded,plain}
+	fi
+	printf '\n'
+	if [ $failed -gt 0 ]; then repeat_failures; fi
+	[ -z "$keep" ] || echo "results and logs: $work"
+	echo "$tally"
+	exit $status
+}
+
+parse_arguments "$@"
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+# shellcheck disable=SC2086 # a list of parts
+if ! pg_config=$("$project/test/needs.sh" ${parts//,/ }) || ! make_work; then
+	fail "the preparation"
+	finish
+fi
+if [ "$parts" != lint ] && build; then
+	if wants regress || wants isolation; then
+		installcheck_on preloaded tenant_guard
+		installcheck_on plain ''
+	fi
+	! wants tap || tap
+fi
+! wants lint || lint
+finish
