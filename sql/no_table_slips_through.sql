@@ -94,8 +94,10 @@ INSERT INTO t.later VALUES (3);
 ROLLBACK;
 ALTER TABLE t.later ALTER COLUMN tenant_id SET NOT NULL;
 RESET ROLE;
+SET tenant_guard.bypass = on;
 UPDATE t.later SET tenant_id = :a;
 INSERT INTO t.later VALUES (4, NULL);
+RESET tenant_guard.bypass;
 SET ROLE regress_owner;
 ALTER TABLE t.later ALTER COLUMN tenant_id SET NOT NULL;
 \d t.later

@@ -11,7 +11,9 @@ CREATE SCHEMA t;
 GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 GRANT ALL ON t.notes TO regress_app;
+SET tenant_guard.bypass = on;
 INSERT INTO t.notes VALUES (1, :a, 'of a'), (2, :b, 'of b'), (3, :b, 'of b too');
+RESET tenant_guard.bypass;
 RESET client_min_messages;
 SET ROLE regress_app;
 

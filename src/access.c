@@ -68,13 +68,12 @@ enter_statement(StatementKind kind)
  * statement.  The function manager asks about those, and about SECURITY
  * DEFINER functions, wherever they are called.
  */
-bool
+void
 enter_function(bool *saved)
 {
 	*saved = in_users_function;
 	if (InNoForceRLSOperation())
 		in_users_function = true;
-	return in_users_function;
 }
 
 void

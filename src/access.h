@@ -19,7 +19,7 @@ typedef enum StatementKind
 } StatementKind;
 
 extern StatementKind enter_statement(StatementKind kind);
-extern bool enter_function(bool *saved);
+extern void enter_function(bool *saved);
 extern void leave_function(bool saved);
 
 extern bool check_access(List *permission_infos, bool raise);

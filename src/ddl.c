@@ -28,12 +28,12 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/deparse_utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rls.h"
 
+#include "access.h"
 #include "compat.h"
 #include "ddl.h"
 #include "guard.h"
@@ -51,6 +51,7 @@ typedef struct TableChange
 	Oid			relid;
 	bool		brings_column;	/* the tenant column, to an existing table */
 	bool		weakens;		/* a guard, perhaps */
+	bool		names;			/* creates or renames the relation */
 	bool		forbids_null;	/* in some column */
 } TableChange;
 
@@ -160,49 +161,19 @@ auto_protect(Oid relid)
 		auto_protect_table(lfirst_oid(lc));
 }
 
-/*
- * For a table made where no event trigger fires: EXPLAIN ANALYZE CREATE TABLE
- * AS.  "name" is the one that the statement gave it.
- */
-void
-table_was_created(const RangeVar *name)
-{
-	Oid			relid = get_relname_relid(name->relname,
-										  RangeVarGetCreationNamespace(name));
-
-	if (OidIsValid(relid) && OidIsValid(get_extension_oid(EXTENSION_NAME, true)))
-		auto_protect(relid);
-}
-
 /* ----------------------------------------------------------------
  *		Refusing what weakens a guard
  * ----------------------------------------------------------------
  */
 
-/*
- * By what means is weakening meant, or NULL?  By tenant_guard.bypass, or as in
- * a pg_dump script with --clean: row_security off, by a role that may bypass it.
- */
-static const char *
-means_of_weakening(void)
-{
-	if (setting_bypass)
-		return "tenant_guard.bypass";
-	if (!row_security && has_bypassrls_privilege(GetUserId()))
-		return "row_security = off";
-	return NULL;
-}
-
 /* May a table be weakened?  Then the log says so. */
 static bool
 weakening_is_meant(Oid relid)
 {
-	const char *means = means_of_weakening();
+	const char *means = means_of_bypass(InvalidOid);
 
-	if (means != NULL && setting_log_bypass)
-		ereport(LOG_SERVER_ONLY,
-				(errmsg("tenant_guard: isolation of table %s was weakened by role \"%s\" by means of %s",
-						relation_name(relid), GetUserNameFromId(GetUserId(), true), means)));
+	if (means != NULL)
+		log_bypass(psprintf("a statement weakened the guard of %s", relation_name(relid)), means);
 	return means != NULL;
 }
 
@@ -234,7 +205,7 @@ check_alter_table(const AlterTableStmt *stmt)
 	char	   *column;
 	ListCell   *lc;
 
-	if (guard.attnum == 0 || means_of_weakening() != NULL)
+	if (guard.attnum == 0 || means_of_bypass(InvalidOid) != NULL)
 		return;
 	column = get_attname(relid, guard.attnum, true);
 	foreach(lc, stmt->cmds)
@@ -248,6 +219,44 @@ check_alter_table(const AlterTableStmt *stmt)
 		if (cmd->subtype == AT_AlterColumnType)
 			raise_refusal(weakens_guard(relation_name(relid), "its tenant column is of another type"));
 	}
+}
+
+/*
+ * Refuses a temporary relation that hides a guarded table of the same name:
+ * it would outlive the transaction and its tenant.
+ */
+static void
+check_shadowing(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	ListCell   *lc;
+
+	if (name == NULL || !isTempNamespace(get_rel_namespace(relid)) ||
+		is_dropped_on_commit(relid) || means_of_bypass(InvalidOid) != NULL)
+		return;
+	foreach(lc, fetch_search_path(false))
+	{
+		Oid			hidden = get_relname_relid(name, lfirst_oid(lc));
+
+		if (OidIsValid(hidden) && hidden != relid && guard_of(hidden).status != GUARD_NONE)
+			raise_refusal(shadows_table(name, relation_name(hidden)));
+	}
+}
+
+/*
+ * For a table made where no event trigger fires: EXPLAIN ANALYZE CREATE TABLE
+ * AS.  "name" is the one that the statement gave it.
+ */
+void
+table_was_created(const RangeVar *name)
+{
+	Oid			relid = get_relname_relid(name->relname,
+										  RangeVarGetCreationNamespace(name));
+
+	if (!OidIsValid(relid) || !OidIsValid(get_extension_oid(EXTENSION_NAME, true)))
+		return;
+	check_shadowing(relid);
+	auto_protect(relid);
 }
 
 /* Once a column is NOT NULL, the CHECK that stood in for it can go. */
@@ -317,7 +326,7 @@ read_simple_command(const CollectedCommand *cmd, TableChange *change)
 	switch (nodeTag(stmt))
 	{
 		case T_CreateStmt:
-			change->brings_column = true;
+			change->names = change->brings_column = true;
 			if (((CreateStmt *) stmt)->oncommit == ONCOMMIT_DROP)
 				remember_drop_on_commit(change->relid);
 			break;
@@ -325,11 +334,16 @@ read_simple_command(const CollectedCommand *cmd, TableChange *change)
 			change->brings_column = true;
 			break;
 		case T_CreateTableAsStmt:
-			change->brings_column = true;
+			change->names = change->brings_column = true;
 			if (((CreateTableAsStmt *) stmt)->into->onCommit == ONCOMMIT_DROP)
 				remember_drop_on_commit(change->relid);
 			break;
+		case T_ViewStmt:
+		case T_CreateSeqStmt:
+			change->names = true;
+			break;
 		case T_RenameStmt:
+			change->names = ((RenameStmt *) stmt)->renameType != OBJECT_COLUMN;
 			change->brings_column =
 				((RenameStmt *) stmt)->renameType == OBJECT_COLUMN &&
 				strcmp(((RenameStmt *) stmt)->newname, setting_tenant_column) == 0;
@@ -345,7 +359,7 @@ read_simple_command(const CollectedCommand *cmd, TableChange *change)
 static TableChange
 read_command(const CollectedCommand *cmd)
 {
-	TableChange change = {InvalidOid, false, false, false};
+	TableChange change = {InvalidOid};
 	ListCell   *lc;
 
 	if (cmd->type == SCT_Simple)
@@ -372,6 +386,8 @@ check_change(TableChange change)
 		return;
 	if (change.weakens)
 		check_not_weakened(change.relid);
+	if (change.names)
+		check_shadowing(change.relid);
 	if (change.brings_column)
 		auto_protect(change.relid);
 	if (change.forbids_null)

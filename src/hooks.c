@@ -11,11 +11,17 @@
 #include "postgres.h"
 
 #include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
+#include "executor/executor.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 
+#include "access.h"
+#include "compat.h"
+#include "context.h"
 #include "ddl.h"
 #include "hooks.h"
 #include "refuse.h"
@@ -23,6 +29,16 @@
 
 static ProcessUtility_hook_type prev_process_utility = NULL;
 static object_access_hook_type prev_object_access = NULL;
+static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
+static needs_fmgr_hook_type prev_needs_fmgr = NULL;
+static fmgr_hook_type prev_fmgr = NULL;
+
+/* What fmgr_hook keeps between the start and the end of a call. */
+typedef struct FunctionCall
+{
+	bool		saved;
+	Datum		prev_arg;		/* the previous hook's */
+} FunctionCall;
 
 /*
  * The table that EXPLAIN ANALYZE CREATE TABLE AS makes, or NULL.  EXPLAIN is
@@ -47,19 +63,56 @@ table_made_by_explain(const Node *stmt)
 	return analyze && ctas->objtype == OBJECT_TABLE ? ctas->into->rel : NULL;
 }
 
+/* What kind of statement is this, for access to guarded tables? */
+static StatementKind
+kind_of_statement(const Node *stmt)
+{
+	if (IsA(stmt, RefreshMatViewStmt))
+		return STATEMENT_MATERIALIZES;
+	if (IsA(stmt, CreateTableAsStmt) &&
+		((const CreateTableAsStmt *) stmt)->objtype == OBJECT_MATVIEW)
+		return STATEMENT_MATERIALIZES;
+	if (IsA(stmt, DeclareCursorStmt) &&
+		(((const DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD) != 0)
+		return STATEMENT_HOLDS;
+	return STATEMENT_PLAIN;
+}
+
+static bool
+prepares_with_tenant(const Node *stmt)
+{
+	return IsA(stmt, TransactionStmt) &&
+		((const TransactionStmt *) stmt)->kind == TRANS_STMT_PREPARE &&
+		transaction_has_tenant() && means_of_bypass(InvalidOid) == NULL;
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
 {
-	const RangeVar *made = table_made_by_explain(pstmt->utilityStmt);
+	Node	   *stmt = pstmt->utilityStmt;
+	const RangeVar *made = table_made_by_explain(stmt);
+	StatementKind outer;
 
-	if (prev_process_utility)
-		prev_process_utility(pstmt, query_string, read_only_tree, context,
-							 params, query_env, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
-								params, query_env, dest, qc);
+	if (prepares_with_tenant(stmt))
+		raise_refusal(prepares_transaction());
+
+	outer = enter_statement(kind_of_statement(stmt));
+	PG_TRY();
+	{
+		if (prev_process_utility)
+			prev_process_utility(pstmt, query_string, read_only_tree, context,
+								 params, query_env, dest, qc);
+		else
+			standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
+									params, query_env, dest, qc);
+	}
+	PG_FINALLY();
+	{
+		(void) enter_statement(outer);
+	}
+	PG_END_TRY();
 	if (made != NULL)
 		table_was_created(made);
 }
@@ -70,10 +123,60 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 	if (prev_object_access)
 		prev_object_access(access, class_id, object_id, sub_id, arg);
 
+	if (access == OAT_TRUNCATE && class_id == RelationRelationId)
+		check_truncate(object_id);
+
 	/* ALTER ROLE and ALTER DATABASE ... SET: object is the database, auxiliary the role */
 	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId && !superuser() &&
 		stores_tenant(object_id, ((ObjectAccessPostAlter *) arg)->auxiliary_id))
 		raise_refusal(role_sets_own_tenant());
+}
+
+static bool
+check_perms(CHECK_PERMS_PARAMETERS)
+{
+	if (prev_check_perms && !prev_check_perms(CHECK_PERMS_ARGUMENTS))
+		return false;
+	return check_access(permission_infos, ereport_on_violation);
+}
+
+/* Only functions called under a foreign key's statement are of interest. */
+static bool
+needs_fmgr(Oid funcid)
+{
+	return InNoForceRLSOperation() || (prev_needs_fmgr && prev_needs_fmgr(funcid));
+}
+
+static void
+call_prev_fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
+{
+	if (prev_fmgr)
+		prev_fmgr(event, flinfo, arg);
+}
+
+static void
+fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
+{
+	FunctionCall *call = (FunctionCall *) DatumGetPointer(*arg);
+
+	switch (event)
+	{
+		case FHET_START:
+			if (call == NULL)
+			{
+				call = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(FunctionCall));
+				*arg = PointerGetDatum(call);
+			}
+			enter_function(&call->saved);
+			call_prev_fmgr(event, flinfo, &call->prev_arg);
+			break;
+		case FHET_END:
+		case FHET_ABORT:
+			call_prev_fmgr(event, flinfo, call ? &call->prev_arg : arg);
+			if (call != NULL)
+				leave_function(call->saved);
+			break;
+	}
 }
 
 void
@@ -83,4 +186,10 @@ install_hooks(void)
 	ProcessUtility_hook = process_utility;
 	prev_object_access = object_access_hook;
 	object_access_hook = object_access;
+	prev_check_perms = ExecutorCheckPerms_hook;
+	ExecutorCheckPerms_hook = check_perms;
+	prev_needs_fmgr = needs_fmgr_hook;
+	needs_fmgr_hook = needs_fmgr;
+	prev_fmgr = fmgr_hook;
+	fmgr_hook = fmgr;
 }

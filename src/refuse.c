@@ -76,6 +76,8 @@ no_tenant(void)
 		ERRCODE_NO_TENANT,
 			"no tenant is set",
 			"Parameter \"tenant_guard.tenant_id\" is empty in this transaction, and the rows of a guarded table each belong to a tenant.",
+			setting_bypass ?
+			"Parameter \"tenant_guard.bypass\" lifts what tenant_guard refuses, but row-level security binds this role: to see every tenant's rows it needs BYPASSRLS." :
 			"Run SELECT tenant_guard.set_tenant('...') first, in the same transaction."
 	};
 }
@@ -190,6 +192,134 @@ role_sets_own_tenant(void)
 			"permission denied to set parameter \"tenant_guard.tenant_id\" for a role or database",
 			"Such a setting would reach every later connection of the role or database.",
 			"A superuser may run this statement. In a session, run SELECT tenant_guard.set_tenant('...')."
+	};
+}
+
+/* ----------------------------------------------------------------
+ *		Access to a guarded table
+ * ----------------------------------------------------------------
+ */
+
+/* The message that the five ways to bypass have in common. */
+static Refusal
+bypass(const char *relation, char *detail, const char *hint)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("access to table %s would bypass the isolation of tenants", relation),
+			detail,
+			hint
+	};
+}
+
+Refusal
+bypass_by_role(const char *relation, const char *role)
+{
+	return bypass(relation,
+				  psprintf("Row-level security does not bind role \"%s\".", role),
+				  "Connect as a role without SUPERUSER and BYPASSRLS. If every tenant's rows are meant, run SET row_security = off, or SET tenant_guard.bypass = on.");
+}
+
+Refusal
+bypass_by_view(const char *relation, const char *view, const char *owner)
+{
+	return bypass(relation,
+				  psprintf("View %s reads and writes it as its owner \"%s\", whom row-level security does not bind.",
+						   view, owner),
+				  psprintf("Run ALTER VIEW %s SET (security_invoker = true), or give it an owner without SUPERUSER and BYPASSRLS.",
+						   view));
+}
+
+Refusal
+bypass_by_rule(const char *relation, const char *owner)
+{
+	return bypass(relation,
+				  psprintf("A rule reads or writes it as its owner \"%s\", whom row-level security does not bind.", owner),
+				  "Replace the rule by a trigger, or give its table or view an owner without SUPERUSER and BYPASSRLS.");
+}
+
+Refusal
+bypass_by_function(const char *relation, const char *owner)
+{
+	return bypass(relation,
+				  psprintf("A SECURITY DEFINER function reads or writes it as its owner \"%s\", whom row-level security does not bind.",
+						   owner),
+				  "Run ALTER FUNCTION ... OWNER TO a role without SUPERUSER and BYPASSRLS. If the function is to see every tenant's rows, run ALTER FUNCTION ... SET tenant_guard.bypass = on.");
+}
+
+Refusal
+bypass_by_cascade(const char *relation, const char *owner)
+{
+	return bypass(relation,
+				  psprintf("A function called under a foreign key's action reads or writes it as role \"%s\", without row-level security.",
+						   owner),
+				  "Let an AFTER trigger do what this one does: it runs as the user, and row-level security binds it.");
+}
+
+Refusal
+damaged_guard(const char *relation, const char *damage)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("the guard of table %s is damaged", relation),
+			psprintf("A part of it is there, but %s.", damage),
+			psprintf("As its owner, run SELECT tenant_guard.protect(%s).", quote_literal_cstr(relation))
+	};
+}
+
+Refusal
+materializes_rows(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("a materialized view of table %s would bypass the isolation of tenants", relation),
+			"A materialized view cannot have row-level security: it would show the rows that it holds to every tenant.",
+			"Use a view with security_invoker, or a table with the tenant column. If it is meant, run SET tenant_guard.bypass = on first."
+	};
+}
+
+Refusal
+holds_rows(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("a cursor WITH HOLD on table %s would bypass the isolation of tenants", relation),
+			"It would carry the rows of this transaction's tenant into transactions of others.",
+			"Declare the cursor without WITH HOLD, and fetch in the same transaction."
+	};
+}
+
+Refusal
+truncates_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("TRUNCATE of table %s would take every tenant's rows", relation),
+			"Row-level security does not apply to TRUNCATE.",
+			psprintf("Run DELETE FROM %s for the rows of the tenant that is set. If every tenant's rows are meant, a superuser runs SET tenant_guard.bypass = on first.",
+					 relation)
+	};
+}
+
+Refusal
+shadows_table(const char *name, const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("temporary relation %s would hide guarded table %s", quote_identifier(name), relation),
+			"In a pooled session the next client would read and write the temporary relation in its place.",
+			"Give it another name, or create a table with ON COMMIT DROP."
+	};
+}
+
+Refusal
+prepares_transaction(void)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			"a transaction with a tenant cannot be prepared",
+			"Any session of the role could finish it, whatever its tenant.",
+			"Run COMMIT. If two-phase commit is meant, a superuser sets tenant_guard.bypass = on for the role that prepares."
 	};
 }
 

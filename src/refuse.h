@@ -13,6 +13,7 @@
 
 #define ERRCODE_NO_TENANT			MAKE_SQLSTATE('T','G','0','0','1')
 #define ERRCODE_TENANT_FIXED		MAKE_SQLSTATE('T','G','0','0','2')
+#define ERRCODE_BYPASSES_ISOLATION	MAKE_SQLSTATE('T','G','0','0','3')
 #define ERRCODE_TENANT_TYPE			MAKE_SQLSTATE('T','G','0','0','4')
 #define ERRCODE_WEAKENS_ISOLATION	MAKE_SQLSTATE('T','G','0','0','5')
 #define ERRCODE_STALE_TENANT		MAKE_SQLSTATE('T','G','0','0','6')
@@ -45,6 +46,19 @@ extern Refusal null_tenant(void);
 extern Refusal setter_type_differs(TenantType given, TenantType wanted);
 extern Refusal getter_type_differs(TenantType returned, TenantType wanted);
 extern Refusal role_sets_own_tenant(void);
+
+/* Access to a guarded table */
+extern Refusal bypass_by_role(const char *relation, const char *role);
+extern Refusal bypass_by_view(const char *relation, const char *view, const char *owner);
+extern Refusal bypass_by_rule(const char *relation, const char *owner);
+extern Refusal bypass_by_function(const char *relation, const char *owner);
+extern Refusal bypass_by_cascade(const char *relation, const char *owner);
+extern Refusal damaged_guard(const char *relation, const char *damage);
+extern Refusal materializes_rows(const char *relation);
+extern Refusal holds_rows(const char *relation);
+extern Refusal truncates_table(const char *relation);
+extern Refusal shadows_table(const char *name, const char *relation);
+extern Refusal prepares_transaction(void);
 
 /* Guarding a table */
 extern Refusal not_a_table(const char *relation);

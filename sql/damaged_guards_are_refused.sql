@@ -1,0 +1,78 @@
+--
+-- A table of whose guard a part is missing is not taken for one without a
+-- guard: it is refused to everyone, until it is mended or the access is meant.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE SCHEMA t AUTHORIZATION regress_owner;
+CREATE ROLE regress_app;
+GRANT USAGE ON SCHEMA t TO regress_app;
+SET ROLE regress_owner;
+CREATE TABLE t.notes (id int, tenant_id uuid);
+GRANT ALL ON t.notes TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.notes VALUES (1, :a), (2, :b);
+RESET tenant_guard.bypass;
+RESET client_min_messages;
+
+-- Each damage that a role with bypass can do must close the table.
+CREATE FUNCTION t.try(damage text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	SET LOCAL tenant_guard.bypass = on;
+	EXECUTE damage;
+	SET LOCAL tenant_guard.bypass = off;
+	PERFORM tenant_guard.set_tenant('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+	SET LOCAL ROLE regress_app;
+	BEGIN
+		SELECT 'seen: ' || count(*) INTO result FROM t.notes;
+	EXCEPTION WHEN OTHERS THEN
+		result := SQLSTATE;
+	END;
+	SET LOCAL ROLE regress_owner;
+	BEGIN
+		SELECT result || ', by its owner: ' || count(*) INTO result FROM t.notes;
+	EXCEPTION WHEN OTHERS THEN
+		result := result || ', by its owner: ' || SQLSTATE;
+	END;
+	RAISE EXCEPTION USING MESSAGE = result;
+EXCEPTION WHEN raise_exception THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT t.try('SELECT 1');
+SELECT t.try('ALTER TABLE t.notes DISABLE ROW LEVEL SECURITY');
+SELECT t.try('ALTER TABLE t.notes NO FORCE ROW LEVEL SECURITY');
+SELECT t.try('ALTER TABLE t.notes ALTER COLUMN tenant_id DROP NOT NULL');
+SELECT t.try('DROP POLICY tenant_isolation ON t.notes');
+SELECT t.try('ALTER POLICY tenant_isolation ON t.notes USING (true)');
+SELECT t.try('ALTER POLICY tenant_isolation ON t.notes WITH CHECK (true)');
+SELECT t.try('ALTER POLICY tenant_isolation ON t.notes RENAME TO harmless');
+SELECT t.try('ALTER POLICY tenant_isolation ON t.notes TO regress_owner');
+SELECT t.try('CREATE OR REPLACE FUNCTION tenant_guard.current_tenant() RETURNS uuid LANGUAGE sql AS ''SELECT gen_random_uuid()''');
+
+-- The refusal must say what is missing and how to mend it; that must mend it.
+SET tenant_guard.bypass = on;
+ALTER TABLE t.notes DISABLE ROW LEVEL SECURITY;
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+SELECT count(*) FROM t.notes;
+\echo :LAST_ERROR_SQLSTATE
+SET ROLE regress_owner;
+SELECT count(*) FROM t.notes;
+SELECT tenant_guard.protect('t.notes');
+SELECT count(*) FROM t.notes;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+COMMIT;
+
+RESET ROLE;
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_owner, regress_app;

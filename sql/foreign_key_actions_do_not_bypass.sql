@@ -1,0 +1,142 @@
+--
+-- The foreign-key machinery works as ever; functions and rules that run under
+-- its flag, as the table's owner and without FORCE, do not see other tenants.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_app;
+CREATE SCHEMA t AUTHORIZATION regress_owner;
+GRANT USAGE ON SCHEMA t TO regress_app;
+SET ROLE regress_owner;
+CREATE TABLE t.parents (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE t.children (id int PRIMARY KEY, tenant_id uuid, parent int REFERENCES t.parents ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE t.log (entry text);
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.parents VALUES (1, :a), (2, :b), (3, :a);
+INSERT INTO t.children VALUES (10, :a, 1), (20, :b, 2), (30, :a, 3);
+RESET tenant_guard.bypass;
+RESET client_min_messages;
+
+-- Checks and actions must work for a tenant's own rows.
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.children VALUES (11, DEFAULT, 1);
+INSERT INTO t.children VALUES (12, DEFAULT, 99);
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+UPDATE t.parents SET id = 7 WHERE id = 1;
+SELECT parent FROM t.children ORDER BY id;
+DELETE FROM t.parents WHERE id = 7;
+SELECT id FROM t.children ORDER BY id;
+ROLLBACK;
+RESET ROLE;
+
+-- A BEFORE trigger that a cascade fires runs as the owner, with FORCE
+-- suspended: what it reads of guarded tables must be refused.
+CREATE FUNCTION t.spy() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE NOTICE '% sees % children', current_user, (SELECT count(*) FROM t.children); RETURN OLD; END $$;
+CREATE TRIGGER spy BEFORE DELETE ON t.children FOR EACH ROW EXECUTE FUNCTION t.spy();
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DELETE FROM t.parents WHERE id = 1;
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+
+-- Fired by the tenant's own statement it must see the tenant's rows.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DELETE FROM t.children WHERE id = 10;
+ROLLBACK;
+RESET ROLE;
+DROP TRIGGER spy ON t.children;
+
+-- A BEFORE trigger that touches nothing guarded must work under a cascade,
+-- and one after another.
+CREATE FUNCTION t.note_delete() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN INSERT INTO t.log VALUES ('deleted ' || OLD.id); RETURN OLD; END $$;
+CREATE TRIGGER note_delete BEFORE DELETE ON t.children FOR EACH ROW EXECUTE FUNCTION t.note_delete();
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DELETE FROM t.parents;
+SELECT count(*) FROM t.children;
+SELECT * FROM t.log ORDER BY entry;
+ROLLBACK;
+RESET ROLE;
+DROP TRIGGER note_delete ON t.children;
+
+-- An AFTER trigger runs as the user: row-level security must bind it.
+CREATE FUNCTION t.spy_after() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE NOTICE '% sees % children', current_user, (SELECT count(*) FROM t.children); RETURN NULL; END $$;
+CREATE TRIGGER spy_after AFTER DELETE ON t.children FOR EACH ROW EXECUTE FUNCTION t.spy_after();
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DELETE FROM t.parents WHERE id = 1;
+ROLLBACK;
+RESET ROLE;
+DROP TRIGGER spy_after ON t.children;
+
+-- A rule that a cascade runs into acts as the owner: it must be refused too.
+CREATE RULE spy AS ON DELETE TO t.children DO ALSO INSERT INTO t.log SELECT 'rule saw ' || id FROM t.parents;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DELETE FROM t.parents WHERE id = 1;
+ROLLBACK;
+RESET ROLE;
+DROP RULE spy ON t.children;
+
+-- A key added by the forced owner under a tenant must be validated against
+-- every tenant's rows, and not its own alone.
+SET tenant_guard.bypass = on;
+ALTER TABLE t.children DROP CONSTRAINT children_parent_fkey;
+INSERT INTO t.children VALUES (40, :b, 99);
+RESET tenant_guard.bypass;
+SET ROLE regress_owner;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+ALTER TABLE t.children ADD FOREIGN KEY (parent) REFERENCES t.parents;
+ROLLBACK;
+ALTER TABLE t.children ADD FOREIGN KEY (parent) REFERENCES t.parents;
+ALTER TABLE t.children ADD CONSTRAINT later FOREIGN KEY (parent) REFERENCES t.parents NOT VALID;
+ALTER TABLE t.children VALIDATE CONSTRAINT later;
+RESET ROLE;
+ALTER TABLE t.children VALIDATE CONSTRAINT later;
+SET tenant_guard.bypass = on;
+ALTER TABLE t.children VALIDATE CONSTRAINT later;
+DELETE FROM t.children WHERE id = 40;
+RESET tenant_guard.bypass;
+
+-- Valid ones must be found valid, by owner and superuser, without a tenant.
+SET ROLE regress_owner;
+ALTER TABLE t.children VALIDATE CONSTRAINT later;
+ALTER TABLE t.children DROP CONSTRAINT later;
+RESET ROLE;
+ALTER TABLE t.children ADD FOREIGN KEY (parent) REFERENCES t.parents;
+
+-- A definer function in between must not change that.
+CREATE FUNCTION t.delete_parent() RETURNS void LANGUAGE sql SECURITY DEFINER AS
+$$ DELETE FROM t.parents WHERE id = 3 $$;
+ALTER FUNCTION t.delete_parent() OWNER TO regress_owner;
+ALTER TABLE t.children DROP CONSTRAINT children_parent_fkey,
+	ADD FOREIGN KEY (parent) REFERENCES t.parents ON DELETE CASCADE;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT t.delete_parent();
+SELECT id FROM t.children ORDER BY id;
+ROLLBACK;
+RESET ROLE;
+
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_owner, regress_app;

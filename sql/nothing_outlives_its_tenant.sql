@@ -1,0 +1,122 @@
+--
+-- What would keep a tenant's rows beyond its transaction is refused:
+-- materialized views, cursors WITH HOLD, prepared transactions, temporary
+-- relations that hide a guarded table.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_app;
+CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
+CREATE TABLE t.plain AS SELECT 1 AS id;
+CREATE VIEW t.note_view WITH (security_invoker = true) AS SELECT * FROM t.notes;
+GRANT ALL ON t.notes, t.plain, t.note_view TO regress_app;
+SET tenant_guard.bypass = on;
+INSERT INTO t.notes VALUES (1, :a, 'of a'), (2, :b, 'of b');
+RESET tenant_guard.bypass;
+RESET client_min_messages;
+
+-- A materialized view over a guarded table must be refused to a superuser,
+-- to a bound role with a tenant, and through a view.
+CREATE MATERIALIZED VIEW t.m AS SELECT * FROM t.notes;
+\echo :LAST_ERROR_SQLSTATE
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+CREATE MATERIALIZED VIEW t.m AS SELECT * FROM t.note_view;
+ROLLBACK;
+RESET ROLE;
+
+-- One without data holds nothing; filling it must be refused.
+CREATE MATERIALIZED VIEW t.m AS SELECT * FROM t.notes WITH NO DATA;
+REFRESH MATERIALIZED VIEW t.m;
+
+-- Where it is meant it must work: by bypass, and by row_security off as in a
+-- script of pg_dump.
+SET tenant_guard.bypass = on;
+REFRESH MATERIALIZED VIEW t.m;
+RESET tenant_guard.bypass;
+SET row_security = off;
+REFRESH MATERIALIZED VIEW t.m;
+RESET row_security;
+SELECT count(*) FROM t.m;
+REFRESH MATERIALIZED VIEW t.m;
+
+-- A bound owner must gain nothing by row_security off.
+SET ROLE regress_app;
+CREATE MATERIALIZED VIEW t.mine AS SELECT * FROM t.notes WITH NO DATA;
+SET row_security = off;
+REFRESH MATERIALIZED VIEW t.mine;
+RESET row_security;
+RESET ROLE;
+
+-- Materialized views of other tables must be as ever.
+CREATE MATERIALIZED VIEW t.other AS SELECT * FROM t.plain;
+REFRESH MATERIALIZED VIEW t.other;
+
+-- A cursor WITH HOLD must be refused, also through a view; others must not.
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t.notes;
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK TO s;
+DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t.note_view;
+ROLLBACK TO s;
+DECLARE plain_one CURSOR WITH HOLD FOR SELECT * FROM t.plain;
+DECLARE c CURSOR FOR SELECT body FROM t.notes;
+FETCH ALL FROM c;
+COMMIT;
+FETCH ALL FROM plain_one;
+CLOSE plain_one;
+
+-- A transaction with a tenant must not be prepared, whether it was used or not.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+PREPARE TRANSACTION 'regress_tenant';
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+PREPARE TRANSACTION 'regress_tenant';
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+SELECT tenant_guard.clear_tenant();
+PREPARE TRANSACTION 'regress_tenant';
+ROLLBACK;
+
+-- A temporary relation must not hide a guarded table that search_path finds.
+SET search_path = t, public;
+CREATE TEMPORARY TABLE notes (id int);
+\echo :LAST_ERROR_SQLSTATE
+CREATE TEMPORARY VIEW notes AS SELECT 1 AS id;
+CREATE TEMPORARY TABLE notes AS SELECT 1 AS id;
+SELECT 1 AS id INTO TEMPORARY notes;
+CREATE TEMPORARY SEQUENCE notes;
+CREATE TEMPORARY TABLE innocent (id int);
+ALTER TABLE innocent RENAME TO notes;
+DO $$ BEGIN EXECUTE 'EXPLAIN ANALYZE CREATE TEMPORARY TABLE notes AS SELECT 1 AS id'; END $$;
+SELECT 'notes'::regclass;
+
+-- One that ends with the transaction may, and so may one that hides nothing guarded.
+BEGIN;
+CREATE TEMPORARY TABLE notes (id int) ON COMMIT DROP;
+COMMIT;
+CREATE TEMPORARY TABLE plain (id int);
+SET search_path = public;
+CREATE TEMPORARY TABLE notes (id int);
+
+RESET ROLE;
+RESET search_path;
+SET client_min_messages = warning;
+DROP TABLE pg_temp.notes, pg_temp.plain, pg_temp.innocent;
+DROP SCHEMA t CASCADE;
+DROP OWNED BY regress_app;
+DROP ROLE regress_app;
