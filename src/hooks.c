@@ -86,33 +86,41 @@ prepares_with_tenant(const Node *stmt)
 		transaction_has_tenant() && means_of_bypass(InvalidOid) == NULL;
 }
 
+#define UTILITY_PARAMETERS \
+	PlannedStmt *pstmt, const char *query_string, bool read_only_tree, \
+	ProcessUtilityContext context, ParamListInfo params, \
+	QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc
+#define UTILITY_ARGUMENTS \
+	pstmt, query_string, read_only_tree, context, params, query_env, dest, qc
+
+/* Carries a statement out with its kind known to check_access. */
 static void
-process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
-				ProcessUtilityContext context, ParamListInfo params,
-				QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
+run_utility(UTILITY_PARAMETERS)
 {
-	Node	   *stmt = pstmt->utilityStmt;
-	const RangeVar *made = table_made_by_explain(stmt);
-	StatementKind outer;
+	StatementKind outer = enter_statement(kind_of_statement(pstmt->utilityStmt));
 
-	if (prepares_with_tenant(stmt))
-		raise_refusal(prepares_transaction());
-
-	outer = enter_statement(kind_of_statement(stmt));
 	PG_TRY();
 	{
 		if (prev_process_utility)
-			prev_process_utility(pstmt, query_string, read_only_tree, context,
-								 params, query_env, dest, qc);
+			prev_process_utility(UTILITY_ARGUMENTS);
 		else
-			standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
-									params, query_env, dest, qc);
+			standard_ProcessUtility(UTILITY_ARGUMENTS);
 	}
 	PG_FINALLY();
 	{
 		(void) enter_statement(outer);
 	}
 	PG_END_TRY();
+}
+
+static void
+process_utility(UTILITY_PARAMETERS)
+{
+	const RangeVar *made = table_made_by_explain(pstmt->utilityStmt);
+
+	if (prepares_with_tenant(pstmt->utilityStmt))
+		raise_refusal(prepares_transaction());
+	run_utility(UTILITY_ARGUMENTS);
 	if (made != NULL)
 		table_was_created(made);
 }

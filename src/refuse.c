@@ -253,7 +253,7 @@ bypass_by_cascade(const char *relation, const char *owner)
 	return bypass(relation,
 				  psprintf("A function called under a foreign key's action reads or writes it as role \"%s\", without row-level security.",
 						   owner),
-				  "Let an AFTER trigger do what this one does: it runs as the user, and row-level security binds it.");
+				  "Let an AFTER trigger do what this one does: row-level security binds it.");
 }
 
 Refusal
