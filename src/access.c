@@ -28,7 +28,6 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
-#include "utils/syscache.h"
 
 #include "access.h"
 #include "compat.h"
@@ -156,20 +155,6 @@ judge_access(Oid relid, Oid check_as_user, const char **means)
  * ----------------------------------------------------------------
  */
 
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
-}
-
 /* The view of this owner that the query goes through, or InvalidOid. */
 static Oid
 view_of_owner(List *permission_infos, Oid owner)
@@ -181,7 +166,7 @@ view_of_owner(List *permission_infos, Oid owner)
 		Oid			relid = ((PermissionInfo *) lfirst(lc))->relid;
 
 		if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_VIEW &&
-			owner_of(relid) == owner)
+			relation_owner(relid) == owner)
 			return relid;
 	}
 	return InvalidOid;

@@ -28,12 +28,8 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
-#include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
-#include "tcop/pquery.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -80,10 +76,6 @@ static bool seal_confirmed = false;
 static int	leader_set_in = 0;
 static int	leader_departed_in = 0;
 
-PG_FUNCTION_INFO_V1(set_tenant_text);
-PG_FUNCTION_INFO_V1(set_tenant_uuid);
-PG_FUNCTION_INFO_V1(set_tenant_bigint);
-PG_FUNCTION_INFO_V1(clear_tenant);
 PG_FUNCTION_INFO_V1(current_tenant);
 PG_FUNCTION_INFO_V1(current_tenant_text);
 PG_FUNCTION_INFO_V1(current_tenant_bigint);
@@ -307,120 +299,6 @@ Datum
 guarded(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(true);
-}
-
-/* ----------------------------------------------------------------
- *		The setters
- * ----------------------------------------------------------------
- */
-
-/* An expression_tree_walker: does the tree hold this very node? */
-static bool
-contains_node(Node *node, void *sought)
-{
-	if (node == NULL)
-		return false;
-	return node == sought ||
-		expression_tree_walker(node, contains_node, sought);
-}
-
-/*
- * Is this call in the select list of a statement that the client sent by
- * itself, outside a transaction block?  Then its effect ends with it.  A call
- * from a function or a DO block may well be followed by what uses it.
- */
-static bool
-has_no_effect(FunctionCallInfo fcinfo)
-{
-	PlannedStmt *stmt;
-
-	if (fcinfo->flinfo->fn_expr == NULL || ActivePortal == NULL ||
-		list_length(ActivePortal->stmts) != 1 || IsInTransactionBlock(true))
-		return false;
-	stmt = linitial_node(PlannedStmt, ActivePortal->stmts);
-	return stmt->planTree != NULL &&
-		contains_node((Node *) stmt->planTree->targetlist, fcinfo->flinfo->fn_expr);
-}
-
-static void
-assign_tenant(const char *value, bool is_local)
-{
-	(void) set_config_option("tenant_guard.tenant_id", value,
-							 superuser() ? PGC_SUSET : PGC_USERSET,
-							 PGC_S_SESSION,
-							 is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET,
-							 true, 0, false);
-}
-
-/* What the three setters share; returns the canonical form as a text. */
-static Datum
-set_tenant(FunctionCallInfo fcinfo, const char *value)
-{
-	bool		is_local;
-
-	if (PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("is_local must not be null")));
-	is_local = PG_GETARG_BOOL(1);
-
-	if (value[0] == '\0')
-		raise_refusal(invalid_tenant(setting_tenant_type, value));
-	if (is_local && has_no_effect(fcinfo))
-		ereport(WARNING,
-				(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
-				 errmsg("tenant_guard.set_tenant has no effect outside a transaction block"),
-				 errdetail("The tenant is unset again at the end of this statement."),
-				 errhint("Run BEGIN first.")));
-	assign_tenant(value, is_local);
-	PG_RETURN_TEXT_P(cstring_to_text(tenant_setting));
-}
-
-static void
-check_setter(FunctionCallInfo fcinfo, TenantType given)
-{
-	if (PG_ARGISNULL(0))
-		raise_refusal(null_tenant());
-	if (given != setting_tenant_type)
-		raise_refusal(setter_type_differs(given, setting_tenant_type));
-}
-
-/* A text is taken for any tenant type: drivers send parameters as text. */
-Datum
-set_tenant_text(PG_FUNCTION_ARGS)
-{
-	check_setter(fcinfo, PG_ARGISNULL(0) ? TENANT_TEXT : setting_tenant_type);
-	return set_tenant(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-}
-
-Datum
-set_tenant_uuid(PG_FUNCTION_ARGS)
-{
-	TenantValue value = {.type = TENANT_UUID};
-	char		buf[TENANT_CANONICAL_SIZE];
-
-	check_setter(fcinfo, TENANT_UUID);
-	value.uuid = *PG_GETARG_UUID_P(0);
-	return set_tenant(fcinfo, tenant_canonical(&value, buf));
-}
-
-Datum
-set_tenant_bigint(PG_FUNCTION_ARGS)
-{
-	TenantValue value = {.type = TENANT_BIGINT};
-	char		buf[TENANT_CANONICAL_SIZE];
-
-	check_setter(fcinfo, TENANT_BIGINT);
-	value.number = PG_GETARG_INT64(0);
-	return set_tenant(fcinfo, tenant_canonical(&value, buf));
-}
-
-/* For the session too, so that nothing is left for a next client. */
-Datum
-clear_tenant(PG_FUNCTION_ARGS)
-{
-	assign_tenant("", false);
-	PG_RETURN_VOID();
 }
 
 /* ----------------------------------------------------------------

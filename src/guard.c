@@ -75,6 +75,21 @@ relation_name(Oid relid)
 	return quote_qualified_identifier(schema, name);
 }
 
+/* The owner of a relation, or InvalidOid if it is gone. */
+Oid
+relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
 /*
  * All tables that a table inherits from, directly or not, its nearest
  * parents first.  pg_inherits knows no cycles; the list is free of

@@ -55,6 +55,7 @@ extern bool column_is_not_null(Oid relid, AttrNumber attnum, bool validated);
 extern bool calls_getter(Node *expression);
 extern bool type_serves(Oid type, TenantType *tenant_type);
 extern char *relation_name(Oid relid);
+extern Oid	relation_owner(Oid relid);
 extern List *ancestors_of(Oid relid);
 
 #endif							/* TENANT_GUARD_GUARD_H */

@@ -138,13 +138,30 @@ protect_table(Oid relid, const char *column)
 	return guard_hierarchy(relid, column_for(relid, column), NULL_ROWS_REFUSED);
 }
 
+/* FORCE binds the owner too: says what it cannot do any more, and who can. */
+static void
+note_bound_owner(Oid relid)
+{
+	Oid			owner = relation_owner(relid);
+
+	if (has_bypassrls_privilege(owner))
+		return;
+	ereport(NOTICE,
+			(errmsg("role \"%s\" owns guarded tables and is bound by their guards",
+					GetUserNameFromId(owner, true)),
+			 errdetail("It can no longer run pg_dump on them, or read and write the rows of several tenants in one transaction."),
+			 errhint("Let a superuser do that, or a role made for it: CREATE ROLE backup LOGIN BYPASSRLS; GRANT pg_read_all_data TO backup;")));
+}
+
 Datum
 protect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	const char *column = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
 
-	if (!protect_table(relid, column))
+	if (protect_table(relid, column))
+		note_bound_owner(relid);
+	else
 		ereport(NOTICE,
 				(errmsg("table %s is guarded already", relation_name(relid))));
 	PG_RETURN_VOID();
@@ -284,6 +301,7 @@ typedef struct Report
 {
 	const char *status;
 	const char *detail;
+	bool		changed;		/* the table is guarded by this call */
 } Report;
 
 /*
@@ -295,13 +313,14 @@ try_to_protect(Oid relid, const char *column)
 {
 	MemoryContext oldcontext = CurrentMemoryContext;
 	ResourceOwner oldowner = CurrentResourceOwner;
-	Report		report = {"guarded", NULL};
+	Report		report = {"guarded", NULL, false};
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(oldcontext);
 	PG_TRY();
 	{
-		report.detail = protect_table(relid, column) ?
+		report.changed = protect_table(relid, column);
+		report.detail = report.changed ?
 			psprintf("by column %s", quote_identifier(column_for(relid, column))) :
 			ancestors_of(relid) == NIL ? "was guarded already" : "with the table it is a part of";
 		ReleaseCurrentSubTransaction();
@@ -316,6 +335,7 @@ try_to_protect(Oid relid, const char *column)
 		RollbackAndReleaseCurrentSubTransaction();
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
+		report.changed = false;
 		report.status = "refused";
 		report.detail = error->hint ? psprintf("%s. %s", error->message, error->hint) :
 			pstrdup(error->message);
@@ -336,7 +356,7 @@ protect_and_report(Oid relid, const char *column)
 	char	   *label = inherited_label(relid);
 
 	if (label != NULL && guard_of(relid).status == GUARD_NONE)
-		return (Report) {label, "left alone: so its security label says"};
+		return (Report) {label, "left alone: so its security label says", false};
 	return try_to_protect(relid, column);
 }
 
@@ -348,6 +368,7 @@ protect_schema(PG_FUNCTION_ARGS)
 		NameStr(*PG_GETARG_NAME(1));
 	MemoryContext row_context;
 	List	   *tables;
+	Oid			changed = InvalidOid;
 	int			round;
 	ListCell   *lc;
 
@@ -374,6 +395,8 @@ protect_schema(PG_FUNCTION_ARGS)
 				Datum		values[3];
 				bool		nulls[3] = {false, false, false};
 
+				if (report.changed)
+					changed = relid;
 				values[0] = ObjectIdGetDatum(relid);
 				values[1] = CStringGetTextDatum(report.status);
 				values[2] = CStringGetTextDatum(report.detail);
@@ -383,6 +406,8 @@ protect_schema(PG_FUNCTION_ARGS)
 			MemoryContextReset(row_context);
 		}
 	MemoryContextDelete(row_context);
+	if (OidIsValid(changed))
+		note_bound_owner(changed);
 	PG_RETURN_VOID();
 }
 
