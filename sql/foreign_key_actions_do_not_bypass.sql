@@ -140,6 +140,33 @@ SELECT id FROM t.children ORDER BY id;
 ROLLBACK;
 RESET ROLE;
 
+-- A partition that another tenant's rows reference must not be detached by
+-- a role that cannot see them, nor by one that can.
+SET client_min_messages = warning;
+SET ROLE regress_owner;
+CREATE TABLE t.places (id int PRIMARY KEY, tenant_id uuid) PARTITION BY RANGE (id);
+CREATE TABLE t.places_1 PARTITION OF t.places FOR VALUES FROM (1) TO (10);
+CREATE TABLE t.places_2 PARTITION OF t.places FOR VALUES FROM (10) TO (20);
+CREATE TABLE t.visits (id int, tenant_id uuid, place int REFERENCES t.places);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.places VALUES (1, :a), (11, :b);
+INSERT INTO t.visits VALUES (1, :a, 1), (2, :b, 11);
+RESET tenant_guard.bypass;
+RESET client_min_messages;
+SET ROLE regress_owner;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+ALTER TABLE t.places DETACH PARTITION t.places_2;
+ROLLBACK;
+RESET ROLE;
+ALTER TABLE t.places DETACH PARTITION t.places_2;
+SET row_security = off;
+ALTER TABLE t.places DETACH PARTITION t.places_2;
+DELETE FROM t.visits;
+ALTER TABLE t.places DETACH PARTITION t.places_2;
+RESET row_security;
+
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_app;

@@ -44,7 +44,8 @@ typedef enum AccessVerdict
 	ACCESS_BYPASSES,			/* bypasses by accident */
 	ACCESS_DAMAGED,				/* its guard is not whole */
 	ACCESS_MATERIALIZES,		/* would keep rows beyond their tenant */
-	ACCESS_HOLDS
+	ACCESS_HOLDS,
+	ACCESS_DETACHES				/* would overlook other tenants' references */
 } AccessVerdict;
 
 static StatementKind statement_kind = STATEMENT_PLAIN;
@@ -144,7 +145,7 @@ judge_access(Oid relid, Oid check_as_user, const char **means)
 		return ACCESS_HOLDS;
 	if (check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
 		guard.status == GUARD_WHOLE)
-		return ACCESS_BOUND;
+		return statement_kind == STATEMENT_DETACHES ? ACCESS_DETACHES : ACCESS_BOUND;
 	if (*means != NULL)
 		return ACCESS_MEANT;
 	return guard.status == GUARD_DAMAGED ? ACCESS_DAMAGED : ACCESS_BYPASSES;
@@ -206,6 +207,8 @@ refuse_access(AccessVerdict verdict, Oid relid, Oid check_as_user, List *permiss
 			raise_refusal(materializes_rows(relation_name(relid)));
 		case ACCESS_HOLDS:
 			raise_refusal(holds_rows(relation_name(relid)));
+		case ACCESS_DETACHES:
+			raise_refusal(detaches_unseen(relation_name(relid)));
 		case ACCESS_NOT_GUARDED:
 		case ACCESS_EXCUSED:
 		case ACCESS_BOUND:

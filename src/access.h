@@ -15,7 +15,8 @@ typedef enum StatementKind
 {
 	STATEMENT_PLAIN,
 	STATEMENT_MATERIALIZES,		/* CREATE or REFRESH MATERIALIZED VIEW */
-	STATEMENT_HOLDS				/* DECLARE ... WITH HOLD */
+	STATEMENT_HOLDS,			/* DECLARE ... WITH HOLD */
+	STATEMENT_DETACHES			/* ALTER TABLE ... DETACH PARTITION */
 } StatementKind;
 
 extern StatementKind enter_statement(StatementKind kind);

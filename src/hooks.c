@@ -63,6 +63,18 @@ table_made_by_explain(const Node *stmt)
 	return analyze && ctas->objtype == OBJECT_TABLE ? ctas->into->rel : NULL;
 }
 
+static bool
+detaches_partition(const Node *stmt)
+{
+	ListCell   *lc;
+
+	if (IsA(stmt, AlterTableStmt))
+		foreach(lc, ((const AlterTableStmt *) stmt)->cmds)
+			if (lfirst_node(AlterTableCmd, lc)->subtype == AT_DetachPartition)
+				return true;
+	return false;
+}
+
 /* What kind of statement is this, for access to guarded tables? */
 static StatementKind
 kind_of_statement(const Node *stmt)
@@ -75,6 +87,8 @@ kind_of_statement(const Node *stmt)
 	if (IsA(stmt, DeclareCursorStmt) &&
 		(((const DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD) != 0)
 		return STATEMENT_HOLDS;
+	if (detaches_partition(stmt))
+		return STATEMENT_DETACHES;
 	return STATEMENT_PLAIN;
 }
 

@@ -290,6 +290,17 @@ holds_rows(const char *relation)
 }
 
 Refusal
+detaches_unseen(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("a partition cannot be detached by a role that sees only one tenant's rows of table %s", relation),
+			"PostgreSQL looks for rows that still reference the partition, and would overlook those of other tenants.",
+			"Let a superuser, or a role with BYPASSRLS that is a member of the owner, run SET row_security = off and detach it."
+	};
+}
+
+Refusal
 truncates_table(const char *relation)
 {
 	return (Refusal) {

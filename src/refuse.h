@@ -56,6 +56,7 @@ extern Refusal bypass_by_cascade(const char *relation, const char *owner);
 extern Refusal damaged_guard(const char *relation, const char *damage);
 extern Refusal materializes_rows(const char *relation);
 extern Refusal holds_rows(const char *relation);
+extern Refusal detaches_unseen(const char *relation);
 extern Refusal truncates_table(const char *relation);
 extern Refusal shadows_table(const char *name, const char *relation);
 extern Refusal prepares_transaction(void);
