@@ -85,31 +85,21 @@ COMMENT ON FUNCTION unshare(regclass) IS 'takes back that a table is shared by a
 --
 -- Where isolation stands: for the DBA, and whom the DBA grants it to
 --
-CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_column name, OUT damage text)
+CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_column name, OUT detail text)
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, and what damages it';
+COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, and what is wrong or missing';
 REVOKE ALL ON FUNCTION guard_status(regclass) FROM PUBLIC;
 
 CREATE VIEW tables AS
 SELECT c.oid::pg_catalog.regclass AS relation,
 	   g.status,
-	   a.attname AS tenant_column,
+	   g.tenant_column,
 	   a.atttypid::pg_catalog.regtype AS tenant_type,
-	   CASE
-		   WHEN g.status = 'damaged' THEN g.damage
-		   WHEN g.status <> 'unguarded' THEN NULL
-		   WHEN c.relkind = 'f' AND a.attname IS NOT NULL THEN 'a foreign table cannot have row-level security'
-		   WHEN n.nspname = ANY (pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.current_setting('tenant_guard.excluded_schemas', true), ' ', ''), ','))
-			   THEN 'its schema is excluded'
-		   WHEN a.attname IS NULL THEN pg_catalog.format('it has no column %I', w.tenant_column)
-		   ELSE pg_catalog.format('run SELECT tenant_guard.protect(%L)', c.oid::pg_catalog.regclass)
-	   END AS detail
+	   g.detail
 FROM pg_catalog.pg_class c
 	 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	 CROSS JOIN LATERAL tenant_guard.guard_status(c.oid) g
-	 CROSS JOIN LATERAL (SELECT COALESCE(g.tenant_column, pg_catalog.current_setting('tenant_guard.tenant_column')::pg_catalog.name) AS tenant_column) w
-	 LEFT JOIN pg_catalog.pg_attribute a
-		  ON a.attrelid = c.oid AND a.attname = w.tenant_column AND a.attnum > 0 AND NOT a.attisdropped
+	 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = g.tenant_column
 WHERE c.relkind IN ('r', 'p', 'f')
 	  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 	  AND n.nspname !~ '^pg_toast' AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)

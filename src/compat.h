@@ -22,6 +22,7 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
+#include "utils/lsyscache.h"
 
 #if PG_VERSION_NUM < 150000
 #error "tenant_guard needs PostgreSQL 15 or later"
@@ -147,6 +148,28 @@ user_owns_relation(Oid relid)
 	return object_ownercheck(RelationRelationId, relid, GetUserId());
 #else
 	return pg_class_ownercheck(relid, GetUserId());
+#endif
+}
+
+/* ALTER COLUMN ... SET EXPRESSION, of a generated column, came with 17. */
+static inline bool
+is_set_expression(AlterTableType subtype)
+{
+#if PG_VERSION_NUM >= 170000
+	return subtype == AT_SetExpression;
+#else
+	return false;
+#endif
+}
+
+/* Virtual generated columns came with 18. */
+static inline bool
+column_is_virtual(Oid relid, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return get_attgenerated(relid, attnum) == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	return false;
 #endif
 }
 

@@ -17,27 +17,25 @@
  */
 #include "postgres.h"
 
-#include "catalog/dependency.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/deparse_utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "access.h"
+#include "auto_protect.h"
 #include "compat.h"
 #include "ddl.h"
 #include "guard.h"
-#include "label.h"
 #include "policy.h"
 #include "refuse.h"
 
@@ -45,121 +43,20 @@ PG_FUNCTION_INFO_V1(on_ddl_command_start);
 PG_FUNCTION_INFO_V1(on_ddl_command_end);
 PG_FUNCTION_INFO_V1(on_sql_drop);
 
-/* What one collected command may have done to a table and its parts. */
+/* What one collected command may have done to a relation and its parts. */
 typedef struct TableChange
 {
 	Oid			relid;
-	bool		brings_column;	/* the tenant column, to an existing table */
-	bool		weakens;		/* a guard, perhaps */
-	bool		names;			/* creates or renames the relation */
+	bool		made;			/* the table is new */
+	bool		named;			/* the relation is new, or has a new name */
+	bool		brings_column;	/* may have brought the tenant column */
+	bool		joins;			/* put it, or a part, below another table */
+	bool		weakens;		/* may have damaged a guard */
 	bool		forbids_null;	/* in some column */
+	bool		alters_policy;	/* altered a tenant_isolation of ours */
+	bool		renames_policy; /* renamed one */
+	Oid			leaves;			/* a part that has left it */
 } TableChange;
-
-/*
- * Temporary tables made in this transaction with ON COMMIT DROP, which no
- * catalog tells.  In TopTransactionContext, good in one transaction.
- */
-static List *dropped_on_commit = NIL;
-static LocalTransactionId dropped_on_commit_in = InvalidLocalTransactionId;
-
-/* ----------------------------------------------------------------
- *		Guarding what a statement made
- * ----------------------------------------------------------------
- */
-
-static void
-remember_drop_on_commit(Oid relid)
-{
-	MemoryContext oldcontext = MemoryContextSwitchTo(TopTransactionContext);
-
-	if (dropped_on_commit_in != proc_lxid(MyProc))
-		dropped_on_commit = NIL;
-	dropped_on_commit_in = proc_lxid(MyProc);
-	dropped_on_commit = lappend_oid(dropped_on_commit, relid);
-	MemoryContextSwitchTo(oldcontext);
-}
-
-static bool
-is_dropped_on_commit(Oid relid)
-{
-	return dropped_on_commit_in == proc_lxid(MyProc) &&
-		list_member_oid(dropped_on_commit, relid);
-}
-
-/*
- * The column by which a table is to be guarded automatically, or NULL if it
- * is not.  A part of a guarded table always is, by that table's column: a
- * label or an excluded schema must not open it by its own name.
- */
-static char *
-automatic_column(Oid relid)
-{
-	ListCell   *lc;
-	char	   *schema;
-
-	foreach(lc, ancestors_of(relid))
-	{
-		Guard		guard = guard_of(lfirst_oid(lc));
-
-		if (guard.attnum != 0)
-			return get_attname(lfirst_oid(lc), guard.attnum, false);
-	}
-
-	schema = get_namespace_name(get_rel_namespace(relid));
-	if (get_attnum(relid, setting_tenant_column) <= 0 ||
-		schema == NULL || schema_is_excluded(schema) ||
-		is_dropped_on_commit(relid) ||
-		inherited_label(relid) != NULL)
-		return NULL;
-	return pstrdup(setting_tenant_column);
-}
-
-/* Guards one table if it is to be guarded, with its parts. */
-static void
-auto_protect_table(Oid relid)
-{
-	char		relkind = get_rel_relkind(relid);
-	char	   *column;
-
-	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
-		 relkind != RELKIND_FOREIGN_TABLE) ||
-		guard_of(relid).status == GUARD_WHOLE ||
-		OidIsValid(getExtensionOfObject(RelationRelationId, relid)))
-		return;
-	column = automatic_column(relid);
-	if (column == NULL)
-		return;
-
-	if (relkind == RELKIND_FOREIGN_TABLE)
-		ereport(WARNING,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("foreign table %s is not guarded", relation_name(relid)),
-				 errdetail("PostgreSQL has no row-level security for foreign tables."),
-				 errhint("Guard the table on the foreign server.")));
-	else if (!row_security)
-		ereport(WARNING,
-				(errmsg("table %s is not guarded automatically", relation_name(relid)),
-				 errdetail("Parameter \"row_security\" is off, as in a script made by pg_dump."),
-				 errhint("If the script does not guard it, run SELECT tenant_guard.protect(%s).",
-						 quote_literal_cstr(relation_name(relid)))));
-	else
-	{
-		if (own_label(relid) != NULL)
-			set_label(relid, NULL);
-		(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
-	}
-}
-
-static void
-auto_protect(Oid relid)
-{
-	ListCell   *lc;
-
-	if (!setting_auto_protect || creating_extension)
-		return;
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		auto_protect_table(lfirst_oid(lc));
-}
 
 /* ----------------------------------------------------------------
  *		Refusing what weakens a guard
@@ -177,25 +74,80 @@ weakening_is_meant(Oid relid)
 	return means != NULL;
 }
 
-/* Refuses a change that has left a guard damaged. */
+/*
+ * A guarded table below one that is not guarded shows its rows to everyone who
+ * queries that one.  Such a table of tenants' rows is open anyway: this is
+ * said.  One without the tenant column would open what was closed: refused,
+ * but for a table that is new.
+ */
+static void
+check_ancestors(Oid relid, bool made)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		ListCell   *above;
+
+		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
+			continue;
+		foreach(above, ancestors_of(lfirst_oid(lc)))
+		{
+			Oid			parent = lfirst_oid(above);
+
+			if (guard_of(parent).status != GUARD_NONE)
+				continue;
+			if (!made && get_attnum(parent, setting_tenant_column) <= 0 &&
+				!weakening_is_meant(lfirst_oid(lc)))
+				raise_refusal(guarded_below_unguarded(relation_name(lfirst_oid(lc)),
+													  relation_name(parent)));
+			warn_of_unguarded_parent(lfirst_oid(lc), parent);
+		}
+	}
+}
+
+/* The topmost guarded table of which this one is a part, or itself. */
+static Oid
+guarded_root(Oid relid)
+{
+	Oid			root = relid;
+	ListCell   *lc;
+
+	foreach(lc, ancestors_of(relid))
+		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
+			root = lfirst_oid(lc);
+	return root;
+}
+
+static pg_noreturn void
+refuse_weakening(Oid relid, const char *damage)
+{
+	raise_refusal(weakens_guard(relation_name(relid),
+								relation_name(guarded_root(relid)), damage));
+}
+
+/* Refuses a change that has left a table's guard damaged. */
+static void
+check_table_not_weakened(Oid relid)
+{
+	Guard		guard = guard_of(relid);
+
+	if (guard.status == GUARD_DAMAGED && !weakening_is_meant(relid))
+		refuse_weakening(relid, guard.damage);
+}
+
 static void
 check_not_weakened(Oid relid)
 {
 	ListCell   *lc;
 
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		Guard		guard = guard_of(lfirst_oid(lc));
-
-		if (guard.status == GUARD_DAMAGED && !weakening_is_meant(lfirst_oid(lc)))
-			raise_refusal(weakens_guard(relation_name(lfirst_oid(lc)), guard.damage));
-	}
+		check_table_not_weakened(lfirst_oid(lc));
 }
 
 /*
  * Refuses to drop or retype a tenant column before PostgreSQL does, which
- * would advise CASCADE.  A courtesy: what counts is the state that the
- * statement leaves.
+ * would advise CASCADE, and to generate it anew, which nothing else would see.
  */
 static void
 check_alter_table(const AlterTableStmt *stmt)
@@ -215,9 +167,11 @@ check_alter_table(const AlterTableStmt *stmt)
 		if (column == NULL || cmd->name == NULL || strcmp(cmd->name, column) != 0)
 			continue;
 		if (cmd->subtype == AT_DropColumn)
-			raise_refusal(weakens_guard(relation_name(relid), "it has no tenant column"));
+			refuse_weakening(relid, "it has no tenant column");
 		if (cmd->subtype == AT_AlterColumnType)
-			raise_refusal(weakens_guard(relation_name(relid), "its tenant column is of another type"));
+			refuse_weakening(relid, "its tenant column is of another type");
+		if (is_set_expression(cmd->subtype))
+			refuse_weakening(relid, "its rows belong to other tenants");
 	}
 }
 
@@ -245,16 +199,24 @@ check_shadowing(Oid relid)
 
 /*
  * For a table made where no event trigger fires: EXPLAIN ANALYZE CREATE TABLE
- * AS.  "name" is the one that the statement gave it.
+ * AS.  One that was there before (IF NOT EXISTS) is no business of ours.
  */
 void
-table_was_created(const RangeVar *name)
+table_was_created(const IntoClause *into)
 {
-	Oid			relid = get_relname_relid(name->relname,
-										  RangeVarGetCreationNamespace(name));
+	Oid			relid = get_relname_relid(into->rel->relname,
+										  RangeVarGetCreationNamespace(into->rel));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		made;
 
-	if (!OidIsValid(relid) || !OidIsValid(get_extension_oid(EXTENSION_NAME, true)))
+	if (!HeapTupleIsValid(tuple))
 		return;
+	made = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+	ReleaseSysCache(tuple);
+	if (!made || !OidIsValid(get_extension_oid(EXTENSION_NAME, true)))
+		return;
+	if (into->onCommit == ONCOMMIT_DROP)
+		remember_drop_on_commit(relid);
 	check_shadowing(relid);
 	auto_protect(relid);
 }
@@ -279,14 +241,27 @@ drop_spent_checks(Oid relid)
  */
 
 static void
-read_subcommand(const AlterTableCmd *cmd, TableChange *change)
+read_subcommand(const CollectedATSubcmd *sub, TableChange *change)
 {
+	const AlterTableCmd *cmd = (const AlterTableCmd *) sub->parsetree;
+
 	switch (cmd->subtype)
 	{
 		case AT_AddInherit:
 		case AT_AttachPartition:
+			change->joins = true;
+			change->brings_column = true;
+			break;
 		case AT_AddOf:
 			change->brings_column = true;
+			break;
+		case AT_DetachPartition:
+		case AT_DetachPartitionFinalize:
+			/* the address is the partition's */
+			change->leaves = sub->address.objectId;
+			break;
+		case AT_DropInherit:
+			change->leaves = change->relid;
 			break;
 		case AT_SetNotNull:
 			change->forbids_null = true;
@@ -300,7 +275,7 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 			break;
 		default:
 			/* all that is not known to be harmless */
-			change->weakens = true;
+			change->weakens |= !is_add_column(cmd->subtype);
 			break;
 	}
 	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
@@ -308,51 +283,76 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 		change->brings_column = true;
 }
 
-static void
-read_simple_command(const CollectedCommand *cmd, TableChange *change)
+static bool
+renames_to_tenant_column(const RenameStmt *stmt)
 {
-	Node	   *stmt = cmd->parsetree;
-	ObjectAddress address = cmd->d.simple.address;
+	return (stmt->renameType == OBJECT_COLUMN || stmt->renameType == OBJECT_ATTRIBUTE) &&
+		strcmp(stmt->newname, setting_tenant_column) == 0;
+}
 
-	if (address.classId == PolicyRelationId)
-	{
-		change->relid = table_of_isolation_policy(address.objectId);
-		change->weakens = true;
-		return;
-	}
-	if (address.classId != RelationRelationId)
-		return;
-	change->relid = address.objectId;
+/* CREATE and COMMENT ON POLICY weaken nothing. */
+static void
+read_policy_command(const CollectedCommand *cmd, TableChange *change)
+{
+	change->alters_policy = IsA(cmd->parsetree, AlterPolicyStmt);
+	change->renames_policy = IsA(cmd->parsetree, RenameStmt);
+	if (change->alters_policy || change->renames_policy)
+		change->relid = table_of_isolation_policy(cmd->d.simple.address.objectId);
+}
+
+static void
+read_relation_command(const Node *stmt, TableChange *change)
+{
 	switch (nodeTag(stmt))
 	{
 		case T_CreateStmt:
-			change->names = change->brings_column = true;
-			if (((CreateStmt *) stmt)->oncommit == ONCOMMIT_DROP)
+			change->made = change->named = change->brings_column = true;
+			if (((const CreateStmt *) stmt)->oncommit == ONCOMMIT_DROP)
+				remember_drop_on_commit(change->relid);
+			break;
+		case T_CreateTableAsStmt:
+			change->made = change->named = change->brings_column = true;
+			if (((const CreateTableAsStmt *) stmt)->into->onCommit == ONCOMMIT_DROP)
 				remember_drop_on_commit(change->relid);
 			break;
 		case T_CreateForeignTableStmt:
-			change->brings_column = true;
-			break;
-		case T_CreateTableAsStmt:
-			change->names = change->brings_column = true;
-			if (((CreateTableAsStmt *) stmt)->into->onCommit == ONCOMMIT_DROP)
-				remember_drop_on_commit(change->relid);
+			change->made = change->brings_column = true;
 			break;
 		case T_ViewStmt:
 		case T_CreateSeqStmt:
-			change->names = true;
+			change->named = true;
 			break;
 		case T_RenameStmt:
-			change->names = ((RenameStmt *) stmt)->renameType != OBJECT_COLUMN;
-			change->brings_column =
-				((RenameStmt *) stmt)->renameType == OBJECT_COLUMN &&
-				strcmp(((RenameStmt *) stmt)->newname, setting_tenant_column) == 0;
+			change->brings_column = renames_to_tenant_column((const RenameStmt *) stmt);
+			change->named = !change->brings_column;
 			break;
 		case T_AlterObjectSchemaStmt:
 			change->brings_column = true;
 			break;
 		default:
 			break;
+	}
+}
+
+static void
+read_simple_command(const CollectedCommand *cmd, TableChange *change)
+{
+	ObjectAddress address = cmd->d.simple.address;
+	ObjectAddress member = cmd->d.simple.secondaryObject;
+
+	if (address.classId == PolicyRelationId)
+		read_policy_command(cmd, change);
+	else if (address.classId == RelationRelationId)
+	{
+		change->relid = address.objectId;
+		read_relation_command(cmd->parsetree, change);
+	}
+	else if (IsA(cmd->parsetree, AlterExtensionContentsStmt) &&
+			 member.classId == RelationRelationId)
+	{
+		/* ALTER EXTENSION ... DROP TABLE: no longer the extension's */
+		change->relid = member.objectId;
+		change->brings_column = true;
 	}
 }
 
@@ -369,57 +369,61 @@ read_command(const CollectedCommand *cmd)
 		change.relid = cmd->d.alterTable.objectId;
 		foreach(lc, cmd->d.alterTable.subcmds)
 		{
-			Node	   *sub = ((CollectedATSubcmd *) lfirst(lc))->parsetree;
+			CollectedATSubcmd *sub = lfirst(lc);
 
-			if (IsA(sub, AlterTableCmd))
-				read_subcommand((AlterTableCmd *) sub, &change);
+			if (IsA(sub->parsetree, AlterTableCmd))
+				read_subcommand(sub, &change);
 		}
 	}
 	return change;
 }
 
+/* Whatever leaves a guarded table takes a guard with it. */
+static void
+check_leaving(Oid part, Oid whole)
+{
+	if (get_rel_relkind(part) != '\0' &&
+		(part == whole || guard_of(whole).status != GUARD_NONE))
+		auto_protect(part);
+}
+
 static void
 check_change(TableChange change)
 {
+	char		relkind = OidIsValid(change.relid) ? get_rel_relkind(change.relid) : '\0';
+
 	/* an earlier command's table may be gone by the end of the statement */
-	if (!OidIsValid(change.relid) || get_rel_relkind(change.relid) == '\0')
+	if (relkind == '\0')
 		return;
+	if (change.alters_policy && !weakening_is_meant(change.relid))
+		refuse_weakening(change.relid, "its policy \"" ISOLATION_POLICY "\" is another");
+	if (change.renames_policy)
+		check_table_not_weakened(change.relid);
 	if (change.weakens)
 		check_not_weakened(change.relid);
-	if (change.names)
+	if (change.named)
 		check_shadowing(change.relid);
-	if (change.brings_column)
+	if (change.brings_column && relkind == RELKIND_COMPOSITE_TYPE)
+		auto_protect_typed_tables(change.relid);
+	else if (change.brings_column)
 		auto_protect(change.relid);
+	if (OidIsValid(change.leaves))
+		check_leaving(change.leaves, change.relid);
+	if (change.joins || change.made)
+		check_ancestors(change.relid, change.made);
 	if (change.forbids_null)
 		drop_spent_checks(change.relid);
 }
 
-/*
- * The first column of a query's rows, as Datums that are pointers or OIDs.
- * The list lives in the memory context of the caller.
- */
-static List *
-query_datums(const char *sql)
+/* ALTER SCHEMA ... RENAME makes or changes no table, and may move many. */
+static void
+check_command(const CollectedCommand *cmd)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	List	   *datums = NIL;
-
-	SPI_connect();
-	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read what the statement did");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		MemoryContext oldcontext;
-		bool		isnull;
-		Datum		datum = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
-		oldcontext = MemoryContextSwitchTo(caller);
-		if (!isnull)
-			datums = lappend(datums, DatumGetPointer(datum));
-		MemoryContextSwitchTo(oldcontext);
-	}
-	SPI_finish();
-	return datums;
+	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, RenameStmt) &&
+		((RenameStmt *) cmd->parsetree)->renameType == OBJECT_SCHEMA)
+		auto_protect_schema((RenameStmt *) cmd->parsetree);
+	else
+		check_change(read_command(cmd));
 }
 
 /* ----------------------------------------------------------------
@@ -427,42 +431,44 @@ query_datums(const char *sql)
  * ----------------------------------------------------------------
  */
 
-static void
-check_event(FunctionCallInfo fcinfo)
+/* The statement that an event trigger is called for. */
+static Node *
+event_statement(FunctionCallInfo fcinfo)
 {
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("this function can only be called as an event trigger")));
+	return ((EventTriggerData *) fcinfo->context)->parsetree;
 }
 
 /* Statements of our own, and pg_upgrade's, are as they must be. */
 static bool
-event_is_ours(void)
+is_left_alone(const Node *stmt)
 {
-	return own_ddl_is_running() || IsBinaryUpgrade;
+	return IsBinaryUpgrade || is_own_ddl(stmt);
 }
 
 Datum
 on_ddl_command_end(PG_FUNCTION_ARGS)
 {
+	Node	   *stmt = event_statement(fcinfo);
 	ListCell   *lc;
 
-	check_event(fcinfo);
-	if (!event_is_ours())
+	if (!is_left_alone(stmt))
 		/* the CollectedCommands live as long as the outer statement */
 		foreach(lc, query_datums("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()"))
-			check_change(read_command(lfirst(lc)));
+			check_command(lfirst(lc));
 	PG_RETURN_NULL();
 }
 
 Datum
 on_sql_drop(PG_FUNCTION_ARGS)
 {
+	Node	   *stmt = event_statement(fcinfo);
 	ListCell   *lc;
 
-	check_event(fcinfo);
-	if (!event_is_ours())
+	if (!is_left_alone(stmt))
 		foreach(lc, query_datums("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects()"
 								 " WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_policy'::pg_catalog.regclass"))
 		{
@@ -471,7 +477,7 @@ on_sql_drop(PG_FUNCTION_ARGS)
 
 			if (OidIsValid(relid) && get_rel_relkind(relid) != '\0' &&
 				!weakening_is_meant(relid))
-				raise_refusal(drops_policy(relation_name(relid)));
+				refuse_weakening(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
 		}
 	PG_RETURN_NULL();
 }
@@ -485,11 +491,9 @@ on_sql_drop(PG_FUNCTION_ARGS)
 Datum
 on_ddl_command_start(PG_FUNCTION_ARGS)
 {
-	Node	   *stmt;
+	Node	   *stmt = event_statement(fcinfo);
 
-	check_event(fcinfo);
-	stmt = ((EventTriggerData *) fcinfo->context)->parsetree;
-	if (!event_is_ours() && IsA(stmt, AlterTableStmt))
+	if (!is_left_alone(stmt) && IsA(stmt, AlterTableStmt))
 		check_alter_table((AlterTableStmt *) stmt);
 	PG_RETURN_NULL();
 }

@@ -10,6 +10,6 @@
 
 #include "nodes/primnodes.h"
 
-extern void table_was_created(const RangeVar *name);
+extern void table_was_created(const IntoClause *into);
 
 #endif							/* TENANT_GUARD_DDL_H */

@@ -22,6 +22,8 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
@@ -298,7 +300,11 @@ read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 		facts->access_is_ours = access;
 	}
 
-	facts->trace |= access || (!policy->polpermissive && (named || column != 0));
+	if (access || (!policy->polpermissive && (named || column != 0)))
+	{
+		facts->trace = true;
+		facts->own = lappend(facts->own, pstrdup(NameStr(policy->polname)));
+	}
 	if (named && !policy->polpermissive && column != 0 &&
 		tenant_qual_column(check) == column &&
 		policy->polcmd == '*' && policy_is_for_public(tuple, desc))
@@ -327,9 +333,25 @@ policies_of(Oid relid)
 }
 
 /*
+ * Is this version of a row the present one, or one that this transaction has
+ * replaced or deleted?  Others may be dead, and their toasted values gone.
+ */
+static bool
+version_counts(HeapTuple tuple)
+{
+	HeapTupleHeader header = tuple->t_data;
+	TransactionId xmin = HeapTupleHeaderGetXmin(header);
+
+	if (!TransactionIdIsCurrentTransactionId(xmin) && !TransactionIdDidCommit(xmin))
+		return false;
+	return (header->t_infomask & HEAP_XMAX_INVALID) != 0 ||
+		HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) ||
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header));
+}
+
+/*
  * The table of a policy that the running command has dropped or altered, if
- * the policy is or was a tenant_isolation of ours, else InvalidOid.  The row
- * may be deleted already, by this very transaction, so any version counts.
+ * the policy is or was a tenant_isolation of ours, else InvalidOid.
  */
 Oid
 table_of_isolation_policy(Oid policyid)
@@ -348,8 +370,10 @@ table_of_isolation_policy(Oid policyid)
 		Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
 		PolicyFacts facts = {0};
 
+		if (policy->polpermissive || !version_counts(tuple))
+			continue;
 		read_policy(tuple, RelationGetDescr(policies), &facts);
-		if (facts.trace && !policy->polpermissive)
+		if (facts.trace)
 			relid = policy->polrelid;
 	}
 	systable_endscan(scan);
@@ -398,6 +422,32 @@ check_forbids_null(Oid relid, AttrNumber attnum, bool validated)
 		found = (!validated || ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated) &&
 			constraint_forbids_null(tuple, RelationGetDescr(constraints), attnum);
 	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/*
+ * Has this table itself, not by inheritance, the CHECK that stands in for NOT
+ * NULL on its tenant column?  One of that name that says something else is
+ * not ours.
+ */
+bool
+has_not_null_check(Oid relid, AttrNumber attnum)
+{
+	Relation	constraints;
+	Oid			check = get_relation_constraint_oid(relid, NOT_NULL_CHECK, true);
+	HeapTuple	tuple;
+	bool		found;
+
+	if (!OidIsValid(check))
+		return false;
+	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(check));
+	found = HeapTupleIsValid(tuple) &&
+		((Form_pg_constraint) GETSTRUCT(tuple))->coninhcount == 0 &&
+		constraint_forbids_null(tuple, RelationGetDescr(constraints), attnum);
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
 	table_close(constraints, AccessShareLock);
 	return found;
 }

@@ -44,12 +44,14 @@ typedef struct PolicyFacts
 	bool		access_is_ours; /* and is as protect() makes it */
 	bool		permissive;		/* some permissive policy is there */
 	bool		trace;			/* some policy is ours, or was before it was altered */
+	List	   *own;			/* the names of those; palloc'd */
 } PolicyFacts;
 
 extern void init_guard_cache(void);
 extern Guard guard_of(Oid relid);
 extern PolicyFacts policies_of(Oid relid);
 extern Oid	table_of_isolation_policy(Oid policyid);
+extern bool has_not_null_check(Oid relid, AttrNumber attnum);
 extern bool column_has_not_null(Oid relid, AttrNumber attnum, bool validated);
 extern bool column_is_not_null(Oid relid, AttrNumber attnum, bool validated);
 extern bool calls_getter(Node *expression);

@@ -13,6 +13,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
+#include "commands/defrem.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -41,10 +42,10 @@ typedef struct FunctionCall
 } FunctionCall;
 
 /*
- * The table that EXPLAIN ANALYZE CREATE TABLE AS makes, or NULL.  EXPLAIN is
+ * What tells of the table that EXPLAIN ANALYZE CREATE TABLE AS makes, or NULL.  EXPLAIN is
  * no statement that event triggers see.
  */
-static const RangeVar *
+static const IntoClause *
 table_made_by_explain(const Node *stmt)
 {
 	const Query *query;
@@ -59,8 +60,9 @@ table_made_by_explain(const Node *stmt)
 		return NULL;
 	ctas = (const CreateTableAsStmt *) query->utilityStmt;
 	foreach(lc, ((const ExplainStmt *) stmt)->options)
-		analyze |= strcmp(lfirst_node(DefElem, lc)->defname, "analyze") == 0;
-	return analyze && ctas->objtype == OBJECT_TABLE ? ctas->into->rel : NULL;
+		if (strcmp(lfirst_node(DefElem, lc)->defname, "analyze") == 0)
+			analyze = defGetBoolean(lfirst_node(DefElem, lc));
+	return analyze && ctas->objtype == OBJECT_TABLE ? ctas->into : NULL;
 }
 
 static bool
@@ -130,7 +132,7 @@ run_utility(UTILITY_PARAMETERS)
 static void
 process_utility(UTILITY_PARAMETERS)
 {
-	const RangeVar *made = table_made_by_explain(pstmt->utilityStmt);
+	const IntoClause *made = table_made_by_explain(pstmt->utilityStmt);
 
 	if (prepares_with_tenant(pstmt->utilityStmt))
 		raise_refusal(prepares_transaction());

@@ -23,14 +23,15 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "compat.h"
 #include "guard.h"
@@ -46,30 +47,46 @@ typedef struct Target
 	AttrNumber	attnum;			/* tenant column */
 	const char *column;
 	TenantType	type;
+	bool		made_now;		/* by the statement that is to be refused */
 } Target;
 
-static int	own_ddl_depth = 0;
+/* The table that a statement of ours is changing now, or InvalidOid. */
+static Oid	own_ddl_relid = InvalidOid;
 
-/* Is the statement that runs now one of ours?  Event triggers ask. */
+/*
+ * Is this statement one of ours?  Event triggers ask; a statement that another
+ * event trigger sends in between is not.
+ */
 bool
-own_ddl_is_running(void)
+is_own_ddl(const Node *stmt)
 {
-	return own_ddl_depth > 0;
+	const RangeVar *relation = NULL;
+
+	if (!OidIsValid(own_ddl_relid))
+		return false;
+	if (IsA(stmt, AlterTableStmt))
+		relation = ((const AlterTableStmt *) stmt)->relation;
+	else if (IsA(stmt, CreatePolicyStmt))
+		relation = ((const CreatePolicyStmt *) stmt)->table;
+	else
+		return IsA(stmt, DropStmt) && ((const DropStmt *) stmt)->removeType == OBJECT_POLICY;
+	return RangeVarGetRelid(relation, NoLock, true) == own_ddl_relid;
 }
 
 /*
- * Runs a statement of our own as the current user.  Names in it are
+ * Runs a statement of our own on a table, as the current user.  Names in it are
  * qualified; search_path is pinned for what they leave open.
  */
 static void
-run_ddl(const char *sql)
+run_ddl(Oid relid, const char *sql)
 {
 	int			nest_level = NewGUCNestLevel();
+	Oid			outer = own_ddl_relid;
 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	own_ddl_depth++;
+	own_ddl_relid = relid;
 	PG_TRY();
 	{
 		SPI_connect();
@@ -79,7 +96,7 @@ run_ddl(const char *sql)
 	}
 	PG_FINALLY();
 	{
-		own_ddl_depth--;
+		own_ddl_relid = outer;
 	}
 	PG_END_TRY();
 	AtEOXact_GUC(true, nest_level);
@@ -89,6 +106,17 @@ run_ddl(const char *sql)
  *		Looking at a table before it is touched
  * ----------------------------------------------------------------
  */
+
+/* Is there a cast from this type that a hint can name? */
+static bool
+converts_to_tenant_type(Oid type)
+{
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	return setting_tenant_type == TENANT_TEXT || category == TYPCATEGORY_STRING;
+}
 
 /* Refuses a column that tenants cannot be told apart by. */
 static void
@@ -103,10 +131,18 @@ check_tenant_column_type(Target *target)
 	get_atttypetypmodcoll(target->relid, target->attnum, &type, &typmod, &collation);
 	served = type_serves(type, &serves);
 	if (!served || serves != setting_tenant_type)
-		raise_refusal(column_type_differs(target->name, target->column,
-										  format_type_with_typemod(type, typmod),
-										  setting_tenant_type,
-										  served ? &serves : NULL));
+	{
+		char	   *type_name = format_type_with_typemod(type, typmod);
+
+		if (target->made_now)
+			raise_refusal(new_column_type_differs(target->name, target->column, type_name,
+												  setting_tenant_type, served ? &serves : NULL));
+		raise_refusal(column_type_differs(target->name, target->column, type_name,
+										  setting_tenant_type, served ? &serves : NULL,
+										  converts_to_tenant_type(type)));
+	}
+	if (column_is_virtual(target->relid, target->attnum))
+		raise_refusal(virtual_column(target->name, target->column));
 	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
 		raise_refusal(column_collation(target->name, target->column));
 	target->type = serves;
@@ -271,16 +307,16 @@ alter_table(const Target *target, bool null_rows)
 	if (needed)
 	{
 		sql.data[--sql.len] = '\0';	/* the last comma */
-		run_ddl(sql.data);
+		run_ddl(target->relid, sql.data);
 	}
 	pfree(sql.data);
 	return needed;
 }
 
 static void
-drop_policy(const char *relation, const char *policy)
+drop_policy(Oid relid, const char *relation, const char *policy)
 {
-	run_ddl(psprintf("DROP POLICY %s ON %s", policy, relation));
+	run_ddl(relid, psprintf("DROP POLICY %s ON %s", quote_identifier(policy), relation));
 }
 
 /*
@@ -299,39 +335,43 @@ make_isolation_policy(const Target *target, const PolicyFacts *facts)
 		raise_refusal(policy_name_taken(target->name, ISOLATION_POLICY));
 	if (facts->isolation)
 	{
-		drop_policy(target->name, ISOLATION_POLICY);
+		drop_policy(target->relid, target->name, ISOLATION_POLICY);
 		ereport(NOTICE,
 				(errmsg("policy \"" ISOLATION_POLICY "\" of table %s is replaced", target->name)));
 	}
 	qual = psprintf("%s OPERATOR(pg_catalog.=) %s",
 					quote_identifier(target->column), getter_of(target->type));
-	run_ddl(psprintf("CREATE POLICY " ISOLATION_POLICY " ON %s AS RESTRICTIVE"
+	run_ddl(target->relid,
+			psprintf("CREATE POLICY " ISOLATION_POLICY " ON %s AS RESTRICTIVE"
 					 " FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
 					 target->name, qual, qual));
 }
 
 /*
- * The permissive policy, without which nobody would see anything.  Where the
+ * The permissive policy, without which nobody would see anything; true if it
+ * had to be made.  Where the
  * application has permissive policies of its own it is left out: beside them
  * it would let through what they keep back.
  */
-static void
+static bool
 make_access_policy(const Target *target, const PolicyFacts *facts)
 {
 	if (facts->access_is_ours)
-		return;
+		return false;
 	if (facts->permissive)
 	{
 		ereport(NOTICE,
 				(errmsg("table %s keeps its own permissive policies", target->name),
 				 errdetail("Policy \"" ACCESS_POLICY "\" is not added, since it would let through rows that they keep back.")));
-		return;
+		return false;
 	}
 	if (facts->access)
 		raise_refusal(policy_name_taken(target->name, ACCESS_POLICY));
-	run_ddl(psprintf("CREATE POLICY " ACCESS_POLICY " ON %s AS PERMISSIVE"
+	run_ddl(target->relid,
+			psprintf("CREATE POLICY " ACCESS_POLICY " ON %s AS PERMISSIVE"
 					 " FOR ALL TO PUBLIC USING (tenant_guard.guarded())",
 					 target->name));
+	return true;
 }
 
 /* Guards one table; true if anything had to be done. */
@@ -343,7 +383,7 @@ guard_table(const Target *target, bool null_rows)
 	bool		altered = alter_table(target, null_rows);
 
 	make_isolation_policy(target, &facts);
-	make_access_policy(target, &facts);
+	altered |= make_access_policy(target, &facts);
 	if (guard_of(target->relid).status != GUARD_WHOLE)
 		elog(ERROR, "could not guard table %s", target->name);
 	return altered || !whole;
@@ -351,15 +391,17 @@ guard_table(const Target *target, bool null_rows)
 
 /* All targets of a hierarchy, its root first, locked and found fit. */
 static List *
-examine_hierarchy(Oid root, const char *column)
+examine_hierarchy(Oid root, const char *column, bool made_now)
 {
 	List	   *targets = NIL;
 	ListCell   *lc;
 
+	LockRelationOid(root, AccessExclusiveLock); /* find_all_inheritors does not */
 	foreach(lc, find_all_inheritors(root, AccessExclusiveLock, NULL))
 	{
 		Target	   *target = palloc0(sizeof(Target));
 
+		target->made_now = made_now;
 		if (examine_target(lfirst_oid(lc), column, root, target))
 			targets = lappend(targets, target);
 	}
@@ -379,7 +421,7 @@ examine_hierarchy(Oid root, const char *column)
 bool
 guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 {
-	List	   *targets = examine_hierarchy(root, column);
+	List	   *targets = examine_hierarchy(root, column, null_rows == NULL_ROWS_TOLERATED);
 	const char *name = relation_name(root);
 	bool		was_whole = guard_of(root).status == GUARD_WHOLE;
 	int64		rows = 0;
@@ -408,55 +450,60 @@ guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 	return true;
 }
 
+/* Says that a guarded table can be read through one that is not. */
+void
+warn_of_unguarded_parent(Oid relid, Oid parent)
+{
+	ereport(WARNING,
+			(errmsg("table %s inherits from table %s, which is not guarded",
+					relation_name(relid), relation_name(parent)),
+			 errdetail("A query on that table shows the rows of this one to every tenant."),
+			 errhint("Run SELECT tenant_guard.protect(%s);",
+					 quote_literal_cstr(relation_name(parent)))));
+}
+
 /* ----------------------------------------------------------------
  *		Taking it off
  * ----------------------------------------------------------------
  */
 
-/* Has this table, not by inheritance, the CHECK that stands in for NOT NULL? */
-static bool
-has_not_null_check(Oid relid)
-{
-	Oid			check = get_relation_constraint_oid(relid, NOT_NULL_CHECK, true);
-	HeapTuple	tuple;
-	bool		own;
-
-	if (!OidIsValid(check))
-		return false;
-	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(check));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	own = ((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_CHECK &&
-		((Form_pg_constraint) GETSTRUCT(tuple))->coninhcount == 0;
-	ReleaseSysCache(tuple);
-	return own;
-}
-
 /*
  * Drops the CHECK that stood in for NOT NULL once the column is NOT NULL by
- * itself; true if it was there to drop.
+ * itself, in the table and in all that inherit the CHECK from it; true if it
+ * was there to drop.
  */
 bool
 drop_spent_check(Oid relid)
 {
 	Guard		guard = guard_of(relid);
+	ListCell   *lc;
 
-	if (guard.status != GUARD_WHOLE || !has_not_null_check(relid) ||
-		!column_has_not_null(relid, guard.attnum, true))
+	if (guard.status != GUARD_WHOLE || !has_not_null_check(relid, guard.attnum))
 		return false;
-	run_ddl(psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, relation_name(relid)));
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		AttrNumber	attnum = guard_of(lfirst_oid(lc)).attnum;
+
+		if (attnum == 0 || !column_has_not_null(lfirst_oid(lc), attnum, true))
+			return false;
+	}
+	run_ddl(relid, psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, relation_name(relid)));
 	return true;
 }
 
-/* Does a column have a default that calls a getter of ours? */
-static bool
-has_own_default(Oid relid, AttrNumber attnum)
+/* The column that has a default of ours, or 0. */
+static AttrNumber
+own_default_column(Oid relid)
 {
 	Relation	rel = table_open(relid, NoLock);
-	Node	   *present = column_default(rel, attnum);
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	AttrNumber	attnum = 0;
 
+	for (int i = 0; attnum == 0 && constr != NULL && i < constr->num_defval; i++)
+		if (calls_getter(stringToNode(constr->defval[i].adbin)))
+			attnum = constr->defval[i].adnum;
 	table_close(rel, NoLock);
-	return present != NULL && calls_getter(present);
+	return attnum;
 }
 
 /*
@@ -469,20 +516,19 @@ unguard_table(Oid relid)
 {
 	char	   *name = relation_name(relid);
 	PolicyFacts facts = policies_of(relid);
-	AttrNumber	attnum = facts.column;
+	AttrNumber	attnum = own_default_column(relid);
+	ListCell   *lc;
 
-	if (facts.isolation && !facts.isolation_permissive)
-		drop_policy(name, ISOLATION_POLICY);
-	if (facts.access_is_ours)
-		drop_policy(name, ACCESS_POLICY);
-	if (attnum != 0 && has_own_default(relid, attnum))
-		run_ddl(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", name,
-						 quote_identifier(get_attname(relid, attnum, false))));
-	if (has_not_null_check(relid))
-		run_ddl(psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, name));
+	foreach(lc, facts.own)
+		drop_policy(relid, name, lfirst(lc));
+	if (attnum != 0 && (facts.column == 0 || facts.column == attnum))
+		run_ddl(relid, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", name,
+								quote_identifier(get_attname(relid, attnum, false))));
+	if (facts.column != 0 && has_not_null_check(relid, facts.column))
+		run_ddl(relid, psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, name));
 
 	if (!policies_of(relid).any)
-		run_ddl(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY", name));
+		run_ddl(relid, psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY", name));
 	else
 		ereport(NOTICE,
 				(errmsg("row-level security stays enabled on table %s", name),

@@ -8,6 +8,7 @@
 #ifndef TENANT_GUARD_POLICY_H
 #define TENANT_GUARD_POLICY_H
 
+#include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 
 /* What to do where rows have a null in the tenant column. */
@@ -19,7 +20,8 @@ typedef enum NullRows
 
 extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);
 extern void unguard_hierarchy(Oid root);
+extern void warn_of_unguarded_parent(Oid relid, Oid parent);
 extern bool drop_spent_check(Oid relid);
-extern bool own_ddl_is_running(void);
+extern bool is_own_ddl(const Node *stmt);
 
 #endif							/* TENANT_GUARD_POLICY_H */

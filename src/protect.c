@@ -99,7 +99,12 @@ column_for(Oid relid, const char *wanted)
 	if (wanted != NULL)
 		return wanted;
 	if (guard.attnum != 0)
-		return get_attname(relid, guard.attnum, false);
+	{
+		char	   *name = get_attname(relid, guard.attnum, true);
+
+		if (name != NULL)
+			return name;
+	}
 	return pstrdup(setting_tenant_column);
 }
 
@@ -125,16 +130,14 @@ protect_table(Oid relid, const char *column)
 		raise_refusal(extension_table(relation_name(relid), get_extension_name(extension)));
 
 	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
+	{
+		check_relation(lfirst_oid(lc));
 		if (own_label(lfirst_oid(lc)) != NULL)
 			set_label(lfirst_oid(lc), NULL);
+	}
 	foreach(lc, ancestors_of(relid))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_WHOLE)
-			ereport(WARNING,
-					(errmsg("table %s inherits from table %s, which is not guarded",
-							relation_name(relid), relation_name(lfirst_oid(lc))),
-					 errdetail("A query on that table shows the rows of this one to every tenant."),
-					 errhint("Run SELECT tenant_guard.protect(%s).",
-							 quote_literal_cstr(relation_name(lfirst_oid(lc))))));
+			warn_of_unguarded_parent(relid, lfirst_oid(lc));
 	return guard_hierarchy(relid, column_for(relid, column), NULL_ROWS_REFUSED);
 }
 
@@ -167,36 +170,56 @@ protect(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* A guarded table that this one inherits from, or InvalidOid. */
+/*
+ * A guarded table that this one inherits from, other than those listed, or
+ * InvalidOid.
+ */
 static Oid
-guarded_ancestor(Oid relid)
+guarded_ancestor(Oid relid, List *except)
 {
 	ListCell   *lc;
 
 	foreach(lc, ancestors_of(relid))
-		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
+		if (!list_member_oid(except, lfirst_oid(lc)) &&
+			guard_of(lfirst_oid(lc)).status != GUARD_NONE)
 			return lfirst_oid(lc);
 	return InvalidOid;
+}
+
+/* Is every one of these tables the caller's, and a part of none that stays guarded? */
+static void
+check_unprotect(List *parts)
+{
+	ListCell   *lc;
+
+	foreach(lc, parts)
+	{
+		Oid			above;
+
+		check_relation(lfirst_oid(lc));
+		above = guarded_ancestor(lfirst_oid(lc), parts);
+		if (OidIsValid(above))
+			raise_refusal(unprotect_child(relation_name(lfirst_oid(lc)), relation_name(above)));
+	}
 }
 
 Datum
 unprotect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
-	Oid			ancestor;
+	List	   *parts;
 	bool		was_guarded;
 	ListCell   *lc;
 
 	lock_relation(relid);
 	if (transaction_has_tenant())
 		raise_refusal(unprotect_under_tenant(relation_name(relid)));
-	ancestor = guarded_ancestor(relid);
-	if (OidIsValid(ancestor))
-		raise_refusal(unprotect_child(relation_name(relid), relation_name(ancestor)));
+	parts = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	check_unprotect(parts);
 
 	was_guarded = guard_of(relid).status != GUARD_NONE;
 	unguard_hierarchy(relid);
-	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
+	foreach(lc, parts)
 		set_label(lfirst_oid(lc), LABEL_UNPROTECTED);
 
 	ereport(LOG_SERVER_ONLY,
@@ -206,7 +229,7 @@ unprotect(PG_FUNCTION_ARGS)
 			(errmsg(was_guarded ? "table %s is no longer guarded" : "table %s was not guarded",
 					relation_name(relid)),
 			 errdetail("It has the security label 'unprotected', and later statements do not guard it again."),
-			 errhint("To guard it again, run SELECT tenant_guard.protect(%s).",
+			 errhint("To guard it again, run SELECT tenant_guard.protect(%s);",
 					 quote_literal_cstr(relation_name(relid)))));
 	PG_RETURN_VOID();
 }
@@ -220,10 +243,12 @@ Datum
 share(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
+	ListCell   *lc;
 
 	lock_relation(relid);
-	if (guard_of(relid).status != GUARD_NONE)
-		raise_refusal(table_is_guarded(relation_name(relid)));
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
+			raise_refusal(table_is_guarded(relation_name(lfirst_oid(lc))));
 	set_label(relid, LABEL_SHARED);
 	ereport(NOTICE,
 			(errmsg("table %s is shared by all tenants", relation_name(relid))));
@@ -247,7 +272,7 @@ unshare(PG_FUNCTION_ARGS)
 		ereport(NOTICE,
 				(errmsg("table %s is no longer shared", relation_name(relid)),
 				 errdetail("It is not guarded either."),
-				 errhint("To guard it, run SELECT tenant_guard.protect(%s).",
+				 errhint("To guard it, run SELECT tenant_guard.protect(%s);",
 						 quote_literal_cstr(relation_name(relid)))));
 	}
 	PG_RETURN_VOID();
@@ -279,7 +304,7 @@ tables_with_column(Oid schema, const char *column)
 							  " WHERE c.relnamespace OPERATOR(pg_catalog.=) $1"
 							  " AND a.attname OPERATOR(pg_catalog.=) $2"
 							  " AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
-							  " AND c.relkind IN ('r', 'p', 'f') ORDER BY c.relname",
+							  " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[]) ORDER BY c.relname",
 							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not list the tables of a schema");
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -322,7 +347,8 @@ try_to_protect(Oid relid, const char *column)
 		report.changed = protect_table(relid, column);
 		report.detail = report.changed ?
 			psprintf("by column %s", quote_identifier(column_for(relid, column))) :
-			ancestors_of(relid) == NIL ? "was guarded already" : "with the table it is a part of";
+			OidIsValid(guarded_ancestor(relid, NIL)) ? "with the table it is a part of" :
+			"was guarded already";
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -416,9 +442,25 @@ protect_schema(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
+/* Why a table is not guarded, and what to do. */
+static char *
+why_unguarded(Oid relid, const char *column)
+{
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+
+	if (get_attnum(relid, column) <= 0)
+		return psprintf("it has no column %s", quote_identifier(column));
+	if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
+		return "a foreign table cannot have row-level security";
+	if (schema != NULL && schema_is_excluded(schema))
+		return "its schema is excluded";
+	return psprintf("run SELECT tenant_guard.protect(%s);",
+					quote_literal_cstr(relation_name(relid)));
+}
+
 /*
- * The verdict on one table, for the view "tables": status, tenant column and
- * what is wrong.  Takes no lock.
+ * The verdict on one table, for the view "tables": status, tenant column, and
+ * what is wrong or missing.  Takes no lock.
  */
 Datum
 guard_status(PG_FUNCTION_ARGS)
@@ -426,29 +468,32 @@ guard_status(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(0);
 	Guard		guard = guard_of(relid);
 	char	   *label = guard.status == GUARD_NONE ? inherited_label(relid) : NULL;
+	const char *column = column_for(relid, NULL);
+	const char *status = "unguarded";
+	const char *detail = guard.damage;
 	TupleDesc	desc;
 	Datum		values[3];
-	bool		nulls[3] = {false, true, true};
-	NameData	column;
-	char	   *attname;
+	bool		nulls[3];
+	NameData	name;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	values[0] = CStringGetTextDatum(guard.status == GUARD_WHOLE ? "guarded" :
-									guard.status == GUARD_DAMAGED ? "damaged" :
-									label != NULL ? label : "unguarded");
-	attname = get_attname(relid, guard.attnum, true);
-	if (guard.attnum != 0 && attname != NULL)
-	{
-		namestrcpy(&column, attname);
-		values[1] = NameGetDatum(&column);
-		nulls[1] = false;
-	}
-	if (guard.damage != NULL)
-	{
-		values[2] = CStringGetTextDatum(guard.damage);
-		nulls[2] = false;
-	}
+	if (guard.status == GUARD_WHOLE)
+		status = "guarded";
+	else if (guard.status == GUARD_DAMAGED)
+		status = "damaged";
+	else if (label != NULL)
+		status = label;
+	else
+		detail = why_unguarded(relid, column);
+
+	namestrcpy(&name, column);
+	values[0] = CStringGetTextDatum(status);
+	values[1] = NameGetDatum(&name);
+	values[2] = detail ? CStringGetTextDatum(detail) : (Datum) 0;
+	nulls[0] = false;
+	nulls[1] = get_attnum(relid, column) <= 0;
+	nulls[2] = detail == NULL;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -59,7 +59,7 @@ set_tenant_type(TenantType type)
 {
 	const char *database = get_database_name(MyDatabaseId);
 
-	return psprintf("ALTER DATABASE %s SET tenant_guard.tenant_type = '%s';",
+	return psprintf("a superuser runs ALTER DATABASE %s SET tenant_guard.tenant_type = '%s'; for new sessions.",
 					database ? quote_identifier(database) : "...",
 					tenant_type_name(type));
 }
@@ -166,7 +166,7 @@ setter_type_differs(TenantType given, TenantType wanted)
 			psprintf("the tenant was given as %s, but tenant identifiers are of type %s",
 					 tenant_type_name(given), tenant_type_name(wanted)),
 			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
-			psprintf("Pass the tenant as %s. If its type is declared wrongly: %s",
+			psprintf("Pass the tenant as %s. If its type is declared wrongly, %s",
 					 tenant_type_name(wanted), set_tenant_type(given))
 	};
 }
@@ -179,7 +179,7 @@ getter_type_differs(TenantType returned, TenantType wanted)
 			psprintf("%s returns %s, but tenant identifiers are of type %s",
 					 getter_name(returned), tenant_type_name(returned), tenant_type_name(wanted)),
 			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
-			psprintf("Use %s. If the type is declared wrongly: %s",
+			psprintf("Use %s. If the type is declared wrongly, %s",
 					 getter_name(wanted), set_tenant_type(returned))
 	};
 }
@@ -409,24 +409,66 @@ no_tenant_column(const char *relation, const char *column)
 	};
 }
 
-/* "fits" is the tenant type that the column's own type would serve, or NULL */
+static char *
+differing_types(const char *relation, const char *column, const char *type, TenantType wanted)
+{
+	return psprintf("tenant column \"%s\" of table %s is of type %s, but tenant identifiers are of type %s",
+					column, relation, type, tenant_type_name(wanted));
+}
+
+/*
+ * "fits" is the tenant type that the column's own type would serve, or NULL;
+ * "converts" tells if there is a cast to the type that is wanted.
+ */
 Refusal
 column_type_differs(const char *relation, const char *column,
-					const char *type, TenantType wanted, const TenantType *fits)
+					const char *type, TenantType wanted,
+					const TenantType *fits, bool converts)
 {
 	const char *quoted = quote_identifier(column);
-	char	   *convert = psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s::%s;",
-								   relation, quoted, tenant_type_name(wanted),
-								   quoted, tenant_type_name(wanted));
+	char	   *convert = converts ?
+		psprintf("Run ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT, ALTER COLUMN %s TYPE %s USING %s::%s;",
+				 relation, quoted, quoted, tenant_type_name(wanted),
+				 quoted, tenant_type_name(wanted)) :
+		psprintf("Give the table a tenant column of type %s.", tenant_type_name(wanted));
 
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
-			psprintf("tenant column \"%s\" of table %s is of type %s, but tenant identifiers are of type %s",
-					 column, relation, type, tenant_type_name(wanted)),
+			differing_types(relation, column, type, wanted),
 			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
-			fits == NULL ? psprintf("Run %s", convert) :
-			psprintf("Run %s or, if tenant identifiers are of type %s: %s",
+			fits == NULL ? convert :
+			psprintf("%s If tenant identifiers are of type %s, %s",
 					 convert, tenant_type_name(*fits), set_tenant_type(*fits))
+	};
+}
+
+/* The same of a column that the statement itself makes: there is none to alter. */
+Refusal
+new_column_type_differs(const char *relation, const char *column,
+						const char *type, TenantType wanted, const TenantType *fits)
+{
+	char	   *write = psprintf("In this statement, let column %s be of type %s.",
+								 quote_identifier(column), tenant_type_name(wanted));
+
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			differing_types(relation, column, type, wanted),
+			psprintf("Parameter \"tenant_guard.tenant_type\" is %s, and a table with the tenant column is guarded as it is made.",
+					 tenant_type_name(wanted)),
+			fits == NULL ? write :
+			psprintf("%s If tenant identifiers are of type %s, %s",
+					 write, tenant_type_name(*fits), set_tenant_type(*fits))
+	};
+}
+
+Refusal
+virtual_column(const char *relation, const char *column)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("tenant column \"%s\" of table %s is a virtual generated column", column, relation),
+			"A tenant must be stored with its row.",
+			"Let the column be GENERATED ALWAYS AS (...) STORED, or an ordinary one."
 	};
 }
 
@@ -508,27 +550,36 @@ policy_name_taken(const char *relation, const char *policy)
  * ----------------------------------------------------------------
  */
 
-#define WEAKEN_HINT "To take the guard off, run SELECT tenant_guard.unprotect(%s). A superuser who means just this statement runs SET tenant_guard.bypass = on before it."
+/*
+ * "root" is the table that unprotect takes: the topmost of which this one is a
+ * part, or itself.
+ */
+static char *
+how_to_weaken(const char *relation, const char *root)
+{
+	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); to mend it, SELECT tenant_guard.protect(%s). A superuser who means just this statement runs SET tenant_guard.bypass = on before it.",
+					quote_literal_cstr(root), quote_literal_cstr(relation));
+}
 
 Refusal
-weakens_guard(const char *relation, const char *damage)
+weakens_guard(const char *relation, const char *root, const char *damage)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
 			psprintf("After it, %s.", damage),
-			psprintf(WEAKEN_HINT, quote_literal_cstr(relation))
+			how_to_weaken(relation, root)
 	};
 }
 
 Refusal
-drops_policy(const char *relation)
+guarded_below_unguarded(const char *relation, const char *parent)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
-			"It drops policy \"tenant_isolation\", or the column the policy needs.",
-			psprintf(WEAKEN_HINT, quote_literal_cstr(relation))
+			psprintf("After it, a query on table %s, which is not guarded, shows its rows to every tenant.", parent),
+			psprintf("Run SELECT tenant_guard.protect(%s); first.", quote_literal_cstr(parent))
 	};
 }
 
@@ -539,7 +590,8 @@ unprotect_under_tenant(const char *relation)
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("table %s cannot be unprotected while a tenant is set", relation),
 			"Taking a guard off is no tenant's business, and this transaction has one.",
-			"Run SELECT tenant_guard.unprotect(...) in a transaction without a tenant."
+			psprintf("Run SELECT tenant_guard.unprotect(%s); in a transaction without a tenant.",
+					 quote_literal_cstr(relation))
 	};
 }
 

@@ -75,7 +75,10 @@ check_excluded_schemas(char **newval, void **extra, GucSource source)
 	bool		ok = SplitIdentifierString(copy, ',', &names);
 
 	if (!ok)
+	{
 		GUC_check_errdetail("List syntax is invalid.");
+		GUC_check_errhint("Write the list as one string: 'staging, \"My Schema\"'.");
+	}
 	list_free(names);
 	pfree(copy);
 	return ok;

@@ -1,0 +1,214 @@
+/*-------------------------------------------------------------------------
+ *
+ * auto_protect.c
+ *	  Guards tables that a statement has given the tenant column.
+ *
+ * Left alone are tables of extensions, excluded schemas, labelled tables and
+ * temporary ones that end with their transaction; but a part of a guarded
+ * table is guarded all the same, since it can be queried by its own name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+
+#include "auto_protect.h"
+#include "compat.h"
+#include "guard.h"
+#include "label.h"
+#include "policy.h"
+#include "refuse.h"
+
+/*
+ * Temporary tables made in this transaction with ON COMMIT DROP, which no
+ * catalog tells.  In TopTransactionContext, good in one transaction.
+ */
+static List *dropped_on_commit = NIL;
+static LocalTransactionId dropped_on_commit_in = InvalidLocalTransactionId;
+
+/*
+ * The first column of a query's rows, as Datums that are pointers or OIDs.
+ * The list lives in the memory context of the caller.
+ */
+List *
+query_datums(const char *sql)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *datums = NIL;
+
+	SPI_connect();
+	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read what the statement did");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext oldcontext;
+		bool		isnull;
+		Datum		datum = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+		oldcontext = MemoryContextSwitchTo(caller);
+		if (!isnull)
+			datums = lappend(datums, DatumGetPointer(datum));
+		MemoryContextSwitchTo(oldcontext);
+	}
+	SPI_finish();
+	return datums;
+}
+
+/* A temporary table that ends with the transaction has been made. */
+void
+remember_drop_on_commit(Oid relid)
+{
+	MemoryContext oldcontext = MemoryContextSwitchTo(TopTransactionContext);
+
+	if (dropped_on_commit_in != proc_lxid(MyProc))
+		dropped_on_commit = NIL;
+	dropped_on_commit_in = proc_lxid(MyProc);
+	dropped_on_commit = lappend_oid(dropped_on_commit, relid);
+	MemoryContextSwitchTo(oldcontext);
+}
+
+bool
+is_dropped_on_commit(Oid relid)
+{
+	return dropped_on_commit_in == proc_lxid(MyProc) &&
+		list_member_oid(dropped_on_commit, relid);
+}
+
+/*
+ * The column by which a table is to be guarded automatically, or NULL if it
+ * is not.  A part of a guarded table always is, by that table's column: a
+ * label or an excluded schema must not open it by its own name.
+ */
+static char *
+automatic_column(Oid relid)
+{
+	ListCell   *lc;
+	char	   *schema;
+
+	foreach(lc, ancestors_of(relid))
+	{
+		Guard		guard = guard_of(lfirst_oid(lc));
+
+		if (guard.attnum != 0)
+			return get_attname(lfirst_oid(lc), guard.attnum, false);
+	}
+
+	schema = get_namespace_name(get_rel_namespace(relid));
+	if (get_attnum(relid, setting_tenant_column) <= 0 ||
+		schema == NULL || schema_is_excluded(schema) ||
+		is_dropped_on_commit(relid) ||
+		inherited_label(relid) != NULL)
+		return NULL;
+	return pstrdup(setting_tenant_column);
+}
+
+/* A part must be guarded by the column that guards the whole. */
+static void
+check_same_column(Oid relid)
+{
+	Guard		guard = guard_of(relid);
+	char	   *column = guard.attnum ? get_attname(relid, guard.attnum, true) : NULL;
+	ListCell   *lc;
+
+	foreach(lc, ancestors_of(relid))
+	{
+		Guard		above = guard_of(lfirst_oid(lc));
+		char	   *wanted = above.attnum ? get_attname(lfirst_oid(lc), above.attnum, true) : NULL;
+
+		if (column != NULL && wanted != NULL && strcmp(column, wanted) != 0)
+			raise_refusal(guarded_by_other_column(relation_name(relid), column, wanted));
+	}
+}
+
+/* Guards one table if it is to be guarded, with its parts. */
+static void
+auto_protect_table(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+	char	   *column;
+
+	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+		 relkind != RELKIND_FOREIGN_TABLE) ||
+		OidIsValid(getExtensionOfObject(RelationRelationId, relid)))
+		return;
+	check_same_column(relid);
+	if (guard_of(relid).status == GUARD_WHOLE)
+		return;
+	column = automatic_column(relid);
+	if (column == NULL)
+		return;
+
+	if (relkind == RELKIND_FOREIGN_TABLE)
+		ereport(WARNING,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("foreign table %s is not guarded", relation_name(relid)),
+				 errdetail("PostgreSQL has no row-level security for foreign tables."),
+				 errhint("Guard the table on the foreign server.")));
+	else if (!row_security)
+		ereport(WARNING,
+				(errmsg("table %s is not guarded automatically", relation_name(relid)),
+				 errdetail("Parameter \"row_security\" is off, as in a script made by pg_dump."),
+				 errhint("If the script does not guard it, run SELECT tenant_guard.protect(%s).",
+						 quote_literal_cstr(relation_name(relid)))));
+	else
+	{
+		/* the guard's own statements check that the user owns the table */
+		(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
+		if (own_label(relid) != NULL)
+			set_label(relid, NULL);
+	}
+}
+
+/*
+ * Guards a table and its parts, as far as they are to be guarded: called when
+ * the table may have come by the tenant column.  Raises where one cannot be.
+ */
+void
+auto_protect(Oid relid)
+{
+	ListCell   *lc;
+
+	if (!setting_auto_protect || creating_extension)
+		return;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		auto_protect_table(lfirst_oid(lc));
+}
+
+/*
+ * A composite type may have been given the column: by ALTER TYPE, whose
+ * CASCADE reaches the tables OF it.
+ */
+void
+auto_protect_typed_tables(Oid composite)
+{
+	ListCell   *lc;
+
+	foreach(lc, query_datums(psprintf("SELECT oid FROM pg_catalog.pg_class"
+									  " WHERE reloftype OPERATOR(pg_catalog.=) %u",
+									  get_rel_type_id(composite))))
+		auto_protect(DatumGetObjectId(PointerGetDatum(lfirst(lc))));
+}
+
+/* A schema may have left tenant_guard.excluded_schemas by its new name. */
+void
+auto_protect_schema(const RenameStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (!schema_is_excluded(stmt->subname) || schema_is_excluded(stmt->newname))
+		return;
+	foreach(lc, query_datums(psprintf("SELECT oid FROM pg_catalog.pg_class"
+									  " WHERE relnamespace OPERATOR(pg_catalog.=) %u",
+									  get_namespace_oid(stmt->newname, false))))
+		auto_protect(DatumGetObjectId(PointerGetDatum(lfirst(lc))));
+}

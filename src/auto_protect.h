@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * auto_protect.h
+ *	  Guards tables that a statement has given the tenant column.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_AUTO_PROTECT_H
+#define TENANT_GUARD_AUTO_PROTECT_H
+
+#include "nodes/parsenodes.h"
+
+extern void auto_protect(Oid relid);
+extern void auto_protect_typed_tables(Oid composite);
+extern void auto_protect_schema(const RenameStmt *stmt);
+extern void remember_drop_on_commit(Oid relid);
+extern bool is_dropped_on_commit(Oid relid);
+extern List *query_datums(const char *sql);
+
+#endif							/* TENANT_GUARD_AUTO_PROTECT_H */
