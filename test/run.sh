@@ -17,7 +17,7 @@ project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 passed=0 failed=0 skipped=0 failures=()
 work='' bin='' data='' keep=''
 parts=regress,isolation,tap,lint
-names=()
+names=() sorting=()
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -75,10 +75,10 @@ make_work() {
 
 # --- Servers ----------------------------------------------------------------------------------------------------
 
-# start_server <name> <libraries to preload>
+# start_server <name> <libraries to preload> [initdb's option...]
 start_server() {
 	data=$work/$1
-	as_tester initdb -D "$data" -U postgres -A trust --no-sync >"$work/log/$1" 2>&1 && {
+	as_tester initdb -D "$data" -U postgres -A trust --no-sync "${@:3}" >"$work/log/$1" 2>&1 && {
 		echo "listen_addresses = ''"
 		echo "unix_socket_directories = '$work/tmp'"
 		echo "shared_preload_libraries = '$2'"
@@ -128,6 +128,7 @@ installcheck() {
 	mapfile -t tests < <(tests_of $directory $suffix)
 	[ ${#tests[@]} -gt 0 ] || return
 	# Without expected output pg_regress would not run the rest: a new test's first result is a difference.
+	as_tester mkdir -p "$expected"
 	for test in "${tests[@]}"; do as_tester touch "$expected/$test.out"; done
 	say "$part, $server"
 	as_tester make -s installcheck PG_CONFIG="$bin/pg_config" "$other=" "$variable=${tests[*]}" 2>&1 | tee "$log"
@@ -140,8 +141,9 @@ installcheck() {
 	[ $status -eq 0 ] || show 4000 "$work/tree/$outputs/regression.diffs"
 }
 
+# installcheck_on <start_server's arguments>
 installcheck_on() {
-	start_server "$1" "$2" || return
+	start_server "$@" || return
 	! wants regress || installcheck "$1" regress
 	! wants isolation || installcheck "$1" isolation
 	stop_server "$1"
@@ -219,7 +221,9 @@ fi
 if [ "$parts" != lint ] && build; then
 	if wants regress || wants isolation; then
 		installcheck_on preloaded tenant_guard
-		installcheck_on plain ''
+		# "make installcheck" is for anyone's server: this one sorts words as people do, where PostgreSQL can.
+		! "$pg_config" --configure | grep -q -- --with-icu || sorting=(--locale-provider=icu --icu-locale=en-US)
+		installcheck_on plain '' "${sorting[@]}"
 	fi
 	! wants tap || tap
 fi
