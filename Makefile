@@ -17,7 +17,7 @@ REGRESS_OPTS = --inputdir=. --load-extension=tenant_guard
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --load-extension=tenant_guard
 
-EXTRA_CLEAN = output_iso
+EXTRA_CLEAN = output_iso tmp_check
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -29,4 +29,5 @@ installcheck-tap: PROVE_TESTS = test/t/*.pl
 installcheck-tap:
 	$(prove_installcheck)
 
-$(OBJS): $(wildcard src/*.h)
+# Bitcode too, or JIT would inline what a header no longer says.
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)

@@ -24,7 +24,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
 RESET client_min_messages;
 
 -- Each must be guarded.
-SELECT relation, status, tenant_type FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text;
+SELECT relation, status, tenant_type FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 
 -- Each must be scanned by its index, and give and take its own row alone.
 SET enable_seqscan = off;

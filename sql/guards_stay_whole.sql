@@ -55,7 +55,7 @@ SECURITY LABEL FOR tenant_guard ON TABLE t.notes IS 'unprotected';
 
 -- None of this must have left a trace.
 RESET ROLE;
-SELECT relation, status, detail FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text;
+SELECT relation, status, detail FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 
 -- A superuser is refused too, unless it is meant.
 DROP POLICY tenant_isolation ON t.notes;

@@ -57,7 +57,7 @@ RESET ROLE;
 RESET tenant_guard.excluded_schemas;
 
 -- All of these must be guarded now.
-SELECT relation, status FROM tenant_guard.tables WHERE status <> 'guarded' AND relation::text ~ '^(t|t_elements|pg_temp.*)\.|temporary' ORDER BY relation::text;
+SELECT relation, status FROM tenant_guard.tables WHERE status <> 'guarded' AND relation::text ~ '^(t|t_elements|pg_temp.*)\.|temporary' ORDER BY relation::text COLLATE "C";
 SELECT count(*) FROM tenant_guard.tables WHERE status = 'guarded' AND relation::text ~ '^(t|t_elements|pg_temp.*)\.|temporary';
 SET ROLE regress_owner;
 
@@ -114,7 +114,7 @@ COPY stage FROM stdin;
 \.
 ALTER TABLE stage ADD COLUMN note text;
 CREATE TEMPORARY TABLE stage_as ON COMMIT DROP AS SELECT * FROM stage;
-SELECT relname, relrowsecurity FROM pg_class WHERE relname LIKE 'stage%' ORDER BY relname;
+SELECT relname, relrowsecurity FROM pg_class WHERE relname LIKE 'stage%' ORDER BY relname COLLATE "C";
 COMMIT;
 
 -- Others that stay must not.

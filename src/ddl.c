@@ -50,12 +50,12 @@ typedef struct TableChange
 	bool		made;			/* the table is new */
 	bool		named;			/* the relation is new, or has a new name */
 	bool		brings_column;	/* may have brought the tenant column */
-	bool		joins;			/* put it, or a part, below another table */
 	bool		weakens;		/* may have damaged a guard */
 	bool		forbids_null;	/* in some column */
 	bool		alters_policy;	/* altered a tenant_isolation of ours */
 	bool		renames_policy; /* renamed one */
-	Oid			leaves;			/* a part that has left it */
+	Oid			joins;			/* a part that was put below another table */
+	Oid			leaves;			/* a part that has left one */
 } TableChange;
 
 /* ----------------------------------------------------------------
@@ -241,24 +241,26 @@ drop_spent_checks(Oid relid)
  */
 
 static void
-read_subcommand(const CollectedATSubcmd *sub, TableChange *change)
+read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 {
-	const AlterTableCmd *cmd = (const AlterTableCmd *) sub->parsetree;
-
 	switch (cmd->subtype)
 	{
 		case AT_AddInherit:
-		case AT_AttachPartition:
-			change->joins = true;
+			change->joins = change->relid;
 			change->brings_column = true;
+			break;
+		case AT_AttachPartition:
+			/* a whole that is not guarded is not to be, on account of a part */
+			change->joins = RangeVarGetRelid(((PartitionCmd *) cmd->def)->name, NoLock, true);
+			change->brings_column = guard_of(change->relid).status != GUARD_NONE;
 			break;
 		case AT_AddOf:
 			change->brings_column = true;
 			break;
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize:
-			/* the address is the partition's */
-			change->leaves = sub->address.objectId;
+			/* by its name: 15 leaves the subcommand's address empty */
+			change->leaves = RangeVarGetRelid(((PartitionCmd *) cmd->def)->name, NoLock, true);
 			break;
 		case AT_DropInherit:
 			change->leaves = change->relid;
@@ -369,10 +371,10 @@ read_command(const CollectedCommand *cmd)
 		change.relid = cmd->d.alterTable.objectId;
 		foreach(lc, cmd->d.alterTable.subcmds)
 		{
-			CollectedATSubcmd *sub = lfirst(lc);
+			Node	   *sub = ((CollectedATSubcmd *) lfirst(lc))->parsetree;
 
-			if (IsA(sub->parsetree, AlterTableCmd))
-				read_subcommand(sub, &change);
+			if (IsA(sub, AlterTableCmd))
+				read_subcommand((AlterTableCmd *) sub, &change);
 		}
 	}
 	return change;
@@ -409,8 +411,10 @@ check_change(TableChange change)
 		auto_protect(change.relid);
 	if (OidIsValid(change.leaves))
 		check_leaving(change.leaves, change.relid);
-	if (change.joins || change.made)
-		check_ancestors(change.relid, change.made);
+	if (change.made)
+		check_ancestors(change.relid, true);
+	if (OidIsValid(change.joins))
+		check_ancestors(change.joins, false);
 	if (change.forbids_null)
 		drop_spent_checks(change.relid);
 }

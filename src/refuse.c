@@ -370,20 +370,22 @@ system_table(const char *relation)
 	return (Refusal) {
 		ERRCODE_INSUFFICIENT_PRIVILEGE,
 			psprintf("permission denied: %s is a system catalog", relation),
-			"System catalogs hold no tenant's rows.",
-			NULL
+			NULL, NULL
 	};
+}
+
+static Refusal
+wrong_state(const char *message, const char *detail, const char *hint)
+{
+	return (Refusal) {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message, detail, hint};
 }
 
 Refusal
 extension_table(const char *relation, const char *extension)
 {
-	return (Refusal) {
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("table %s belongs to extension \"%s\"", relation, extension),
-			"A guard on it would not be dumped with the database.",
-			NULL
-	};
+	return wrong_state(psprintf("table %s belongs to extension \"%s\"", relation, extension),
+					   "A guard on it would not be dumped with the database.",
+					   NULL);
 }
 
 Refusal
@@ -392,8 +394,7 @@ other_temp_table(const char *relation)
 	return (Refusal) {
 		ERRCODE_FEATURE_NOT_SUPPORTED,
 			psprintf("table %s is a temporary table of another session", relation),
-			"Its rows can be read by that session alone.",
-			NULL
+			NULL, NULL
 	};
 }
 
@@ -503,34 +504,25 @@ rows_of_no_tenant(const char *relation, const char *column, int64 rows)
 Refusal
 guarded_by_other_column(const char *relation, const char *guard, const char *column)
 {
-	return (Refusal) {
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("table %s is guarded by column \"%s\" already", relation, guard),
-			psprintf("It cannot be guarded by column \"%s\" too.", column),
-			psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation))
-	};
+	return wrong_state(psprintf("table %s is guarded by column \"%s\" already", relation, guard),
+					   psprintf("It cannot be guarded by column \"%s\" too.", column),
+					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
 }
 
 Refusal
 table_is_shared(const char *relation)
 {
-	return (Refusal) {
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("table %s is declared as shared by all tenants", relation),
-			"It has the security label 'shared' of tenant_guard.",
-			psprintf("Run SELECT tenant_guard.unshare(%s) first.", quote_literal_cstr(relation))
-	};
+	return wrong_state(psprintf("table %s is declared as shared by all tenants", relation),
+					   "It has the security label 'shared' of tenant_guard.",
+					   psprintf("Run SELECT tenant_guard.unshare(%s) first.", quote_literal_cstr(relation)));
 }
 
 Refusal
 table_is_guarded(const char *relation)
 {
-	return (Refusal) {
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("table %s is guarded", relation),
-			"A table is guarded or shared, not both.",
-			psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation))
-	};
+	return wrong_state(psprintf("table %s is guarded", relation),
+					   "A table is guarded or shared, not both.",
+					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
 }
 
 Refusal

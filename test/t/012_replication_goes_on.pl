@@ -81,7 +81,7 @@ sub subscribe
 	my $publication = delete $options{publication} // 'all_rows';
 	my $with = join(', ', "slot_name = '$database'", map { "$_ = $options{$_}" } sort keys %options);
 
-	$subscriber->safe_psql($database, "CREATE SUBSCRIPTION sub_$database CONNECTION '" . $publisher->connstr('shop') =~ s/'/''/gr . " user=$user' "
+	$subscriber->safe_psql($database, "CREATE SUBSCRIPTION $database CONNECTION '" . $publisher->connstr('shop') =~ s/'/''/gr . " user=$user' "
 		  . "PUBLICATION $publication WITH ($with)");
 	return;
 }
@@ -91,7 +91,7 @@ sub unsubscribe
 {
 	my ($database) = @_;
 
-	$subscriber->safe_psql($database, "ALTER SUBSCRIPTION sub_$database DISABLE; ALTER SUBSCRIPTION sub_$database SET (slot_name = NONE); DROP SUBSCRIPTION sub_$database");
+	$subscriber->safe_psql($database, "ALTER SUBSCRIPTION $database DISABLE; ALTER SUBSCRIPTION $database SET (slot_name = NONE); DROP SUBSCRIPTION $database");
 	$publisher->poll_query_until('shop', "SELECT NOT bool_or(active) FROM pg_replication_slots WHERE slot_name LIKE '$database%'", 't');
 	$publisher->safe_psql('shop', "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '$database'");
 	return;
@@ -141,16 +141,14 @@ sub replicates
 	return;
 }
 
-# The first error in the subscriber's log is this one.
+# The subscriber's log says why.
 sub does_not_replicate
 {
 	my ($database, $error, $how, %options) = @_;
 	my $offset = -s $subscriber->logfile;
 
 	subscribe($database, %options);
-	$subscriber->wait_for_log(qr/ERROR:/, $offset);
-	my ($first) = slurp_file($subscriber->logfile, $offset) =~ /ERROR:  (.*)/;
-	like($first, $error, $how);
+	ok($subscriber->wait_for_log(qr/ERROR:  .*$error/, $offset), $how);
 	unsubscribe($database);
 	is(arrived($database), '', "$how: nothing arrives");
 	return;
@@ -166,7 +164,7 @@ unsubscribe('plain');
 
 # Who connects need not be a superuser; row-level security binds the initial copy of a role without BYPASSRLS.
 $subscriber->safe_psql('plain', 'TRUNCATE customers, events');
-does_not_replicate('plain', qr/could not start initial contents copy.*no tenant is set|no tenant is set/, 'a replication role that is bound gets no initial copy', user => 'bound');
+does_not_replicate('plain', qr/no tenant is set/, 'a replication role that is bound gets no initial copy', user => 'bound');
 replicates('plain', 'by a replication role with BYPASSRLS', user => 'sender');
 unsubscribe('plain');
 
@@ -216,7 +214,6 @@ foreach my $database ('of_superuser', 'of_bypassing')
 sub change_trigger
 {
 	my ($database) = @_;
-	my $slot = $database;
 	my $offset = -s $subscriber->logfile;
 
 	$subscriber->safe_psql($database, 'SET client_min_messages = warning; CREATE TABLE history (customer int, tenant_id uuid); '
@@ -226,7 +223,7 @@ sub change_trigger
 	ok($subscriber->wait_for_log(qr/ERROR:  access to table public.history would bypass the isolation of tenants/, $offset),
 		'a trigger on the subscriber does not bypass by accident');
 	$subscriber->safe_psql($database, 'ALTER FUNCTION remember() SET tenant_guard.bypass = on');
-	$publisher->wait_for_catchup($slot);
+	$publisher->wait_for_catchup($database);
 	is($subscriber->safe_psql($database, 'SET row_security = off; SELECT count(*), count(DISTINCT tenant_id) FROM history'), '3|2', 'and does so when it is meant');
 	return;
 }
@@ -270,7 +267,6 @@ SKIP:
 	is($reads->('of_a', "BEGIN; INSERT INTO customers VALUES (500, '$TENANT_A', 'x'); UPDATE customers SET name = 'y' WHERE id > 0; DELETE FROM customers WHERE id = 3 RETURNING name; $look ROLLBACK; $look"),
 		'y; 10|a1; 10|a1', 'a tenant\'s rows are written');
 	is($reads->('of_a', "INSERT INTO customers VALUES (500, '$TENANT_B', 'x'); $look"), 'ERROR 42501; 10|a1', 'and no other\'s');
-	is($reads->('of_a', 'ALTER'), 'ERROR 42601', 'psql reports');
 	is($reads->('of_a', 'SELECT count(*) FROM customers JOIN customers c USING (id) JOIN of_b.customers b USING (id);'), '0', 'two tenants\' rows are joined as two tables\'');
 	is(superuser_says($publisher, 'reports', "ALTER SERVER of_a OPTIONS (ADD use_remote_estimate 'true'); ANALYZE of_a.customers; SET search_path = of_a; $look "
 				. 'SELECT reltuples FROM pg_class WHERE oid = \'of_a.customers\'::regclass;'),

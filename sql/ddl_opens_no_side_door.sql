@@ -1,0 +1,188 @@
+--
+-- Ways by which a table's owner could have opened a guarded table, or made
+-- one that is not guarded, with statements that do not look like it.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_app;
+CREATE SCHEMA t AUTHORIZATION regress_owner;
+GRANT USAGE ON SCHEMA t TO regress_app;
+CREATE FUNCTION t.status(regclass) RETURNS text LANGUAGE sql SECURITY DEFINER AS
+$$ SELECT status FROM tenant_guard.tables WHERE relation = $1 $$;
+SET ROLE regress_owner;
+CREATE TABLE t.notes (id uuid NOT NULL, tenant_id uuid, body text);
+RESET client_min_messages;
+
+-- The policy must not move to another column.
+ALTER POLICY tenant_isolation ON t.notes
+	USING (id = tenant_guard.current_tenant()) WITH CHECK (id = tenant_guard.current_tenant());
+\echo :LAST_ERROR_SQLSTATE
+
+-- The column must not come by way of a row type.
+\set VERBOSITY terse
+CREATE TABLE t.by_attribute (id int, x uuid);
+ALTER TYPE t.by_attribute RENAME ATTRIBUTE x TO tenant_id;
+SELECT t.status('t.by_attribute');
+CREATE TYPE t.comp AS (id int);
+CREATE TABLE t.typed OF t.comp;
+ALTER TYPE t.comp ADD ATTRIBUTE tenant_id uuid CASCADE;
+SELECT t.status('t.typed');
+CREATE TYPE t.comp2 AS (id int, x uuid);
+CREATE TABLE t.typed2 OF t.comp2;
+ALTER TYPE t.comp2 RENAME ATTRIBUTE x TO tenant_id CASCADE;
+SELECT t.status('t.typed2');
+\set VERBOSITY default
+
+-- A guarded table must not be read through a parent that is not guarded.
+CREATE TABLE t.base (id uuid NOT NULL, body text);
+ALTER TABLE t.notes INHERIT t.base;
+\echo :LAST_ERROR_SQLSTATE
+CREATE TABLE t.below () INHERITS (t.base);
+CREATE TABLE t.below_guarded (tenant_id uuid) INHERITS (t.base);
+SELECT tenant_guard.share('t.base');
+
+-- Where the parent holds tenants' rows and is open anyway, that is said.
+RESET ROLE;
+SET tenant_guard.auto_protect = off;
+SET ROLE regress_owner;
+CREATE TABLE t.legacy (tenant_id uuid NOT NULL, n int) PARTITION BY LIST (n);
+RESET ROLE;
+SET tenant_guard.auto_protect = on;
+SET ROLE regress_owner;
+CREATE TABLE t.legacy_1 PARTITION OF t.legacy FOR VALUES IN (1);
+CREATE TABLE t.legacy_2 (tenant_id uuid NOT NULL, n int);
+ALTER TABLE t.legacy ATTACH PARTITION t.legacy_2 FOR VALUES IN (2);
+
+-- A child of two guarded tables must keep its guard when one loses it.
+\set VERBOSITY terse
+CREATE TABLE t.one (id int, tenant_id uuid);
+CREATE TABLE t.two (id int, tenant_id uuid);
+CREATE TABLE t.both () INHERITS (t.one, t.two);
+\set VERBOSITY default
+SELECT tenant_guard.unprotect('t.one');
+SELECT t.status('t.one'), t.status('t.both');
+
+-- A child must be guarded by its parent's column, and not by another.
+\set VERBOSITY terse
+CREATE TABLE t.by_org (id int, org uuid, tenant_id uuid NOT NULL);
+SELECT tenant_guard.unprotect('t.by_org');
+SELECT tenant_guard.protect('t.by_org', 'org');
+\set VERBOSITY default
+ALTER TABLE t.by_org INHERIT t.one;
+
+-- A part that is not guarded, restored by a script, must be when it leaves.
+\set VERBOSITY terse
+CREATE TABLE t.parted (id int, tenant_id uuid) PARTITION BY LIST (id);
+SET row_security = off;
+CREATE TABLE t.part_1 (id int, tenant_id uuid NOT NULL);
+ALTER TABLE t.parted ATTACH PARTITION t.part_1 FOR VALUES IN (1);
+RESET row_security;
+SELECT t.status('t.part_1');
+ALTER TABLE t.parted DETACH PARTITION t.part_1;
+SELECT t.status('t.part_1');
+
+-- So must it be when the next one comes.
+SET row_security = off;
+CREATE TABLE t.part_2 (id int, tenant_id uuid NOT NULL);
+ALTER TABLE t.parted ATTACH PARTITION t.part_2 FOR VALUES IN (2);
+RESET row_security;
+ALTER TABLE t.parted ATTACH PARTITION t.part_1 FOR VALUES IN (1);
+SELECT t.status('t.part_1'), t.status('t.part_2');
+
+-- NOT NULL on a parent alone must not take the CHECK from its children.
+CREATE TABLE t.above (id int, t uuid);
+CREATE TABLE t.child () INHERITS (t.above);
+INSERT INTO t.child VALUES (1, NULL);
+ALTER TABLE t.above RENAME t TO tenant_id;
+ALTER TABLE ONLY t.above ALTER tenant_id SET NOT NULL;
+SELECT t.status('t.above'), t.status('t.child');
+
+-- A schema that is no longer an excluded one must not bring open tables.
+RESET ROLE;
+SET tenant_guard.excluded_schemas = 't_stage';
+CREATE SCHEMA t_stage AUTHORIZATION regress_owner
+	CREATE TABLE st (id int, tenant_id uuid);
+SELECT t.status('t_stage.st');
+ALTER SCHEMA t_stage RENAME TO t_live;
+SELECT t.status('t_live.st');
+RESET tenant_guard.excluded_schemas;
+
+-- A statement of another event trigger, while ours runs, must be seen too.
+CREATE FUNCTION t.make_table() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('t.made_between') IS NULL THEN
+		CREATE TABLE t.made_between (tenant_id uuid);
+	END IF;
+END
+$$;
+CREATE EVENT TRIGGER a_regress ON ddl_command_end WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION t.make_table();
+SET ROLE regress_owner;
+CREATE TABLE t.outer_one (tenant_id uuid);
+RESET ROLE;
+DROP EVENT TRIGGER a_regress;
+SELECT t.status('t.made_between'), t.status('t.outer_one');
+
+-- Operators of the caller's search_path must not run in the extension's queries.
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.talk("char", "char") RETURNS boolean LANGUAGE plpgsql AS
+$$ BEGIN RAISE NOTICE 'evil operator, as %', current_user; RETURN true; END $$;
+CREATE OPERATOR evil.= (LEFTARG = "char", RIGHTARG = "char", FUNCTION = evil.talk);
+SET search_path = evil, pg_catalog;
+SELECT count(*) FROM tenant_guard.protect_schema('t_live');
+SELECT count(*) > 0 AS some FROM tenant_guard.tables;
+RESET search_path;
+
+-- What is not ours must be left alone: a policy that once had our name in a
+-- statement that failed, and a CHECK of our name that says something else.
+SET ROLE regress_owner;
+CREATE TABLE t.other (id int);
+CREATE POLICY x ON t.other AS RESTRICTIVE USING (true);
+ALTER POLICY x ON t.other RENAME TO tenant_isolation;
+DROP POLICY IF EXISTS x ON t.other;
+DROP POLICY IF EXISTS tenant_isolation ON t.other;
+CREATE TABLE t.own_check (id int, tenant_id uuid, CONSTRAINT tenant_not_null CHECK (id > 0));
+ALTER TABLE t.own_check ALTER id SET NOT NULL;
+SELECT tenant_guard.unprotect('t.own_check');
+SELECT conname FROM pg_constraint WHERE conrelid = 't.own_check'::regclass AND contype = 'c';
+
+-- unprotect must take off what is left of a damaged guard.
+CREATE TABLE t.broken (tenant_id uuid);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+ALTER POLICY tenant_isolation ON t.broken RENAME TO harmless;
+RESET tenant_guard.bypass;
+SET ROLE regress_owner;
+SELECT tenant_guard.unprotect('t.broken');
+\d t.broken
+SELECT t.status('t.broken');
+
+-- Statements on policies that alter none must go on working.
+CREATE TABLE t.restored (id int, tenant_id uuid NOT NULL);
+SELECT tenant_guard.unprotect('t.restored');
+SET row_security = off;
+ALTER TABLE ONLY t.restored FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_access ON t.restored USING (tenant_guard.guarded());
+CREATE POLICY tenant_isolation ON t.restored AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+COMMENT ON POLICY tenant_isolation ON t.restored IS 'restored by its owner';
+ALTER TABLE t.restored ENABLE ROW LEVEL SECURITY;
+RESET row_security;
+SELECT t.status('t.restored');
+
+-- An EXPLAIN that makes no table must guard none.
+SELECT tenant_guard.unprotect('t.typed');
+RESET ROLE;
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.there (tenant_id uuid);
+SET tenant_guard.auto_protect = on;
+DO $$ BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE false) CREATE TABLE IF NOT EXISTS t.there AS SELECT 1';
+	EXECUTE 'EXPLAIN ANALYZE CREATE TABLE IF NOT EXISTS t.there AS SELECT 1';
+END $$;
+SELECT t.status('t.there');
+
+SET client_min_messages = warning;
+DROP SCHEMA t, t_live, evil CASCADE;
+DROP ROLE regress_owner, regress_app;
