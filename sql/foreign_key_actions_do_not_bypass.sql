@@ -162,7 +162,9 @@ ROLLBACK;
 RESET ROLE;
 ALTER TABLE t.places DETACH PARTITION t.places_2;
 SET row_security = off;
+\set VERBOSITY sqlstate
 ALTER TABLE t.places DETACH PARTITION t.places_2;
+\set VERBOSITY default
 DELETE FROM t.visits;
 ALTER TABLE t.places DETACH PARTITION t.places_2;
 RESET row_security;
