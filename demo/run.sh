@@ -301,6 +301,16 @@ step_weaken() {
   promised "refused with SQLSTATE TG005" refused TG005
 }
 
+step_superuser() {
+  step "A superuser, whom row-level security does not bind"
+  show postgres "SELECT count(*) FROM $main;"
+  promised "refused with SQLSTATE TG003, a detail and a hint" eval "refused TG003 && with_advice"
+  show postgres "SET row_security = off;
+SELECT count(*) FROM $main;"
+  promised "let through when it says that it means it: ${rows_before[$main]} rows" \
+    eval "refused_nothing && grep -q ' ${rows_before[$main]}\$' <<<\"\$output\""
+}
+
 step_rest() {
   step "What is not guarded, and why"
   show postgres "SELECT relation, status, detail FROM tenant_guard.tables
@@ -356,7 +366,7 @@ choose_tenants
 step_before
 step_guard
 if [[ -z $step_failed ]]; then
-  for next in see write no_tenant stale second new_table weaken rest; do "step_$next"; done
+  for next in see write no_tenant stale second new_table superuser weaken rest; do "step_$next"; done
 fi
 end_step
 

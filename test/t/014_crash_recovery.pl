@@ -75,7 +75,7 @@ sub crash
 	my $pgbench = IPC::Run::start([ $node->installed_command('pgbench'), '-n', '-c', '4', '-T', '60', '-f', $script, '-U', 'app', '-h', $node->host, '-p', $node->port, 'postgres' ],
 		'>', \$out, '2>', \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 
-	$node->poll_query_until('postgres', 'SET row_security = off; SELECT count(*) > ' . 300 * $round . ' FROM entries') or die 'nothing is written';
+	$node->poll_query_until('postgres', 'SET row_security = off; SELECT count(*) > ' . 300 * $round . ' FROM entries', "SET\nt") or die 'nothing is written';
 	# beside the many short transactions, one that has written much and is still at it
 	my ($in, $session_out) = ('', '');
 	my $session = IPC::Run::start([ $node->installed_command('psql'), '-XAtq', '-f', '-', '-U', 'app', '-d', $node->connstr('postgres') ],
