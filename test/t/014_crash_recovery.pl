@@ -93,7 +93,7 @@ sub crash
 	$pgbench->finish;
 	like($session_out, qr/server closed the connection unexpectedly|connection to server was lost/, 'its client loses it');
 	like($err, qr/server closed the connection unexpectedly|terminating connection because of crash/, 'and so do all others');
-	ok($node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()'), 'the server recovers');
+	ok($node->wait_for_log(qr/ready to accept connections/, $offset), 'the server recovers');
 	like(slurp_file($node->logfile, $offset), qr/was terminated by signal 9: Killed.*automatic recovery in progress.*ready to accept connections/s, 'by itself, from its log');
 	is_consistent("after crash $round");
 	return;

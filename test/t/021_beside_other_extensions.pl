@@ -121,7 +121,7 @@ foreach my $on (0, 1)
 	SKIP:
 	{
 		skip 'pg_stat_statements is not installed', 1 unless $there{pg_stat_statements};
-		is($expected->{counted} =~ /^SELECT body FROM plain WHERE id = \$1\|2\|2$/m ? 1 : 0, $on, "$switched: pg_stat_statements counts");
+		is($expected->{counted} =~ /^SELECT body FROM plain WHERE id = \$1\|1\|1$/m ? 1 : 0, $on, "$switched: pg_stat_statements counts");
 	}
 	SKIP:
 	{
@@ -131,7 +131,7 @@ foreach my $on (0, 1)
 	SKIP:
 	{
 		skip 'pgaudit is not installed', 1 unless $there{pgaudit};
-		is($log =~ /AUDIT: SESSION,\d+,\d+,READ,SELECT,,,SELECT body FROM plain WHERE id = 3;,<not logged>/ ? 1 : 0, $on, "$switched: pgaudit audits");
+		is($log =~ /AUDIT: SESSION,\d+,\d+,READ,SELECT,,,SELECT body FROM plain WHERE id = 3;?,<not logged>/ ? 1 : 0, $on, "$switched: pgaudit audits");
 	}
 	SKIP:
 	{
@@ -215,10 +215,10 @@ SQL
 		}
 		SKIP:
 		{
-			skip 'pgaudit is not installed', 4 unless $there{pgaudit};
-			is($log =~ /AUDIT: SESSION,\d+,\d+,READ,SELECT,,,$_,/ ? 1 : 0, $on, "$where, $switched: audited: $_") foreach 'TABLE owners_notes;', 'SELECT owners_count\(\);';
-			is($log =~ /AUDIT: SESSION,\d+,\d+,$_,/ ? 1 : 0, $on, "$where, $switched: audited: $_")
-			  foreach 'WRITE,TRUNCATE TABLE,,,TRUNCATE notes;', 'DDL,CREATE TABLE,TABLE,public.made,"?CREATE TABLE made \(id int, tenant_id uuid\);"?';
+			skip 'pgaudit is not installed', 3 unless $there{pgaudit};
+			is($log =~ /AUDIT: SESSION,\d+,\d+,READ,SELECT,,,$_,/ ? 1 : 0, $on, "$where, $switched: audited: $_") foreach 'TABLE owners_notes;?', 'SELECT owners_count\(\);?';
+			is($log =~ /AUDIT: SESSION,\d+,\d+,DDL,CREATE TABLE,TABLE,public.made,"?CREATE TABLE made \(id int, tenant_id uuid\);?"?,/ ? 1 : 0,
+				$on, "$where, $switched: audited: a table that is guarded as it is made");
 		}
 	}
 	is($node->safe_psql('guarded', 'SET row_security = off; TABLE notes ORDER BY body'), "$TENANT_A|of a\n$TENANT_B|of b", "$where: no row has changed");
