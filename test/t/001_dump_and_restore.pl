@@ -1,0 +1,291 @@
+# pg_dump carries the guards: what is restored, by whatever way, is guarded as the original is, and a dump of it is the
+# same byte for byte. Also on a server that does not preload the library.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TenantGuard;
+
+my $tables = 'LOAD \'tenant_guard\'; SELECT relation, status, tenant_column, tenant_type, detail FROM tenant_guard.tables ORDER BY relation::text COLLATE "C"';
+my $dir = PostgreSQL::Test::Utils::tempdir();
+my $superuser = getpwuid($<);
+my $origin = start_server('origin');
+my $plain = start_server('plain', preload => 0);
+
+$_->safe_psql('postgres', 'CREATE ROLE owner LOGIN') foreach $origin, $plain;
+
+# --- A database with every kind of guard ---------------------------------------------------------------------------
+
+# new_database(node, name, type): an empty one for tenants of that type.
+sub new_database
+{
+	my ($node, $name, $type) = @_;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $name OWNER owner");
+	$node->safe_psql('postgres', "ALTER DATABASE $name SET tenant_guard.tenant_type = '$type'") if $type;
+	return;
+}
+
+new_database($origin, 'uuids');
+$origin->safe_psql('uuids', <<"SQL");
+SET client_min_messages = warning;
+CREATE EXTENSION tenant_guard;
+
+CREATE TABLE customers (id int, tenant_id uuid, name text, PRIMARY KEY (tenant_id, id));
+CREATE TABLE orders (id int PRIMARY KEY, tenant_id uuid, customer int, FOREIGN KEY (tenant_id, customer) REFERENCES customers (tenant_id, id));
+CREATE INDEX ON orders (tenant_id);
+CREATE VIEW orders_view WITH (security_invoker) AS SELECT * FROM orders;
+
+CREATE TABLE events (id int, tenant_id uuid) PARTITION BY RANGE (id);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (1) TO (10);
+CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10) TO (20) PARTITION BY LIST (id);
+CREATE TABLE events_2_default PARTITION OF events_2 DEFAULT;
+CREATE TABLE events_attached (tenant_id uuid, gone int, id int);
+ALTER TABLE events_attached DROP COLUMN gone;
+ALTER TABLE events ATTACH PARTITION events_attached FOR VALUES FROM (20) TO (30);
+
+CREATE TABLE parent (id int, tenant_id uuid);
+CREATE TABLE child (extra text) INHERITS (parent);
+
+CREATE TABLE countries (code text PRIMARY KEY);
+SELECT tenant_guard.share('countries');
+SET tenant_guard.auto_protect = off;
+CREATE TABLE shared_with_column (id int, tenant_id uuid);
+CREATE TABLE never_guarded (id int, tenant_id uuid);
+RESET tenant_guard.auto_protect;
+SELECT tenant_guard.share('shared_with_column');
+
+CREATE TABLE unprotected (id int, tenant_id uuid);
+SELECT tenant_guard.unprotect('unprotected');
+
+CREATE TABLE narrowed (id int, tenant_id uuid);
+DROP POLICY tenant_access ON narrowed;
+CREATE POLICY even ON narrowed FOR SELECT TO app USING (id % 2 = 0);
+
+CREATE TABLE by_org (id int, org_id uuid);
+SELECT tenant_guard.protect('by_org', 'org_id');
+
+CREATE TABLE with_nulls (id int);
+INSERT INTO with_nulls VALUES (1), (2);
+ALTER TABLE with_nulls ADD COLUMN tenant_id uuid;
+
+CREATE SCHEMA "Odd ""schema";
+CREATE TABLE "Odd ""schema"."Odd table" (id int, "Tenant" uuid);
+SELECT tenant_guard.protect('"Odd ""schema"."Odd table"', 'Tenant');
+
+CREATE TABLE another_default (id int, tenant_id uuid);
+ALTER TABLE another_default ALTER COLUMN tenant_id DROP DEFAULT;
+CREATE UNLOGGED TABLE unlogged (id int, tenant_id uuid);
+CREATE DOMAIN tenant AS uuid;
+CREATE TABLE by_domain (id int, tenant_id tenant);
+CREATE TABLE owned (id int, tenant_id uuid);
+ALTER TABLE owned OWNER TO owner;
+
+INSERT INTO customers VALUES (1, '$TENANT_A', 'of a'), (1, '$TENANT_B', 'of b'), (2, '$TENANT_B', 'of b too');
+INSERT INTO orders VALUES (1, '$TENANT_A', 1), (2, '$TENANT_B', 2);
+INSERT INTO events VALUES (1, '$TENANT_A'), (11, '$TENANT_B'), (21, '$TENANT_B');
+INSERT INTO child VALUES (1, '$TENANT_A', 'of a');
+INSERT INTO owned VALUES (1, '$TENANT_A'), (2, '$TENANT_B'), (3, '$TENANT_B');
+GRANT SELECT, INSERT ON customers, orders, events, events_1, events_2, events_2_default, events_attached, parent, child, with_nulls, narrowed TO app;
+SQL
+
+# Tenants that are texts and bigints.
+foreach my $type ('text', 'bigint')
+{
+	new_database($origin, "${type}s", $type);
+	$origin->safe_psql("${type}s", <<"SQL");
+SET client_min_messages = warning;
+CREATE EXTENSION tenant_guard;
+CREATE TABLE customers (id int, tenant_id $type);
+CREATE TABLE narrow (id int, tenant_id ${\($type eq 'text' ? 'varchar(20)' : 'smallint')});
+GRANT ALL ON customers TO app;
+INSERT INTO customers VALUES (1, '1'), (2, '2'), (3, '2');
+SQL
+}
+
+# --- What a restored database must be --------------------------------------------------------------------------------
+
+# The dump of a database, without what is random in it.
+sub dump_of
+{
+	my ($node, $database) = @_;
+	my $file = "$dir/" . $node->name . "-$database-again.sql";
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	$node->command_ok([ 'pg_dump', '-f', $file, '-d', $node->connstr($database) ], "pg_dump of $database reads past the guards");
+	return without_token(slurp_file($file));
+}
+
+sub without_token { my ($script) = @_; $script =~ s/^\\(un)?restrict .*\n//mg; return $script; }
+
+my %dump = map { $_ => dump_of($origin, $_) } ('uuids', 'texts', 'bigints');
+my %status = map { $_ => $origin->safe_psql($_, $tables) } keys %dump;
+
+# Is this database what the original is?
+sub is_restored
+{
+	my ($node, $database, $original, $how) = @_;
+	my $again = dump_of($node, $database);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	ok($again eq $dump{$original}, "$how: a dump of it is the same, byte for byte")
+	  or diag(difference($dump{$original}, $again));
+	is($node->safe_psql($database, $tables), $status{$original}, "$how: each table is guarded, shared or neither as it was");
+	return unless $original eq 'uuids';
+
+	my $counts = 'SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM orders), (SELECT count(*) FROM events), '
+	  . '(SELECT count(*) FROM ONLY events_attached), (SELECT count(*) FROM child), (SELECT count(*) FROM with_nulls);';
+	my $seen = sub { my ($tenant) = @_; return says($node, $database, 'app', "BEGIN; SELECT tenant_guard.set_tenant('$tenant'); $counts") };
+	is(says($node, $database, 'app', $counts), 'ERROR TG001', "$how: without a tenant a query is refused");
+	is($seen->($TENANT_A), "$TENANT_A; 1|1|1|0|1|0", "$how: a tenant sees its own rows");
+	is($seen->($TENANT_B), "$TENANT_B; 2|1|2|1|0|0", "$how: another sees its own");
+	is(says($node, $database, 'app', "BEGIN; SELECT tenant_guard.set_tenant('$TENANT_A'); SAVEPOINT s; "
+				. "INSERT INTO customers VALUES (9, '$TENANT_B'); ROLLBACK TO s; INSERT INTO with_nulls VALUES (9, NULL); ROLLBACK TO s; "
+				. 'INSERT INTO customers (id) VALUES (9) RETURNING tenant_id;'),
+		"$TENANT_A; ERROR 42501; ERROR 42501; $TENANT_A", "$how: it writes its own rows alone");
+	is(superuser_says($node, $database, 'ALTER TABLE orders NO FORCE ROW LEVEL SECURITY; CREATE TABLE later (tenant_id uuid); '
+				. 'SELECT status FROM tenant_guard.tables WHERE relation = \'later\'::regclass; DROP TABLE later;'),
+		'ERROR TG005; NOTICE 00000; guarded', "$how: the event triggers are there");
+	return;
+}
+
+# The lines that differ, for the report of a failure.
+sub difference
+{
+	my ($expected, $got) = @_;
+
+	append_to_file("$dir/expected", $expected);
+	append_to_file("$dir/got", $got);
+	my $diff = `diff "$dir/expected" "$dir/got"`;
+	unlink "$dir/expected", "$dir/got";
+	return $diff;
+}
+
+# Runs a script of pg_dump as psql does for a careful DBA: it must end at the first error.
+sub run_script
+{
+	my ($node, $database, $file, $how, @options) = @_;
+	my ($out, $err);
+
+	IPC::Run::run([ $node->installed_command('psql'), '-Xq', '-v', 'ON_ERROR_STOP=1', @options, '-f', $file, '-d', $node->connstr($database) ],
+		'>', \$out, '2>', \$err);
+	is($? >> 8, 0, "$how: the script runs to its end") or diag($err);
+	unlike($err, qr/ERROR/, "$how: without an error");
+	return $err;
+}
+
+# --- The ways to restore ---------------------------------------------------------------------------------------------
+
+$origin->command_ok([ 'pg_dump', '-f', "$dir/uuids.sql", '-d', $origin->connstr('uuids') ], 'pg_dump makes a script');
+$origin->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/uuids.dump", '-d', $origin->connstr('uuids') ], 'pg_dump makes an archive');
+$origin->command_ok([ 'pg_dump', '-f', "$dir/clean.sql", '--clean', '--if-exists', '-d', $origin->connstr('uuids') ], 'pg_dump --clean makes a script');
+
+$origin->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/no_schema.dump", '-N', 'tenant_guard', '-d', $origin->connstr('uuids') ],
+	'pg_dump makes an archive without the extension\'s schema');
+$origin->command_ok([ 'pg_dump', '-a', '-f', "$dir/tenants_data.sql", '-T', 'with_nulls', '-d', $origin->connstr('uuids') ],
+	'pg_dump makes a script of rows alone');
+
+foreach my $node ($origin, $plain)
+{
+	my $where = 'server ' . $node->name;
+	my $warnings;
+
+	new_database($node, 'by_script');
+	$warnings = run_script($node, 'by_script', "$dir/uuids.sql", "psql, $where");
+	like($warnings, qr/WARNING:  table public\.customers is not guarded automatically/, 'and it is said that the script must guard the tables');
+	is_restored($node, 'by_script', 'uuids', "psql, $where");
+
+	new_database($node, 'by_one_transaction');
+	run_script($node, 'by_one_transaction', "$dir/uuids.sql", "psql -1, $where", '-1');
+	is_restored($node, 'by_one_transaction', 'uuids', "psql -1, $where");
+
+	new_database($node, 'by_jobs');
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-j', '2', '-d', $node->connstr('by_jobs'), "$dir/uuids.dump" ], 'pg_restore -j 2 succeeds');
+	is_restored($node, 'by_jobs', 'uuids', "pg_restore -j 2, $where");
+
+	new_database($node, 'by_sections');
+	foreach my $section ('pre-data', 'data', 'post-data')
+	{
+		my $file = "$dir/$section.sql";
+		$origin->command_ok([ 'pg_dump', "--section=$section", '-f', $file, '-d', $origin->connstr('uuids') ], "pg_dump --section=$section");
+		run_script($node, 'by_sections', $file, "$section, $where");
+	}
+	is_restored($node, 'by_sections', 'uuids', "sections, $where");
+
+	# Over a database that is there.
+	run_script($node, 'by_script', "$dir/clean.sql", "psql of --clean, $where");
+	is_restored($node, 'by_script', 'uuids', "psql of --clean, $where");
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '--clean', '--if-exists', '-d', $node->connstr('by_jobs'), "$dir/uuids.dump" ],
+		'pg_restore --clean succeeds');
+	is_restored($node, 'by_jobs', 'uuids', "pg_restore --clean, $where");
+
+	# By the owner of the database, who is no superuser: the extension and its schema have to be there.
+	new_database($node, 'by_owner');
+	$node->safe_psql('by_owner', 'CREATE EXTENSION tenant_guard; ALTER SCHEMA public OWNER TO owner');
+	TODO:
+	{
+		local $TODO = 'a policy is refused to who is no superuser while the next one is still to come';
+		$node->command_ok([ 'pg_restore', '--exit-on-error', '--no-owner', '--no-comments', '-U', 'owner', '-d', $node->connstr('by_owner'),
+				"$dir/no_schema.dump" ], "an owner restores, $where");
+		is($node->safe_psql('by_owner', $tables), $status{uuids}, 'each table is guarded, shared or neither as it was');
+	}
+
+	# Rows alone, into tables that are guarded already: those of no tenant cannot come back.
+	new_database($node, 'rows_alone');
+	run_script($node, 'rows_alone', "$dir/$_-data.sql", "$_-data, $where") foreach 'pre', 'post';
+	$node->command_fails_like([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-1', '-f', "$dir/data.sql", '-d', $node->connstr('rows_alone') ],
+		qr/violates check constraint "tenant_not_null"/, 'rows of no tenant are refused');
+	run_script($node, 'rows_alone', "$dir/tenants_data.sql", "data into guarded tables, $where");
+	is($node->safe_psql('rows_alone', $tables), $status{uuids}, 'each table is guarded, shared or neither as it was');
+	is(says($node, 'rows_alone', 'app', "BEGIN; SELECT tenant_guard.set_tenant('$TENANT_B'); SELECT count(*) FROM customers;"),
+		"$TENANT_B; 2", 'a tenant sees its own rows');
+}
+
+# Tenants of another type: pg_dump -C brings the database's setting, and without it that has to be made first.
+foreach my $database ('texts', 'bigints')
+{
+	my $see = 'BEGIN; SELECT tenant_guard.set_tenant(\'2\'); SELECT count(*) FROM customers;';
+
+	$origin->command_ok([ 'pg_dump', '-C', '-f', "$dir/$database.sql", '-d', $origin->connstr($database) ], 'pg_dump -C makes a script');
+	run_script($plain, 'postgres', "$dir/$database.sql", "psql of -C, $database");
+	is_restored($plain, $database, $database, "psql of -C, $database");
+	is(says($plain, $database, 'app', $see), '2; 2', 'a tenant sees its own rows');
+	is(says($plain, $database, 'app', 'SELECT count(*) FROM customers'), 'ERROR TG001', 'without a tenant a query is refused');
+
+	$origin->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/$database.dump", '-d', $origin->connstr($database) ], 'pg_dump makes an archive');
+	new_database($plain, "${database}_2", $database =~ s/s$//r);
+	$plain->command_ok([ 'pg_restore', '--exit-on-error', '-j', '2', '-d', $plain->connstr("${database}_2"), "$dir/$database.dump" ],
+		'pg_restore -j 2 succeeds');
+	is_restored($plain, "${database}_2", $database, "pg_restore -j 2, $database");
+
+	# Forgotten, it closes the tables and opens none.
+	new_database($plain, "${database}_3");
+	$plain->command_ok([ 'pg_restore', '--exit-on-error', '-d', $plain->connstr("${database}_3"), "$dir/$database.dump" ],
+		'pg_restore succeeds where the type was forgotten');
+	is($plain->safe_psql("${database}_3", 'SELECT DISTINCT status FROM tenant_guard.tables'), 'guarded', 'the tables are guarded');
+	is(says($plain, "${database}_3", 'app', 'SELECT count(*) FROM customers;'), 'ERROR TG004', 'but a query is refused');
+	is(says($plain, "${database}_3", 'app', 'BEGIN; SELECT tenant_guard.set_tenant(\'2\');'), 'ERROR TG004', 'and the tenant too');
+}
+
+# --- Who may dump ----------------------------------------------------------------------------------------------------
+
+# An owner is bound by the guard: its dump must fail, and not be silently short.
+$origin->command_fails_like([ 'pg_dump', '-U', 'owner', '-t', 'owned', '-f', "$dir/owned.sql", '-d', $origin->connstr('uuids') ],
+	qr/query would be affected by row-level security policy/, 'an owner\'s dump is refused');
+$origin->command_fails_like([ 'pg_dump', '-U', 'owner', '-t', 'owned', '--enable-row-security', '-f', "$dir/owned.sql", '-d', $origin->connstr('uuids') ],
+	qr/no tenant is set/, 'with row security it is refused without a tenant');
+{
+	local $ENV{PGOPTIONS} = "-c tenant_guard.tenant_id=$TENANT_B";
+	$origin->command_ok([ 'pg_dump', '-U', 'owner', '-t', 'owned', '--enable-row-security', '-a', '-f', "$dir/owned.sql", '-d', $origin->connstr('uuids') ],
+		'with row security and a tenant it succeeds');
+}
+my $owned = slurp_file("$dir/owned.sql");
+is(() = $owned =~ /^\d\t$TENANT_B$/mg, 2, 'and has the rows of that tenant');
+unlike($owned, qr/$TENANT_A/, 'and none of another');
+
+$_->stop foreach $origin, $plain;
+done_testing();
