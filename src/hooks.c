@@ -168,7 +168,9 @@ check_perms(CHECK_PERMS_PARAMETERS)
 static bool
 needs_fmgr(Oid funcid)
 {
-	return InNoForceRLSOperation() || (prev_needs_fmgr && prev_needs_fmgr(funcid));
+	bool		wanted = prev_needs_fmgr && prev_needs_fmgr(funcid);
+
+	return wanted || InNoForceRLSOperation();
 }
 
 static void
