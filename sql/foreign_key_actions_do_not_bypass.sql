@@ -38,17 +38,34 @@ SELECT id FROM t.children ORDER BY id;
 ROLLBACK;
 RESET ROLE;
 
--- A BEFORE trigger that a cascade fires runs as the owner, with FORCE
--- suspended: what it reads of guarded tables must be refused.
+-- A BEFORE trigger that a cascade fires runs as the owner, with FORCE suspended
+-- for the foreign key: it must see the tenant's rows alone all the same, also
+-- by a plan that it keeps.
 CREATE FUNCTION t.spy() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE NOTICE '% sees % children', current_user, (SELECT count(*) FROM t.children); RETURN OLD; END $$;
+$$ BEGIN RAISE NOTICE 'sees % children', (SELECT count(*) FROM t.children); RETURN OLD; END $$;
 CREATE TRIGGER spy BEFORE DELETE ON t.children FOR EACH ROW EXECUTE FUNCTION t.spy();
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DELETE FROM t.parents WHERE id = 1;
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+DELETE FROM t.children WHERE id = 20;
+ROLLBACK;
+RESET ROLE;
+
+-- Of an owner whom row-level security does not bind it must be refused.
+ALTER TABLE t.children OWNER TO CURRENT_USER;
 SET ROLE regress_app;
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 DELETE FROM t.parents WHERE id = 1;
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
+RESET ROLE;
+ALTER TABLE t.children OWNER TO regress_owner;
+SET ROLE regress_app;
 
 -- Fired by the tenant's own statement it must see the tenant's rows.
 BEGIN;
@@ -86,17 +103,36 @@ ROLLBACK;
 RESET ROLE;
 DROP TRIGGER spy_after ON t.children;
 
--- A rule that a cascade runs into acts as the owner: it must be refused too.
-CREATE RULE spy AS ON DELETE TO t.children DO ALSO INSERT INTO t.log SELECT 'rule saw ' || id FROM t.parents;
+-- A rule that a cascade runs into acts as the owner: it must be refused, also
+-- where it goes through a view with security_invoker.
+CREATE TABLE t.plain_parents (id int PRIMARY KEY);
+CREATE TABLE t.plain_children (id int, parent int REFERENCES t.plain_parents ON DELETE CASCADE);
+CREATE VIEW t.invoker WITH (security_invoker = true) AS SELECT * FROM t.children;
+ALTER TABLE t.plain_parents OWNER TO regress_owner;
+ALTER TABLE t.plain_children OWNER TO regress_owner;
+ALTER VIEW t.invoker OWNER TO regress_owner;
+GRANT ALL ON t.plain_parents TO regress_app;
+INSERT INTO t.plain_parents VALUES (1);
+INSERT INTO t.plain_children VALUES (1, 1);
+CREATE RULE spy AS ON DELETE TO t.plain_children DO ALSO INSERT INTO t.log SELECT 'rule saw ' || id FROM t.invoker;
+\set VERBOSITY sqlstate
 SET ROLE regress_app;
+DELETE FROM t.plain_parents;
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
-\set VERBOSITY sqlstate
-DELETE FROM t.parents WHERE id = 1;
-\set VERBOSITY default
+DELETE FROM t.plain_parents;
 ROLLBACK;
 RESET ROLE;
-DROP RULE spy ON t.children;
+CREATE OR REPLACE RULE spy AS ON DELETE TO t.plain_children DO ALSO INSERT INTO t.log SELECT 'rule saw ' || id FROM t.parents;
+SET ROLE regress_app;
+DELETE FROM t.plain_parents;
+RESET ROLE;
+CREATE OR REPLACE RULE spy AS ON DELETE TO t.plain_children DO ALSO UPDATE t.invoker SET parent = 2;
+SET ROLE regress_app;
+DELETE FROM t.plain_parents;
+RESET ROLE;
+\set VERBOSITY default
+SELECT * FROM t.log;
 
 -- A key added by the forced owner under a tenant must be validated against
 -- every tenant's rows, and not its own alone.

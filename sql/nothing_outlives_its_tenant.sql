@@ -34,6 +34,29 @@ RESET ROLE;
 CREATE MATERIALIZED VIEW t.m AS SELECT * FROM t.notes WITH NO DATA;
 REFRESH MATERIALIZED VIEW t.m;
 
+-- Nor must EXPLAIN fill one, or a statement that a function of it runs.
+SET ROLE regress_app;
+CREATE FUNCTION t.nested() RETURNS SETOF t.notes LANGUAGE plpgsql AS $$
+DECLARE
+	r t.notes;
+BEGIN
+	FOR r IN EXECUTE 'EXECUTE q' LOOP
+		RETURN NEXT r;
+	END LOOP;
+END
+$$;
+PREPARE q AS SELECT * FROM t.notes;
+\set VERBOSITY sqlstate
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+EXPLAIN (ANALYZE, COSTS OFF) CREATE MATERIALIZED VIEW t.explained AS SELECT * FROM t.notes;
+ROLLBACK TO s;
+CREATE MATERIALIZED VIEW t.by_function AS SELECT * FROM t.nested();
+ROLLBACK;
+\set VERBOSITY default
+RESET ROLE;
+
 -- Where it is meant it must work: by bypass, and by row_security off as in a
 -- script of pg_dump.
 SET tenant_guard.bypass = on;
@@ -57,8 +80,11 @@ RESET ROLE;
 CREATE MATERIALIZED VIEW t.other AS SELECT * FROM t.plain;
 REFRESH MATERIALIZED VIEW t.other;
 
--- A cursor WITH HOLD must be refused, also through a view; others must not.
+-- A cursor WITH HOLD must be refused, also through a view, and a function that
+-- is run when the transaction ends; others must not.
 SET ROLE regress_app;
+CREATE FUNCTION t.from_notes() RETURNS SETOF text LANGUAGE plpgsql AS
+$$ BEGIN RETURN QUERY SELECT body FROM t.notes; END $$;
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 SAVEPOINT s;
@@ -67,6 +93,11 @@ DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t.notes;
 ROLLBACK TO s;
 DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t.note_view;
 ROLLBACK TO s;
+DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t.from_notes();
+COMMIT;
+\echo :LAST_ERROR_SQLSTATE
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
 DECLARE plain_one CURSOR WITH HOLD FOR SELECT * FROM t.plain;
 DECLARE c CURSOR FOR SELECT body FROM t.notes;
 FETCH ALL FROM c;
@@ -91,6 +122,11 @@ SELECT count(*) FROM t.notes;
 SELECT tenant_guard.clear_tenant();
 PREPARE TRANSACTION 'regress_tenant';
 ROLLBACK;
+
+-- One that is aborted already rolls back, as ever.
+BEGIN;
+SELECT 1/0;
+PREPARE TRANSACTION 'regress_tenant';
 
 -- A temporary relation must not hide a guarded table that search_path finds.
 SET search_path = t, public;

@@ -10,24 +10,30 @@
  * row-level security and acts itself, as pg_dump does.  One that it binds
  * needs a tenant, whether or not any row would be read.
  *
- * Excused are walsenders, pg_upgrade, and the foreign-key machinery's own
- * statements.  Those run as the table's owner with FORCE suspended, and so
- * does a trigger's function that they fire: it is not excused.
+ * Excused are pg_upgrade, walsenders (logged), and the foreign-key machinery's
+ * own statements.  Those run as the table's owner with FORCE suspended; the
+ * functions and rules that they run into are not excused.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "commands/dbcommands.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "replication/walsender.h"
+#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "access.h"
 #include "compat.h"
@@ -48,53 +54,83 @@ typedef enum AccessVerdict
 	ACCESS_DETACHES				/* would overlook other tenants' references */
 } AccessVerdict;
 
-static StatementKind statement_kind = STATEMENT_PLAIN;
+/* A StatementKind; an int, since parallel workers get their leader's as a GUC. */
+static int	statement_kind = STATEMENT_PLAIN;
 
-/* Under a foreign key's statement: has it called a user's function? */
-static bool in_users_function = false;
-
-/* Returns the kind that was in force; the caller puts it back. */
+/*
+ * Returns the kind that was in force, for leave_statement.  What a statement
+ * that materializes runs in its turn, materializes too.
+ */
 StatementKind
 enter_statement(StatementKind kind)
 {
-	StatementKind saved = statement_kind;
+	StatementKind outer = statement_kind;
 
-	statement_kind = kind;
-	return saved;
+	if (kind != STATEMENT_PLAIN || outer != STATEMENT_MATERIALIZES)
+		statement_kind = kind;
+	return outer;
+}
+
+void
+leave_statement(StatementKind outer)
+{
+	statement_kind = outer;
 }
 
 /*
- * A function that is not built in is called, perhaps under a foreign key's
- * statement.  The function manager asks about those, and about SECURITY
- * DEFINER functions, wherever they are called.
+ * A function is called under a foreign key's statement, which runs as the
+ * table's owner with FORCE ROW LEVEL SECURITY suspended.  What is good for the
+ * foreign key is not for a user's function: FORCE is back while it runs, so
+ * that the plans it makes, and keeps, are bound.  True if there is anything to
+ * resume.
  */
-void
-enter_function(bool *saved)
+bool
+suspend_noforce(void)
 {
-	*saved = in_users_function;
-	if (InNoForceRLSOperation())
-		in_users_function = true;
+	Oid			user;
+	int			context;
+
+	if (!InNoForceRLSOperation())
+		return false;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context & ~SECURITY_NOFORCE_RLS);
+	return true;
 }
 
 void
-leave_function(bool saved)
+resume_noforce(void)
 {
-	in_users_function = saved;
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context | SECURITY_NOFORCE_RLS);
 }
 
 /*
- * Is this the foreign-key machinery's own statement?  Its range-table entries
- * are checked as the current user; those of a rule, as the rule's owner.
+ * Is this the foreign-key machinery's own statement?  All its relations are
+ * checked as the current user.  Where some relation is checked as another, a
+ * rule has added to the statement what is not the machinery's.
  */
 static bool
-is_foreign_key_statement(Oid check_as_user)
+is_foreign_key_statement(List *permission_infos)
 {
+	ListCell   *lc;
+
 	if (!InNoForceRLSOperation())
-	{
-		in_users_function = false;
 		return false;
-	}
-	return !in_users_function && !OidIsValid(check_as_user);
+	foreach(lc, permission_infos)
+		if (OidIsValid(((PermissionInfo *) lfirst(lc))->checkAsUser))
+			return false;
+	return true;
+}
+
+/* Does the role act itself, and not someone else's function for it? */
+static bool
+acts_itself(void)
+{
+	return !InLocalUserIdChange() &&
+		(!InSecurityRestrictedOperation() || has_bypassrls_privilege(GetOuterUserId()));
 }
 
 /*
@@ -108,7 +144,7 @@ means_of_bypass(Oid check_as_user)
 {
 	if (setting_bypass)
 		return "tenant_guard.bypass";
-	if (!row_security && !OidIsValid(check_as_user) && !InLocalUserIdChange() &&
+	if (!row_security && !OidIsValid(check_as_user) && acts_itself() &&
 		has_bypassrls_privilege(GetUserId()))
 		return "row_security = off";
 	return NULL;
@@ -125,14 +161,28 @@ means_of_materializing(void)
 	return NULL;
 }
 
+/* Would rows that are read now outlive the transaction, in a held cursor? */
+static bool
+statement_holds(void)
+{
+	return statement_kind == STATEMENT_HOLDS ||
+		(ActivePortal != NULL && (ActivePortal->cursorOptions & CURSOR_OPT_HOLD) != 0);
+}
+
+/*
+ * The verdict on one relation of a query.  "means" is set where something is
+ * let through that would be refused otherwise.
+ */
 static AccessVerdict
-judge_access(Oid relid, Oid check_as_user, const char **means)
+judge_access(Oid relid, Oid check_as_user, bool foreign_key, const char **means)
 {
 	Guard		guard = guard_of(relid);
+	const char *bypass;
+	bool		bound;
 
 	if (guard.status == GUARD_NONE)
 		return ACCESS_NOT_GUARDED;
-	if (am_walsender || IsBinaryUpgrade || is_foreign_key_statement(check_as_user))
+	if (IsBinaryUpgrade || foreign_key)
 		return ACCESS_EXCUSED;
 
 	if (statement_kind == STATEMENT_MATERIALIZES)
@@ -140,12 +190,19 @@ judge_access(Oid relid, Oid check_as_user, const char **means)
 		*means = means_of_materializing();
 		return *means ? ACCESS_MEANT : ACCESS_MATERIALIZES;
 	}
-	*means = means_of_bypass(check_as_user);
-	if (statement_kind == STATEMENT_HOLDS && *means == NULL)
-		return ACCESS_HOLDS;
-	if (check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
-		guard.status == GUARD_WHOLE)
+	bypass = means_of_bypass(check_as_user);
+	bound = check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
+		guard.status == GUARD_WHOLE;
+	if (statement_holds())
+	{
+		*means = bypass;
+		if (bypass == NULL)
+			return ACCESS_HOLDS;
+	}
+	if (bound)
 		return statement_kind == STATEMENT_DETACHES ? ACCESS_DETACHES : ACCESS_BOUND;
+
+	*means = bypass ? bypass : am_walsender ? "a replication connection" : NULL;
 	if (*means != NULL)
 		return ACCESS_MEANT;
 	return guard.status == GUARD_DAMAGED ? ACCESS_DAMAGED : ACCESS_BYPASSES;
@@ -187,8 +244,6 @@ bypass_refusal(Oid relid, Oid check_as_user, List *permission_infos)
 		return bypass_by_view(relation, relation_name(view), role);
 	if (OidIsValid(check_as_user))
 		return bypass_by_rule(relation, role);
-	if (InNoForceRLSOperation())
-		return bypass_by_cascade(relation, role);
 	if (InLocalUserIdChange())
 		return bypass_by_function(relation, role);
 	return bypass_by_role(relation, role);
@@ -217,19 +272,81 @@ refuse_access(AccessVerdict verdict, Oid relid, Oid check_as_user, List *permiss
 	}
 }
 
-/* One line in the server log; a parallel worker's leader has written it. */
+/*
+ * Has this statement of the client's said so already?  A function may bypass
+ * for each of a query's rows.
+ */
+static bool
+is_logged_already(const char *line)
+{
+	static List *lines = NIL;	/* in TopTransactionContext */
+	static TimestampTz statement = 0;
+	static LocalTransactionId transaction = InvalidLocalTransactionId;
+	MemoryContext oldcontext;
+	ListCell   *lc;
+
+	if (statement != GetCurrentStatementStartTimestamp() || transaction != proc_lxid(MyProc))
+		lines = NIL;
+	statement = GetCurrentStatementStartTimestamp();
+	transaction = proc_lxid(MyProc);
+
+	foreach(lc, lines)
+		if (strcmp(lfirst(lc), line) == 0)
+			return true;
+	oldcontext = MemoryContextSwitchTo(TopTransactionContext);
+	lines = lappend(lines, pstrdup(line));
+	MemoryContextSwitchTo(oldcontext);
+	return false;
+}
+
+/*
+ * One line in the server log, once a statement.  The statement itself and its
+ * context stay out of it: they may hold rows' values.
+ */
 void
 log_bypass(const char *what, const char *means)
 {
-	if (!setting_log_bypass || IsParallelWorker())
+	char	   *line;
+
+	if (!setting_log_bypass)
 		return;
-	ereport(LOG_SERVER_ONLY,
-			(errmsg("tenant_guard: role \"%s\" bypassed the isolation of tenants in database \"%s\": %s",
-					GetUserNameFromId(GetUserId(), true),
-					get_database_name(MyDatabaseId), what),
-			 errdetail("By means of %s. Application name: \"%s\".", means,
-					   application_name ? application_name : ""),
-			 errhidestmt(true)));
+	line = psprintf("role \"%s\" bypassed the isolation of tenants: %s (database \"%s\", by means of %s, application \"%s\")",
+					GetUserNameFromId(GetUserId(), true), what,
+					get_database_name(MyDatabaseId), means,
+					application_name ? application_name : "");
+	if (!is_logged_already(line))
+		ereport(LOG_SERVER_ONLY,
+				(errmsg("tenant_guard: %s", line),
+				 errhidestmt(true), errhidecontext(true)));
+	pfree(line);
+}
+
+/*
+ * The first query that a parallel worker starts is its leader's, who has
+ * logged it.
+ */
+static bool
+leader_has_logged(void)
+{
+	static bool first = true;
+	bool		logged = IsParallelWorker() && first;
+
+	first = false;
+	return logged;
+}
+
+static void
+log_bypassed_relations(List *relids, const char *means)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, relids)
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+						 relation_name(lfirst_oid(lc)));
+	log_bypass(names.data, means);
+	pfree(names.data);
 }
 
 /*
@@ -241,7 +358,9 @@ log_bypass(const char *what, const char *means)
 bool
 check_access(List *permission_infos, bool raise)
 {
-	StringInfoData bypassed;
+	bool		foreign_key = is_foreign_key_statement(permission_infos);
+	bool		logged = leader_has_logged();
+	List	   *bypassed = NIL;
 	const char *bypassed_by = NULL;
 	ListCell   *lc;
 
@@ -253,30 +372,24 @@ check_access(List *permission_infos, bool raise)
 
 		if (!OidIsValid(info->relid) || info->requiredPerms == 0)
 			continue;
-		verdict = judge_access(info->relid, info->checkAsUser, &means);
+		verdict = judge_access(info->relid, info->checkAsUser, foreign_key, &means);
 		if (verdict == ACCESS_NOT_GUARDED || verdict == ACCESS_EXCUSED)
 			continue;
 		if (!raise && verdict != ACCESS_MEANT)
 			return false;
 
 		refuse_access(verdict, info->relid, info->checkAsUser, permission_infos);
-		if (verdict == ACCESS_BOUND)
+		/* with row_security off PostgreSQL refuses, and says why */
+		if (verdict == ACCESS_BOUND && row_security)
+			require_tenant();
+		if (means != NULL)
 		{
-			/* with row_security off PostgreSQL refuses, and says why */
-			if (row_security)
-				require_tenant();
-		}
-		else if (bypassed_by == NULL)
-		{
+			bypassed = list_append_unique_oid(bypassed, info->relid);
 			bypassed_by = means;
-			initStringInfo(&bypassed);
-			appendStringInfoString(&bypassed, relation_name(info->relid));
 		}
-		else
-			appendStringInfo(&bypassed, ", %s", relation_name(info->relid));
 	}
-	if (raise && bypassed_by != NULL)
-		log_bypass(bypassed.data, bypassed_by);
+	if (raise && bypassed != NIL && !logged)
+		log_bypassed_relations(bypassed, bypassed_by);
 	return true;
 }
 
@@ -292,4 +405,22 @@ check_truncate(Oid relid)
 	if (means == NULL)
 		raise_refusal(truncates_table(relation_name(relid)));
 	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), means);
+}
+
+/*
+ * A role's attributes have changed.  Until minor releases of 2025 the plan
+ * cache does not hear of it, and a role that has lost BYPASSRLS would keep
+ * plans without the policies.
+ */
+static void
+forget_plans(Datum arg, int cacheid, uint32 hashvalue)
+{
+	ResetPlanCache();
+}
+
+void
+init_access(void)
+{
+	define_leader_setting("tenant_guard.leader_statement", &statement_kind);
+	CacheRegisterSyscacheCallback(AUTHOID, forget_plans, (Datum) 0);
 }

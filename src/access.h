@@ -19,9 +19,11 @@ typedef enum StatementKind
 	STATEMENT_DETACHES			/* ALTER TABLE ... DETACH PARTITION */
 } StatementKind;
 
+extern void init_access(void);
 extern StatementKind enter_statement(StatementKind kind);
-extern void enter_function(bool *saved);
-extern void leave_function(bool saved);
+extern void leave_statement(StatementKind outer);
+extern bool suspend_noforce(void);
+extern void resume_noforce(void);
 
 extern bool check_access(List *permission_infos, bool raise);
 extern void check_truncate(Oid relid);

@@ -424,10 +424,11 @@ check_leader_setting(int *newval, void **extra, GucSource source)
 }
 
 /*
- * PGC_BACKEND, so that neither SET nor RESET reaches it.  Its source must not
+ * Lets parallel workers have a variable as their leader has it: as a GUC that
+ * nobody can set.  PGC_BACKEND, so that neither SET nor RESET reaches it.  Its source must not
  * be the default, or guc.c does not hand it to workers (can_skip_gucvar).
  */
-static void
+void
 define_leader_setting(const char *name, int *variable)
 {
 	DefineCustomIntVariable(name,

@@ -21,6 +21,7 @@ typedef enum TenantVerdict
 } TenantVerdict;
 
 extern void define_tenant_setting(void);
+extern void define_leader_setting(const char *name, int *variable);
 extern TenantVerdict judge_tenant(TenantValue *value);
 extern void require_tenant(void);
 extern bool transaction_has_tenant(void);

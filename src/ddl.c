@@ -183,17 +183,22 @@ static void
 check_shadowing(Oid relid)
 {
 	char	   *name = get_rel_name(relid);
+	const char *means = means_of_bypass(InvalidOid);
 	ListCell   *lc;
 
 	if (name == NULL || !isTempNamespace(get_rel_namespace(relid)) ||
-		is_dropped_on_commit(relid) || means_of_bypass(InvalidOid) != NULL)
+		is_dropped_on_commit(relid))
 		return;
 	foreach(lc, fetch_search_path(false))
 	{
 		Oid			hidden = get_relname_relid(name, lfirst_oid(lc));
 
-		if (OidIsValid(hidden) && hidden != relid && guard_of(hidden).status != GUARD_NONE)
+		if (!OidIsValid(hidden) || hidden == relid ||
+			guard_of(hidden).status == GUARD_NONE)
+			continue;
+		if (means == NULL)
 			raise_refusal(shadows_table(name, relation_name(hidden)));
+		log_bypass(psprintf("a temporary relation hides %s", relation_name(hidden)), means);
 	}
 }
 

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
@@ -37,19 +38,18 @@ static fmgr_hook_type prev_fmgr = NULL;
 /* What fmgr_hook keeps between the start and the end of a call. */
 typedef struct FunctionCall
 {
-	bool		saved;
+	bool		suspended;		/* FORCE was suspended; it is back for the call */
 	Datum		prev_arg;		/* the previous hook's */
 } FunctionCall;
 
 /*
- * What tells of the table that EXPLAIN ANALYZE CREATE TABLE AS makes, or NULL.  EXPLAIN is
- * no statement that event triggers see.
+ * The CREATE TABLE AS that an EXPLAIN carries out, or NULL.  EXPLAIN is no
+ * statement that event triggers see.
  */
-static const IntoClause *
-table_made_by_explain(const Node *stmt)
+static const CreateTableAsStmt *
+made_by_explain(const Node *stmt)
 {
 	const Query *query;
-	const CreateTableAsStmt *ctas;
 	ListCell   *lc;
 	bool		analyze = false;
 
@@ -58,11 +58,10 @@ table_made_by_explain(const Node *stmt)
 	query = castNode(Query, ((const ExplainStmt *) stmt)->query);
 	if (query->utilityStmt == NULL || !IsA(query->utilityStmt, CreateTableAsStmt))
 		return NULL;
-	ctas = (const CreateTableAsStmt *) query->utilityStmt;
 	foreach(lc, ((const ExplainStmt *) stmt)->options)
 		if (strcmp(lfirst_node(DefElem, lc)->defname, "analyze") == 0)
 			analyze = defGetBoolean(lfirst_node(DefElem, lc));
-	return analyze && ctas->objtype == OBJECT_TABLE ? ctas->into : NULL;
+	return analyze ? (const CreateTableAsStmt *) query->utilityStmt : NULL;
 }
 
 static bool
@@ -81,10 +80,12 @@ detaches_partition(const Node *stmt)
 static StatementKind
 kind_of_statement(const Node *stmt)
 {
+	const CreateTableAsStmt *made;
+
 	if (IsA(stmt, RefreshMatViewStmt))
 		return STATEMENT_MATERIALIZES;
-	if (IsA(stmt, CreateTableAsStmt) &&
-		((const CreateTableAsStmt *) stmt)->objtype == OBJECT_MATVIEW)
+	made = IsA(stmt, CreateTableAsStmt) ? (const CreateTableAsStmt *) stmt : made_by_explain(stmt);
+	if (made != NULL && made->objtype == OBJECT_MATVIEW)
 		return STATEMENT_MATERIALIZES;
 	if (IsA(stmt, DeclareCursorStmt) &&
 		(((const DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD) != 0)
@@ -94,12 +95,20 @@ kind_of_statement(const Node *stmt)
 	return STATEMENT_PLAIN;
 }
 
-static bool
-prepares_with_tenant(const Node *stmt)
+/* In a transaction that is aborted already PREPARE just rolls back. */
+static void
+check_prepare(const Node *stmt)
 {
-	return IsA(stmt, TransactionStmt) &&
-		((const TransactionStmt *) stmt)->kind == TRANS_STMT_PREPARE &&
-		transaction_has_tenant() && means_of_bypass(InvalidOid) == NULL;
+	const char *means;
+
+	if (!IsA(stmt, TransactionStmt) ||
+		((const TransactionStmt *) stmt)->kind != TRANS_STMT_PREPARE ||
+		!IsTransactionState() || !transaction_has_tenant())
+		return;
+	means = means_of_bypass(InvalidOid);
+	if (means == NULL)
+		raise_refusal(prepares_transaction());
+	log_bypass("PREPARE TRANSACTION with a tenant", means);
 }
 
 #define UTILITY_PARAMETERS \
@@ -124,7 +133,7 @@ run_utility(UTILITY_PARAMETERS)
 	}
 	PG_FINALLY();
 	{
-		(void) enter_statement(outer);
+		leave_statement(outer);
 	}
 	PG_END_TRY();
 }
@@ -132,13 +141,12 @@ run_utility(UTILITY_PARAMETERS)
 static void
 process_utility(UTILITY_PARAMETERS)
 {
-	const IntoClause *made = table_made_by_explain(pstmt->utilityStmt);
+	const CreateTableAsStmt *made = made_by_explain(pstmt->utilityStmt);
 
-	if (prepares_with_tenant(pstmt->utilityStmt))
-		raise_refusal(prepares_transaction());
+	check_prepare(pstmt->utilityStmt);
 	run_utility(UTILITY_ARGUMENTS);
-	if (made != NULL)
-		table_was_created(made);
+	if (made != NULL && made->objtype == OBJECT_TABLE)
+		table_was_created(made->into);
 }
 
 static void
@@ -193,14 +201,17 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 				call = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(FunctionCall));
 				*arg = PointerGetDatum(call);
 			}
-			enter_function(&call->saved);
+			call->suspended = suspend_noforce();
 			call_prev_fmgr(event, flinfo, &call->prev_arg);
 			break;
 		case FHET_END:
 		case FHET_ABORT:
 			call_prev_fmgr(event, flinfo, call ? &call->prev_arg : arg);
-			if (call != NULL)
-				leave_function(call->saved);
+			if (call != NULL && call->suspended)
+			{
+				call->suspended = false;
+				resume_noforce();
+			}
 			break;
 	}
 }

@@ -242,18 +242,9 @@ Refusal
 bypass_by_function(const char *relation, const char *owner)
 {
 	return bypass(relation,
-				  psprintf("A SECURITY DEFINER function reads or writes it as its owner \"%s\", whom row-level security does not bind.",
+				  psprintf("A SECURITY DEFINER function, or a trigger that a foreign key's action fired, reads or writes it as \"%s\", whom row-level security does not bind.",
 						   owner),
-				  "Run ALTER FUNCTION ... OWNER TO a role without SUPERUSER and BYPASSRLS. If the function is to see every tenant's rows, run ALTER FUNCTION ... SET tenant_guard.bypass = on.");
-}
-
-Refusal
-bypass_by_cascade(const char *relation, const char *owner)
-{
-	return bypass(relation,
-				  psprintf("A function called under a foreign key's action reads or writes it as role \"%s\", without row-level security.",
-						   owner),
-				  "Let an AFTER trigger do what this one does: row-level security binds it.");
+				  "Run ALTER FUNCTION (of a trigger: ALTER TABLE) ... OWNER TO a role without SUPERUSER and BYPASSRLS. If the function is to see every tenant's rows, run ALTER FUNCTION ... SET tenant_guard.bypass = on.");
 }
 
 Refusal

@@ -52,7 +52,6 @@ extern Refusal bypass_by_role(const char *relation, const char *role);
 extern Refusal bypass_by_view(const char *relation, const char *view, const char *owner);
 extern Refusal bypass_by_rule(const char *relation, const char *owner);
 extern Refusal bypass_by_function(const char *relation, const char *owner);
-extern Refusal bypass_by_cascade(const char *relation, const char *owner);
 extern Refusal damaged_guard(const char *relation, const char *damage);
 extern Refusal materializes_rows(const char *relation);
 extern Refusal holds_rows(const char *relation);

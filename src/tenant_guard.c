@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "access.h"
 #include "context.h"
 #include "guard.h"
 #include "hooks.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 	define_tenant_setting();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
 	init_guard_cache();
+	init_access();
 	register_labels();
 	install_hooks();
 }

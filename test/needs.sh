@@ -3,7 +3,8 @@
 #
 #   test/needs.sh [regress|isolation|tap|lint ...]     what these parts need; all of them when none is named
 #
-# Installs what is missing where there is apt, as root or by sudo; elsewhere says what to install and fails.
+# Installs what is missing where there is apt, as root or by sudo; elsewhere says what to install and fails. The
+# extensions beside which the TAP tests run ours are taken where they are to be had; without one its tests are skipped.
 # PG_CONFIG selects the server; a path of Debian's (/usr/lib/postgresql/17/bin/pg_config) also the one to install.
 set -u -o pipefail
 
@@ -67,6 +68,22 @@ install_packages() {
 		apt-get -q install -y --no-install-recommends "${packages[@]}"
 }
 
+# Only from apt's present lists and without a question: nobody needs them.
+install_other_extensions() {
+	local bindir name packages=() become=()
+	bindir=$("$pg_config" --bindir)
+	[[ $parts == *" tap "* && $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]] && command -v apt-get >/dev/null || return
+	for name in pgaudit set-user; do
+		[ -e "$("$pg_config" --pkglibdir)/${name/-/_}.so" ] || packages+=("postgresql-${BASH_REMATCH[1]}-$name")
+	done
+	[ "$(id -u)" -eq 0 ] || become=(sudo -n)
+	for name in "${packages[@]}"; do
+		apt-cache policy "$name" | grep -q '^ *Candidate: [0-9]' || continue
+		"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$name" ||
+			echo "could not install $name: its tests are skipped"
+	done
+}
+
 # A server of one's own building is not apt's to complete.
 if [ -n "$pg_config" ] && ! postgres_is_complete && ! [[ $pg_config =~ ^/usr/(bin|lib/postgresql/[0-9]+/bin)/pg_config$ ]]; then
 	echo "PG_CONFIG=$pg_config: there is no PostgreSQL with server, pgxs and headers" >&2
@@ -86,4 +103,5 @@ if [ -n "$missing" ]; then
 	missing=$(missing_packages)
 	[ -z "$missing" ] || { echo "could not install:" "${missing//$'\n'/, }" >&2; exit 1; }
 fi
+install_other_extensions </dev/null >&2
 echo "$pg_config"

@@ -84,9 +84,9 @@ sub crash
 	  . "SELECT 'pid ' || pg_backend_pid();\n";
 	$session->pump until $session_out =~ /pid (\d+)/;
 	my $pid = $1;
-	$in .= "UPDATE accounts SET balance = -1 WHERE pg_sleep(0.01) IS NOT NULL; DELETE FROM entries;\n";
+	$in .= "DELETE FROM entries WHERE amount = 1; UPDATE accounts SET balance = -1 WHERE id < 5 OR pg_sleep(600) IS NOT NULL;\n";
 	$session->pump_nb;
-	$node->poll_query_until('postgres', "SELECT wait_event = 'PgSleep' OR wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $pid");
+	$node->poll_query_until('postgres', "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $pid") or die 'it does not come to its UPDATE';
 	is(kill('KILL', $pid), 1, 'a backend is killed in the middle of guarded writes');
 
 	$session->finish;
