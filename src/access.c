@@ -310,9 +310,9 @@ log_bypass(const char *what, const char *means)
 
 	if (!setting_log_bypass)
 		return;
-	line = psprintf("role \"%s\" bypassed the isolation of tenants: %s (database \"%s\", by means of %s, application \"%s\")",
-					GetUserNameFromId(GetUserId(), true), what,
-					get_database_name(MyDatabaseId), means,
+	line = psprintf("role \"%s\" bypassed the isolation of tenants in database \"%s\": %s (by means of %s, application \"%s\")",
+					GetUserNameFromId(GetUserId(), true),
+					get_database_name(MyDatabaseId), what, means,
 					application_name ? application_name : "");
 	if (!is_logged_already(line))
 		ereport(LOG_SERVER_ONLY,

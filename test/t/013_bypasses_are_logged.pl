@@ -52,7 +52,7 @@ sub logged
 
 	note($log);
 	unlike($said, qr/LOG|bypassed/, 'the client is not told: ' . $sql =~ s/\n.*//sr);
-	s/^role "(.*)" bypassed the isolation of tenants: (.*) \(database "shop", by means of (.*), application "nightly job"\)$/"$1: " . relations($2) . ", $3"/e
+	s/^role "(.*)" bypassed the isolation of tenants in database "shop": (.*) \(by means of (.*), application "nightly job"\)$/"$1: " . relations($2) . ", $3"/e
 		foreach @lines;
 	return (join("\n", @lines), $log, $said);
 }
