@@ -162,6 +162,15 @@ CREATE TABLE t.replicated (tenant_id uuid);
 RESET session_replication_role;
 SELECT t.status('t.replicated');
 
+-- A table of an extension must be left alone, and guarded when it leaves it.
+CREATE TABLE t.member (id int);
+ALTER EXTENSION tenant_guard ADD TABLE t.member;
+ALTER TABLE t.member ADD COLUMN tenant_id uuid;
+SELECT relrowsecurity FROM pg_class WHERE oid = 't.member'::regclass;
+SELECT tenant_guard.protect('t.member');
+ALTER EXTENSION tenant_guard DROP TABLE t.member;
+SELECT t.status('t.member');
+
 -- Another column may be the tenant's.
 SET tenant_guard.tenant_column = 'Org Id';
 CREATE TABLE t.orgs ("Org Id" uuid, tenant_id int);

@@ -57,6 +57,14 @@ ROLLBACK;
 \set VERBOSITY default
 RESET ROLE;
 
+-- What was refused must leave nothing behind: a query is a query again.
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+COMMIT;
+RESET ROLE;
+
 -- Where it is meant it must work: by bypass, and by row_security off as in a
 -- script of pg_dump.
 SET tenant_guard.bypass = on;

@@ -37,6 +37,7 @@ ALTER TABLE t.events ATTACH PARTITION t.events_4 FOR VALUES FROM ('2026-04-01') 
 ALTER TABLE t.events ATTACH PARTITION t_staging.events_5 FOR VALUES FROM ('2026-05-01') TO ('2026-06-01');
 SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'events_[45]' ORDER BY relation::text COLLATE "C";
 RESET tenant_guard.excluded_schemas;
+SELECT count(*) AS labels FROM pg_seclabels WHERE objoid = 't.events_4'::regclass;
 
 -- By every name a tenant must see its own rows alone.
 SET tenant_guard.bypass = on;

@@ -259,9 +259,6 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 			change->joins = RangeVarGetRelid(((PartitionCmd *) cmd->def)->name, NoLock, true);
 			change->brings_column = guard_of(change->relid).status != GUARD_NONE;
 			break;
-		case AT_AddOf:
-			change->brings_column = true;
-			break;
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize:
 			/* by its name: 15 leaves the subcommand's address empty */

@@ -174,8 +174,6 @@ examine_target(Oid relid, const char *column, Oid root, Target *target)
 	}
 	if (target->relkind == RELKIND_FOREIGN_TABLE)
 		raise_refusal(foreign_table(target->name));
-	if (target->relkind != RELKIND_RELATION && target->relkind != RELKIND_PARTITIONED_TABLE)
-		raise_refusal(not_a_table(target->name));
 	if (isOtherTempNamespace(get_rel_namespace(relid)))
 		raise_refusal(other_temp_table(target->name));
 

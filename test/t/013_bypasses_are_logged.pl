@@ -126,6 +126,22 @@ my ($lines, undef, $said) = logged('job', "SET row_security = off; $parallel EXP
 is($lines, "job: public.customers, public.orders, $off", 'a parallel query is logged once');
 like($said, qr/Workers Launched: [12];/, 'and it was a parallel one');
 
+# What a function does in a worker, the leader has not logged.
+$node->safe_psql('shop', <<'SQL');
+CREATE TABLE numbers AS SELECT generate_series(1, 500) AS n;
+GRANT SELECT ON numbers TO app;
+CREATE FUNCTION customers_known(int) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER PARALLEL SAFE SET tenant_guard.bypass = on AS
+'BEGIN RETURN (SELECT count(*) FROM customers WHERE id = $1); END';
+SQL
+($lines, undef, $said) = logged('app', "$parallel SET parallel_leader_participation = off; SELECT sum(customers_known(n)) >= 0 FROM numbers; EXPLAIN (COSTS OFF) SELECT sum(customers_known(n)) FROM numbers;");
+like($lines, qr/^(\Q$superuser: public.customers, $bypass\E\n?){1,2}$/, 'a bypassing function in a worker is logged, once a worker');
+like($said, qr/Gather/, 'and it ran in one');
+
+# A materialized view whose query is parallel is filled where it is meant.
+($lines, undef, $said) = logged($superuser, "SET row_security = off; $parallel CREATE MATERIALIZED VIEW known AS SELECT count(*) FROM customers JOIN orders USING (id); DROP MATERIALIZED VIEW known;");
+is($lines, "$superuser: public.customers, public.orders, $off", 'so is a materialized view');
+unlike($said, qr/ERROR/, 'and its parallel workers may read');
+
 # TRUNCATE, a line for each table that it takes.
 logs($superuser, 'SET row_security = off; BEGIN; TRUNCATE events_1; ROLLBACK;', "$superuser: TRUNCATE of public.events_1, $off");
 logs($superuser, 'SET tenant_guard.bypass = on; BEGIN; TRUNCATE customers CASCADE; ROLLBACK;', map { "$superuser: TRUNCATE of public.$_, $bypass" } qw(customers orders));
