@@ -56,6 +56,33 @@ SELECT t.try('ALTER POLICY tenant_isolation ON t.notes RENAME TO harmless');
 SELECT t.try('ALTER POLICY tenant_isolation ON t.notes TO regress_owner');
 SELECT t.try('CREATE OR REPLACE FUNCTION tenant_guard.current_tenant() RETURNS uuid LANGUAGE sql AS ''SELECT gen_random_uuid()''');
 
+-- A policy that looks like the guard's, and is not, must be found, whatever
+-- part of it is another's.
+CREATE FUNCTION t.status_after(damage text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	SET LOCAL tenant_guard.bypass = on;
+	PERFORM count(*) FROM t.notes;
+	EXECUTE damage;
+	SELECT status INTO result FROM tenant_guard.tables WHERE relation = 't.notes'::regclass;
+	RAISE EXCEPTION USING MESSAGE = result;
+EXCEPTION WHEN raise_exception THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT t.status_after('SELECT 1');
+SELECT t.status_after($$CREATE OR REPLACE FUNCTION tenant_guard.current_tenant() RETURNS uuid LANGUAGE c AS '$libdir/tenant_guard', 'guarded'$$);
+SELECT t.status_after($$CREATE FUNCTION t.current_tenant() RETURNS uuid LANGUAGE c STABLE AS '$libdir/tenant_guard', 'current_tenant'; ALTER POLICY tenant_isolation ON t.notes USING (tenant_id = t.current_tenant()) WITH CHECK (tenant_id = t.current_tenant())$$);
+SELECT t.status_after('ALTER POLICY tenant_isolation ON t.notes USING (tenant_id <> tenant_guard.current_tenant()) WITH CHECK (tenant_id <> tenant_guard.current_tenant())');
+SELECT t.status_after('ALTER POLICY tenant_isolation ON t.notes USING (COALESCE(tenant_id, tenant_id) = tenant_guard.current_tenant()) WITH CHECK (COALESCE(tenant_id, tenant_id) = tenant_guard.current_tenant())');
+SELECT t.status_after('ALTER POLICY tenant_isolation ON t.notes USING (tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'') WITH CHECK (tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'')');
+SELECT t.status_after('DROP POLICY tenant_isolation ON t.notes; CREATE POLICY tenant_isolation ON t.notes USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant())');
+SELECT t.status_after('DROP POLICY tenant_isolation ON t.notes; CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE FOR UPDATE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant())');
+SELECT t.status_after('DROP POLICY tenant_access ON t.notes; ALTER POLICY tenant_isolation ON t.notes RENAME TO harmless');
+SELECT t.status_after('ALTER TABLE t.notes ALTER tenant_id DROP NOT NULL, ADD CHECK (tenant_id IS NULL) NOT VALID');
+SELECT t.status_after('ALTER TABLE t.notes ALTER tenant_id DROP NOT NULL, ADD CHECK (id IS NOT NULL)');
+
 -- The refusal must say what is missing and how to mend it; that must mend it.
 SET tenant_guard.bypass = on;
 ALTER TABLE t.notes DISABLE ROW LEVEL SECURITY;

@@ -166,6 +166,11 @@ SELECT count(*) FROM pg_seclabels WHERE objoid = 't.plain'::regclass;
 SELECT tenant_guard.unprotect('t.own_policies');
 \d t.own_policies
 
+-- A default of ours on another column must stay, and that of the tenant's go.
+CREATE TABLE t.two (made_for uuid DEFAULT tenant_guard.current_tenant(), tenant_id uuid);
+SELECT tenant_guard.unprotect('t.two');
+\d t.two
+
 -- It must be refused while a tenant is set, or was used.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);

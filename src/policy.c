@@ -489,19 +489,31 @@ drop_spent_check(Oid relid)
 	return true;
 }
 
-/* The column that has a default of ours, or 0. */
+/* Has this column a default of ours? */
+static bool
+has_own_default(Relation rel, AttrNumber attnum)
+{
+	Node	   *present = column_default(rel, attnum);
+
+	return present != NULL && calls_getter(present);
+}
+
+/*
+ * The column whose default guard_table has set, or 0: the tenant column, or
+ * where no policy tells which that is the first that has such a default.
+ */
 static AttrNumber
-own_default_column(Oid relid)
+own_default_column(Oid relid, AttrNumber tenant_column)
 {
 	Relation	rel = table_open(relid, NoLock);
-	TupleConstr *constr = RelationGetDescr(rel)->constr;
-	AttrNumber	attnum = 0;
+	AttrNumber	last = tenant_column ? tenant_column : RelationGetNumberOfAttributes(rel);
+	AttrNumber	found = 0;
 
-	for (int i = 0; attnum == 0 && constr != NULL && i < constr->num_defval; i++)
-		if (calls_getter(stringToNode(constr->defval[i].adbin)))
-			attnum = constr->defval[i].adnum;
+	for (AttrNumber attnum = tenant_column ? tenant_column : 1; found == 0 && attnum <= last; attnum++)
+		if (has_own_default(rel, attnum))
+			found = attnum;
 	table_close(rel, NoLock);
-	return attnum;
+	return found;
 }
 
 /*
@@ -514,12 +526,12 @@ unguard_table(Oid relid)
 {
 	char	   *name = relation_name(relid);
 	PolicyFacts facts = policies_of(relid);
-	AttrNumber	attnum = own_default_column(relid);
+	AttrNumber	attnum = own_default_column(relid, facts.column);
 	ListCell   *lc;
 
 	foreach(lc, facts.own)
 		drop_policy(relid, name, lfirst(lc));
-	if (attnum != 0 && (facts.column == 0 || facts.column == attnum))
+	if (attnum != 0)
 		run_ddl(relid, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", name,
 								quote_identifier(get_attname(relid, attnum, false))));
 	if (facts.column != 0 && has_not_null_check(relid, facts.column))
