@@ -105,7 +105,7 @@ RESET tenant_guard.tenant_type;
 
 -- Workers that judge for themselves, with nothing guarded in the query, must
 -- come to their leader's verdict: none set, set, stale, departed from the seal.
-CREATE TABLE t.plain AS SELECT 1 AS one;
+CREATE TABLE t.plain AS SELECT i AS one FROM generate_series(1, 5000) i;
 GRANT SELECT ON t.plain TO regress_app;
 ANALYZE t.plain;
 SET ROLE regress_app;
