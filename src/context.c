@@ -35,10 +35,21 @@
 #include "compat.h"
 #include "context.h"
 #include "refuse.h"
+#include "value.h"
 
 /* A value that arrived in a parallel worker with its leader's settings, or
  * that was in the session before the library was: see TenantOrigin. */
 #define EARLIER_TRANSACTION ((LocalTransactionId) 0)
+
+/* What may be said of the tenant that is set now. */
+typedef enum TenantVerdict
+{
+	TENANT_USABLE,
+	TENANT_MISSING,				/* none is set: TG001 */
+	TENANT_INVALID,				/* not of tenant_type: TG004 */
+	TENANT_STALE,				/* set in an earlier transaction: TG006 */
+	TENANT_CHANGED				/* not the one this transaction used: TG002 */
+} TenantVerdict;
 
 /*
  * The GUC's "extra": where the value comes from.  NULL stands for a value
@@ -135,7 +146,7 @@ tenant_departs_from_seal(const TenantValue *value)
  * changes nothing.  "value" is filled in unless none is set or it is invalid;
  * its text points into the setting.
  */
-TenantVerdict
+static TenantVerdict
 judge_tenant(TenantValue *value)
 {
 	if (tenant_setting == NULL || tenant_setting[0] == '\0')

@@ -20,7 +20,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -31,6 +30,7 @@
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
+#include "auto_protect.h"
 #include "compat.h"
 #include "context.h"
 #include "guard.h"
@@ -283,42 +283,18 @@ unshare(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
-/*
- * The tables of a schema that have the column, in the order of their names.
- * The list lives in the memory context of the caller.
- */
+/* The tables of a schema that have the column, in the order of their names. */
 static List *
 tables_with_column(Oid schema, const char *column)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[2] = {OIDOID, NAMEOID};
-	Datum		values[2] = {ObjectIdGetDatum(schema), CStringGetDatum(column)};
-	NameData	name;
-	List	   *tables = NIL;
-
-	namestrcpy(&name, column);
-	values[1] = NameGetDatum(&name);
-	SPI_connect();
-	if (SPI_execute_with_args("SELECT c.oid FROM pg_catalog.pg_class c"
-							  " JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid"
-							  " WHERE c.relnamespace OPERATOR(pg_catalog.=) $1"
-							  " AND a.attname OPERATOR(pg_catalog.=) $2"
-							  " AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
-							  " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[]) ORDER BY c.relname",
-							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not list the tables of a schema");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
-														   SPI_tuptable->tupdesc, 1, &isnull));
-		MemoryContext oldcontext = MemoryContextSwitchTo(caller);
-
-		tables = lappend_oid(tables, relid);
-		MemoryContextSwitchTo(oldcontext);
-	}
-	SPI_finish();
-	return tables;
+	return query_datums(psprintf("SELECT c.oid FROM pg_catalog.pg_class c"
+								 " JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid"
+								 " WHERE c.relnamespace OPERATOR(pg_catalog.=) %u"
+								 " AND a.attname OPERATOR(pg_catalog.=) %s::pg_catalog.name"
+								 " AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
+								 " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[])"
+								 " ORDER BY c.relname",
+								 schema, quote_literal_cstr(column)));
 }
 
 /* One row of the report. */
@@ -412,7 +388,7 @@ protect_schema(PG_FUNCTION_ARGS)
 		foreach(lc, tables)
 		{
 			MemoryContext oldcontext = MemoryContextSwitchTo(row_context);
-			Oid			relid = lfirst_oid(lc);
+			Oid			relid = DatumGetObjectId(PointerGetDatum(lfirst(lc)));
 
 			if ((ancestors_of(relid) == NIL) == (round == 0) &&
 				get_rel_relkind(relid) != '\0')
