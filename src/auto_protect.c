@@ -27,7 +27,7 @@
 #include "guard.h"
 #include "label.h"
 #include "policy.h"
-#include "refuse.h"
+#include "refuse_table.h"
 
 /*
  * Temporary tables made in this transaction with ON COMMIT DROP, which no

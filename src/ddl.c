@@ -37,7 +37,7 @@
 #include "ddl.h"
 #include "guard.h"
 #include "policy.h"
-#include "refuse.h"
+#include "refuse_table.h"
 
 PG_FUNCTION_INFO_V1(on_ddl_command_start);
 PG_FUNCTION_INFO_V1(on_ddl_command_end);

@@ -21,7 +21,7 @@
 
 #include "guard.h"
 #include "label.h"
-#include "refuse.h"
+#include "refuse_table.h"
 
 /* Our label on a table itself, or NULL. */
 char *

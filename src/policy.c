@@ -36,7 +36,7 @@
 #include "compat.h"
 #include "guard.h"
 #include "policy.h"
-#include "refuse.h"
+#include "refuse_table.h"
 
 /* A table that is to be guarded, and what there is to know of it. */
 typedef struct Target

@@ -36,7 +36,7 @@
 #include "guard.h"
 #include "label.h"
 #include "policy.h"
-#include "refuse.h"
+#include "refuse_table.h"
 
 PG_FUNCTION_INFO_V1(protect);
 PG_FUNCTION_INFO_V1(protect_schema);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * refuse.c
- *	  Every refusal: SQLSTATE, message, detail and hint in one place.
+ *	  Refusals: how they are pronounced, and those of the transaction's tenant
+ *	  and of access to guarded tables.
  *
  * Texts follow PostgreSQL's error style guide.  None shows the value of a
  * tenant other than one that the caller has just written.
@@ -40,6 +41,13 @@ reject_setting(Refusal refusal)
 	return false;
 }
 
+/* Of an object that is not in the state that is needed. */
+Refusal
+wrong_state(const char *message, const char *detail, const char *hint)
+{
+	return (Refusal) {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message, detail, hint};
+}
+
 /* The getter that fits a tenant type. */
 static const char *
 getter_name(TenantType type)
@@ -53,8 +61,8 @@ getter_name(TenantType type)
 	return names[type];
 }
 
-/* The statement that declares another tenant type for this database. */
-static char *
+/* The statement that declares another tenant type for this database; palloc'd. */
+char *
 set_tenant_type(TenantType type)
 {
 	const char *database = get_database_name(MyDatabaseId);
@@ -322,270 +330,5 @@ prepares_transaction(void)
 			"a transaction with a tenant cannot be prepared",
 			"Any session of the role could finish it, whatever its tenant.",
 			"Run COMMIT. If two-phase commit is meant, a superuser sets tenant_guard.bypass = on for the role that prepares."
-	};
-}
-
-/* ----------------------------------------------------------------
- *		Guarding a table
- *
- * "relation" is the qualified and quoted name of one.
- * ----------------------------------------------------------------
- */
-
-Refusal
-not_a_table(const char *relation)
-{
-	return (Refusal) {
-		ERRCODE_WRONG_OBJECT_TYPE,
-			psprintf("%s is not a table", relation),
-			"Only ordinary and partitioned tables can be guarded.",
-			"For a view, guard the tables it reads and run ALTER VIEW ... SET (security_invoker = true)."
-	};
-}
-
-Refusal
-foreign_table(const char *relation)
-{
-	return (Refusal) {
-		ERRCODE_WRONG_OBJECT_TYPE,
-			psprintf("foreign table %s cannot be guarded", relation),
-			"PostgreSQL has no row-level security for foreign tables.",
-			psprintf("Guard the table on the foreign server, or run REVOKE ALL ON %s FROM the application's roles.",
-					 relation)
-	};
-}
-
-Refusal
-system_table(const char *relation)
-{
-	return (Refusal) {
-		ERRCODE_INSUFFICIENT_PRIVILEGE,
-			psprintf("permission denied: %s is a system catalog", relation),
-			NULL, NULL
-	};
-}
-
-static Refusal
-wrong_state(const char *message, const char *detail, const char *hint)
-{
-	return (Refusal) {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message, detail, hint};
-}
-
-Refusal
-extension_table(const char *relation, const char *extension)
-{
-	return wrong_state(psprintf("table %s belongs to extension \"%s\"", relation, extension),
-					   "A guard on it would not be dumped with the database.",
-					   NULL);
-}
-
-Refusal
-other_temp_table(const char *relation)
-{
-	return (Refusal) {
-		ERRCODE_FEATURE_NOT_SUPPORTED,
-			psprintf("table %s is a temporary table of another session", relation),
-			NULL, NULL
-	};
-}
-
-Refusal
-no_tenant_column(const char *relation, const char *column)
-{
-	return (Refusal) {
-		ERRCODE_UNDEFINED_COLUMN,
-			psprintf("table %s has no column \"%s\"", relation, column),
-			"A guarded table has a column that holds the tenant of each row.",
-			psprintf("Name the column: SELECT tenant_guard.protect(%s, '...');",
-					 quote_literal_cstr(relation))
-	};
-}
-
-static char *
-differing_types(const char *relation, const char *column, const char *type, TenantType wanted)
-{
-	return psprintf("tenant column \"%s\" of table %s is of type %s, but tenant identifiers are of type %s",
-					column, relation, type, tenant_type_name(wanted));
-}
-
-/*
- * "fits" is the tenant type that the column's own type would serve, or NULL;
- * "converts" tells if there is a cast to the type that is wanted.
- */
-Refusal
-column_type_differs(const char *relation, const char *column,
-					const char *type, TenantType wanted,
-					const TenantType *fits, bool converts)
-{
-	const char *quoted = quote_identifier(column);
-	char	   *convert = converts ?
-		psprintf("Run ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT, ALTER COLUMN %s TYPE %s USING %s::%s;",
-				 relation, quoted, quoted, tenant_type_name(wanted),
-				 quoted, tenant_type_name(wanted)) :
-		psprintf("Give the table a tenant column of type %s.", tenant_type_name(wanted));
-
-	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
-			differing_types(relation, column, type, wanted),
-			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
-			fits == NULL ? convert :
-			psprintf("%s If tenant identifiers are of type %s, %s",
-					 convert, tenant_type_name(*fits), set_tenant_type(*fits))
-	};
-}
-
-/* The same of a column that the statement itself makes: there is none to alter. */
-Refusal
-new_column_type_differs(const char *relation, const char *column,
-						const char *type, TenantType wanted, const TenantType *fits)
-{
-	char	   *write = psprintf("In this statement, let column %s be of type %s.",
-								 quote_identifier(column), tenant_type_name(wanted));
-
-	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
-			differing_types(relation, column, type, wanted),
-			psprintf("Parameter \"tenant_guard.tenant_type\" is %s, and a table with the tenant column is guarded as it is made.",
-					 tenant_type_name(wanted)),
-			fits == NULL ? write :
-			psprintf("%s If tenant identifiers are of type %s, %s",
-					 write, tenant_type_name(*fits), set_tenant_type(*fits))
-	};
-}
-
-Refusal
-virtual_column(const char *relation, const char *column)
-{
-	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
-			psprintf("tenant column \"%s\" of table %s is a virtual generated column", column, relation),
-			"A tenant must be stored with its row.",
-			"Let the column be GENERATED ALWAYS AS (...) STORED, or an ordinary one."
-	};
-}
-
-Refusal
-column_collation(const char *relation, const char *column)
-{
-	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
-			psprintf("tenant column \"%s\" of table %s has a nondeterministic collation", column, relation),
-			"Tenants whose identifiers the collation calls equal would see each other's rows.",
-			psprintf("Run ALTER TABLE %s ALTER COLUMN %s TYPE text COLLATE \"C\";",
-					 relation, quote_identifier(column))
-	};
-}
-
-Refusal
-rows_of_no_tenant(const char *relation, const char *column, int64 rows)
-{
-	const char *quoted = quote_identifier(column);
-
-	return (Refusal) {
-		ERRCODE_ROWS_IN_THE_WAY,
-			psprintf(INT64_FORMAT " %s of table %s %s to no tenant", rows,
-					 rows == 1 ? "row" : "rows", relation,
-					 rows == 1 ? "belongs" : "belong"),
-			psprintf("Column \"%s\" is null in them. Nothing was changed.", column),
-			psprintf("Run UPDATE %s SET %s = ... WHERE %s IS NULL; then protect the table.",
-					 relation, quoted, quoted)
-	};
-}
-
-Refusal
-guarded_by_other_column(const char *relation, const char *guard, const char *column)
-{
-	return wrong_state(psprintf("table %s is guarded by column \"%s\" already", relation, guard),
-					   psprintf("It cannot be guarded by column \"%s\" too.", column),
-					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
-}
-
-Refusal
-table_is_shared(const char *relation)
-{
-	return wrong_state(psprintf("table %s is declared as shared by all tenants", relation),
-					   "It has the security label 'shared' of tenant_guard.",
-					   psprintf("Run SELECT tenant_guard.unshare(%s) first.", quote_literal_cstr(relation)));
-}
-
-Refusal
-table_is_guarded(const char *relation)
-{
-	return wrong_state(psprintf("table %s is guarded", relation),
-					   "A table is guarded or shared, not both.",
-					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
-}
-
-Refusal
-policy_name_taken(const char *relation, const char *policy)
-{
-	return (Refusal) {
-		ERRCODE_DUPLICATE_OBJECT,
-			psprintf("table %s has a policy \"%s\" that tenant_guard did not make", relation, policy),
-			"A guard needs a policy of that name.",
-			psprintf("Run ALTER POLICY %s ON %s RENAME TO ...; or DROP POLICY %s ON %s;",
-					 quote_identifier(policy), relation, quote_identifier(policy), relation)
-	};
-}
-
-/* ----------------------------------------------------------------
- *		Weakening a guard
- * ----------------------------------------------------------------
- */
-
-/*
- * "root" is the table that unprotect takes: the topmost of which this one is a
- * part, or itself.
- */
-static char *
-how_to_weaken(const char *relation, const char *root)
-{
-	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); to mend it, SELECT tenant_guard.protect(%s). A superuser who means just this statement runs SET tenant_guard.bypass = on before it.",
-					quote_literal_cstr(root), quote_literal_cstr(relation));
-}
-
-Refusal
-weakens_guard(const char *relation, const char *root, const char *damage)
-{
-	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
-			psprintf("After it, %s.", damage),
-			how_to_weaken(relation, root)
-	};
-}
-
-Refusal
-guarded_below_unguarded(const char *relation, const char *parent)
-{
-	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
-			psprintf("After it, a query on table %s, which is not guarded, shows its rows to every tenant.", parent),
-			psprintf("Run SELECT tenant_guard.protect(%s); first.", quote_literal_cstr(parent))
-	};
-}
-
-Refusal
-unprotect_under_tenant(const char *relation)
-{
-	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("table %s cannot be unprotected while a tenant is set", relation),
-			"Taking a guard off is no tenant's business, and this transaction has one.",
-			psprintf("Run SELECT tenant_guard.unprotect(%s); in a transaction without a tenant.",
-					 quote_literal_cstr(relation))
-	};
-}
-
-Refusal
-unprotect_child(const char *relation, const char *parent)
-{
-	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("table %s is a part of table %s, which is guarded", relation, parent),
-			"Without a guard of its own it would show its rows to every tenant.",
-			psprintf("Run SELECT tenant_guard.unprotect(%s), or detach the table first.",
-					 quote_literal_cstr(parent))
 	};
 }

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * refuse.h
- *	  Every refusal: SQLSTATE, message, detail and hint in one place.
+ *	  Refusals: how they are pronounced, and those of the transaction's tenant
+ *	  and of access to guarded tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,6 +36,9 @@ typedef struct Refusal
 extern pg_noreturn void raise_refusal(Refusal refusal);
 extern bool reject_setting(Refusal refusal);
 
+extern Refusal wrong_state(const char *message, const char *detail, const char *hint);
+extern char *set_tenant_type(TenantType type);
+
 /* The tenant of the transaction */
 extern Refusal no_tenant(void);
 extern Refusal stale_tenant(void);
@@ -59,33 +63,5 @@ extern Refusal detaches_unseen(const char *relation);
 extern Refusal truncates_table(const char *relation);
 extern Refusal shadows_table(const char *name, const char *relation);
 extern Refusal prepares_transaction(void);
-
-/* Guarding a table */
-extern Refusal not_a_table(const char *relation);
-extern Refusal foreign_table(const char *relation);
-extern Refusal system_table(const char *relation);
-extern Refusal extension_table(const char *relation, const char *extension);
-extern Refusal other_temp_table(const char *relation);
-extern Refusal no_tenant_column(const char *relation, const char *column);
-extern Refusal column_type_differs(const char *relation, const char *column,
-								   const char *type, TenantType wanted,
-								   const TenantType *fits, bool converts);
-extern Refusal new_column_type_differs(const char *relation, const char *column,
-									   const char *type, TenantType wanted,
-									   const TenantType *fits);
-extern Refusal virtual_column(const char *relation, const char *column);
-extern Refusal column_collation(const char *relation, const char *column);
-extern Refusal rows_of_no_tenant(const char *relation, const char *column, int64 rows);
-extern Refusal guarded_by_other_column(const char *relation, const char *guard,
-									   const char *column);
-extern Refusal table_is_shared(const char *relation);
-extern Refusal table_is_guarded(const char *relation);
-extern Refusal policy_name_taken(const char *relation, const char *policy);
-
-/* Weakening a guard */
-extern Refusal weakens_guard(const char *relation, const char *root, const char *damage);
-extern Refusal guarded_below_unguarded(const char *relation, const char *parent);
-extern Refusal unprotect_under_tenant(const char *relation);
-extern Refusal unprotect_child(const char *relation, const char *parent);
 
 #endif							/* TENANT_GUARD_REFUSE_H */
