@@ -82,6 +82,14 @@ CREATE FUNCTION unshare(relation regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION unshare(regclass) IS 'takes back that a table is shared by all tenants';
 
+CREATE FUNCTION pair_foreign_keys(relation regclass, validate boolean DEFAULT true) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION pair_foreign_keys(regclass, boolean) IS 'makes foreign keys between a guarded table and others carry the tenant';
+
+CREATE FUNCTION derive_tenant_column(relation regclass, foreign_key name DEFAULT NULL) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION derive_tenant_column(regclass, name) IS 'adds the tenant column to a table that has its tenant only by a foreign key, fills and guards it';
+
 --
 -- Where isolation stands: for the DBA, and whom the DBA grants it to
 --

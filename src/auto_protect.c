@@ -28,6 +28,7 @@
 #include "label.h"
 #include "policy.h"
 #include "refuse_table.h"
+#include "settle.h"
 
 /*
  * Temporary tables made in this transaction with ON COMMIT DROP, which no
@@ -166,6 +167,7 @@ auto_protect_table(Oid relid)
 		(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
 		if (own_label(relid) != NULL)
 			set_label(relid, NULL);
+		settle_foreign_keys(relid, KEYS_OF_DDL);
 	}
 }
 

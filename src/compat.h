@@ -123,6 +123,28 @@ constraint_is_enforced(const FormData_pg_constraint *con)
 #endif
 }
 
+/* Keys with a PERIOD, and constraints WITHOUT OVERLAPS, came with 18. */
+static inline bool
+constraint_has_period(const FormData_pg_constraint *con)
+{
+#if PG_VERSION_NUM >= 180000
+	return con->conperiod;
+#else
+	return false;
+#endif
+}
+
+/* A foreign key of a partitioned table cannot be NOT VALID until 18. */
+static inline bool
+partitioned_keys_are_validated(void)
+{
+#if PG_VERSION_NUM >= 180000
+	return false;
+#else
+	return true;
+#endif
+}
+
 /*
  * From 18 on NOT NULL may be NOT VALID, and attnotnull is set all the same;
  * pg_constraint tells.
@@ -182,6 +204,17 @@ is_add_column(AlterTableType subtype)
 		return true;
 #endif
 	return subtype == AT_AddColumn;
+}
+
+/* The same of the one that adds a constraint. */
+static inline bool
+is_add_constraint(AlterTableType subtype)
+{
+#if PG_VERSION_NUM < 160000
+	if (subtype == AT_AddConstraintRecurse)
+		return true;
+#endif
+	return subtype == AT_AddConstraint;
 }
 
 #endif							/* TENANT_GUARD_COMPAT_H */

@@ -38,6 +38,7 @@
 #include "guard.h"
 #include "policy.h"
 #include "refuse_table.h"
+#include "settle.h"
 
 PG_FUNCTION_INFO_V1(on_ddl_command_start);
 PG_FUNCTION_INFO_V1(on_ddl_command_end);
@@ -52,6 +53,7 @@ typedef struct TableChange
 	bool		brings_column;	/* may have brought the tenant column */
 	bool		weakens;		/* may have damaged a guard */
 	bool		forbids_null;	/* in some column */
+	bool		adds_key;		/* a foreign key */
 	bool		alters_policy;	/* altered a tenant_isolation of ours */
 	bool		renames_policy; /* renamed one */
 	Oid			joins;			/* a part that was put below another table */
@@ -274,14 +276,16 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 		case AT_ForceRowSecurity:
 		case AT_ColumnDefault:
 		case AT_AddIndex:
-		case AT_AddConstraint:
 		case AT_ValidateConstraint:
 			break;
 		default:
 			/* all that is not known to be harmless */
-			change->weakens |= !is_add_column(cmd->subtype);
+			change->weakens |= !is_add_column(cmd->subtype) && !is_add_constraint(cmd->subtype);
 			break;
 	}
+	if (is_add_constraint(cmd->subtype))
+		change->adds_key |= IsA(cmd->def, Constraint) &&
+			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
 	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
 		strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0)
 		change->brings_column = true;
@@ -419,6 +423,8 @@ check_change(TableChange change)
 		check_ancestors(change.joins, false);
 	if (change.forbids_null)
 		drop_spent_checks(change.relid);
+	if (change.adds_key)
+		settle_foreign_keys(change.relid, KEYS_OF_DDL);
 }
 
 /* ALTER SCHEMA ... RENAME makes or changes no table, and may move many. */

@@ -77,7 +77,7 @@ is_own_ddl(const Node *stmt)
  * Runs a statement of our own on a table, as the current user.  Names in it are
  * qualified; search_path is pinned for what they leave open.
  */
-static void
+void
 run_ddl(Oid relid, const char *sql)
 {
 	int			nest_level = NewGUCNestLevel();

@@ -18,6 +18,7 @@ typedef enum NullRows
 	NULL_ROWS_TOLERATED			/* CHECK ... NOT VALID keeps out new ones */
 } NullRows;
 
+extern void run_ddl(Oid relid, const char *sql);
 extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);
 extern void unguard_hierarchy(Oid root);
 extern void warn_of_unguarded_parent(Oid relid, Oid parent);

@@ -1,22 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * protect.c
- *	  What a DBA calls: protect, protect_schema, unprotect, share, unshare,
- *	  and guard_status, which the view "tables" is made of.
- *
- * Each checks that the caller owns the table before it takes a lock, and
- * again with the lock held: the table may have another owner by then, or be
- * gone.
+ *	  What a DBA calls for one table: protect, unprotect, share, unshare, and
+ *	  guard_status, which the view "tables" is made of.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/relation.h"
-#include "access/transam.h"
-#include "access/xact.h"
-#include "catalog/catalog.h"
-#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/extension.h"
@@ -26,72 +17,25 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
-#include "utils/tuplestore.h"
 
-#include "auto_protect.h"
 #include "compat.h"
 #include "context.h"
 #include "guard.h"
 #include "label.h"
+#include "ownership.h"
 #include "policy.h"
+#include "protect.h"
 #include "refuse_table.h"
+#include "settle.h"
 
 PG_FUNCTION_INFO_V1(protect);
-PG_FUNCTION_INFO_V1(protect_schema);
 PG_FUNCTION_INFO_V1(unprotect);
 PG_FUNCTION_INFO_V1(share);
 PG_FUNCTION_INFO_V1(unshare);
 PG_FUNCTION_INFO_V1(guard_status);
 
-/* ----------------------------------------------------------------
- *		May the caller do this, to this table?
- * ----------------------------------------------------------------
- */
-
-/* Refuses what does not exist, is not the caller's, or is the system's. */
-static void
-check_relation(Oid relid)
-{
-	char		relkind = get_rel_relkind(relid);
-
-	if (relkind == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!user_owns_relation(relid))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
-					   get_rel_name(relid));
-	if (relid < FirstNormalObjectId || IsCatalogNamespace(get_rel_namespace(relid)))
-		raise_refusal(system_table(relation_name(relid)));
-	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
-		relkind != RELKIND_FOREIGN_TABLE)
-		raise_refusal(not_a_table(relation_name(relid)));
-}
-
-/* The same with the lock held that the caller's next step needs. */
-static void
-lock_relation(Oid relid)
-{
-	check_relation(relid);
-	LockRelationOid(relid, AccessExclusiveLock);
-	check_relation(relid);
-}
-
-/* The relation argument of a function; null is no table. */
-static Oid
-relation_argument(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("relation must not be null")));
-	return PG_GETARG_OID(0);
-}
-
 /* The column by which a table is to be guarded. */
-static const char *
+const char *
 column_for(Oid relid, const char *wanted)
 {
 	Guard		guard = guard_of(relid);
@@ -113,8 +57,12 @@ column_for(Oid relid, const char *wanted)
  * ----------------------------------------------------------------
  */
 
-/* True if anything had to be done. */
-static bool
+/*
+ * Guards a table and its parts, by the named column or the one that is meant
+ * where it is NULL; true if anything had to be done.  Foreign keys are not
+ * looked at.
+ */
+bool
 protect_table(Oid relid, const char *column)
 {
 	char	   *label;
@@ -142,7 +90,7 @@ protect_table(Oid relid, const char *column)
 }
 
 /* FORCE binds the owner too: says what it cannot do any more, and who can. */
-static void
+void
 note_bound_owner(Oid relid)
 {
 	Oid			owner = relation_owner(relid);
@@ -167,6 +115,7 @@ protect(PG_FUNCTION_ARGS)
 	else
 		ereport(NOTICE,
 				(errmsg("table %s is guarded already", relation_name(relid))));
+	settle_foreign_keys(relid, KEYS_OF_PROTECT);
 	PG_RETURN_VOID();
 }
 
@@ -174,7 +123,7 @@ protect(PG_FUNCTION_ARGS)
  * A guarded table that this one inherits from, other than those listed, or
  * InvalidOid.
  */
-static Oid
+Oid
 guarded_ancestor(Oid relid, List *except)
 {
 	ListCell   *lc;
@@ -275,141 +224,6 @@ unshare(PG_FUNCTION_ARGS)
 				 errhint("To guard it, run SELECT tenant_guard.protect(%s);",
 						 quote_literal_cstr(relation_name(relid)))));
 	}
-	PG_RETURN_VOID();
-}
-
-/* ----------------------------------------------------------------
- *		protect_schema
- * ----------------------------------------------------------------
- */
-
-/* The tables of a schema that have the column, in the order of their names. */
-static List *
-tables_with_column(Oid schema, const char *column)
-{
-	return query_datums(psprintf("SELECT c.oid FROM pg_catalog.pg_class c"
-								 " JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid"
-								 " WHERE c.relnamespace OPERATOR(pg_catalog.=) %u"
-								 " AND a.attname OPERATOR(pg_catalog.=) %s::pg_catalog.name"
-								 " AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
-								 " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[])"
-								 " ORDER BY c.relname",
-								 schema, quote_literal_cstr(column)));
-}
-
-/* One row of the report. */
-typedef struct Report
-{
-	const char *status;
-	const char *detail;
-	bool		changed;		/* the table is guarded by this call */
-} Report;
-
-/*
- * Guards one table in a subtransaction, so that one that cannot be guarded
- * does not stop the others.  Cancelling does.
- */
-static Report
-try_to_protect(Oid relid, const char *column)
-{
-	MemoryContext oldcontext = CurrentMemoryContext;
-	ResourceOwner oldowner = CurrentResourceOwner;
-	Report		report = {"guarded", NULL, false};
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(oldcontext);
-	PG_TRY();
-	{
-		report.changed = protect_table(relid, column);
-		report.detail = report.changed ?
-			psprintf("by column %s", quote_identifier(column_for(relid, column))) :
-			OidIsValid(guarded_ancestor(relid, NIL)) ? "with the table it is a part of" :
-			"was guarded already";
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(oldcontext);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		report.changed = false;
-		report.status = "refused";
-		report.detail = error->hint ? psprintf("%s. %s", error->message, error->hint) :
-			pstrdup(error->message);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(oldcontext);
-	CurrentResourceOwner = oldowner;
-	return report;
-}
-
-/*
- * Labelled tables are left as they are declared.  A part of a table that this
- * call has guarded is found guarded.
- */
-static Report
-protect_and_report(Oid relid, const char *column)
-{
-	char	   *label = inherited_label(relid);
-
-	if (label != NULL && guard_of(relid).status == GUARD_NONE)
-		return (Report) {label, "left alone: so its security label says", false};
-	return try_to_protect(relid, column);
-}
-
-Datum
-protect_schema(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	const char *column = PG_ARGISNULL(1) ? pstrdup(setting_tenant_column) :
-		NameStr(*PG_GETARG_NAME(1));
-	MemoryContext row_context;
-	List	   *tables;
-	Oid			changed = InvalidOid;
-	int			round;
-	ListCell   *lc;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("schema must not be null")));
-	InitMaterializedSRF(fcinfo, 0);
-	tables = tables_with_column(PG_GETARG_OID(0), column);
-	row_context = AllocSetContextCreate(CurrentMemoryContext, "protect_schema row",
-										ALLOCSET_DEFAULT_SIZES);
-
-	/* whole hierarchies first, then what is a part of one */
-	for (round = 0; round < 2; round++)
-		foreach(lc, tables)
-		{
-			MemoryContext oldcontext = MemoryContextSwitchTo(row_context);
-			Oid			relid = DatumGetObjectId(PointerGetDatum(lfirst(lc)));
-
-			if ((ancestors_of(relid) == NIL) == (round == 0) &&
-				get_rel_relkind(relid) != '\0')
-			{
-				Report		report = protect_and_report(relid, column);
-				Datum		values[3];
-				bool		nulls[3] = {false, false, false};
-
-				if (report.changed)
-					changed = relid;
-				values[0] = ObjectIdGetDatum(relid);
-				values[1] = CStringGetTextDatum(report.status);
-				values[2] = CStringGetTextDatum(report.detail);
-				tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-			}
-			MemoryContextSwitchTo(oldcontext);
-			MemoryContextReset(row_context);
-		}
-	MemoryContextDelete(row_context);
-	if (OidIsValid(changed))
-		note_bound_owner(changed);
 	PG_RETURN_VOID();
 }
 

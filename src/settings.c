@@ -23,6 +23,7 @@ bool		setting_one_tenant_per_transaction = true;
 int			setting_missing_tenant = MISSING_IS_ERROR;
 bool		setting_auto_protect = true;
 char	   *setting_excluded_schemas = NULL;
+int			setting_foreign_keys = FOREIGN_KEYS_PAIR;
 bool		setting_bypass = false;
 bool		setting_log_bypass = true;
 
@@ -42,6 +43,14 @@ static const struct config_enum_entry scope_options[] = {
 static const struct config_enum_entry missing_tenant_options[] = {
 	{"error", MISSING_IS_ERROR, false},
 	{"empty", MISSING_IS_EMPTY, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry foreign_keys_options[] = {
+	{"pair", FOREIGN_KEYS_PAIR, false},
+	{"warning", FOREIGN_KEYS_WARNING, false},
+	{"error", FOREIGN_KEYS_ERROR, false},
+	{"off", FOREIGN_KEYS_OFF, false},
 	{NULL, 0, false}
 };
 
@@ -150,6 +159,12 @@ define_settings(void)
 							   &setting_excluded_schemas,
 							   "",
 							   PGC_SUSET, GUC_LIST_INPUT, check_excluded_schemas, NULL, NULL);
+	DefineCustomEnumVariable("tenant_guard.foreign_keys",
+							 "What is done with a foreign key between guarded tables that does not carry the tenant.",
+							 "\"pair\" makes it carry the tenant, \"warning\" reports it, \"error\" refuses it.",
+							 &setting_foreign_keys,
+							 FOREIGN_KEYS_PAIR, foreign_keys_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("tenant_guard.bypass",
 							 "Lifts what tenant_guard refuses, on purpose.",
 							 "It does not lift row-level security.",

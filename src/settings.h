@@ -30,6 +30,15 @@ typedef enum MissingTenant
 	MISSING_IS_EMPTY
 } MissingTenant;
 
+/* tenant_guard.foreign_keys: what is done with a key that does not carry the tenant */
+typedef enum ForeignKeys
+{
+	FOREIGN_KEYS_PAIR,
+	FOREIGN_KEYS_WARNING,
+	FOREIGN_KEYS_ERROR,
+	FOREIGN_KEYS_OFF
+} ForeignKeys;
+
 extern int	setting_tenant_type;
 extern char *setting_tenant_column;
 extern int	setting_scope;
@@ -37,6 +46,7 @@ extern bool setting_one_tenant_per_transaction;
 extern int	setting_missing_tenant;
 extern bool setting_auto_protect;
 extern char *setting_excluded_schemas;
+extern int	setting_foreign_keys;
 extern bool setting_bypass;
 extern bool setting_log_bypass;
 

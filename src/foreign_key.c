@@ -1,0 +1,239 @@
+/*-------------------------------------------------------------------------
+ *
+ * foreign_key.c
+ *	  Foreign keys between guarded tables: what they say, and whether they
+ *	  carry the tenant.
+ *
+ * PostgreSQL checks a foreign key with row-level security off.  One that does
+ * not carry the tenant lets a row reference another tenant's, tells that it
+ * exists, and is reached by its cascades.  One that carries it references the
+ * tenant column of the parent by the tenant column of the child, among other
+ * columns or alone.
+ *
+ * Only whole keys are looked at: those that PostgreSQL makes of one for each
+ * partition follow it.  Nothing here changes or refuses anything.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "foreign_key.h"
+#include "guard.h"
+
+static KeyKind
+kind_of_key(const ForeignKey *key)
+{
+	KeyKind		kind = KEY_UNPAIRED;
+
+	if (guard_of(key->child).status != GUARD_WHOLE ||
+		guard_of(key->parent).status != GUARD_WHOLE)
+		return KEY_NOT_CONCERNED;
+	for (int i = 0; i < key->ncolumns; i++)
+	{
+		if (key->referenced[i] != key->parent_tenant)
+			continue;
+		if (key->columns[i] == key->tenant)
+			return KEY_CARRIES_TENANT;
+		kind = KEY_NAMES_TENANT;
+	}
+	return kind;
+}
+
+/* Adds the foreign key of this row, unless it is a partition's share of one. */
+static List *
+add_key(List *keys, HeapTuple tuple)
+{
+	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+	ForeignKey *key;
+
+	if (con->contype != CONSTRAINT_FOREIGN || OidIsValid(con->conparentid))
+		return keys;
+	key = palloc0(sizeof(ForeignKey));
+	key->oid = con->oid;
+	key->name = pstrdup(NameStr(con->conname));
+	key->child = con->conrelid;
+	key->parent = con->confrelid;
+	key->tenant = guard_of(key->child).attnum;
+	key->parent_tenant = guard_of(key->parent).attnum;
+	DeconstructFkConstraintRow(tuple, &key->ncolumns, key->columns, key->referenced,
+							   key->operators, NULL, NULL,
+							   &key->nset, key->set_columns);
+	key->on_update = con->confupdtype;
+	key->on_delete = con->confdeltype;
+	key->match = con->confmatchtype;
+	key->deferrable = con->condeferrable;
+	key->deferred = con->condeferred;
+	key->validated = con->convalidated;
+	key->enforced = constraint_is_enforced(con);
+	key->temporal = constraint_has_period(con);
+	key->kind = kind_of_key(key);
+	return lappend(keys, key);
+}
+
+/*
+ * The foreign keys by which a table references others or itself, in the order
+ * of their names.  The list and the keys are palloc'd.
+ */
+List *
+foreign_keys_from(Oid relid)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	List	   *keys = NIL;
+	ScanKeyData scan_key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&scan_key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true,
+							  NULL, 1, &scan_key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		keys = add_key(keys, tuple);
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return keys;
+}
+
+/*
+ * Those by which other tables reference this one.  pg_constraint has no index
+ * for that; a foreign key depends on the columns that it references.
+ */
+static List *
+foreign_keys_to(Oid relid)
+{
+	Relation	depends = table_open(DependRelationId, AccessShareLock);
+	List	   *oids = NIL;
+	List	   *keys = NIL;
+	ScanKeyData scan_key[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	ScanKeyInit(&scan_key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&scan_key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(depends, DependReferenceIndexId, true, NULL, 2, scan_key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (depend->classid == ConstraintRelationId)
+			oids = list_append_unique_oid(oids, depend->objid);
+	}
+	systable_endscan(scan);
+	table_close(depends, AccessShareLock);
+
+	foreach(lc, oids)
+	{
+		Form_pg_constraint con;
+
+		tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(lfirst_oid(lc)));
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		con = (Form_pg_constraint) GETSTRUCT(tuple);
+		if (con->confrelid == relid && con->conrelid != relid)
+			keys = add_key(keys, tuple);
+		ReleaseSysCache(tuple);
+	}
+	return keys;
+}
+
+/* All of both, each once. */
+List *
+foreign_keys_of(Oid relid)
+{
+	return list_concat(foreign_keys_from(relid), foreign_keys_to(relid));
+}
+
+/* ----------------------------------------------------------------
+ *		Keys in SQL
+ * ----------------------------------------------------------------
+ */
+
+/* A column of an aliased table, with the collation by which keys compare. */
+static char *
+key_column(Oid relid, AttrNumber attnum, const char *alias, Oid collation)
+{
+	char	   *column = psprintf("%s.%s", alias, quote_identifier(get_attname(relid, attnum, false)));
+
+	return OidIsValid(collation) ?
+		psprintf("%s COLLATE %s", column, generate_collation_name(collation)) : column;
+}
+
+/*
+ * The condition under which a row of the child, by this alias, references one
+ * of the parent.  As ri_triggers.c has it: where the collations differ, the
+ * parent's counts.
+ */
+char *
+key_match(const ForeignKey *key, const char *child, const char *parent)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < key->ncolumns; i++)
+	{
+		Oid			type;
+		Oid			parent_type;
+		Oid			collation;
+		Oid			parent_collation;
+		int32		typmod;
+
+		get_atttypetypmodcoll(key->child, key->columns[i], &type, &typmod, &collation);
+		get_atttypetypmodcoll(key->parent, key->referenced[i], &parent_type, &typmod,
+							  &parent_collation);
+		if (i > 0)
+			appendStringInfoString(&sql, " AND ");
+		generate_operator_clause(&sql,
+								 key_column(key->parent, key->referenced[i], parent,
+											collation != parent_collation ? parent_collation : InvalidOid),
+								 parent_type, key->operators[i],
+								 key_column(key->child, key->columns[i], child, InvalidOid),
+								 type);
+	}
+	return sql.data;
+}
+
+/* The names of a key's columns; with its tenant column first, if there is one. */
+static void
+append_columns(StringInfo sql, Oid relid, AttrNumber tenant, const AttrNumber *columns,
+			   int ncolumns, bool temporal)
+{
+	if (tenant != 0)
+		appendStringInfo(sql, "%s, ", quote_identifier(get_attname(relid, tenant, false)));
+	for (int i = 0; i < ncolumns; i++)
+		appendStringInfo(sql, "%s%s%s", i > 0 ? ", " : "",
+						 temporal && i == ncolumns - 1 ? "PERIOD " : "",
+						 quote_identifier(get_attname(relid, columns[i], false)));
+}
+
+/* What a key says, as in ADD FOREIGN KEY; with the tenant, if it is to be paired. */
+char *
+key_references(const ForeignKey *key, bool paired)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoChar(&sql, '(');
+	append_columns(&sql, key->child, paired ? key->tenant : 0, key->columns, key->ncolumns, key->temporal);
+	appendStringInfo(&sql, ") REFERENCES %s (", relation_name(key->parent));
+	append_columns(&sql, key->parent, paired ? key->parent_tenant : 0, key->referenced, key->ncolumns, key->temporal);
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}

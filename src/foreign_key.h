@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * foreign_key.h
+ *	  Foreign keys between guarded tables: what they say, and whether they
+ *	  carry the tenant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_FOREIGN_KEY_H
+#define TENANT_GUARD_FOREIGN_KEY_H
+
+#include "access/attnum.h"
+#include "nodes/pg_list.h"
+#include "pg_config_manual.h"
+
+typedef enum KeyKind
+{
+	KEY_NOT_CONCERNED,			/* one of its tables is not guarded */
+	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
+	KEY_NAMES_TENANT,			/* another column references the tenant column */
+	KEY_UNPAIRED				/* may reference another tenant's row */
+} KeyKind;
+
+/* A row of pg_constraint, as it was when it was read. */
+typedef struct ForeignKey
+{
+	Oid			oid;
+	char	   *name;			/* palloc'd, not quoted */
+	KeyKind		kind;
+	Oid			child;			/* the referencing table */
+	Oid			parent;			/* the referenced one */
+	AttrNumber	tenant;			/* tenant column of the child, or 0 */
+	AttrNumber	parent_tenant;	/* and of the parent */
+	int			ncolumns;
+	AttrNumber	columns[INDEX_MAX_KEYS];	/* of the child */
+	AttrNumber	referenced[INDEX_MAX_KEYS]; /* of the parent */
+	Oid			operators[INDEX_MAX_KEYS];	/* parent = child */
+	int			nset;			/* ON DELETE SET ... (columns); 0 for all */
+	AttrNumber	set_columns[INDEX_MAX_KEYS];
+	char		on_update;		/* FKCONSTR_ACTION_... */
+	char		on_delete;
+	char		match;			/* FKCONSTR_MATCH_... */
+	bool		deferrable;
+	bool		deferred;
+	bool		validated;
+	bool		enforced;
+	bool		temporal;		/* the last column is a PERIOD */
+} ForeignKey;
+
+extern List *foreign_keys_from(Oid relid);
+extern List *foreign_keys_of(Oid relid);
+extern char *key_match(const ForeignKey *key, const char *child, const char *parent);
+extern char *key_references(const ForeignKey *key, bool paired);
+
+#endif							/* TENANT_GUARD_FOREIGN_KEY_H */

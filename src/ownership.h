@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * ownership.h
+ *	  May the caller change this table?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_OWNERSHIP_H
+#define TENANT_GUARD_OWNERSHIP_H
+
+#include "fmgr.h"
+
+extern void check_relation(Oid relid);
+extern void lock_relation(Oid relid);
+extern Oid	relation_argument(FunctionCallInfo fcinfo);
+
+#endif							/* TENANT_GUARD_OWNERSHIP_H */

@@ -1,0 +1,287 @@
+/*-------------------------------------------------------------------------
+ *
+ * protect_schema.c
+ *	  Guards every table of a schema that has the tenant column, and reports
+ *	  on each.
+ *
+ * First the tables are guarded, whole hierarchies before what is a part of
+ * one; then, when all are, foreign keys between them are made to carry the
+ * tenant.  Each table is a subtransaction in both, so that one that stands in
+ * the way is reported and does not stop the others.  Cancelling does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/tuplestore.h"
+
+#include "auto_protect.h"
+#include "compat.h"
+#include "guard.h"
+#include "label.h"
+#include "policy.h"
+#include "protect.h"
+#include "settle.h"
+
+PG_FUNCTION_INFO_V1(protect_schema);
+
+/* A NOTICE tells of progress after so many tables. */
+#define TABLES_BETWEEN_NOTICES 100
+
+/* One row of the report. */
+typedef struct Report
+{
+	Oid			relid;
+	const char *status;
+	const char *detail;
+	bool		changed;		/* the table is guarded by this call */
+} Report;
+
+/* What is tried with one table, and what it is tried with. */
+typedef void (*TableAction) (Report *report, const char *column);
+
+/* The tables of a schema that have the column, in the order of their names. */
+static List *
+tables_with_column(Oid schema, const char *column)
+{
+	return query_datums(psprintf("SELECT c.oid FROM pg_catalog.pg_class c"
+								 " JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid"
+								 " WHERE c.relnamespace OPERATOR(pg_catalog.=) %u"
+								 " AND a.attname OPERATOR(pg_catalog.=) %s::pg_catalog.name"
+								 " AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
+								 " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[])"
+								 " ORDER BY c.relname",
+								 schema, quote_literal_cstr(column)));
+}
+
+/*
+ * Does something to a table in a subtransaction.  Returns NULL, or the error
+ * that has undone it, in the memory context of the caller.
+ */
+static ErrorData *
+try_table(TableAction action, Report *report, const char *column)
+{
+	MemoryContext oldcontext = CurrentMemoryContext;
+	ResourceOwner oldowner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(oldcontext);
+	PG_TRY();
+	{
+		action(report, column);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(oldcontext);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(oldcontext);
+	CurrentResourceOwner = oldowner;
+	return error;
+}
+
+/* ----------------------------------------------------------------
+ *		First, guards
+ * ----------------------------------------------------------------
+ */
+
+static void
+guard_one(Report *report, const char *column)
+{
+	Oid			relid = report->relid;
+
+	report->changed = protect_table(relid, column);
+	report->detail = report->changed ?
+		psprintf("by column %s", quote_identifier(column_for(relid, column))) :
+		OidIsValid(guarded_ancestor(relid, NIL)) ? "with the table it is a part of" :
+		"was guarded already";
+}
+
+/*
+ * Labelled tables are left as they are declared.  A part of a table that this
+ * call has guarded is found guarded.
+ */
+static void
+guard_and_report(Report *report, const char *column)
+{
+	char	   *label = inherited_label(report->relid);
+	ErrorData  *error;
+
+	if (label != NULL && guard_of(report->relid).status == GUARD_NONE)
+	{
+		report->status = label;
+		report->detail = "left alone: so its security label says";
+		return;
+	}
+	report->status = "guarded";
+	error = try_table(guard_one, report, column);
+	if (error == NULL)
+		return;
+	report->changed = false;
+	report->status = "refused";
+	report->detail = error->hint ? psprintf("%s. %s", error->message, error->hint) : error->message;
+}
+
+static void
+note_progress(int done, int tables, Oid schema)
+{
+	if (done % TABLES_BETWEEN_NOTICES == 0)
+		ereport(NOTICE,
+				(errmsg("%d of %d tables of schema \"%s\" are done", done, tables,
+						get_namespace_name(schema))));
+}
+
+/* Guards whole hierarchies, then what is a part of one; reports on each table. */
+static List *
+guard_tables(List *tables, Oid schema, const char *column)
+{
+	List	   *reports = NIL;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "protect_schema table",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	for (int round = 0; round < 2; round++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, tables)
+		{
+			Oid			relid = DatumGetObjectId(PointerGetDatum(lfirst(lc)));
+			MemoryContext oldcontext = MemoryContextSwitchTo(scratch);
+			Report		report = {relid};
+			bool		due = (ancestors_of(relid) == NIL) == (round == 0) &&
+				get_rel_relkind(relid) != '\0';
+
+			if (due)
+				guard_and_report(&report, column);
+			MemoryContextSwitchTo(oldcontext);
+			if (due)
+			{
+				Report	   *kept = palloc(sizeof(Report));
+
+				*kept = report;
+				kept->status = pstrdup(report.status);
+				kept->detail = pstrdup(report.detail);
+				reports = lappend(reports, kept);
+				note_progress(list_length(reports), list_length(tables), schema);
+			}
+			MemoryContextReset(scratch);
+		}
+	}
+	MemoryContextDelete(scratch);
+	return reports;
+}
+
+/* ----------------------------------------------------------------
+ *		Then, foreign keys
+ * ----------------------------------------------------------------
+ */
+
+static void
+settle_one(Report *report, const char *column)
+{
+	settle_foreign_keys_from(report->relid);
+}
+
+static Report *
+report_of(List *reports, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, reports)
+		if (((Report *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
+	return NULL;
+}
+
+/* Says which keys are left as they were, and why; true if they are. */
+static bool
+settle_and_warn(Oid relid)
+{
+	Report		subject = {relid};
+	ErrorData  *error = try_table(settle_one, &subject, NULL);
+
+	if (error != NULL)
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("foreign keys of table %s do not carry the tenant: %s", relation_name(relid), error->message),
+				 error->detail ? errdetail("%s", error->detail) : 0,
+				 error->hint ? errhint("%s", error->hint) : 0));
+	return error != NULL;
+}
+
+/* Settles the keys of all tables that are guarded now, table by table. */
+static void
+settle_keys(List *reports)
+{
+	List	   *referencing = NIL;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "protect_schema keys",
+												  ALLOCSET_DEFAULT_SIZES);
+	ListCell   *lc;
+
+	foreach(lc, reports)
+		referencing = list_concat_unique_oid(referencing,
+											 tables_with_unpaired_keys(((Report *) lfirst(lc))->relid));
+	foreach(lc, referencing)
+	{
+		MemoryContext oldcontext = MemoryContextSwitchTo(scratch);
+		bool		left = get_rel_relkind(lfirst_oid(lc)) != '\0' && settle_and_warn(lfirst_oid(lc));
+		Report	   *report = left ? report_of(reports, lfirst_oid(lc)) : NULL;
+
+		MemoryContextSwitchTo(oldcontext);
+		if (report != NULL)
+			report->detail = psprintf("%s; its foreign keys do not carry the tenant", report->detail);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+}
+
+Datum
+protect_schema(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *column = PG_ARGISNULL(1) ? pstrdup(setting_tenant_column) :
+		NameStr(*PG_GETARG_NAME(1));
+	List	   *reports;
+	Oid			changed = InvalidOid;
+	ListCell   *lc;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("schema must not be null")));
+	InitMaterializedSRF(fcinfo, 0);
+	reports = guard_tables(tables_with_column(PG_GETARG_OID(0), column),
+						   PG_GETARG_OID(0), column);
+	settle_keys(reports);
+
+	foreach(lc, reports)
+	{
+		Report	   *report = lfirst(lc);
+		Datum		values[3];
+		bool		nulls[3] = {false, false, false};
+
+		values[0] = ObjectIdGetDatum(report->relid);
+		values[1] = CStringGetTextDatum(report->status);
+		values[2] = CStringGetTextDatum(report->detail);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		if (report->changed)
+			changed = report->relid;
+	}
+	if (OidIsValid(changed))
+		note_bound_owner(changed);
+	PG_RETURN_VOID();
+}

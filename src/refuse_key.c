@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * refuse_key.c
+ *	  Refusals of foreign keys that do not carry the tenant, and to make them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "refuse_key.h"
+
+/* "drop" and "add" are the two halves of the statement that mends it. */
+Refusal
+key_without_tenant(const char *key, const char *table, const char *drop, const char *add)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign key \"%s\" of table %s does not carry the tenant", key, table),
+			"PostgreSQL checks foreign keys with row-level security off: by this one a row could reference another tenant's, learn that it exists, and be deleted with it.",
+			psprintf("Write it as FOREIGN KEY %s, with a unique index on what it references; if it is there already: ALTER TABLE %s %s, ADD CONSTRAINT %s FOREIGN KEY %s;",
+					 add, table, drop, quote_identifier(key), add)
+	};
+}
+
+/* "counts" is a line for each key; "queries" one that lists the rows for each. */
+Refusal
+keys_cross_tenants(const char *counts, const char *queries)
+{
+	return (Refusal) {
+		ERRCODE_ROWS_IN_THE_WAY,
+			"rows reference other tenants' rows",
+			psprintf("%s\nNothing was changed.", counts),
+			psprintf("To see them, as a role that may bypass row-level security: SET row_security = off;\n%s", queries)
+	};
+}
+
+Refusal
+pairs_of_unguarded_table(const char *table)
+{
+	return wrong_state(psprintf("table %s is not guarded", table),
+					   "Foreign keys carry the tenant between guarded tables.",
+					   psprintf("Run SELECT tenant_guard.protect(%s); which does both.", quote_literal_cstr(table)));
+}
+
+Refusal
+key_cannot_be_paired(const char *key, const char *table, const char *reason, const char *hint)
+{
+	return (Refusal) {
+		ERRCODE_FEATURE_NOT_SUPPORTED,
+			psprintf("foreign key \"%s\" of table %s cannot be made to carry the tenant", key, table),
+			psprintf("%s Nothing was changed.", reason),
+			hint
+	};
+}
+
+Refusal
+key_events_pending(const char *table)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_IN_USE,
+			psprintf("foreign keys of table %s cannot be made to carry the tenant now", table),
+			"Deferred checks of rows that this transaction has written are still to come. Nothing was changed.",
+			"Run SET CONSTRAINTS ALL IMMEDIATE; first, or COMMIT;"
+	};
+}
+
+/* ----------------------------------------------------------------
+ *		Deriving a tenant column
+ * ----------------------------------------------------------------
+ */
+
+Refusal
+column_is_there(const char *table, const char *column)
+{
+	return (Refusal) {
+		ERRCODE_DUPLICATE_COLUMN,
+			psprintf("table %s has a column \"%s\" already", table, column),
+			"The tenant column is derived for tables that have none.",
+			psprintf("Fill it where it is null, and run SELECT tenant_guard.protect(%s, %s);",
+					 quote_literal_cstr(table), quote_literal_cstr(column))
+	};
+}
+
+Refusal
+derives_by_no_key(const char *table, const char *detail)
+{
+	return (Refusal) {
+		ERRCODE_UNDEFINED_OBJECT,
+			psprintf("table %s has no foreign key to a guarded table", table),
+			detail,
+			"Guard the table that it references first: SELECT tenant_guard.protect(...), or SELECT tenant_guard.derive_tenant_column(...) where that one has no tenant column either."
+	};
+}
+
+Refusal
+derives_by_several_keys(const char *table, const char *keys, const char *first)
+{
+	return (Refusal) {
+		ERRCODE_AMBIGUOUS_COLUMN,
+			psprintf("table %s has several foreign keys to guarded tables", table),
+			psprintf("They are %s.", keys),
+			psprintf("Name the one by which a row has its tenant, as in SELECT tenant_guard.derive_tenant_column(%s, %s);",
+					 quote_literal_cstr(table), quote_literal_cstr(first))
+	};
+}
+
+Refusal
+no_such_key(const char *key, const char *table, const char *keys)
+{
+	return (Refusal) {
+		ERRCODE_UNDEFINED_OBJECT,
+			psprintf("foreign key \"%s\" of table %s does not exist", key, table),
+			keys ? psprintf("Its foreign keys are %s.", keys) : "It has no foreign keys.",
+			NULL
+	};
+}
+
+Refusal
+key_of_unguarded_parent(const char *key, const char *table, const char *parent,
+						bool parent_has_tenant)
+{
+	return wrong_state(psprintf("table %s, which foreign key \"%s\" of table %s references, is not guarded",
+								parent, key, table),
+					   "Only from the rows of a guarded table can the tenant be derived.",
+					   parent_has_tenant ?
+					   psprintf("Run SELECT tenant_guard.protect(%s); first.", quote_literal_cstr(parent)) :
+					   psprintf("Run SELECT tenant_guard.protect(%s, '...'); or SELECT tenant_guard.derive_tenant_column(%s); first.",
+								quote_literal_cstr(parent), quote_literal_cstr(parent)));
+}
+
+Refusal
+derives_for_part(const char *table, const char *parent)
+{
+	return wrong_state(psprintf("table %s is a part of table %s", table, parent),
+					   "A column is added to a whole table and its parts together.",
+					   psprintf("Run SELECT tenant_guard.derive_tenant_column(%s);", quote_literal_cstr(parent)));
+}
+
+Refusal
+derives_for_parent(const char *table)
+{
+	return wrong_state(psprintf("other tables inherit from table %s", table),
+					   "Foreign keys are not inherited, and so the tenant of their rows cannot be derived by one.",
+					   psprintf("Add and fill the column by hand, then run SELECT tenant_guard.protect(%s);", quote_literal_cstr(table)));
+}
+
+/* "nulls" of the rows reference nothing, the others what does not exist. */
+Refusal
+rows_without_parent(const char *table, const char *key, int64 rows, int64 nulls, const char *query)
+{
+	return (Refusal) {
+		ERRCODE_ROWS_IN_THE_WAY,
+			psprintf(INT64_FORMAT " %s of table %s %s no tenant by foreign key \"%s\"", rows,
+					 rows == 1 ? "row" : "rows", table, rows == 1 ? "has" : "have", key),
+			psprintf("In " INT64_FORMAT " of them the key is null, and " INT64_FORMAT " reference no row of a tenant. Nothing was changed.",
+					 nulls, rows - nulls),
+			psprintf("To see them, as a role that may bypass row-level security: SET row_security = off;\n%s", query)
+	};
+}

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * refuse_key.h
+ *	  Refusals of foreign keys that do not carry the tenant, and to make them.
+ *
+ * "table" and "parent" are qualified and quoted names; "key" and other names
+ * are as in the catalogs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_REFUSE_KEY_H
+#define TENANT_GUARD_REFUSE_KEY_H
+
+#include "refuse.h"
+
+/* Keys that do not carry the tenant */
+extern Refusal key_without_tenant(const char *key, const char *table,
+								  const char *drop, const char *add);
+extern Refusal keys_cross_tenants(const char *counts, const char *queries);
+
+/* Keys that cannot be made to */
+extern Refusal pairs_of_unguarded_table(const char *table);
+extern Refusal key_cannot_be_paired(const char *key, const char *table,
+									const char *reason, const char *hint);
+extern Refusal key_events_pending(const char *table);
+
+/* Deriving a tenant column */
+extern Refusal column_is_there(const char *table, const char *column);
+extern Refusal derives_by_no_key(const char *table, const char *detail);
+extern Refusal derives_by_several_keys(const char *table, const char *keys, const char *first);
+extern Refusal no_such_key(const char *key, const char *table, const char *keys);
+extern Refusal key_of_unguarded_parent(const char *key, const char *table, const char *parent,
+									   bool parent_has_tenant);
+extern Refusal derives_for_part(const char *table, const char *parent);
+extern Refusal derives_for_parent(const char *table);
+extern Refusal rows_without_parent(const char *table, const char *key,
+								   int64 rows, int64 nulls, const char *query);
+
+#endif							/* TENANT_GUARD_REFUSE_KEY_H */

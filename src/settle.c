@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * settle.c
+ *	  What becomes of the foreign keys of a guarded table.
+ *
+ * A table that has become guarded, and a table that has got a foreign key, may
+ * each complete a pair of guarded tables with a key between them that does not
+ * carry the tenant.  tenant_guard.foreign_keys says what is done then, in
+ * whatever order tables and keys are made: pair.c pairs the key, or it is
+ * reported, or refused.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+#include "foreign_key.h"
+#include "guard.h"
+#include "ownership.h"
+#include "pair.h"
+#include "refuse_key.h"
+#include "settle.h"
+
+PG_FUNCTION_INFO_V1(pair_foreign_keys);
+
+/* Which keys of a table are meant. */
+typedef enum KeyDirection
+{
+	KEYS_FROM,					/* by which it references others */
+	KEYS_FROM_AND_TO
+} KeyDirection;
+
+/* The keys from a table and its parts, or from and to them, that are of this kind. */
+static List *
+keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
+{
+	List	   *found = NIL;
+	List	   *seen = NIL;
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, find_all_inheritors(root, NoLock, NULL))
+		foreach(lk, direction == KEYS_FROM ? foreign_keys_from(lfirst_oid(lc)) : foreign_keys_of(lfirst_oid(lc)))
+		{
+			ForeignKey *key = lfirst(lk);
+
+			if (key->kind != kind || list_member_oid(seen, key->oid))
+				continue;
+			found = lappend(found, key);
+			seen = lappend_oid(seen, key->oid);
+		}
+	return found;
+}
+
+/*
+ * Locks both tables of each key with all their parts, in the order of their
+ * OIDs, so that two who do this do not wait for each other.  As ALTER TABLE
+ * ... DROP CONSTRAINT will: it takes both exclusively.
+ */
+static void
+lock_tables_of(List *keys)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		ForeignKey *key = lfirst(lc);
+
+		tables = list_append_unique_oid(tables, key->child);
+		tables = list_append_unique_oid(tables, key->parent);
+	}
+	list_sort(tables, list_oid_cmp);
+	foreach(lc, tables)
+	{
+		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
+			(void) find_all_inheritors(lfirst_oid(lc), AccessExclusiveLock, NULL);
+	}
+}
+
+/* A tenant that is referenced by another column is not the row's own. */
+static void
+warn_of_named_tenants(Oid root, KeyDirection direction)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys_of_hierarchy(root, KEY_NAMES_TENANT, direction))
+	{
+		ForeignKey *key = lfirst(lc);
+
+		ereport(WARNING,
+				(errmsg("foreign key \"%s\" of table %s references the tenant column of table %s",
+						key->name, relation_name(key->child), relation_name(key->parent)),
+				 errdetail("It does so by a column that is not the tenant of the row: it names another tenant, tells whether one exists, and cannot be made to carry the row's own."),
+				 errhint("If that is not meant, run ALTER TABLE %s DROP CONSTRAINT %s;",
+						 relation_name(key->child), quote_identifier(key->name))));
+	}
+}
+
+/* Returns those keys with their tables locked. */
+static List *
+lock_keys(Oid root, KeyDirection direction)
+{
+	lock_tables_of(keys_of_hierarchy(root, KEY_UNPAIRED, direction));
+	/* again: they may have become others while we waited */
+	return keys_of_hierarchy(root, KEY_UNPAIRED, direction);
+}
+
+/*
+ * Makes the foreign keys from and to a table and its parts carry the tenant.
+ * Returns the number of keys changed.
+ */
+int
+pair_keys_of(Oid root, bool validate)
+{
+	List	   *keys = lock_keys(root, KEYS_FROM_AND_TO);
+
+	pair_keys(keys, validate);
+	warn_of_named_tenants(root, KEYS_FROM_AND_TO);
+	return list_length(keys);
+}
+
+/* The tables that such keys belong to, from and to a table and its parts. */
+List *
+tables_with_unpaired_keys(Oid root)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO))
+		tables = list_append_unique_oid(tables, ((ForeignKey *) lfirst(lc))->child);
+	return tables;
+}
+
+/* ----------------------------------------------------------------
+ *		What tenant_guard.foreign_keys says
+ * ----------------------------------------------------------------
+ */
+
+static Refusal
+unpaired_key(const ForeignKey *key)
+{
+	return key_without_tenant(key->name, relation_name(key->child),
+							  psprintf("DROP CONSTRAINT %s", quote_identifier(key->name)),
+							  key_references(key, true));
+}
+
+static void
+warn_of_key(const ForeignKey *key, const char *why)
+{
+	Refusal		refusal = unpaired_key(key);
+
+	ereport(WARNING,
+			(errcode(refusal.sqlstate),
+			 errmsg("%s", refusal.message),
+			 errdetail("%s%s", refusal.detail, why),
+			 errhint("Run SELECT tenant_guard.pair_foreign_keys(%s);",
+					 quote_literal_cstr(relation_name(key->child)))));
+}
+
+static void
+warn_of_keys(List *keys, const char *why)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+		warn_of_key(lfirst(lc), why);
+}
+
+static void
+settle(Oid root, KeyDirection direction)
+{
+	List	   *keys;
+
+	switch ((ForeignKeys) setting_foreign_keys)
+	{
+		case FOREIGN_KEYS_PAIR:
+			pair_keys(lock_keys(root, direction), true);
+			warn_of_named_tenants(root, direction);
+			break;
+		case FOREIGN_KEYS_ERROR:
+			keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
+			if (keys != NIL)
+				raise_refusal(unpaired_key(linitial(keys)));
+			break;
+		case FOREIGN_KEYS_WARNING:
+			warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, direction), "");
+			break;
+		case FOREIGN_KEYS_OFF:
+			break;
+	}
+}
+
+/*
+ * Does what tenant_guard.foreign_keys says about the keys from and to a table
+ * that has become guarded or has got a key.  In the script of a dump keys are
+ * left as they are written.
+ */
+void
+settle_foreign_keys(Oid root, KeyOccasion occasion)
+{
+	if (occasion == KEYS_OF_PROTECT || row_security)
+		settle(root, KEYS_FROM_AND_TO);
+	else if (setting_foreign_keys != FOREIGN_KEYS_OFF)
+		warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO),
+					 " Parameter \"row_security\" is off, as in a script made by pg_dump, and so it is left as it is.");
+}
+
+/* The same for the keys from one table of many that were guarded together. */
+void
+settle_foreign_keys_from(Oid root)
+{
+	settle(root, KEYS_FROM);
+}
+
+/* ----------------------------------------------------------------
+ *		pair_foreign_keys
+ * ----------------------------------------------------------------
+ */
+
+Datum
+pair_foreign_keys(PG_FUNCTION_ARGS)
+{
+	Oid			relid = relation_argument(fcinfo);
+	bool		validate = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
+
+	lock_relation(relid);
+	if (guard_of(relid).status != GUARD_WHOLE)
+		raise_refusal(pairs_of_unguarded_table(relation_name(relid)));
+	if (pair_keys_of(relid, validate) == 0)
+		ereport(NOTICE,
+				(errmsg("table %s has no foreign key from or to a guarded table that does not carry the tenant",
+						relation_name(relid))));
+	PG_RETURN_VOID();
+}

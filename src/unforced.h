@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * unforced.h
+ *	  Statements of our own that must see all rows of tables that the caller
+ *	  owns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_UNFORCED_H
+#define TENANT_GUARD_UNFORCED_H
+
+extern int64 query_unforced(const char *sql, int64 *second);
+extern uint64 update_unforced(const char *sql);
+extern void run_ddl_unforced(Oid relid, const char *sql);
+
+#endif							/* TENANT_GUARD_UNFORCED_H */
