@@ -217,4 +217,15 @@ is_add_constraint(AlterTableType subtype)
 	return subtype == AT_AddConstraint;
 }
 
+/* And of the one that drops one. */
+static inline bool
+is_drop_constraint(AlterTableType subtype)
+{
+#if PG_VERSION_NUM < 160000
+	if (subtype == AT_DropConstraintRecurse)
+		return true;
+#endif
+	return subtype == AT_DropConstraint;
+}
+
 #endif							/* TENANT_GUARD_COMPAT_H */

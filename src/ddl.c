@@ -33,6 +33,7 @@
 
 #include "access.h"
 #include "auto_protect.h"
+#include "companion.h"
 #include "compat.h"
 #include "ddl.h"
 #include "guard.h"
@@ -53,7 +54,7 @@ typedef struct TableChange
 	bool		brings_column;	/* may have brought the tenant column */
 	bool		weakens;		/* may have damaged a guard */
 	bool		forbids_null;	/* in some column */
-	bool		adds_key;		/* a foreign key */
+	bool		changes_keys;	/* adds a foreign key, or drops a constraint */
 	bool		alters_policy;	/* altered a tenant_isolation of ours */
 	bool		renames_policy; /* renamed one */
 	Oid			joins;			/* a part that was put below another table */
@@ -284,8 +285,9 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 			break;
 	}
 	if (is_add_constraint(cmd->subtype))
-		change->adds_key |= IsA(cmd->def, Constraint) &&
+		change->changes_keys |= IsA(cmd->def, Constraint) &&
 			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
+	change->changes_keys |= is_drop_constraint(cmd->subtype);
 	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
 		strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0)
 		change->brings_column = true;
@@ -423,7 +425,7 @@ check_change(TableChange change)
 		check_ancestors(change.joins, false);
 	if (change.forbids_null)
 		drop_spent_checks(change.relid);
-	if (change.adds_key)
+	if (change.changes_keys)
 		settle_foreign_keys(change.relid, KEYS_OF_DDL);
 }
 
@@ -474,23 +476,38 @@ on_ddl_command_end(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
+/* What the statement has dropped of those that a catalog holds, as OIDs. */
+static List *
+dropped_objects(const char *catalog)
+{
+	List	   *oids = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query_datums(psprintf("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects()"
+									  " WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.%s'::pg_catalog.regclass",
+									  catalog)))
+		oids = lappend_oid(oids, DatumGetObjectId(PointerGetDatum(lfirst(lc))));
+	return oids;
+}
+
 Datum
 on_sql_drop(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
 	ListCell   *lc;
 
-	if (!is_left_alone(stmt))
-		foreach(lc, query_datums("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects()"
-								 " WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_policy'::pg_catalog.regclass"))
-		{
-			Oid			policy = DatumGetObjectId(PointerGetDatum(lfirst(lc)));
-			Oid			relid = table_of_isolation_policy(policy);
+	if (is_left_alone(stmt))
+		PG_RETURN_NULL();
+	foreach(lc, dropped_objects("pg_policy"))
+	{
+		Oid			relid = table_of_isolation_policy(lfirst_oid(lc));
 
-			if (OidIsValid(relid) && get_rel_relkind(relid) != '\0' &&
-				!weakening_is_meant(relid))
-				refuse_weakening(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
-		}
+		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0' &&
+			!weakening_is_meant(relid))
+			refuse_weakening(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
+	}
+	foreach(lc, dropped_objects("pg_constraint"))
+		drop_companion(lfirst_oid(lc));
 	PG_RETURN_NULL();
 }
 
@@ -506,6 +523,9 @@ on_ddl_command_start(PG_FUNCTION_ARGS)
 	Node	   *stmt = event_statement(fcinfo);
 
 	if (!is_left_alone(stmt) && IsA(stmt, AlterTableStmt))
+	{
 		check_alter_table((AlterTableStmt *) stmt);
+		fire_companion_events((AlterTableStmt *) stmt);
+	}
 	PG_RETURN_NULL();
 }

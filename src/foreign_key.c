@@ -29,6 +29,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -54,16 +55,19 @@ kind_of_key(const ForeignKey *key)
 	return kind;
 }
 
-/* Adds the foreign key of this row, unless it is a partition's share of one. */
-static List *
-add_key(List *keys, HeapTuple tuple)
+/* Is this a foreign key, and no partition's share of one? */
+static bool
+is_whole_key(const FormData_pg_constraint *con)
+{
+	return con->contype == CONSTRAINT_FOREIGN && !OidIsValid(con->conparentid);
+}
+
+static ForeignKey *
+read_key(HeapTuple tuple)
 {
 	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
-	ForeignKey *key;
+	ForeignKey *key = palloc0(sizeof(ForeignKey));
 
-	if (con->contype != CONSTRAINT_FOREIGN || OidIsValid(con->conparentid))
-		return keys;
-	key = palloc0(sizeof(ForeignKey));
 	key->oid = con->oid;
 	key->name = pstrdup(NameStr(con->conname));
 	key->child = con->conrelid;
@@ -82,7 +86,41 @@ add_key(List *keys, HeapTuple tuple)
 	key->enforced = constraint_is_enforced(con);
 	key->temporal = constraint_has_period(con);
 	key->kind = kind_of_key(key);
-	return lappend(keys, key);
+	return key;
+}
+
+/* Does a key reference this column by that one? */
+static bool
+key_has_pair(const ForeignKey *key, AttrNumber column, AttrNumber referenced)
+{
+	for (int i = 0; i < key->ncolumns; i++)
+		if (key->columns[i] == column && key->referenced[i] == referenced)
+			return true;
+	return false;
+}
+
+/*
+ * The key of the list that says what this one says, and carries the tenant
+ * too; or NULL.  What it lets through this one does not narrow.
+ */
+ForeignKey *
+companion_of(const ForeignKey *key, List *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		ForeignKey *other = lfirst(lc);
+		bool		same = other->kind == KEY_CARRIES_TENANT && other->enforced &&
+			other->child == key->child && other->parent == key->parent &&
+			other->ncolumns == key->ncolumns + 1;
+
+		for (int i = 0; same && i < key->ncolumns; i++)
+			same = key_has_pair(other, key->columns[i], key->referenced[i]);
+		if (same)
+			return other;
+	}
+	return NULL;
 }
 
 /*
@@ -97,32 +135,40 @@ foreign_keys_from(Oid relid)
 	ScanKeyData scan_key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
+	ListCell   *lc;
 
 	ScanKeyInit(&scan_key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(relid));
 	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true,
 							  NULL, 1, &scan_key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		keys = add_key(keys, tuple);
+		if (is_whole_key((Form_pg_constraint) GETSTRUCT(tuple)))
+			keys = lappend(keys, read_key(tuple));
 	systable_endscan(scan);
 	table_close(constraints, AccessShareLock);
+
+	foreach(lc, keys)
+	{
+		ForeignKey *key = lfirst(lc);
+
+		if (key->kind == KEY_UNPAIRED && companion_of(key, keys) != NULL)
+			key->kind = KEY_ACCOMPANIED;
+	}
 	return keys;
 }
 
 /*
- * Those by which other tables reference this one.  pg_constraint has no index
- * for that; a foreign key depends on the columns that it references.
+ * The tables, other than itself, that reference a table.  pg_constraint has no
+ * index for that; a foreign key depends on the columns that it references.
  */
 static List *
-foreign_keys_to(Oid relid)
+tables_referencing(Oid relid)
 {
 	Relation	depends = table_open(DependRelationId, AccessShareLock);
-	List	   *oids = NIL;
-	List	   *keys = NIL;
+	List	   *tables = NIL;
 	ScanKeyData scan_key[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	ListCell   *lc;
 
 	ScanKeyInit(&scan_key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
@@ -132,33 +178,65 @@ foreign_keys_to(Oid relid)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+		HeapTuple	constraint = depend->classid == ConstraintRelationId ?
+			SearchSysCache1(CONSTROID, ObjectIdGetDatum(depend->objid)) : NULL;
 
-		if (depend->classid == ConstraintRelationId)
-			oids = list_append_unique_oid(oids, depend->objid);
+		if (HeapTupleIsValid(constraint))
+		{
+			Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(constraint);
+
+			if (is_whole_key(con) && con->confrelid == relid && con->conrelid != relid)
+				tables = list_append_unique_oid(tables, con->conrelid);
+			ReleaseSysCache(constraint);
+		}
 	}
 	systable_endscan(scan);
 	table_close(depends, AccessShareLock);
-
-	foreach(lc, oids)
-	{
-		Form_pg_constraint con;
-
-		tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(lfirst_oid(lc)));
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		con = (Form_pg_constraint) GETSTRUCT(tuple);
-		if (con->confrelid == relid && con->conrelid != relid)
-			keys = add_key(keys, tuple);
-		ReleaseSysCache(tuple);
-	}
-	return keys;
+	return tables;
 }
 
-/* All of both, each once. */
+/* Those, and the ones by which other tables reference it; each once. */
 List *
 foreign_keys_of(Oid relid)
 {
-	return list_concat(foreign_keys_from(relid), foreign_keys_to(relid));
+	List	   *keys = foreign_keys_from(relid);
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, tables_referencing(relid))
+		foreach(lk, foreign_keys_from(lfirst_oid(lc)))
+			if (((ForeignKey *) lfirst(lk))->parent == relid)
+				keys = lappend(keys, lfirst(lk));
+	return keys;
+}
+
+/*
+ * A foreign key that the running command has dropped from a table that stays,
+ * or NULL.
+ */
+ForeignKey *
+dropped_foreign_key(Oid constraint)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ForeignKey *key = NULL;
+	ScanKeyData scan_key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&scan_key, Anum_pg_constraint_oid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(constraint));
+	scan = systable_beginscan(constraints, ConstraintOidIndexId, true, SnapshotAny, 1, &scan_key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		/* versions of its row are of one content, but for flags; rows of keys are not toasted */
+		if (is_whole_key(con) && get_rel_relkind(con->conrelid) != '\0')
+			key = read_key(tuple);
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return key;
 }
 
 /* ----------------------------------------------------------------

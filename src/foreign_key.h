@@ -18,6 +18,7 @@ typedef enum KeyKind
 	KEY_NOT_CONCERNED,			/* one of its tables is not guarded */
 	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
 	KEY_NAMES_TENANT,			/* another column references the tenant column */
+	KEY_ACCOMPANIED,			/* another key says the same, and carries the tenant */
 	KEY_UNPAIRED				/* may reference another tenant's row */
 } KeyKind;
 
@@ -49,6 +50,8 @@ typedef struct ForeignKey
 
 extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
+extern ForeignKey *companion_of(const ForeignKey *key, List *keys);
+extern ForeignKey *dropped_foreign_key(Oid constraint);
 extern char *key_match(const ForeignKey *key, const char *child, const char *parent);
 extern char *key_references(const ForeignKey *key, bool paired);
 

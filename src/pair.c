@@ -33,6 +33,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "companion.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
@@ -49,6 +50,7 @@ typedef struct Pairing
 	int64		crossing;		/* rows that reference another tenant's */
 	int64		unowned;		/* rows that reference one of no tenant */
 	char	   *comment;
+	char	   *companion;		/* name of the key beside it, or NULL (companion.c) */
 } Pairing;
 
 /* ----------------------------------------------------------------
@@ -373,20 +375,23 @@ append_set_columns(StringInfo sql, const ForeignKey *key)
 	appendStringInfoChar(sql, ')');
 }
 
-/* The paired key, as ADD CONSTRAINT takes it. */
+/* A key as ADD CONSTRAINT takes it: with the tenant, or as it was. */
 static char *
-paired_definition(const Pairing *pairing)
+key_definition(const Pairing *pairing, const char *name, bool paired)
 {
 	const ForeignKey *key = pairing->key;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "CONSTRAINT %s FOREIGN KEY %s", quote_identifier(key->name), key_references(key, true));
+	appendStringInfo(&sql, "CONSTRAINT %s FOREIGN KEY %s", quote_identifier(name), key_references(key, paired));
+	if (!paired && key->match == FKCONSTR_MATCH_FULL)
+		appendStringInfoString(&sql, " MATCH FULL");
 	if (key->on_update != FKCONSTR_ACTION_NOACTION)
 		appendStringInfo(&sql, " ON UPDATE %s", action_clause(key->on_update));
 	if (key->on_delete != FKCONSTR_ACTION_NOACTION)
 		appendStringInfo(&sql, " ON DELETE %s", action_clause(key->on_delete));
-	if (key->on_delete == FKCONSTR_ACTION_SETNULL || key->on_delete == FKCONSTR_ACTION_SETDEFAULT)
+	if ((paired || key->nset > 0) &&
+		(key->on_delete == FKCONSTR_ACTION_SETNULL || key->on_delete == FKCONSTR_ACTION_SETDEFAULT))
 		append_set_columns(&sql, key);
 	if (key->deferrable)
 		appendStringInfo(&sql, " DEFERRABLE INITIALLY %s", key->deferred ? "DEFERRED" : "IMMEDIATE");
@@ -395,6 +400,20 @@ paired_definition(const Pairing *pairing)
 	else if (!pairing->valid)
 		appendStringInfoString(&sql, " NOT VALID");
 	return sql.data;
+}
+
+/* What ALTER TABLE does: the key becomes paired, or gets a companion that is. */
+static char *
+pairing_commands(const Pairing *pairing)
+{
+	const ForeignKey *key = pairing->key;
+
+	if (pairing->companion == NULL)
+		return psprintf("DROP CONSTRAINT %s, ADD %s", quote_identifier(key->name),
+						key_definition(pairing, key->name, true));
+	return psprintf("DROP CONSTRAINT %s, ADD %s, ADD %s", quote_identifier(key->name),
+					key_definition(pairing, pairing->companion, true),
+					key_definition(pairing, key->name, false));
 }
 
 static void
@@ -413,12 +432,16 @@ note_pairing(const Pairing *pairing)
 	const ForeignKey *key = pairing->key;
 
 	ereport(NOTICE,
-			(errmsg("foreign key \"%s\" of table %s carries the tenant now", key->name, relation_name(key->child)),
+			(pairing->companion == NULL ?
+			 errmsg("foreign key \"%s\" of table %s carries the tenant now", key->name, relation_name(key->child)) :
+			 errmsg("foreign key \"%s\" of table %s is accompanied by \"%s\", which carries the tenant",
+					key->name, relation_name(key->child), pairing->companion),
 			 errdetail("It is %s.", key_references(key, true)),
 			 pairing->valid || !key->enforced ? 0 :
 			 errhint("It is NOT VALID: rows that were there are not checked.%s Run ALTER TABLE %s VALIDATE CONSTRAINT %s;",
 					 pairing->unowned > 0 ? " Some reference rows of no tenant: fill these first." : "",
-					 relation_name(key->child), quote_identifier(key->name))));
+					 relation_name(key->child),
+					 quote_identifier(pairing->companion ? pairing->companion : key->name))));
 }
 
 /* Pairs all of these keys that are of one table, by one statement. */
@@ -437,8 +460,7 @@ pair_keys_of_table(Oid child, List *pairings)
 
 		if (pairing->key->child != child)
 			continue;
-		appendStringInfo(&sql, "%s DROP CONSTRAINT %s, ADD %s", separator,
-						 quote_identifier(pairing->key->name), paired_definition(pairing));
+		appendStringInfo(&sql, "%s %s", separator, pairing_commands(pairing));
 		separator = ",";
 	}
 	check_no_event_pending(child);
@@ -462,6 +484,7 @@ examine_key(ForeignKey *key, bool validate)
 	Pairing    *pairing = palloc0(sizeof(Pairing));
 
 	pairing->key = key;
+	pairing->companion = companion_name(key->name);
 	pairing->comment = GetComment(key->oid, ConstraintRelationId, 0);
 	pairing->valid = key->validated && key->enforced && validate;
 	check_owners(key);

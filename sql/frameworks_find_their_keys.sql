@@ -1,0 +1,129 @@
+--
+-- Django and Rails look a foreign key up by its columns when they drop or
+-- redirect it: a key that has a name of theirs stays as it is, and another
+-- beside it carries the tenant.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_app;
+CREATE SCHEMA t AUTHORIZATION regress_owner;
+GRANT USAGE ON SCHEMA t TO regress_app;
+CREATE VIEW t.keys AS
+SELECT conrelid::regclass AS relation, conname, pg_get_constraintdef(oid) AS key FROM pg_constraint
+WHERE connamespace = 't'::regnamespace AND contype = 'f' AND conparentid = 0
+ORDER BY conrelid::regclass::text COLLATE "C", conname;
+GRANT SELECT ON t.keys TO PUBLIC;
+SET ROLE regress_owner;
+CREATE TABLE t.shop_order (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE t.shop_cart (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE t.shop_line (id int PRIMARY KEY, tenant_id uuid);
+RESET client_min_messages;
+
+-- A key as Django adds it must keep its columns, and get a companion.
+ALTER TABLE t.shop_line ADD COLUMN order_id int
+	CONSTRAINT shop_line_order_id_1a2b3c4d_fk_shop_order_id REFERENCES t.shop_order DEFERRABLE INITIALLY DEFERRED;
+SELECT * FROM t.keys;
+
+-- It must stay what it is when all are paired again.
+SELECT tenant_guard.pair_foreign_keys('t.shop_line');
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.shop_order VALUES (1, :a), (2, :b);
+RESET tenant_guard.bypass;
+
+-- Another tenant's row and none must be refused in the same words.
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.shop_line VALUES (1, DEFAULT, 2);
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.shop_line VALUES (1, DEFAULT, 99);
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+
+-- One's own must be taken.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.shop_line VALUES (1, DEFAULT, 1);
+COMMIT;
+RESET ROLE;
+
+-- A key that is dropped, as Django does it to redirect it, must take its
+-- companion along; with checks that are still to come, too.
+SET ROLE regress_owner;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+UPDATE t.shop_line SET order_id = NULL;
+INSERT INTO t.shop_line VALUES (2, DEFAULT, 1);
+SET CONSTRAINTS t.shop_line_order_id_1a2b3c4d_fk_shop_order_id IMMEDIATE;
+ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_1a2b3c4d_fk_shop_order_id;
+DELETE FROM t.shop_line;
+SELECT * FROM t.keys;
+ALTER TABLE t.shop_line ADD CONSTRAINT shop_line_order_id_5e6f7a8b_fk_shop_cart_id
+	FOREIGN KEY (order_id) REFERENCES t.shop_cart DEFERRABLE INITIALLY DEFERRED;
+SELECT * FROM t.keys;
+COMMIT;
+
+-- A companion that is dropped must be made again, or refused where keys are
+-- not to be paired.
+ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant;
+SELECT * FROM t.keys;
+RESET ROLE;
+SET tenant_guard.foreign_keys = error;
+ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant;
+RESET tenant_guard.foreign_keys;
+SET ROLE regress_owner;
+
+-- With the column both must go.
+ALTER TABLE t.shop_line DROP COLUMN order_id;
+SELECT * FROM t.keys;
+
+-- Rails: the same, with what is said of the key.
+CREATE TABLE t.children (id int PRIMARY KEY, tenant_id uuid,
+	order_id int CONSTRAINT fk_rails_0123456789 REFERENCES t.shop_order ON DELETE SET NULL,
+	cart_id int CONSTRAINT fk_rails_abcdef0123 REFERENCES t.shop_cart ON DELETE CASCADE);
+SELECT * FROM t.keys;
+ALTER TABLE t.children DROP CONSTRAINT fk_rails_0123456789;
+SELECT * FROM t.keys;
+
+-- With the table that they reference both must go.
+SET client_min_messages = warning;
+DROP TABLE t.shop_cart CASCADE;
+RESET client_min_messages;
+SELECT * FROM t.keys;
+
+-- Names that are only like theirs are no frameworks': these keys must carry the
+-- tenant themselves, and one dropped must leave alone what stands beside it.
+CREATE TABLE t.other (id int PRIMARY KEY, tenant_id uuid,
+	a int CONSTRAINT other_fk REFERENCES t.shop_order,
+	b int CONSTRAINT fk_rails_0123 REFERENCES t.shop_order,
+	c int CONSTRAINT "other_c_1A2B3C4D_fk" REFERENCES t.shop_order,
+	d int CONSTRAINT x_1a2b3c4d_fkey REFERENCES t.shop_order);
+ALTER TABLE t.other DROP CONSTRAINT other_fk;
+SELECT * FROM t.keys;
+
+-- A key beside one that the user has written with the tenant must be left alone,
+-- and that one must stay when it is dropped.
+ALTER TABLE t.other ADD CONSTRAINT by_hand FOREIGN KEY (tenant_id, a) REFERENCES t.shop_order (tenant_id, id);
+ALTER TABLE t.other ADD CONSTRAINT other_a_1a2b3c4d_fk_shop_order_id FOREIGN KEY (a) REFERENCES t.shop_order;
+ALTER TABLE t.other DROP CONSTRAINT other_a_1a2b3c4d_fk_shop_order_id;
+SELECT * FROM t.keys WHERE conname = 'by_hand';
+
+-- A long name must be shortened for the companion.
+ALTER TABLE t.other ADD COLUMN e int
+	CONSTRAINT a_very_long_name_of_an_application_and_its_table_1a2b3c4d_fk REFERENCES t.shop_order;
+SELECT conname FROM t.keys WHERE conname LIKE 'a_very%';
+ALTER TABLE t.other DROP CONSTRAINT a_very_long_name_of_an_application_and_its_table_1a2b3c4d_fk;
+SELECT conname FROM t.keys WHERE conname LIKE 'a_very%';
+
+RESET ROLE;
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_owner, regress_app;
