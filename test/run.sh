@@ -43,12 +43,18 @@ wants() { [[ ,$parts, == *,$1,* ]]; }
 
 # --- The working directory --------------------------------------------------------------------------------------
 
+# A sample schema for one of the tests, where it is to be had; copied, since not everyone may read what is there.
+copy_sample() {
+	local file=${TG_NORTHWIND:-$project/../shared/data/northwind.sql}
+	[ ! -r "$file" ] || cp "$file" "$work/northwind.sql"
+}
+
 # Runs a command in the copy of the project, as a user that PostgreSQL accepts, without the caller's settings.
 as_tester() {
 	local switch=()
 	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$tester" --)
 	(cd "$work/tree" && "${switch[@]}" env -i PATH="$bin:$PATH" HOME="$work/tmp" TMPDIR="$work/tmp" LC_ALL=C.UTF-8 \
-		PGHOST="$work/tmp" PGPORT=5432 PGUSER=postgres "$@" </dev/null)
+		PGHOST="$work/tmp" PGPORT=5432 PGUSER=postgres TG_NORTHWIND="$work/northwind.sql" "$@" </dev/null)
 }
 
 # PostgreSQL finds its files relative to its programs, so a copy that keeps the directories' places is an
@@ -65,7 +71,7 @@ copy_postgres() {
 
 make_work() {
 	tester=$(id -un postgres 2>/dev/null || echo nobody)
-	work=$(mktemp -d "${TMPDIR:-/tmp}/tenant_guard.XXXXXX") && mkdir "$work"/{tree,tmp,log} && "$project/test/copy.sh" "$work/tree" || return 1
+	work=$(mktemp -d "${TMPDIR:-/tmp}/tenant_guard.XXXXXX") && mkdir "$work"/{tree,tmp,log} && "$project/test/copy.sh" "$work/tree" && copy_sample || return 1
 	if [ "$parts" != lint ]; then
 		bin=$work/pg$("$pg_config" --bindir)
 		copy_postgres || return 1
