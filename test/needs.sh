@@ -4,7 +4,8 @@
 #   test/needs.sh [regress|isolation|tap|lint ...]     what these parts need; all of them when none is named
 #
 # Installs what is missing where there is apt, as root or by sudo; elsewhere says what to install and fails. The
-# extensions beside which the TAP tests run ours are taken where they are to be had; without one its tests are skipped.
+# extensions and clients with which the TAP tests run ours are taken where they are to be had; without one its tests
+# are skipped.
 # PG_CONFIG selects the server; a path of Debian's (/usr/lib/postgresql/17/bin/pg_config) also the one to install.
 set -u -o pipefail
 
@@ -68,16 +69,25 @@ install_packages() {
 		apt-get -q install -y --no-install-recommends "${packages[@]}"
 }
 
-# Only from apt's present lists and without a question: nobody needs them.
-install_other_extensions() {
-	local bindir name packages=() become=()
+# The packages, of Debian, whose absence only skips tests: extensions to be beside, clients.
+useful_packages() {
+	local bindir name
 	bindir=$("$pg_config" --bindir)
-	[[ $parts == *" tap "* && $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]] && command -v apt-get >/dev/null || return
-	for name in pgaudit set-user; do
-		[ -e "$("$pg_config" --pkglibdir)/${name/-/_}.so" ] || packages+=("postgresql-${BASH_REMATCH[1]}-$name")
-	done
+	if [[ $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]]; then
+		for name in pgaudit set-user; do
+			[ -e "$("$pg_config" --pkglibdir)/${name/-/_}.so" ] || echo "postgresql-${BASH_REMATCH[1]}-$name"
+		done
+	fi
+	# The packages are for Debian's own Python.
+	/usr/bin/python3 -c 'import django, psycopg2' || printf '%s\n' python3-django python3-psycopg2
+} 2>/dev/null
+
+# Only from apt's present lists and without a question: nobody needs them.
+install_useful_packages() {
+	local name become=()
+	[[ $parts == *" tap "* ]] && command -v apt-get >/dev/null || return
 	[ "$(id -u)" -eq 0 ] || become=(sudo -n)
-	for name in "${packages[@]}"; do
+	for name in $(useful_packages); do
 		apt-cache policy "$name" | grep -q '^ *Candidate: [0-9]' || continue
 		"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$name" ||
 			echo "could not install $name: its tests are skipped"
@@ -103,5 +113,5 @@ if [ -n "$missing" ]; then
 	missing=$(missing_packages)
 	[ -z "$missing" ] || { echo "could not install:" "${missing//$'\n'/, }" >&2; exit 1; }
 fi
-install_other_extensions </dev/null >&2
+install_useful_packages </dev/null >&2
 echo "$pg_config"

@@ -1,0 +1,24 @@
+from django.db import models
+
+
+class Tenanted(models.Model):
+    tenant_id = models.UUIDField()
+
+    class Meta:
+        abstract = True
+
+
+class Customer(Tenanted):
+    name = models.TextField()
+
+
+class Supplier(Tenanted):
+    name = models.TextField()
+
+
+class Order(Tenanted):
+    customer = models.ForeignKey(Customer, models.CASCADE, null=True)
+
+
+class Note(Tenanted):
+    body = models.TextField()

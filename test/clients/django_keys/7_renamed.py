@@ -1,0 +1,32 @@
+from django.db import models
+
+
+class Tenanted(models.Model):
+    tenant_id = models.UUIDField()
+
+    class Meta:
+        abstract = True
+
+
+class Customer(Tenanted):
+    id = models.BigAutoField(primary_key=True)
+    name = models.TextField()
+
+
+class Supplier(Tenanted):
+    name = models.TextField()
+
+
+class Order(Tenanted):
+    id = models.BigAutoField(primary_key=True)
+    customer = models.ForeignKey(Supplier, models.PROTECT, related_name="orders")
+    follows = models.ForeignKey("self", models.DO_NOTHING, null=True, related_name="followed_by", db_constraint=False)
+
+    class Meta:
+        db_table = "purchases"
+
+
+class Note(Tenanted):
+    body = models.TextField()
+    order = models.ForeignKey(Customer, models.SET_NULL, null=True, related_name="notes", db_column="subject_id")
+    pinned = models.BigIntegerField(null=True)
