@@ -239,16 +239,15 @@ refuse_key(const ForeignKey *key, const char *reason, const char *hint)
 static void
 check_owners(const ForeignKey *key)
 {
-	char	   *superuser = psprintf("Let a superuser run SELECT tenant_guard.pair_foreign_keys(%s);",
-									 quote_literal_cstr(relation_name(key->child)));
+	const char *superuser = "Let a superuser run this statement, or a role that is a member of both owners.";
 
 	if (!user_owns_relation(key->child))
 		refuse_key(key, "Its table belongs to another role.", superuser);
 	if (!user_owns_relation(key->parent) && !OidIsValid(unique_index_for(key)))
 		refuse_key(key, psprintf("Table %s, which it references, belongs to another role and has no unique index on (%s).",
 								 relation_name(key->parent), index_columns(key)),
-				   psprintf("Let its owner run CREATE UNIQUE INDEX ON %s (%s); or %s",
-							relation_name(key->parent), index_columns(key), superuser));
+				   psprintf("Let its owner run CREATE UNIQUE INDEX ON %s (%s);\nOr let a superuser run this statement, or a role that is a member of both owners.",
+							relation_name(key->parent), index_columns(key)));
 }
 
 static bool
@@ -260,6 +259,26 @@ all_columns_are_not_null(const ForeignKey *key)
 	return true;
 }
 
+static bool
+sets_on_delete(const ForeignKey *key)
+{
+	return key->on_delete == FKCONSTR_ACTION_SETNULL || key->on_delete == FKCONSTR_ACTION_SETDEFAULT;
+}
+
+/* The columns that ON DELETE SET NULL or SET DEFAULT sets: never the tenant. */
+static List *
+set_columns(const ForeignKey *key)
+{
+	const AttrNumber *columns = key->nset > 0 ? key->set_columns : key->columns;
+	int			ncolumns = key->nset > 0 ? key->nset : key->ncolumns;
+	List	   *set = NIL;
+
+	for (int i = 0; i < ncolumns; i++)
+		if (columns[i] != key->tenant)
+			set = lappend_int(set, columns[i]);
+	return set;
+}
+
 /* What of the key cannot be said any more once it has the tenant column too? */
 static void
 check_meaning_is_kept(const ForeignKey *key)
@@ -267,6 +286,12 @@ check_meaning_is_kept(const ForeignKey *key)
 	char	   *generated = psprintf("Column \"%s\" is generated, and a foreign key with such a column cannot change it.",
 									 column_name(key->child, key->tenant));
 
+	if (key->ncolumns >= INDEX_MAX_KEYS)
+		refuse_key(key, psprintf("It has %d columns, and with the tenant there are more than an index can have.", key->ncolumns),
+				   "Reference the rows by fewer columns, among them the tenant column.");
+	if (sets_on_delete(key) && set_columns(key) == NIL)
+		refuse_key(key, "ON DELETE would set the tenant column, and nothing else.",
+				   "Make the key anew with ON DELETE CASCADE or NO ACTION.");
 	if (key->on_update == FKCONSTR_ACTION_SETNULL || key->on_update == FKCONSTR_ACTION_SETDEFAULT)
 		refuse_key(key, "ON UPDATE SET NULL and ON UPDATE SET DEFAULT set all columns of a key, and with them the tenant.",
 				   "Make the key anew with ON UPDATE CASCADE or NO ACTION.");
@@ -274,8 +299,7 @@ check_meaning_is_kept(const ForeignKey *key)
 		refuse_key(key, "MATCH FULL lets all columns of a key be null or none, and the tenant is never null.",
 				   "Make the key anew with MATCH SIMPLE, and add CHECK (num_nulls(...) IN (0, ...)) on its columns.");
 	if (get_attgenerated(key->child, key->tenant) != '\0' &&
-		(key->on_update == FKCONSTR_ACTION_CASCADE ||
-		 key->on_delete == FKCONSTR_ACTION_SETNULL || key->on_delete == FKCONSTR_ACTION_SETDEFAULT))
+		(key->on_update == FKCONSTR_ACTION_CASCADE || sets_on_delete(key)))
 		refuse_key(key, generated, "Make the key anew with ON UPDATE NO ACTION, and ON DELETE CASCADE or NO ACTION.");
 	if (key->temporal && !OidIsValid(unique_index_for(key)))
 		refuse_key(key, psprintf("A key with a PERIOD needs a constraint WITHOUT OVERLAPS on (%s) of table %s.",
@@ -354,24 +378,17 @@ action_clause(char action)
 	}
 }
 
-/* The columns that ON DELETE SET NULL or SET DEFAULT sets: never the tenant. */
 static void
 append_set_columns(StringInfo sql, const ForeignKey *key)
 {
-	const AttrNumber *columns = key->nset > 0 ? key->set_columns : key->columns;
-	int			ncolumns = key->nset > 0 ? key->nset : key->ncolumns;
 	const char *separator = " (";
+	ListCell   *lc;
 
-	for (int i = 0; i < ncolumns; i++)
+	foreach(lc, set_columns(key))
 	{
-		if (columns[i] == key->tenant)
-			continue;
-		appendStringInfo(sql, "%s%s", separator, quote_identifier(column_name(key->child, columns[i])));
+		appendStringInfo(sql, "%s%s", separator, quote_identifier(column_name(key->child, lfirst_int(lc))));
 		separator = ", ";
 	}
-	if (separator[0] == ' ')
-		refuse_key(key, "ON DELETE would set the tenant column, and nothing else.",
-				   "Make the key anew with ON DELETE CASCADE or NO ACTION.");
 	appendStringInfoChar(sql, ')');
 }
 
@@ -390,8 +407,7 @@ key_definition(const Pairing *pairing, const char *name, bool paired)
 		appendStringInfo(&sql, " ON UPDATE %s", action_clause(key->on_update));
 	if (key->on_delete != FKCONSTR_ACTION_NOACTION)
 		appendStringInfo(&sql, " ON DELETE %s", action_clause(key->on_delete));
-	if ((paired || key->nset > 0) &&
-		(key->on_delete == FKCONSTR_ACTION_SETNULL || key->on_delete == FKCONSTR_ACTION_SETDEFAULT))
+	if ((paired || key->nset > 0) && sets_on_delete(key))
 		append_set_columns(&sql, key);
 	if (key->deferrable)
 		appendStringInfo(&sql, " DEFERRABLE INITIALLY %s", key->deferred ? "DEFERRED" : "IMMEDIATE");
