@@ -19,82 +19,27 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
-#include "commands/defrem.h"
-#include "commands/trigger.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
+#include "utils/fmgroids.h"
 
 #include "companion.h"
+#include "companion_name.h"
 #include "foreign_key.h"
 #include "guard.h"
 #include "policy.h"
-
-#define HASH_DIGITS "0123456789abcdef"
-
-/*
- * Where in the name Django's part begins that says what it is, or NULL:
- * "_fk" or "_fk_table_column", after "_" and a hash of eight digits
- * (BaseDatabaseSchemaEditor._create_index_name).
- */
-static const char *
-django_suffix(const char *name)
-{
-	const char *suffix = name;
-
-	while ((suffix = strstr(suffix, "_fk")) != NULL)
-	{
-		if (suffix - name >= 9 && suffix[-9] == '_' &&
-			strspn(suffix - 8, HASH_DIGITS) == 8 &&
-			(suffix[3] == '\0' || suffix[3] == '_'))
-			return suffix;
-		suffix++;
-	}
-	return NULL;
-}
-
-/* "fk_rails_" and a hash of ten digits (SchemaStatements#foreign_key_name). */
-static bool
-is_rails_name(const char *name)
-{
-	return strncmp(name, "fk_rails_", 9) == 0 && strlen(name) == 19 &&
-		strspn(name + 9, HASH_DIGITS) == 10;
-}
-
-/*
- * The name of the companion that a key of this name gets, or NULL if it gets
- * none.  It comes before the key's own in the alphabet, in which pg_dump lets
- * keys be made again.
- */
-char *
-companion_name(const char *key)
-{
-	const char *suffix = django_suffix(key);
-
-	if (suffix != NULL)
-		return makeObjectName(pnstrdup(key, suffix - key), NULL, "and_tenant");
-	if (is_rails_name(key))
-		return psprintf("fk_and_tenant_%s", key + 9);
-	return NULL;
-}
-
-/* The companion that a key has got from us, or NULL. */
-static ForeignKey *
-own_companion(const ForeignKey *key)
-{
-	char	   *name = companion_name(key->name);
-	ForeignKey *companion = name ? companion_of(key, foreign_keys_from(key->child)) : NULL;
-
-	return companion != NULL && strcmp(companion->name, name) == 0 ? companion : NULL;
-}
 
 /* A foreign key has been dropped: its companion, if it has one, goes with it. */
 void
 drop_companion(Oid dropped)
 {
 	ForeignKey *key = dropped_foreign_key(dropped);
-	ForeignKey *companion = key ? own_companion(key) : NULL;
+	ForeignKey *companion = key ? companion_of(key, foreign_keys_from(key->child)) : NULL;
 
 	if (companion == NULL)
 		return;
@@ -105,36 +50,54 @@ drop_companion(Oid dropped)
 					companion->name, relation_name(key->child), key->name)));
 }
 
-/*
- * Before a key is dropped frameworks run SET CONSTRAINTS ... IMMEDIATE on it,
- * or ALTER TABLE would find its deferred checks pending.  The same is done
- * here for the companion that it does not know.
- */
-void
-fire_companion_events(const AlterTableStmt *stmt)
+/* Is there a constraint of this name, in this schema or in any? */
+static bool
+constraint_exists(const char *schema, const char *name)
 {
-	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key[0], Anum_pg_constraint_conname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(name));
+	if (schema != NULL)
+		ScanKeyInit(&key[1], Anum_pg_constraint_connamespace, BTEqualStrategyNumber,
+					F_OIDEQ, ObjectIdGetDatum(get_namespace_oid(schema, true)));
+	scan = systable_beginscan(constraints, ConstraintNameNspIndexId, true, NULL,
+							  schema ? 2 : 1, key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/*
+ * SET CONSTRAINTS of a key goes for its companion too: frameworks run it before
+ * they drop a key, or ALTER TABLE would find checks pending; and a key that is
+ * checked while its companion waits would tell another tenant's row from none.
+ * Returns the statement, or a copy that names the companions.
+ */
+Node *
+with_companions(Node *stmt)
+{
+	List	   *companions = NIL;
+	ConstraintsSetStmt *copy;
 	ListCell   *lc;
-	ListCell   *lk;
 
-	if (!OidIsValid(relid) || !AfterTriggerPendingOnRel(relid))
-		return;
-	foreach(lc, stmt->cmds)
+	if (!IsA(stmt, ConstraintsSetStmt))
+		return stmt;
+	foreach(lc, ((ConstraintsSetStmt *) stmt)->constraints)
 	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		RangeVar   *constraint = lfirst_node(RangeVar, lc);
+		char	   *name = companion_name(constraint->relname);
 
-		if (cmd->subtype != AT_DropConstraint || cmd->name == NULL ||
-			companion_name(cmd->name) == NULL)
-			continue;
-		foreach(lk, foreign_keys_from(relid))
-		{
-			ForeignKey *key = lfirst(lk);
-			ForeignKey *companion = strcmp(key->name, cmd->name) == 0 ? own_companion(key) : NULL;
-
-			if (companion != NULL && companion->deferrable)
-				run_ddl(relid, psprintf("SET CONSTRAINTS %s IMMEDIATE",
-										quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-																   companion->name)));
-		}
+		if (name != NULL && constraint_exists(constraint->schemaname, name))
+			companions = lappend(companions, makeRangeVar(constraint->schemaname, name, -1));
 	}
+	if (companions == NIL)
+		return stmt;
+	copy = copyObject((ConstraintsSetStmt *) stmt);
+	copy->constraints = list_concat(companions, copy->constraints);
+	return (Node *) copy;
 }

@@ -9,10 +9,9 @@
 #ifndef TENANT_GUARD_COMPANION_H
 #define TENANT_GUARD_COMPANION_H
 
-#include "nodes/parsenodes.h"
+#include "nodes/nodes.h"
 
-extern char *companion_name(const char *key);
 extern void drop_companion(Oid dropped);
-extern void fire_companion_events(const AlterTableStmt *stmt);
+extern Node *with_companions(Node *stmt);
 
 #endif							/* TENANT_GUARD_COMPANION_H */

@@ -523,9 +523,6 @@ on_ddl_command_start(PG_FUNCTION_ARGS)
 	Node	   *stmt = event_statement(fcinfo);
 
 	if (!is_left_alone(stmt) && IsA(stmt, AlterTableStmt))
-	{
 		check_alter_table((AlterTableStmt *) stmt);
-		fire_companion_events((AlterTableStmt *) stmt);
-	}
 	PG_RETURN_NULL();
 }

@@ -32,6 +32,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "companion_name.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
@@ -100,18 +101,21 @@ key_has_pair(const ForeignKey *key, AttrNumber column, AttrNumber referenced)
 }
 
 /*
- * The key of the list that says what this one says, and carries the tenant
- * too; or NULL.  What it lets through this one does not narrow.
+ * The key of the list that accompanies this one: it says the same, carries the
+ * tenant too, and has the name for it; or NULL.
  */
 ForeignKey *
 companion_of(const ForeignKey *key, List *keys)
 {
+	char	   *name = companion_name(key->name);
 	ListCell   *lc;
 
+	if (name == NULL)
+		return NULL;
 	foreach(lc, keys)
 	{
 		ForeignKey *other = lfirst(lc);
-		bool		same = other->kind == KEY_CARRIES_TENANT && other->enforced &&
+		bool		same = strcmp(other->name, name) == 0 && other->kind == KEY_CARRIES_TENANT && other->enforced &&
 			other->child == key->child && other->parent == key->parent &&
 			other->ncolumns == key->ncolumns + 1;
 

@@ -18,7 +18,7 @@ typedef enum KeyKind
 	KEY_NOT_CONCERNED,			/* one of its tables is not guarded */
 	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
 	KEY_NAMES_TENANT,			/* another column references the tenant column */
-	KEY_ACCOMPANIED,			/* another key says the same, and carries the tenant */
+	KEY_ACCOMPANIED,			/* its companion carries the tenant (companion.c) */
 	KEY_UNPAIRED				/* may reference another tenant's row */
 } KeyKind;
 

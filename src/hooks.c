@@ -22,6 +22,7 @@
 #include "tcop/utility.h"
 
 #include "access.h"
+#include "companion.h"
 #include "compat.h"
 #include "context.h"
 #include "ddl.h"
@@ -142,8 +143,14 @@ static void
 process_utility(UTILITY_PARAMETERS)
 {
 	const CreateTableAsStmt *made = made_by_explain(pstmt->utilityStmt);
+	Node	   *extended = with_companions(pstmt->utilityStmt);
 
 	check_prepare(pstmt->utilityStmt);
+	if (extended != pstmt->utilityStmt)
+	{
+		pstmt = copyObject(pstmt);	/* it may be of a cached plan */
+		pstmt->utilityStmt = extended;
+	}
 	run_utility(UTILITY_ARGUMENTS);
 	if (made != NULL && made->objtype == OBJECT_TABLE)
 		table_was_created(made->into);

@@ -33,7 +33,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "companion.h"
+#include "companion_name.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * companion_name.h
+ *	  Which foreign keys are a framework's, by their names.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_COMPANION_NAME_H
+#define TENANT_GUARD_COMPANION_NAME_H
+
+extern char *companion_name(const char *key);
+
+#endif							/* TENANT_GUARD_COMPANION_NAME_H */
