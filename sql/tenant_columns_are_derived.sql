@@ -223,6 +223,73 @@ UPDATE t.has_one SET id = 2;
 ROLLBACK;
 RESET ROLE;
 
+-- Functions that are called while the column is filled, by a CHECK or a trigger
+-- that is ENABLE ALWAYS or REPLICA, must see the tenant's rows alone, and must not
+-- be without triggers and foreign keys.
+CREATE FUNCTION t.spy(text, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+	RAISE NOTICE '% sees % orders, replication role %', $1, (SELECT count(*) FROM t.orders), current_setting('session_replication_role');
+	RETURN true;
+END $$;
+CREATE FUNCTION t.spy_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM t.spy('trigger ' || TG_NAME, 0); RETURN NEW; END $$;
+SET client_min_messages = warning;
+SET ROLE regress_owner;
+CREATE TABLE t.spied (id int, o int CONSTRAINT k REFERENCES t.orders);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.spied VALUES (1, 2);
+RESET tenant_guard.bypass;
+SET ROLE regress_owner;
+ALTER TABLE t.spied ADD CHECK (t.spy('check', id)) NOT VALID;
+CREATE TRIGGER never BEFORE UPDATE ON t.spied FOR EACH ROW EXECUTE FUNCTION t.spy_row();
+CREATE TRIGGER always BEFORE UPDATE ON t.spied FOR EACH ROW EXECUTE FUNCTION t.spy_row();
+CREATE TRIGGER replica BEFORE UPDATE ON t.spied FOR EACH ROW EXECUTE FUNCTION t.spy_row();
+ALTER TABLE t.spied ENABLE ALWAYS TRIGGER always, ENABLE REPLICA TRIGGER replica;
+RESET client_min_messages;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT tenant_guard.derive_tenant_column('t.spied');
+SHOW session_replication_role;
+ROLLBACK;
+
+-- An error in one of them must leave the session as it was.
+CREATE TRIGGER complain BEFORE UPDATE ON t.spied FOR EACH ROW EXECUTE FUNCTION t.complain();
+ALTER TABLE t.spied ENABLE ALWAYS TRIGGER complain;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+DO $$ BEGIN
+	PERFORM tenant_guard.derive_tenant_column('t.spied');
+EXCEPTION WHEN raise_exception THEN
+	PERFORM t.spy(SQLERRM, 0);
+END $$;
+ROLLBACK;
+DROP TABLE t.spied;
+RESET ROLE;
+
+-- Rows of a table that inherits from the parent are not the parent's.
+SET client_min_messages = warning;
+SET ROLE regress_owner;
+CREATE TABLE t.heir () INHERITS (t.orders);
+CREATE TABLE t.of_parent (id int, o int);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.heir VALUES (1, :b), (3, :b);
+INSERT INTO t.of_parent SELECT 1, 1 FROM generate_series(1, 5);
+ALTER TABLE t.of_parent ADD CONSTRAINT k FOREIGN KEY (o) REFERENCES t.orders;
+RESET tenant_guard.bypass;
+SET ROLE regress_owner;
+RESET client_min_messages;
+BEGIN;
+SELECT tenant_guard.derive_tenant_column('t.of_parent');
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT count(*) FROM t.of_parent;
+ROLLBACK;
+ALTER TABLE t.of_parent DROP CONSTRAINT k;
+INSERT INTO t.of_parent VALUES (2, 3);
+ALTER TABLE t.of_parent ADD CONSTRAINT k FOREIGN KEY (o) REFERENCES t.orders NOT VALID;
+SELECT tenant_guard.derive_tenant_column('t.of_parent');
+DROP TABLE t.heir, t.of_parent;
+RESET ROLE;
+
 -- A table whose label said "unprotected" is guarded, as by protect.
 SET client_min_messages = warning;
 SET ROLE regress_owner;

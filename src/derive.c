@@ -8,7 +8,7 @@
  * parent by one UPDATE, and then the table is guarded and its keys carry the
  * tenant.  As with ADD COLUMN ... DEFAULT, filling is no change of rows that
  * triggers and rules should hear of: they do not fire (but for those that are
- * ENABLE ALWAYS).
+ * ENABLE ALWAYS or REPLICA).
  *
  * A row without a parent would have no tenant: such rows stand in the way.
  *
@@ -22,7 +22,6 @@
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
@@ -142,24 +141,14 @@ add_column(const ForeignKey *key, const char *column)
 	CommandCounterIncrement();
 }
 
-/*
- * Fills the column from the parent, of every tenant, by one statement.  In
- * session_replication_role = replica neither triggers nor rules fire.
- */
+/* Fills the column from the parent, of every tenant, by one statement. */
 static uint64
 fill_column(const ForeignKey *key, const char *column)
 {
-	int			nest_level = NewGUCNestLevel();
-	uint64		filled;
-
-	(void) set_config_option("session_replication_role", "replica", PGC_SUSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	filled = update_unforced(psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
-									  relation_name(key->child), quote_identifier(column),
-									  quote_identifier(get_attname(key->parent, key->parent_tenant, false)),
-									  relation_name(key->parent), key_match(key, "c", "p")));
-	AtEOXact_GUC(true, nest_level);
-	return filled;
+	return update_unforced(psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
+									relation_name(key->child), quote_identifier(column),
+									quote_identifier(get_attname(key->parent, key->parent_tenant, false)),
+									only_table(key->parent), key_match(key, "c", "p")));
 }
 
 /* Some column of the key is null: it references nothing. */
@@ -189,7 +178,7 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 	if (rows > 0)
 		raise_refusal(rows_without_parent(table, key->name, rows, nulls,
 										  psprintf("SELECT c.* FROM %s AS c WHERE NOT EXISTS (SELECT FROM %s AS p WHERE %s);",
-												   table, relation_name(key->parent),
+												   table, only_table(key->parent),
 												   key_match(key, "c", "p"))));
 }
 

@@ -24,6 +24,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_inherits.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -247,6 +248,14 @@ dropped_foreign_key(Oid constraint)
  *		Keys in SQL
  * ----------------------------------------------------------------
  */
+
+/* A table in FROM: keys are of one table, and not of those that inherit from it. */
+char *
+only_table(Oid relid)
+{
+	return psprintf("%s%s", get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid) ? "ONLY " : "",
+					relation_name(relid));
+}
 
 /* A column of an aliased table, with the collation by which keys compare. */
 static char *

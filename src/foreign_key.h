@@ -52,6 +52,7 @@ extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
 extern ForeignKey *companion_of(const ForeignKey *key, List *keys);
 extern ForeignKey *dropped_foreign_key(Oid constraint);
+extern char *only_table(Oid relid);
 extern char *key_match(const ForeignKey *key, const char *child, const char *parent);
 extern char *key_references(const ForeignKey *key, bool paired);
 

@@ -29,6 +29,7 @@
 #include "hooks.h"
 #include "refuse.h"
 #include "stored_setting.h"
+#include "unforced.h"
 
 static ProcessUtility_hook_type prev_process_utility = NULL;
 static object_access_hook_type prev_object_access = NULL;
@@ -41,6 +42,7 @@ typedef struct FunctionCall
 {
 	bool		suspended;		/* FORCE was suspended; it is back for the call */
 	Datum		prev_arg;		/* the previous hook's */
+	int			role;			/* to be put back with it */
 } FunctionCall;
 
 /*
@@ -209,6 +211,8 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 				*arg = PointerGetDatum(call);
 			}
 			call->suspended = suspend_noforce();
+			if (call->suspended)
+				call->role = suspend_replication_role();
 			call_prev_fmgr(event, flinfo, &call->prev_arg);
 			break;
 		case FHET_END:
@@ -217,6 +221,7 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 			if (call != NULL && call->suspended)
 			{
 				call->suspended = false;
+				resume_replication_role(call->role);
 				resume_noforce();
 			}
 			break;

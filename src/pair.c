@@ -64,14 +64,6 @@ column_name(Oid relid, AttrNumber attnum)
 	return get_attname(relid, attnum, false);
 }
 
-/* A table in FROM: keys are of one table, and not of those that inherit from it. */
-static char *
-only_table(Oid relid)
-{
-	return psprintf("%s%s", get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid) ? "ONLY " : "",
-					relation_name(relid));
-}
-
 /* The tenant column of an aliased table; texts compare by their bytes. */
 static char *
 tenant_of(Oid relid, AttrNumber attnum, const char *alias)

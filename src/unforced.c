@@ -13,12 +13,39 @@
  */
 #include "postgres.h"
 
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 
 #include "policy.h"
 #include "unforced.h"
+
+/* The session's own replication role, while update_unforced has put in another. */
+#define NO_ROLE (-1)
+static int	role_of_session = NO_ROLE;
+
+/*
+ * A function that a statement of ours calls, such as that of a CHECK, must not
+ * be without triggers and foreign keys: it gets the session's own replication
+ * role.  Returns the one to put back by resume_replication_role.
+ */
+int
+suspend_replication_role(void)
+{
+	int			role = SessionReplicationRole;
+
+	if (role_of_session != NO_ROLE)
+		SessionReplicationRole = role_of_session;
+	return role;
+}
+
+void
+resume_replication_role(int role)
+{
+	if (role_of_session != NO_ROLE)
+		SessionReplicationRole = role;
+}
 
 /* Returns the security context that was in force, for leave_unforced. */
 static int
@@ -43,7 +70,7 @@ int64
 query_unforced(const char *sql, int64 *second)
 {
 	int			context = enter_unforced();
-	int64		counts[2] = {0, 0};
+	volatile int64 counts[2] = {0, 0};
 
 	PG_TRY();
 	{
@@ -74,13 +101,19 @@ query_unforced(const char *sql, int64 *second)
 	return counts[0];
 }
 
-/* Runs an UPDATE, with names that are qualified; returns the number of rows. */
+/*
+ * Runs an UPDATE, with names that are qualified, as if in
+ * session_replication_role = replica: neither triggers nor rules fire, but for
+ * those that are ENABLE ALWAYS or REPLICA.  Returns the number of rows.
+ */
 uint64
 update_unforced(const char *sql)
 {
 	int			context = enter_unforced();
 	volatile uint64 rows = 0;
 
+	role_of_session = SessionReplicationRole;
+	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
 	PG_TRY();
 	{
 		SPI_connect();
@@ -91,6 +124,8 @@ update_unforced(const char *sql)
 	}
 	PG_FINALLY();
 	{
+		SessionReplicationRole = role_of_session;
+		role_of_session = NO_ROLE;
 		leave_unforced(context);
 	}
 	PG_END_TRY();

@@ -11,6 +11,8 @@
 
 extern int64 query_unforced(const char *sql, int64 *second);
 extern uint64 update_unforced(const char *sql);
+extern int	suspend_replication_role(void);
+extern void resume_replication_role(int role);
 extern void run_ddl_unforced(Oid relid, const char *sql);
 
 #endif							/* TENANT_GUARD_UNFORCED_H */
