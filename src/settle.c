@@ -59,13 +59,9 @@ keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
 	return found;
 }
 
-/*
- * Locks both tables of each key with all their parts, in the order of their
- * OIDs, so that two who do this do not wait for each other.  As ALTER TABLE
- * ... DROP CONSTRAINT will: it takes both exclusively.
- */
-static void
-lock_tables_of(List *keys)
+/* The tables of these keys, each once, in the order of their OIDs. */
+static List *
+tables_of(List *keys)
 {
 	List	   *tables = NIL;
 	ListCell   *lc;
@@ -78,6 +74,19 @@ lock_tables_of(List *keys)
 		tables = list_append_unique_oid(tables, key->parent);
 	}
 	list_sort(tables, list_oid_cmp);
+	return tables;
+}
+
+/*
+ * Locks these tables with all their parts, in the order of their OIDs, so that
+ * two who do this do not wait for each other.  As ALTER TABLE ... DROP
+ * CONSTRAINT will: it takes both exclusively.
+ */
+static void
+lock_tables(List *tables)
+{
+	ListCell   *lc;
+
 	foreach(lc, tables)
 	{
 		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
@@ -105,13 +114,26 @@ warn_of_named_tenants(Oid root, KeyDirection direction)
 	}
 }
 
-/* Returns those keys with their tables locked. */
+/*
+ * Returns those keys with their tables locked.  While we wait for a lock keys
+ * may go, and new ones come, to tables that are not locked yet.
+ */
 static List *
 lock_keys(Oid root, KeyDirection direction)
 {
-	lock_tables_of(keys_of_hierarchy(root, KEY_UNPAIRED, direction));
-	/* again: they may have become others while we waited */
-	return keys_of_hierarchy(root, KEY_UNPAIRED, direction);
+	List	   *keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
+	List	   *locked = NIL;
+
+	for (;;)
+	{
+		List	   *tables = list_difference_oid(tables_of(keys), locked);
+
+		if (tables == NIL)
+			return keys;
+		lock_tables(tables);
+		locked = list_concat(locked, tables);
+		keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
+	}
 }
 
 /*
