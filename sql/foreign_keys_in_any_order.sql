@@ -209,7 +209,12 @@ CREATE TABLE t.carries (id int, tenant_id uuid, p int, FOREIGN KEY (tenant_id, p
 
 -- pair_foreign_keys must do what its hint says, whatever the setting.
 SELECT tenant_guard.pair_foreign_keys('t.warned');
-DROP TABLE t.warned, t.carries;
+
+-- A key that names a tenant by another column cannot be paired, and must be
+-- named here too.
+CREATE TABLE t.names (id int, tenant_id uuid, other uuid, p int);
+ALTER TABLE t.names ADD CONSTRAINT names_p FOREIGN KEY (other, p) REFERENCES t.p (tenant_id, id);
+DROP TABLE t.warned, t.carries, t.names;
 
 --
 -- error: the statement is refused.
@@ -230,6 +235,11 @@ CREATE TABLE t.taken (id int, tenant_id uuid, p int, FOREIGN KEY (tenant_id, p) 
 CREATE TABLE t.plain (id int PRIMARY KEY);
 ALTER TABLE t.taken ADD COLUMN plain int REFERENCES t.plain;
 SELECT tenant_guard.protect('t.later_refused', 'tenant');
+
+-- So must one that names a tenant by another column, which is named.
+CREATE TABLE t.names (id int, tenant_id uuid, other uuid, p int);
+ALTER TABLE t.names ADD CONSTRAINT names_p FOREIGN KEY (other, p) REFERENCES t.p (tenant_id, id);
+DROP TABLE t.names;
 
 -- The statement of its hint must work.
 ALTER TABLE t.c DROP CONSTRAINT c_p_fkey, ADD CONSTRAINT c_p_fkey FOREIGN KEY (tenant_id, p) REFERENCES t.p (tenant_id, id);

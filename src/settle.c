@@ -206,7 +206,6 @@ settle(Oid root, KeyDirection direction)
 	{
 		case FOREIGN_KEYS_PAIR:
 			pair_keys(lock_keys(root, direction), true);
-			warn_of_named_tenants(root, direction);
 			break;
 		case FOREIGN_KEYS_ERROR:
 			keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
@@ -217,8 +216,9 @@ settle(Oid root, KeyDirection direction)
 			warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, direction), "");
 			break;
 		case FOREIGN_KEYS_OFF:
-			break;
+			return;
 	}
+	warn_of_named_tenants(root, direction);
 }
 
 /*
