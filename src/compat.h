@@ -195,6 +195,30 @@ column_is_virtual(Oid relid, AttrNumber attnum)
 #endif
 }
 
+/*
+ * The expressions that an entry of the range table for GROUP BY stands for; it
+ * came with 18.
+ */
+static inline List *
+grouping_expressions(const RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 180000
+	return rte->rtekind == RTE_GROUP ? rte->groupexprs : NIL;
+#else
+	return NIL;
+#endif
+}
+
+/*
+ * From 18 on DECLARE and CREATE TABLE AS hand their query to
+ * post_parse_analyze_hook when they are carried out; before, nobody does.
+ */
+static inline bool
+utility_queries_are_analyzed(void)
+{
+	return PG_VERSION_NUM >= 180000;
+}
+
 /* The subcommand that adds a column; 15 has a recursing twin of it. */
 static inline bool
 is_add_column(AlterTableType subtype)

@@ -26,6 +26,7 @@
 #include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "parser/parse_type.h"
 #include "tcop/deparse_utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -34,12 +35,15 @@
 #include "access.h"
 #include "auto_protect.h"
 #include "companion.h"
+#include "comparison.h"
 #include "compat.h"
 #include "ddl.h"
 #include "guard.h"
 #include "policy.h"
+#include "refuse_query.h"
 #include "refuse_table.h"
 #include "settle.h"
+#include "stored_comparison.h"
 
 PG_FUNCTION_INFO_V1(on_ddl_command_start);
 PG_FUNCTION_INFO_V1(on_ddl_command_end);
@@ -148,6 +152,25 @@ check_not_weakened(Oid relid)
 		check_table_not_weakened(lfirst_oid(lc));
 }
 
+/* Refuses another type for a tenant column than tenants have. */
+static void
+check_new_type(Oid relid, const char *column, const ColumnDef *def)
+{
+	Type		type = def->typeName ? LookupTypeName(NULL, def->typeName, NULL, true) : NULL;
+	TenantType	serves;
+	Oid			typid;
+	bool		known;
+
+	if (type == NULL)
+		return;
+	typid = typeTypeId(type);
+	ReleaseSysCache(type);
+	known = type_serves(typid, &serves);
+	if (!known || serves != setting_tenant_type)
+		raise_refusal(new_column_type_differs(relation_name(relid), column, format_type_be(typid),
+											  setting_tenant_type, known ? &serves : NULL));
+}
+
 /*
  * Refuses to drop or retype a tenant column before PostgreSQL does, which
  * would advise CASCADE, and to generate it anew, which nothing else would see.
@@ -171,6 +194,8 @@ check_alter_table(const AlterTableStmt *stmt)
 			continue;
 		if (cmd->subtype == AT_DropColumn)
 			refuse_weakening(relid, "it has no tenant column");
+		if (cmd->subtype == AT_AlterColumnType)
+			check_new_type(relid, column, (const ColumnDef *) cmd->def);
 		if (cmd->subtype == AT_AlterColumnType)
 			refuse_weakening(relid, "its tenant column is of another type");
 		if (is_set_expression(cmd->subtype))
@@ -440,6 +465,22 @@ check_command(const CollectedCommand *cmd)
 		check_change(read_command(cmd));
 }
 
+/*
+ * Reports what a command has stored that takes a tenant for text, after tables
+ * that it made are guarded.
+ */
+static void
+check_comparisons(const CollectedCommand *cmd)
+{
+	int			level = mixed_level();
+	ListCell   *lc;
+
+	if (level == 0)
+		return;
+	foreach(lc, mixed_in_command(cmd))
+		report_refusal(level, *(const Refusal *) lfirst(lc), 0);
+}
+
 /* ----------------------------------------------------------------
  *		The event triggers
  * ----------------------------------------------------------------
@@ -467,12 +508,17 @@ Datum
 on_ddl_command_end(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
+	List	   *commands;
 	ListCell   *lc;
 
-	if (!is_left_alone(stmt))
-		/* the CollectedCommands live as long as the outer statement */
-		foreach(lc, query_datums("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()"))
-			check_command(lfirst(lc));
+	if (is_left_alone(stmt))
+		PG_RETURN_NULL();
+	/* the CollectedCommands live as long as the outer statement */
+	commands = query_datums("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()");
+	foreach(lc, commands)
+		check_command(lfirst(lc));
+	foreach(lc, commands)
+		check_comparisons(lfirst(lc));
 	PG_RETURN_NULL();
 }
 

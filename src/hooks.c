@@ -15,22 +15,29 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "parser/analyze.h"
+#include "parser/parse_node.h"
 #include "tcop/utility.h"
 
 #include "access.h"
 #include "companion.h"
+#include "comparison.h"
 #include "compat.h"
 #include "context.h"
 #include "ddl.h"
 #include "hooks.h"
-#include "refuse.h"
+#include "refuse_query.h"
+#include "stored_comparison.h"
 #include "stored_setting.h"
 #include "unforced.h"
 
+static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
 static object_access_hook_type prev_object_access = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
@@ -112,6 +119,53 @@ check_prepare(const Node *stmt)
 	if (means == NULL)
 		raise_refusal(prepares_transaction());
 	log_bypass("PREPARE TRANSACTION with a tenant", means);
+}
+
+/* Where psql puts its caret: a character's number, for a byte's place. */
+static int
+cursor_position(const ParseState *pstate, int location)
+{
+	if (location < 0 || pstate->p_sourcetext == NULL)
+		return 0;
+	return pg_mbstrlen_with_len(pstate->p_sourcetext, location) + 1;
+}
+
+/* Reports each place where a query compares a tenant as text. */
+static void
+check_query(const Query *query, ParseState *pstate, int level)
+{
+	List	   *found = mixed_in_query(query, pstate->p_sourcetext);
+	ListCell   *lc;
+
+	if (is_collecting_mixed())
+	{
+		collect_mixed(found);
+		return;
+	}
+	foreach(lc, found)
+	{
+		const MixedComparison *mixed = lfirst(lc);
+
+		report_refusal(level, compares_tenant(mixed), cursor_position(pstate, mixed->location));
+	}
+}
+
+/*
+ * A query was analysed.  Not looked at are those of foreign keys, which compare
+ * what PostgreSQL lets them, and those of extensions that are being created.
+ */
+static void
+post_parse_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
+{
+	int			level = mixed_level();
+	const Query *looked_at = query->commandType == CMD_UTILITY ?
+		query_of_utility(query->utilityStmt) : query;
+
+	if (prev_post_parse_analyze)
+		prev_post_parse_analyze(pstate, query, jstate);
+	if (looked_at != NULL && (level != 0 || is_collecting_mixed()) && IsTransactionState() && !creating_extension &&
+		!InNoForceRLSOperation())
+		check_query(looked_at, pstate, level);
 }
 
 #define UTILITY_PARAMETERS \
@@ -231,6 +285,8 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 void
 install_hooks(void)
 {
+	prev_post_parse_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = post_parse_analyze;
 	prev_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 	prev_object_access = object_access_hook;

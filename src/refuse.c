@@ -128,6 +128,13 @@ invalid_tenant(TenantType type, const char *value)
 {
 	const char *database = MyDatabaseId ? "in this database " : "";
 
+	if (type == TENANT_TEXT && *value != '\0')
+		return (Refusal) {
+			ERRCODE_TENANT_TYPE,
+				psprintf("invalid tenant identifier for type text: \"%s\"", value),
+				"It is a uuid in another spelling than PostgreSQL's, and as text each spelling is a tenant of its own.",
+				"Write it in lower case, with hyphens and without braces. If the tenants of a database have another spelling throughout, a superuser runs ALTER DATABASE ... SET tenant_guard.canonical_uuids = off; for new sessions."
+		};
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
 			psprintf("invalid tenant identifier for type %s: \"%s\"",

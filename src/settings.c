@@ -24,6 +24,8 @@ int			setting_missing_tenant = MISSING_IS_ERROR;
 bool		setting_auto_protect = true;
 char	   *setting_excluded_schemas = NULL;
 int			setting_foreign_keys = FOREIGN_KEYS_PAIR;
+int			setting_type_mismatch = MISMATCH_IS_ERROR;
+bool		setting_canonical_uuids = true;
 bool		setting_bypass = false;
 bool		setting_log_bypass = true;
 
@@ -51,6 +53,13 @@ static const struct config_enum_entry foreign_keys_options[] = {
 	{"warning", FOREIGN_KEYS_WARNING, false},
 	{"error", FOREIGN_KEYS_ERROR, false},
 	{"off", FOREIGN_KEYS_OFF, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry type_mismatch_options[] = {
+	{"error", MISMATCH_IS_ERROR, false},
+	{"warning", MISMATCH_IS_WARNING, false},
+	{"off", MISMATCH_IS_IGNORED, false},
 	{NULL, 0, false}
 };
 
@@ -164,6 +173,18 @@ define_settings(void)
 							 "\"pair\" makes it carry the tenant, \"warning\" reports it, \"error\" refuses it.",
 							 &setting_foreign_keys,
 							 FOREIGN_KEYS_PAIR, foreign_keys_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("tenant_guard.type_mismatch",
+							 "What to do with a comparison that takes a tenant column for text.",
+							 "It is refused, or reported by a warning, or not looked for.",
+							 &setting_type_mismatch,
+							 MISMATCH_IS_ERROR, type_mismatch_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("tenant_guard.canonical_uuids",
+							 "Refuses a text tenant that is a uuid in another than the canonical spelling.",
+							 "As text, each spelling of a uuid is a tenant of its own.",
+							 &setting_canonical_uuids,
+							 true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("tenant_guard.bypass",
 							 "Lifts what tenant_guard refuses, on purpose.",

@@ -39,6 +39,14 @@ typedef enum ForeignKeys
 	FOREIGN_KEYS_OFF
 } ForeignKeys;
 
+/* tenant_guard.type_mismatch: what to do with a comparison of a tenant as text */
+typedef enum TypeMismatch
+{
+	MISMATCH_IS_ERROR,
+	MISMATCH_IS_WARNING,
+	MISMATCH_IS_IGNORED
+} TypeMismatch;
+
 extern int	setting_tenant_type;
 extern char *setting_tenant_column;
 extern int	setting_scope;
@@ -47,6 +55,8 @@ extern int	setting_missing_tenant;
 extern bool setting_auto_protect;
 extern char *setting_excluded_schemas;
 extern int	setting_foreign_keys;
+extern int	setting_type_mismatch;
+extern bool setting_canonical_uuids;
 extern bool setting_bypass;
 extern bool setting_log_bypass;
 

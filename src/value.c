@@ -69,6 +69,19 @@ parse_bigint(const char *str, int64 *number)
 	return errno == 0 && *end == '\0';
 }
 
+/*
+ * Is this a uuid in another spelling than PostgreSQL's?  As a text it would be
+ * a tenant of its own, beside the one in the canonical spelling.
+ */
+static bool
+is_uuid_spelled_otherwise(const char *str)
+{
+	TenantValue value = {.type = TENANT_UUID};
+	char		buf[TENANT_CANONICAL_SIZE];
+
+	return parse_uuid(str, &value.uuid) && strcmp(str, tenant_canonical(&value, buf)) != 0;
+}
+
 /* Reads an identifier of the given type; false where str is not one. */
 bool
 parse_tenant(TenantType type, const char *str, TenantValue *value)
@@ -83,7 +96,8 @@ parse_tenant(TenantType type, const char *str, TenantValue *value)
 			return parse_bigint(str, &value->number);
 		case TENANT_TEXT:
 			value->text = str;
-			return *str != '\0';
+			return *str != '\0' &&
+				!(setting_canonical_uuids && is_uuid_spelled_otherwise(str));
 	}
 	return false;
 }

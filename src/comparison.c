@@ -1,0 +1,608 @@
+/*-------------------------------------------------------------------------
+ *
+ * comparison.c
+ *	  Does this query compare a tenant as text: the verdict.
+ *
+ * PostgreSQL refuses uuid = text by itself, and takes tenant_id::text = t.
+ * That matches one spelling of the identifier, or nothing, or for NOT IN
+ * everything, and scans the table for it.  Looked for here are comparisons in
+ * which a guarded table's tenant column takes part after it was turned into a
+ * string or JSON (tenant_expression.c): operators that return boolean, IN, ANY
+ * and ALL, row comparisons, IS DISTINCT FROM, NULLIF, CASE x WHEN, sub-selects'
+ * tests, JOIN conditions, INTERSECT and EXCEPT, and built-in functions that
+ * compare or search.
+ *
+ * Not looked for: what displays or sorts (the select list, ORDER BY, GROUP BY,
+ * DISTINCT, UNION), IS NULL, and tenant columns that are strings themselves.
+ * A comparison inside a view that the query reads was judged with the view.
+ *
+ * The walk reads the tree and the catalogs, and raises nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "comparison.h"
+#include "compat.h"
+#include "guard.h"
+#include "refuse_query.h"
+#include "tenant_expression.h"
+
+typedef struct Walk
+{
+	Tracing		tracing;
+	const Scope *scope;
+	const char *source;			/* the query's text, or NULL */
+	List	   *found;			/* of MixedComparison */
+} Walk;
+
+static bool walk_node(Node *node, void *context);
+
+/* ----------------------------------------------------------------
+ *		Rewriting a comparison, for the hint
+ * ----------------------------------------------------------------
+ */
+
+/* Functions that normalise a string, and that a comparison of tenants needs not. */
+static bool
+only_normalises(Oid funcid)
+{
+	switch (funcid)
+	{
+		case F_LOWER_TEXT:
+		case F_UPPER_TEXT:
+		case F_BTRIM_TEXT:
+		case F_TEXT_BPCHAR:
+		case F_TEXT_NAME:
+		case F_BPCHAR_BPCHAR_INT4_BOOL:
+		case F_VARCHAR_VARCHAR_INT4_BOOL:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static Node *
+without_casts(Node *node)
+{
+	for (;;)
+	{
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CoerceViaIO))
+			node = (Node *) ((CoerceViaIO *) node)->arg;
+		else if (IsA(node, CoerceToDomain))
+			node = (Node *) ((CoerceToDomain *) node)->arg;
+		else if (IsA(node, ArrayCoerceExpr))
+			node = (Node *) ((ArrayCoerceExpr *) node)->arg;
+		else if (IsA(node, CollateExpr))
+			node = (Node *) ((CollateExpr *) node)->arg;
+		else if (IsA(node, FuncExpr) && only_normalises(((FuncExpr *) node)->funcid))
+			node = linitial(((FuncExpr *) node)->args);
+		else
+			return node;
+	}
+}
+
+/* The name or number at this place of the query's text, or NULL. */
+static char *
+word_at(const char *source, int location)
+{
+	size_t		len;
+
+	if (source == NULL || location < 0 || (size_t) location >= strlen(source))
+		return NULL;
+	len = strspn(source + location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$\"");
+	return len == 0 ? NULL : pnstrdup(source + location, len);
+}
+
+/* A column that the query does not write, as those of USING. */
+static char *
+name_of_column(const Scope *scope, const Var *var)
+{
+	const RangeTblEntry *rte;
+
+	for (Index up = var->varlevelsup; up > 0 && scope != NULL; up--)
+		scope = scope->outer;
+	if (scope == NULL || var->varno < 1 || var->varno > list_length(scope->query->rtable))
+		return NULL;
+	rte = rt_fetch(var->varno, scope->query->rtable);
+	if (var->varattno < 1 || var->varattno > list_length(rte->eref->colnames))
+		return NULL;
+	return quote_qualified_identifier(rte->eref->aliasname,
+									  strVal(list_nth(rte->eref->colnames, var->varattno - 1)));
+}
+
+/* What a comparison's other side is called in the query. */
+static const char *
+name_of_operand(Walk *walk, Node *node)
+{
+	const char *word = NULL;
+
+	if (IsA(node, Const))
+		return "'...'";
+	if (IsA(node, Var))
+	{
+		word = word_at(walk->source, ((Var *) node)->location);
+		if (word == NULL)
+			word = name_of_column(walk->scope, (Var *) node);
+	}
+	else if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
+	{
+		word = word_at(walk->source, ((Param *) node)->location);
+		if (word == NULL)
+			word = psprintf("$%d", ((Param *) node)->paramid);
+	}
+	return word ? word : "(...)";
+}
+
+/* The other side, cast to the tenant column's type where it is of another. */
+static const char *
+rewrite_operand(Walk *walk, Node *node, Oid type)
+{
+	const char *name = name_of_operand(walk, node = without_casts(node));
+
+	if (getBaseType(exprType(node)) == getBaseType(type))
+		return name;
+	return psprintf("%s::%s", name, format_type_be(type));
+}
+
+/* x IN (...), x = ANY (array); the same of NOT IN and ALL. */
+static const char *
+rewrite_membership(Walk *walk, const char *column, Oid type, const ScalarArrayOpExpr *op, Node *array)
+{
+	const char *operator = get_opname(op->opno);
+	Oid			array_type = get_array_type(getBaseType(type));
+
+	array = without_casts(array);
+	if (IsA(array, ArrayExpr) && operator != NULL && strcmp(operator, op->useOr ? "=" : "<>") == 0)
+		return psprintf("%s %s ('...'::%s, ...)", column, op->useOr ? "IN" : "NOT IN", format_type_be(type));
+	return psprintf("%s %s %s (%s%s%s)", column, operator ? operator : "=", op->useOr ? "ANY" : "ALL",
+					name_of_operand(walk, array),
+					exprType(array) == array_type ? "" : "::",
+					exprType(array) == array_type ? "" : format_type_be(array_type));
+}
+
+/* Is this one of the operators that compare whole values, = < > and so on? */
+static bool
+compares_whole(const char *operator)
+{
+	return operator != NULL && operator[0] != '\0' && strspn(operator, "=<>") == strlen(operator) &&
+		strcmp(operator, "<<") != 0 && strcmp(operator, ">>") != 0;
+}
+
+/* ----------------------------------------------------------------
+ *		Findings
+ * ----------------------------------------------------------------
+ */
+
+/* The tenant column as the query can write it. */
+static char *
+written_column(Walk *walk, const Origin *origin)
+{
+	const char *column = origin->column ? origin->column : "...";
+	const char *table = origin->alias ? origin->alias : "...";
+
+	if (walk->scope != NULL && (walk->scope->outer != NULL || list_length(walk->scope->query->rtable) > 1))
+		return psprintf("%s.%s", quote_identifier(table), quote_identifier(column));
+	return pstrdup(quote_identifier(column));
+}
+
+static MixedComparison *
+note(Walk *walk, const Origin *origin, Oid text_type, int location)
+{
+	MixedComparison *mixed = palloc0(sizeof(MixedComparison));
+
+	mixed->relid = origin->relid;
+	mixed->attnum = origin->attnum;
+	mixed->column_type = origin->type;
+	mixed->text_type = text_type;
+	mixed->via = origin->via;
+	mixed->location = location >= 0 ? location : origin->location;
+	walk->found = lappend(walk->found, mixed);
+	return mixed;
+}
+
+/* Is this the column of a sub-select that a test compares with? */
+static bool
+is_of_sublink(Node *node)
+{
+	node = without_casts(node);
+	return IsA(node, Param) && ((Param *) node)->paramkind == PARAM_SUBLINK;
+}
+
+/* What stands before the sub-select of such a test. */
+static const char *
+written_test(Walk *walk, const char *operator)
+{
+	const SubLink *sublink = walk->tracing.sublink;
+
+	if (operator == NULL || strcmp(operator, "=") == 0 || sublink == NULL)
+		return "[NOT] IN";
+	return psprintf("%s %s", operator, sublink->subLinkType == ALL_SUBLINK ? "ALL" : "ANY");
+}
+
+/* A comparison as its form of expression is written. */
+static const char *
+write_comparison(NodeTag form, const char *left, const char *operator, const char *right)
+{
+	if (form == T_DistinctExpr)
+		return psprintf("%s IS [NOT] DISTINCT FROM %s", left, right);
+	if (form == T_NullIfExpr)
+		return psprintf("NULLIF(%s, %s)", left, right);
+	return psprintf("%s %s %s", left, operator, right);
+}
+
+/*
+ * A comparison of two operands; either may be the tenant.  "form" is OpExpr,
+ * DistinctExpr or NullIfExpr.
+ */
+static void
+check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, int location)
+{
+	Origin		origin;
+	MixedComparison *mixed;
+	Node	   *tenant = left;
+	Node	   *other = right;
+	Oid			written = operator;
+	const char *name;
+
+	if (!tenant_is_text(&walk->tracing, left, walk->scope, &origin))
+	{
+		if (right == NULL || !tenant_is_text(&walk->tracing, right, walk->scope, &origin))
+			return;
+		tenant = right;
+		other = left;
+		written = get_commutator(operator);
+	}
+	mixed = note(walk, &origin, exprType(tenant), location);
+	name = OidIsValid(written) ? get_opname(written) : NULL;
+	mixed->pattern = !compares_whole(name);
+	if (other == NULL || mixed->pattern)
+		mixed->rewritten = NULL;
+	else if (is_of_sublink(other))
+		mixed->rewritten = psprintf("%s %s (SELECT ...::%s ...)", written_column(walk, &origin),
+									written_test(walk, name), format_type_be(origin.type));
+	else if (is_of_sublink(tenant))
+		mixed->rewritten = psprintf("%s %s (SELECT %s ...)", rewrite_operand(walk, other, origin.type),
+									written_test(walk, get_opname(operator)), written_column(walk, &origin));
+	else
+	{
+		Origin		both;
+		bool		column = tenant_is_text(&walk->tracing, other, walk->scope, &both);
+
+		mixed->rewritten = write_comparison(form, written_column(walk, &origin), name,
+									column ? written_column(walk, &both) :
+									rewrite_operand(walk, other, origin.type));
+	}
+	if (mixed->rewritten == NULL)
+		mixed->rewritten = psprintf("%s = '...'::%s", written_column(walk, &origin), format_type_be(origin.type));
+}
+
+static void
+check_operator(Walk *walk, const OpExpr *op)
+{
+	if (list_length(op->args) == 2)
+		check_operands(walk, op->opno, linitial(op->args), lsecond(op->args), nodeTag(op), op->location);
+	else if (list_length(op->args) == 1)
+		check_operands(walk, op->opno, linitial(op->args), NULL, nodeTag(op), op->location);
+}
+
+static void
+check_membership(Walk *walk, const ScalarArrayOpExpr *op)
+{
+	Node	   *left = linitial(op->args);
+	Node	   *array = lsecond(op->args);
+	Origin		origin;
+	MixedComparison *mixed;
+
+	if (tenant_is_text(&walk->tracing, left, walk->scope, &origin))
+	{
+		mixed = note(walk, &origin, exprType(left), op->location);
+		mixed->pattern = !compares_whole(get_opname(op->opno));
+		mixed->rewritten = mixed->pattern ?
+			psprintf("%s = '...'::%s", written_column(walk, &origin), format_type_be(origin.type)) :
+			rewrite_membership(walk, written_column(walk, &origin), origin.type, op, array);
+	}
+	else if (tenant_is_text(&walk->tracing, array, walk->scope, &origin))
+	{
+		mixed = note(walk, &origin, exprType(array), op->location);
+		mixed->rewritten = psprintf("%s = %s", written_column(walk, &origin),
+									rewrite_operand(walk, left, origin.type));
+	}
+}
+
+static void
+check_rows(Walk *walk, const RowCompareExpr *rows)
+{
+	ListCell   *left;
+	ListCell   *right;
+	ListCell   *operator;
+
+	forthree(left, rows->largs, right, rows->rargs, operator, rows->opnos)
+		check_operands(walk, lfirst_oid(operator), lfirst(left), lfirst(right), T_OpExpr,
+					   exprLocation((Node *) rows->largs));
+}
+
+/*
+ * A built-in function that compares strings or searches in one: what returns
+ * boolean, but for those that ask the catalogs, and the listed ones.
+ */
+static bool
+compares_or_searches(const FuncExpr *func)
+{
+	const char *name;
+
+	switch (func->funcid)
+	{
+		case F_STRPOS:
+		case F_POSITION_TEXT_TEXT:
+		case F_ARRAY_POSITION_ANYCOMPATIBLEARRAY_ANYCOMPATIBLE:
+		case F_ARRAY_POSITION_ANYCOMPATIBLEARRAY_ANYCOMPATIBLE_INT4:
+		case F_ARRAY_POSITIONS:
+		case F_REGEXP_COUNT_TEXT_TEXT:
+		case F_REGEXP_COUNT_TEXT_TEXT_INT4:
+		case F_REGEXP_COUNT_TEXT_TEXT_INT4_TEXT:
+		case F_REGEXP_INSTR_TEXT_TEXT:
+			return true;
+		default:
+			break;
+	}
+	if (func->funcresulttype != BOOLOID || !is_known_function(func->funcid))
+		return false;
+	name = get_func_name(func->funcid);
+	return name != NULL && strncmp(name, "pg_", 3) != 0 && strncmp(name, "has_", 4) != 0;
+}
+
+static void
+check_function(Walk *walk, const FuncExpr *func)
+{
+	ListCell   *lc;
+	Origin		origin;
+
+	foreach(lc, func->args)
+		if (tenant_is_text(&walk->tracing, lfirst(lc), walk->scope, &origin) &&
+			compares_or_searches(func))
+		{
+			MixedComparison *mixed = note(walk, &origin, exprType(lfirst(lc)), func->location);
+
+			mixed->pattern = true;
+			mixed->rewritten = psprintf("%s = '...'::%s", written_column(walk, &origin),
+										format_type_be(origin.type));
+			return;
+		}
+}
+
+/* The columns of the arms below an INTERSECT or EXCEPT. */
+static void
+check_arm(Walk *walk, const Node *node, const Query *query)
+{
+	const RangeTblEntry *rte;
+	ListCell   *lc;
+
+	if (node != NULL && IsA(node, SetOperationStmt))
+	{
+		check_arm(walk, ((const SetOperationStmt *) node)->larg, query);
+		check_arm(walk, ((const SetOperationStmt *) node)->rarg, query);
+		return;
+	}
+	if (node == NULL || !IsA(node, RangeTblRef))
+		return;
+	rte = rt_fetch(((const RangeTblRef *) node)->rtindex, query->rtable);
+	if (rte->rtekind != RTE_SUBQUERY || rte->subquery == NULL)
+		return;
+	foreach(lc, rte->subquery->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+		Scope		scope = {rte->subquery, walk->scope, walk->scope->stored};
+		Origin		origin;
+
+		if (target->resjunk || !tenant_is_text(&walk->tracing, (Node *) target->expr, &scope, &origin))
+			continue;
+		note(walk, &origin, exprType((Node *) target->expr), exprLocation((Node *) target->expr))->rewritten =
+			psprintf("%s, and ...::%s in the other query", written_column(walk, &origin), format_type_be(origin.type));
+	}
+}
+
+static void
+check_set_operation(Walk *walk, const Node *node, const Query *query)
+{
+	const SetOperationStmt *operation = (const SetOperationStmt *) node;
+
+	if (node == NULL || !IsA(node, SetOperationStmt))
+		return;
+	if (operation->op == SETOP_INTERSECT || operation->op == SETOP_EXCEPT)
+		check_arm(walk, node, query);
+	else
+	{
+		check_set_operation(walk, operation->larg, query);
+		check_set_operation(walk, operation->rarg, query);
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		The walk
+ * ----------------------------------------------------------------
+ */
+
+static void
+walk_query(Walk *walk, const Query *query)
+{
+	Scope		scope = {query, walk->scope, walk->scope ? walk->scope->stored : false};
+	const Scope *outer = walk->scope;
+
+	walk->scope = &scope;
+	check_set_operation(walk, query->setOperations, query);
+	query_tree_walker(unconstify(Query *, query), walk_node, walk, QTW_IGNORE_JOINALIASES);
+	walk->scope = outer;
+}
+
+/* The test of x IN (SELECT ...) knows the sub-select by a Param. */
+static void
+walk_sublink(Walk *walk, const SubLink *sublink)
+{
+	const SubLink *outer = walk->tracing.sublink;
+
+	walk->tracing.sublink = sublink;
+	walk_node(sublink->testexpr, walk);
+	walk->tracing.sublink = outer;
+	walk_node(sublink->subselect, walk);
+}
+
+/* The WHENs of CASE x know x by a CaseTestExpr. */
+static void
+walk_case(Walk *walk, CaseExpr *expr)
+{
+	Node	   *outer = walk->tracing.case_arg;
+	ListCell   *lc;
+
+	walk_node((Node *) expr->arg, walk);
+	foreach(lc, expr->args)
+	{
+		walk->tracing.case_arg = (Node *) expr->arg;
+		walk_node((Node *) lfirst_node(CaseWhen, lc)->expr, walk);
+		walk->tracing.case_arg = outer;
+		walk_node((Node *) lfirst_node(CaseWhen, lc)->result, walk);
+	}
+	walk_node((Node *) expr->defresult, walk);
+}
+
+static bool
+walk_node(Node *node, void *context)
+{
+	Walk	   *walk = context;
+
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Query:
+			walk_query(walk, (Query *) node);
+			return false;
+		case T_SubLink:
+			walk_sublink(walk, (SubLink *) node);
+			return false;
+		case T_CaseExpr:
+			walk_case(walk, (CaseExpr *) node);
+			return false;
+		case T_OpExpr:
+			if (((OpExpr *) node)->opresulttype == BOOLOID)
+				check_operator(walk, (OpExpr *) node);
+			break;
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			check_operator(walk, (OpExpr *) node);	/* the same struct */
+			break;
+		case T_ScalarArrayOpExpr:
+			check_membership(walk, (ScalarArrayOpExpr *) node);
+			break;
+		case T_RowCompareExpr:
+			check_rows(walk, (RowCompareExpr *) node);
+			break;
+		case T_FuncExpr:
+			check_function(walk, (FuncExpr *) node);
+			break;
+		default:
+			break;
+	}
+	return expression_tree_walker(node, walk_node, context);
+}
+
+/*
+ * The query inside a utility statement that reaches the parse hook with the
+ * statement only, or NULL.
+ */
+const Query *
+query_of_utility(const Node *stmt)
+{
+	const Node *query = NULL;
+
+	if (stmt == NULL || utility_queries_are_analyzed())
+		return NULL;
+	if (IsA(stmt, CreateTableAsStmt))
+		query = ((const CreateTableAsStmt *) stmt)->query;
+	else if (IsA(stmt, DeclareCursorStmt))
+		query = ((const DeclareCursorStmt *) stmt)->query;
+	if (query == NULL || !IsA(query, Query) || ((const Query *) query)->commandType == CMD_UTILITY)
+		return NULL;
+	return (const Query *) query;
+}
+
+/* All that an analysed query mixes; "source" is its text, or NULL. */
+List *
+mixed_in_query(const Query *query, const char *source)
+{
+	Walk		walk = {.source = source};
+
+	walk_query(&walk, query);
+	end_tracing(&walk.tracing);
+	return walk.found;
+}
+
+/* All that a stored expression mixes; its Vars are of the query's range table. */
+List *
+mixed_in_expression(Node *expression, const Query *query)
+{
+	Scope		scope = {query, NULL, true};
+	Walk		walk = {.scope = &scope};
+
+	walk_node(expression, &walk);
+	end_tracing(&walk.tracing);
+	return walk.found;
+}
+
+/* Is the value of a stored expression the tenant as text? */
+List *
+mixed_as_value(Node *expression, const Query *query)
+{
+	Scope		scope = {query, NULL, true};
+	Walk		walk = {.scope = &scope};
+	Origin		origin;
+
+	if (tenant_is_text(&walk.tracing, expression, &scope, &origin))
+		note(&walk, &origin, exprType(expression), -1);
+	end_tracing(&walk.tracing);
+	return walk.found;
+}
+
+Refusal
+compares_tenant(const MixedComparison *mixed)
+{
+	char	   *column = get_attname(mixed->relid, mixed->attnum, true);
+	char	   *type = format_type_be(mixed->column_type);
+
+	if (column == NULL)
+		column = pstrdup("...");
+	return compared_as_text(relation_name(mixed->relid), column, type, format_type_be(mixed->text_type),
+							hint_of_comparison(quote_identifier(column), type, mixed->rewritten,
+											   mixed->pattern, mixed->via));
+}
+
+/*
+ * How to report: ERROR, WARNING, or 0 for not at all.  With row_security off
+ * scripts of pg_dump run, which must restore what was there.
+ */
+int
+mixed_level(void)
+{
+	switch (setting_type_mismatch)
+	{
+		case MISMATCH_IS_ERROR:
+			return row_security ? ERROR : WARNING;
+		case MISMATCH_IS_WARNING:
+			return WARNING;
+		default:
+			return 0;
+	}
+}

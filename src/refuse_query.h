@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * refuse_query.h
+ *	  Refusals of queries and stored expressions that take a tenant for text.
+ *
+ * "relation" is the qualified and quoted name of one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_REFUSE_QUERY_H
+#define TENANT_GUARD_REFUSE_QUERY_H
+
+#include "refuse.h"
+
+extern void report_refusal(int level, Refusal refusal, int position);
+
+extern Refusal compared_as_text(const char *relation, const char *column, const char *type,
+								const char *text_type, const char *hint);
+extern Refusal indexed_as_text(const char *object, const char *relation, const char *column,
+							   const char *type, const char *text_type);
+extern Refusal held_as_text(const char *object, const char *relation, const char *column,
+							  const char *type, const char *text_type);
+
+extern char *hint_of_comparison(const char *column, const char *type, const char *rewritten,
+								bool pattern, const char *via);
+
+#endif							/* TENANT_GUARD_REFUSE_QUERY_H */

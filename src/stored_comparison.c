@@ -1,0 +1,689 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored_comparison.c
+ *	  Comparisons of a tenant as text in what the catalogs hold.
+ *
+ * The parse hook sees a view's query and the body of a function in SQL when
+ * they are created.  It does not see policies, CHECKs, index and generated
+ * expressions, partition keys, triggers' conditions, rules, publications' row
+ * filters and bodies written BEGIN ATOMIC: those are read back from the
+ * catalogs here, for the event trigger after a statement has made them, and
+ * for mixed_comparisons(), which lists those that are there already.
+ *
+ * An index on the tenant as text serves nothing but comparisons as text, and
+ * a generated column that holds it cannot be told from any other string: both
+ * are findings without a comparison.
+ *
+ * Functions whose body is a string are parsed again, by their language's
+ * validator, or for PL/pgSQL by plpgsql_check where that is installed; the
+ * parse hook then collects what it finds.  Nothing of them is carried out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_partitioned_table.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_publication.h"
+#include "catalog/pg_publication_rel.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
+#include "commands/extension.h"
+#include "commands/proclang.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+#include "utils/tuplestore.h"
+
+#include "comparison.h"
+#include "compat.h"
+#include "guard.h"
+#include "refuse_query.h"
+#include "stored_comparison.h"
+
+PG_FUNCTION_INFO_V1(mixed_comparisons_of);
+
+/* Where the parse hook leaves what it finds in a function's body. */
+static bool collecting = false;
+static List *collected = NIL;
+static MemoryContext collector = NULL;
+
+/* ----------------------------------------------------------------
+ *		Findings as refusals
+ * ----------------------------------------------------------------
+ */
+
+static List *
+add_refusal(List *refusals, Refusal refusal)
+{
+	Refusal    *copy = palloc(sizeof(Refusal));
+
+	*copy = refusal;
+	return lappend(refusals, copy);
+}
+
+static List *
+add_comparisons(List *refusals, List *found)
+{
+	ListCell   *lc;
+
+	foreach(lc, found)
+		refusals = add_refusal(refusals, compares_tenant(lfirst(lc)));
+	return refusals;
+}
+
+typedef Refusal (*refusal_of_value) (const char *object, const char *relation, const char *column,
+									 const char *type, const char *text_type);
+
+static List *
+add_values(List *refusals, List *found, refusal_of_value refuse, const char *object)
+{
+	ListCell   *lc;
+
+	foreach(lc, found)
+	{
+		const MixedComparison *mixed = lfirst(lc);
+		char	   *column = get_attname(mixed->relid, mixed->attnum, true);
+
+		refusals = add_refusal(refusals,
+							   refuse(object, relation_name(mixed->relid), column ? column : "...",
+									  format_type_be(mixed->column_type), format_type_be(mixed->text_type)));
+	}
+	return refusals;
+}
+
+/* ----------------------------------------------------------------
+ *		Reading expressions
+ * ----------------------------------------------------------------
+ */
+
+/* A copy of the row with this OID, or NULL. */
+static HeapTuple
+row_of(Relation catalog, Oid index, AttrNumber key_column, Oid object)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, key_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+	scan = systable_beginscan(catalog, index, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
+static Node *
+expression_of(Relation catalog, HeapTuple tuple, AttrNumber column)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, column, RelationGetDescr(catalog), &isnull);
+
+	return isnull ? NULL : stringToNode(TextDatumGetCString(datum));
+}
+
+static RangeTblEntry *
+range_table_entry(Oid relid, const char *alias)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	List	   *columns = NIL;
+	char	   *column;
+
+	/* a dropped column keeps its place, and has a name too */
+	for (AttrNumber attnum = 1; (column = get_attname(relid, attnum, true)) != NULL; attnum++)
+		columns = lappend(columns, makeString(column));
+	rte->rtekind = RTE_RELATION;
+	rte->relid = relid;
+	rte->relkind = get_rel_relkind(relid);
+	rte->eref = makeAlias(alias ? alias : "", columns);
+	return rte;
+}
+
+/* A query over one relation: what a stored expression's Vars refer to. */
+static Query *
+query_over(Oid relid)
+{
+	Query	   *query = makeNode(Query);
+
+	query->commandType = CMD_SELECT;
+	query->rtable = list_make1(range_table_entry(relid, get_rel_name(relid)));
+	return query;
+}
+
+/* The same of what speaks of OLD and NEW. */
+static Query *
+query_over_changes(Oid relid)
+{
+	Query	   *query = makeNode(Query);
+
+	query->commandType = CMD_SELECT;
+	query->rtable = list_make2(range_table_entry(relid, "old"), range_table_entry(relid, "new"));
+	return query;
+}
+
+static List *
+mixed_in_policy(Oid policyid)
+{
+	Relation	catalog = table_open(PolicyRelationId, AccessShareLock);
+	HeapTuple	tuple = row_of(catalog, PolicyOidIndexId, Anum_pg_policy_oid, policyid);
+	List	   *refusals = NIL;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Query	   *query = query_over(((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
+
+		refusals = add_comparisons(refusals, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_policy_polqual), query));
+		refusals = add_comparisons(refusals, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_policy_polwithcheck), query));
+	}
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+static List *
+mixed_in_constraint(Oid constraintid)
+{
+	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
+	HeapTuple	tuple = row_of(catalog, ConstraintOidIndexId, Anum_pg_constraint_oid, constraintid);
+	List	   *refusals = NIL;
+
+	if (HeapTupleIsValid(tuple) && OidIsValid(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid))
+		refusals = add_comparisons(NIL, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_constraint_conbin),
+															query_over(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid)));
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+static List *
+mixed_in_generated(Oid defaultid)
+{
+	Relation	catalog = table_open(AttrDefaultRelationId, AccessShareLock);
+	HeapTuple	tuple = row_of(catalog, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, defaultid);
+	List	   *refusals = NIL;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_attrdef def = (Form_pg_attrdef) GETSTRUCT(tuple);
+		Node	   *expression = expression_of(catalog, tuple, Anum_pg_attrdef_adbin);
+		Query	   *query = query_over(def->adrelid);
+		char	   *column = get_attname(def->adrelid, def->adnum, true);
+
+		refusals = add_comparisons(refusals, mixed_in_expression(expression, query));
+		refusals = add_values(refusals, mixed_as_value(expression, query), held_as_text,
+							  psprintf("generated column \"%s\"", column ? column : "..."));
+	}
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+static List *
+mixed_in_trigger(Oid triggerid)
+{
+	Relation	catalog = table_open(TriggerRelationId, AccessShareLock);
+	HeapTuple	tuple = row_of(catalog, TriggerOidIndexId, Anum_pg_trigger_oid, triggerid);
+	List	   *refusals = NIL;
+
+	if (HeapTupleIsValid(tuple))
+		refusals = add_comparisons(NIL, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_trigger_tgqual),
+															query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid)));
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+static List *
+mixed_in_queries(List *queries)
+{
+	List	   *refusals = NIL;
+	ListCell   *lc;
+
+	foreach(lc, queries)
+	{
+		Node	   *node = lfirst(lc);
+
+		if (node == NULL)
+			continue;
+		if (IsA(node, List))
+			refusals = list_concat(refusals, mixed_in_queries((List *) node));
+		else if (IsA(node, Query) && ((Query *) node)->commandType != CMD_UTILITY)
+			refusals = add_comparisons(refusals, mixed_in_query((Query *) node, NULL));
+	}
+	return refusals;
+}
+
+/* A view's query, or a rule. */
+static List *
+mixed_in_rule(Oid ruleid)
+{
+	Relation	catalog = table_open(RewriteRelationId, AccessShareLock);
+	HeapTuple	tuple = row_of(catalog, RewriteOidIndexId, Anum_pg_rewrite_oid, ruleid);
+	List	   *refusals = NIL;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Query	   *query = query_over_changes(((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class);
+
+		refusals = add_comparisons(NIL, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_rewrite_ev_qual), query));
+		refusals = list_concat(refusals, mixed_in_queries((List *) expression_of(catalog, tuple, Anum_pg_rewrite_ev_action)));
+	}
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+static List *
+mixed_in_row_filter(Oid publication_rel)
+{
+	Relation	catalog = table_open(PublicationRelRelationId, AccessShareLock);
+	HeapTuple	tuple = row_of(catalog, PublicationRelObjectIndexId, Anum_pg_publication_rel_oid, publication_rel);
+	List	   *refusals = NIL;
+
+	if (HeapTupleIsValid(tuple))
+		refusals = add_comparisons(NIL, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_publication_rel_prqual),
+															query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid)));
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+/* CREATE PUBLICATION is collected as the publication, ALTER as each table. */
+static List *
+mixed_in_publication(Oid publication)
+{
+	Relation	catalog = table_open(PublicationRelRelationId, AccessShareLock);
+	List	   *refusals = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_publication_rel_prpubid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(publication));
+	scan = systable_beginscan(catalog, PublicationRelPrpubidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		refusals = list_concat(refusals, mixed_in_row_filter(((Form_pg_publication_rel) GETSTRUCT(tuple))->oid));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+/* Keys, of an index or of partitions, each by itself. */
+static List *
+mixed_keys(Node *keys, const Query *query, const char *object)
+{
+	List	   *refusals = NIL;
+	ListCell   *lc;
+
+	if (keys == NULL || !IsA(keys, List))
+		return NIL;
+	foreach(lc, (List *) keys)
+	{
+		refusals = add_comparisons(refusals, mixed_in_expression(lfirst(lc), query));
+		refusals = add_values(refusals, mixed_as_value(lfirst(lc), query), indexed_as_text, object);
+	}
+	return refusals;
+}
+
+static List *
+mixed_in_index(Oid indexid)
+{
+	Relation	catalog = table_open(IndexRelationId, AccessShareLock);
+	HeapTuple	tuple = row_of(catalog, IndexRelidIndexId, Anum_pg_index_indexrelid, indexid);
+	List	   *refusals = NIL;
+
+	if (HeapTupleIsValid(tuple) &&
+		!(heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) && heap_attisnull(tuple, Anum_pg_index_indpred, NULL)))
+	{
+		Query	   *query = query_over(((Form_pg_index) GETSTRUCT(tuple))->indrelid);
+
+		refusals = mixed_keys(expression_of(catalog, tuple, Anum_pg_index_indexprs), query,
+							  psprintf("index %s", relation_name(indexid)));
+		refusals = add_comparisons(refusals, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_index_indpred), query));
+	}
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+static List *
+mixed_in_partition_key(Oid relid)
+{
+	Relation	catalog = table_open(PartitionedRelationId, AccessShareLock);
+	HeapTuple	tuple = row_of(catalog, PartitionedRelidIndexId, Anum_pg_partitioned_table_partrelid, relid);
+	List	   *refusals = NIL;
+
+	if (HeapTupleIsValid(tuple))
+		refusals = mixed_keys(expression_of(catalog, tuple, Anum_pg_partitioned_table_partexprs), query_over(relid),
+							  psprintf("the partition key of table %s", relation_name(relid)));
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+static List *
+mixed_in_relation(Oid relid)
+{
+	switch (get_rel_relkind(relid))
+	{
+		case RELKIND_INDEX:
+		case RELKIND_PARTITIONED_INDEX:
+			return mixed_in_index(relid);
+		case RELKIND_PARTITIONED_TABLE:
+			return mixed_in_partition_key(relid);
+		default:
+			return NIL;
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Functions
+ * ----------------------------------------------------------------
+ */
+
+bool
+is_collecting_mixed(void)
+{
+	return collecting;
+}
+
+/* What the parse hook finds meanwhile; made into refusals while it is there. */
+void
+collect_mixed(List *found)
+{
+	MemoryContext oldcontext = MemoryContextSwitchTo(collector);
+
+	collected = add_comparisons(collected, found);
+	MemoryContextSwitchTo(oldcontext);
+}
+
+/* Has a language's validator, or plpgsql_check, parse the body of a function. */
+static void
+parse_body(Oid funcid, Oid language)
+{
+	if (language == SQLlanguageId)
+		OidFunctionCall1(F_FMGR_SQL_VALIDATOR, ObjectIdGetDatum(funcid));
+	else
+	{
+		SPI_connect();
+		if (SPI_execute("SELECT pg_catalog.format('SELECT %I.plpgsql_check_function($1::pg_catalog.regprocedure, fatal_errors => false)', n.nspname)"
+						" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
+						" WHERE e.extname OPERATOR(pg_catalog.=) 'plpgsql_check'", true, 1) == SPI_OK_SELECT && SPI_processed == 1)
+			SPI_execute_with_args(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), 1,
+								  (Oid[]) {OIDOID}, (Datum[]) {ObjectIdGetDatum(funcid)}, NULL, false, 0);
+		SPI_finish();
+	}
+}
+
+/* The settings that a function declares, as they are when it is created. */
+static void
+apply_settings(HeapTuple proc)
+{
+	bool		isnull;
+	Datum		config = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_proconfig, &isnull);
+
+	if (!isnull)
+		ProcessGUCArray(DatumGetArrayTypeP(config), superuser() ? PGC_SUSET : PGC_USERSET,
+						PGC_S_SESSION, GUC_ACTION_SAVE);
+	set_config_option("check_function_bodies", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * A body that does not parse is no finding: it compares nothing.  The error
+ * ends the subtransaction, and with it what was begun.
+ */
+static List *
+mixed_in_body(Oid funcid, HeapTuple proc)
+{
+	MemoryContext oldcontext = CurrentMemoryContext;
+	ResourceOwner oldowner = CurrentResourceOwner;
+	int			level = NewGUCNestLevel();
+	bool		outer = collecting;
+
+	collected = NIL;
+	collector = oldcontext;
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		collecting = true;
+		apply_settings(proc);
+		parse_body(funcid, ((Form_pg_proc) GETSTRUCT(proc))->prolang);
+		collecting = outer;
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		collecting = outer;
+		MemoryContextSwitchTo(oldcontext);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(oldcontext);
+		CurrentResourceOwner = oldowner;
+		AtEOXact_GUC(true, level);
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
+			ReThrowError(error);
+		return collected;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(oldcontext);
+	CurrentResourceOwner = oldowner;
+	AtEOXact_GUC(true, level);
+	return collected;
+}
+
+/* Can the body of a function in this language be parsed without running it? */
+static bool
+can_parse(Oid language)
+{
+	return language == SQLlanguageId ||
+		(language == get_language_oid("plpgsql", true) &&
+		 OidIsValid(get_extension_oid("plpgsql_check", true)));
+}
+
+/* "parse" is false for the event trigger: the parse hook has seen a string. */
+static List *
+mixed_in_function(Oid funcid, bool parse)
+{
+	HeapTuple	proc = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	List	   *refusals = NIL;
+	bool		isnull;
+	Datum		body;
+
+	if (!HeapTupleIsValid(proc))
+		return NIL;
+	body = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_prosqlbody, &isnull);
+	if (!isnull)
+		refusals = mixed_in_queries(list_make1(stringToNode(TextDatumGetCString(body))));
+	else if (parse && can_parse(((Form_pg_proc) GETSTRUCT(proc))->prolang))
+		refusals = mixed_in_body(funcid, proc);
+	ReleaseSysCache(proc);
+	return refusals;
+}
+
+/* ----------------------------------------------------------------
+ *		Objects and commands
+ * ----------------------------------------------------------------
+ */
+
+static List *
+mixed_in_any(Oid catalog, Oid object, bool parse)
+{
+	switch (catalog)
+	{
+		case PolicyRelationId:
+			return mixed_in_policy(object);
+		case ConstraintRelationId:
+			return mixed_in_constraint(object);
+		case AttrDefaultRelationId:
+			return mixed_in_generated(object);
+		case TriggerRelationId:
+			return mixed_in_trigger(object);
+		case RewriteRelationId:
+			return mixed_in_rule(object);
+		case PublicationRelationId:
+			return mixed_in_publication(object);
+		case PublicationRelRelationId:
+			return mixed_in_row_filter(object);
+		case RelationRelationId:
+			return mixed_in_relation(object);
+		case ProcedureRelationId:
+			return mixed_in_function(object, parse);
+		default:
+			return NIL;
+	}
+}
+
+/* Each place, a palloc'd Refusal, where an object takes a tenant for text. */
+List *
+mixed_in_object(Oid catalog, Oid object)
+{
+	return mixed_in_any(catalog, object, true);
+}
+
+/*
+ * What the running transaction has made of a table's parts in one catalog:
+ * others were there before, and are not this statement's.
+ */
+static List *
+mixed_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid relid)
+{
+	Relation	catalog = table_open(catalogid, AccessShareLock);
+	List	   *parts = NIL;
+	List	   *refusals = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	ScanKeyInit(&key, key_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, index, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+			parts = lappend_oid(parts, catalogid == IndexRelationId ?
+								((Form_pg_index) GETSTRUCT(tuple))->indexrelid :
+								catalogid == AttrDefaultRelationId ?
+								((Form_pg_attrdef) GETSTRUCT(tuple))->oid :
+								((Form_pg_constraint) GETSTRUCT(tuple))->oid);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+
+	foreach(lc, parts)
+		refusals = list_concat(refusals,
+							   mixed_in_any(catalogid == IndexRelationId ? RelationRelationId : catalogid,
+											lfirst_oid(lc), false));
+	return refusals;
+}
+
+/* Only a guarded table has a tenant column that its expressions could use. */
+static List *
+mixed_in_table(Oid relid)
+{
+	List	   *refusals;
+
+	if (guard_of(relid).status == GUARD_NONE)
+		return NIL;
+	refusals = mixed_in_new_parts(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+								  Anum_pg_constraint_conrelid, relid);
+	refusals = list_concat(refusals, mixed_in_new_parts(AttrDefaultRelationId, AttrDefaultIndexId,
+														Anum_pg_attrdef_adrelid, relid));
+	return list_concat(refusals, mixed_in_new_parts(IndexRelationId, IndexIndrelidIndexId,
+													Anum_pg_index_indrelid, relid));
+}
+
+/* Subcommands that bring expressions, or write them anew for another type. */
+static bool
+brings_expressions(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddIndex:
+		case AT_AddIndexConstraint:
+		case AT_AlterColumnType:
+			return true;
+		default:
+			return is_add_column(cmd->subtype) || is_add_constraint(cmd->subtype) || is_set_expression(cmd->subtype);
+	}
+}
+
+static bool
+alters_expressions(const CollectedCommand *cmd)
+{
+	ListCell   *lc;
+
+	foreach(lc, cmd->d.alterTable.subcmds)
+	{
+		Node	   *sub = ((CollectedATSubcmd *) lfirst(lc))->parsetree;
+
+		if (sub != NULL && IsA(sub, AlterTableCmd) && brings_expressions((AlterTableCmd *) sub))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What a command has made that takes a tenant for text.  Commands that rename,
+ * comment on or hand over what was there are not asked.
+ */
+List *
+mixed_in_command(const CollectedCommand *cmd)
+{
+	ObjectAddress address = cmd->d.simple.address;
+
+	if (cmd->type == SCT_AlterTable)
+		return alters_expressions(cmd) ? mixed_in_table(cmd->d.alterTable.objectId) : NIL;
+	if (cmd->type != SCT_Simple)
+		return NIL;
+	switch (nodeTag(cmd->parsetree))
+	{
+		case T_CreateStmt:
+			if (address.classId != RelationRelationId)
+				return NIL;
+			return list_concat(mixed_in_relation(address.objectId), mixed_in_table(address.objectId));
+		case T_IndexStmt:
+		case T_CreatePolicyStmt:
+		case T_AlterPolicyStmt:
+		case T_CreateTrigStmt:
+		case T_RuleStmt:
+		case T_CreateFunctionStmt:
+		case T_CreatePublicationStmt:
+		case T_AlterPublicationStmt:
+			return mixed_in_any(address.classId, address.objectId, false);
+		default:
+			return NIL;
+	}
+}
+
+/* mixed_comparisons_of(catalog, object): detail and remedy of each place. */
+Datum
+mixed_comparisons_of(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, mixed_in_object(PG_GETARG_OID(0), PG_GETARG_OID(1)))
+	{
+		const Refusal *refusal = lfirst(lc);
+		Datum		values[] = {CStringGetTextDatum(refusal->message), CStringGetTextDatum(refusal->hint)};
+		bool		nulls[] = {false, false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

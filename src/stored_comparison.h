@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored_comparison.h
+ *	  Comparisons of a tenant as text in what the catalogs hold.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_STORED_COMPARISON_H
+#define TENANT_GUARD_STORED_COMPARISON_H
+
+#include "tcop/deparse_utility.h"
+
+extern List *mixed_in_object(Oid catalog, Oid object);
+extern List *mixed_in_command(const CollectedCommand *cmd);
+extern bool is_collecting_mixed(void);
+extern void collect_mixed(List *found);
+
+#endif							/* TENANT_GUARD_STORED_COMPARISON_H */
