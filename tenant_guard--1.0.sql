@@ -126,8 +126,8 @@ REVOKE ALL ON FUNCTION mixed_comparisons_of(oid, oid) FROM PUBLIC;
 
 CREATE FUNCTION mixed_comparisons(OUT object text, OUT kind text, OUT detail text, OUT remedy text)
 RETURNS SETOF record
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC -- without a search_path of its own: bodies of functions are parsed with the caller's
 	WITH stored (catalog, oid) AS (
 		SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r
 		UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p
@@ -146,7 +146,7 @@ BEGIN ATOMIC
 				  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
 								  AND e.objid = f.oid AND e.deptype = 'e')
 	)
-	SELECT CASE WHEN v.oid IS NOT NULL THEN v.oid::regclass::text
+	SELECT CASE WHEN v.oid IS NOT NULL THEN (pg_identify_object('pg_class'::regclass, v.oid, 0)).identity
 				WHEN d.oid IS NOT NULL THEN (pg_identify_object('pg_class'::regclass, d.adrelid, d.adnum)).identity
 				ELSE o.identity END COLLATE "C",
 		   CASE WHEN v.relkind = 'm' THEN 'materialized view'

@@ -112,6 +112,7 @@ CREATE RULE mixed_rule AS ON UPDATE TO plain DO ALSO UPDATE notes SET content = 
 CREATE VIEW mixed_view AS SELECT p.id, n.tenant_id::text AS tenant FROM plain p JOIN notes n ON n.tenant_id::text = p.t;
 CREATE FUNCTION mixed_string(text) RETURNS bigint LANGUAGE sql SET search_path = t
 AS 'SELECT 1; SELECT count(*) FROM notes WHERE tenant_id::text = $1';
+CREATE FUNCTION mixed_by_path(text) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM notes WHERE tenant_id::text = $1';
 CREATE FUNCTION mixed_atomic(text) RETURNS bigint LANGUAGE sql BEGIN ATOMIC; SELECT count(*) FROM notes WHERE tenant_id::text = $1; END;
 CREATE FUNCTION mixed_plpgsql(wanted text) RETURNS bigint LANGUAGE plpgsql AS
 'BEGIN RETURN (SELECT count(*) FROM notes WHERE tenant_id::text = wanted); END';

@@ -37,6 +37,7 @@
 #include "compat.h"
 #include "guard.h"
 #include "refuse_query.h"
+#include "rewrite_comparison.h"
 #include "tenant_expression.h"
 
 typedef struct Walk
@@ -50,153 +51,14 @@ typedef struct Walk
 static bool walk_node(Node *node, void *context);
 
 /* ----------------------------------------------------------------
- *		Rewriting a comparison, for the hint
- * ----------------------------------------------------------------
- */
-
-/* Functions that normalise a string, and that a comparison of tenants needs not. */
-static bool
-only_normalises(Oid funcid)
-{
-	switch (funcid)
-	{
-		case F_LOWER_TEXT:
-		case F_UPPER_TEXT:
-		case F_BTRIM_TEXT:
-		case F_TEXT_BPCHAR:
-		case F_TEXT_NAME:
-		case F_BPCHAR_BPCHAR_INT4_BOOL:
-		case F_VARCHAR_VARCHAR_INT4_BOOL:
-			return true;
-		default:
-			return false;
-	}
-}
-
-static Node *
-without_casts(Node *node)
-{
-	for (;;)
-	{
-		if (IsA(node, RelabelType))
-			node = (Node *) ((RelabelType *) node)->arg;
-		else if (IsA(node, CoerceViaIO))
-			node = (Node *) ((CoerceViaIO *) node)->arg;
-		else if (IsA(node, CoerceToDomain))
-			node = (Node *) ((CoerceToDomain *) node)->arg;
-		else if (IsA(node, ArrayCoerceExpr))
-			node = (Node *) ((ArrayCoerceExpr *) node)->arg;
-		else if (IsA(node, CollateExpr))
-			node = (Node *) ((CollateExpr *) node)->arg;
-		else if (IsA(node, FuncExpr) && only_normalises(((FuncExpr *) node)->funcid))
-			node = linitial(((FuncExpr *) node)->args);
-		else
-			return node;
-	}
-}
-
-/* The name or number at this place of the query's text, or NULL. */
-static char *
-word_at(const char *source, int location)
-{
-	size_t		len;
-
-	if (source == NULL || location < 0 || (size_t) location >= strlen(source))
-		return NULL;
-	len = strspn(source + location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$\"");
-	return len == 0 ? NULL : pnstrdup(source + location, len);
-}
-
-/* A column that the query does not write, as those of USING. */
-static char *
-name_of_column(const Scope *scope, const Var *var)
-{
-	const RangeTblEntry *rte;
-
-	for (Index up = var->varlevelsup; up > 0 && scope != NULL; up--)
-		scope = scope->outer;
-	if (scope == NULL || var->varno < 1 || var->varno > list_length(scope->query->rtable))
-		return NULL;
-	rte = rt_fetch(var->varno, scope->query->rtable);
-	if (var->varattno < 1 || var->varattno > list_length(rte->eref->colnames))
-		return NULL;
-	return quote_qualified_identifier(rte->eref->aliasname,
-									  strVal(list_nth(rte->eref->colnames, var->varattno - 1)));
-}
-
-/* What a comparison's other side is called in the query. */
-static const char *
-name_of_operand(Walk *walk, Node *node)
-{
-	const char *word = NULL;
-
-	if (IsA(node, Const))
-		return "'...'";
-	if (IsA(node, Var))
-	{
-		word = word_at(walk->source, ((Var *) node)->location);
-		if (word == NULL)
-			word = name_of_column(walk->scope, (Var *) node);
-	}
-	else if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
-	{
-		word = word_at(walk->source, ((Param *) node)->location);
-		if (word == NULL)
-			word = psprintf("$%d", ((Param *) node)->paramid);
-	}
-	return word ? word : "(...)";
-}
-
-/* The other side, cast to the tenant column's type where it is of another. */
-static const char *
-rewrite_operand(Walk *walk, Node *node, Oid type)
-{
-	const char *name = name_of_operand(walk, node = without_casts(node));
-
-	if (getBaseType(exprType(node)) == getBaseType(type))
-		return name;
-	return psprintf("%s::%s", name, format_type_be(type));
-}
-
-/* x IN (...), x = ANY (array); the same of NOT IN and ALL. */
-static const char *
-rewrite_membership(Walk *walk, const char *column, Oid type, const ScalarArrayOpExpr *op, Node *array)
-{
-	const char *operator = get_opname(op->opno);
-	Oid			array_type = get_array_type(getBaseType(type));
-
-	array = without_casts(array);
-	if (IsA(array, ArrayExpr) && operator != NULL && strcmp(operator, op->useOr ? "=" : "<>") == 0)
-		return psprintf("%s %s ('...'::%s, ...)", column, op->useOr ? "IN" : "NOT IN", format_type_be(type));
-	return psprintf("%s %s %s (%s%s%s)", column, operator ? operator : "=", op->useOr ? "ANY" : "ALL",
-					name_of_operand(walk, array),
-					exprType(array) == array_type ? "" : "::",
-					exprType(array) == array_type ? "" : format_type_be(array_type));
-}
-
-/* Is this one of the operators that compare whole values, = < > and so on? */
-static bool
-compares_whole(const char *operator)
-{
-	return operator != NULL && operator[0] != '\0' && strspn(operator, "=<>") == strlen(operator) &&
-		strcmp(operator, "<<") != 0 && strcmp(operator, ">>") != 0;
-}
-
-/* ----------------------------------------------------------------
  *		Findings
  * ----------------------------------------------------------------
  */
 
-/* The tenant column as the query can write it. */
-static char *
-written_column(Walk *walk, const Origin *origin)
+static Wording
+wording_of(const Walk *walk)
 {
-	const char *column = origin->column ? origin->column : "...";
-	const char *table = origin->alias ? origin->alias : "...";
-
-	if (walk->scope != NULL && (walk->scope->outer != NULL || list_length(walk->scope->query->rtable) > 1))
-		return psprintf("%s.%s", quote_identifier(table), quote_identifier(column));
-	return pstrdup(quote_identifier(column));
+	return (Wording) {walk->source, walk->scope, walk->tracing.sublink};
 }
 
 static MixedComparison *
@@ -214,36 +76,6 @@ note(Walk *walk, const Origin *origin, Oid text_type, int location)
 	return mixed;
 }
 
-/* Is this the column of a sub-select that a test compares with? */
-static bool
-is_of_sublink(Node *node)
-{
-	node = without_casts(node);
-	return IsA(node, Param) && ((Param *) node)->paramkind == PARAM_SUBLINK;
-}
-
-/* What stands before the sub-select of such a test. */
-static const char *
-written_test(Walk *walk, const char *operator)
-{
-	const SubLink *sublink = walk->tracing.sublink;
-
-	if (operator == NULL || strcmp(operator, "=") == 0 || sublink == NULL)
-		return "[NOT] IN";
-	return psprintf("%s %s", operator, sublink->subLinkType == ALL_SUBLINK ? "ALL" : "ANY");
-}
-
-/* A comparison as its form of expression is written. */
-static const char *
-write_comparison(NodeTag form, const char *left, const char *operator, const char *right)
-{
-	if (form == T_DistinctExpr)
-		return psprintf("%s IS [NOT] DISTINCT FROM %s", left, right);
-	if (form == T_NullIfExpr)
-		return psprintf("NULLIF(%s, %s)", left, right);
-	return psprintf("%s %s %s", left, operator, right);
-}
-
 /*
  * A comparison of two operands; either may be the tenant.  "form" is OpExpr,
  * DistinctExpr or NullIfExpr.
@@ -251,6 +83,7 @@ write_comparison(NodeTag form, const char *left, const char *operator, const cha
 static void
 check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, int location)
 {
+	Wording		wording = wording_of(walk);
 	Origin		origin;
 	MixedComparison *mixed;
 	Node	   *tenant = left;
@@ -272,22 +105,22 @@ check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, 
 	if (other == NULL || mixed->pattern)
 		mixed->rewritten = NULL;
 	else if (is_of_sublink(other))
-		mixed->rewritten = psprintf("%s %s (SELECT ...::%s ...)", written_column(walk, &origin),
-									written_test(walk, name), format_type_be(origin.type));
+		mixed->rewritten = psprintf("%s %s (SELECT ...::%s ...)", written_column(&wording, &origin),
+									written_test(&wording, name), format_type_be(origin.type));
 	else if (is_of_sublink(tenant))
-		mixed->rewritten = psprintf("%s %s (SELECT %s ...)", rewrite_operand(walk, other, origin.type),
-									written_test(walk, get_opname(operator)), written_column(walk, &origin));
+		mixed->rewritten = psprintf("%s %s (SELECT %s ...)", rewrite_operand(&wording, other, origin.type),
+									written_test(&wording, get_opname(operator)), written_column(&wording, &origin));
 	else
 	{
 		Origin		both;
 		bool		column = tenant_is_text(&walk->tracing, other, walk->scope, &both);
 
-		mixed->rewritten = write_comparison(form, written_column(walk, &origin), name,
-									column ? written_column(walk, &both) :
-									rewrite_operand(walk, other, origin.type));
+		mixed->rewritten = write_comparison(form, written_column(&wording, &origin), name,
+									column ? written_column(&wording, &both) :
+									rewrite_operand(&wording, other, origin.type));
 	}
 	if (mixed->rewritten == NULL)
-		mixed->rewritten = psprintf("%s = '...'::%s", written_column(walk, &origin), format_type_be(origin.type));
+		mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type));
 }
 
 static void
@@ -304,6 +137,7 @@ check_membership(Walk *walk, const ScalarArrayOpExpr *op)
 {
 	Node	   *left = linitial(op->args);
 	Node	   *array = lsecond(op->args);
+	Wording		wording = wording_of(walk);
 	Origin		origin;
 	MixedComparison *mixed;
 
@@ -312,14 +146,14 @@ check_membership(Walk *walk, const ScalarArrayOpExpr *op)
 		mixed = note(walk, &origin, exprType(left), op->location);
 		mixed->pattern = !compares_whole(get_opname(op->opno));
 		mixed->rewritten = mixed->pattern ?
-			psprintf("%s = '...'::%s", written_column(walk, &origin), format_type_be(origin.type)) :
-			rewrite_membership(walk, written_column(walk, &origin), origin.type, op, array);
+			psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type)) :
+			rewrite_membership(&wording, written_column(&wording, &origin), origin.type, op, array);
 	}
 	else if (tenant_is_text(&walk->tracing, array, walk->scope, &origin))
 	{
 		mixed = note(walk, &origin, exprType(array), op->location);
-		mixed->rewritten = psprintf("%s = %s", written_column(walk, &origin),
-									rewrite_operand(walk, left, origin.type));
+		mixed->rewritten = psprintf("%s = %s", written_column(&wording, &origin),
+									rewrite_operand(&wording, left, origin.type));
 	}
 }
 
@@ -368,6 +202,7 @@ compares_or_searches(const FuncExpr *func)
 static void
 check_function(Walk *walk, const FuncExpr *func)
 {
+	Wording		wording = wording_of(walk);
 	ListCell   *lc;
 	Origin		origin;
 
@@ -378,7 +213,7 @@ check_function(Walk *walk, const FuncExpr *func)
 			MixedComparison *mixed = note(walk, &origin, exprType(lfirst(lc)), func->location);
 
 			mixed->pattern = true;
-			mixed->rewritten = psprintf("%s = '...'::%s", written_column(walk, &origin),
+			mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin),
 										format_type_be(origin.type));
 			return;
 		}
@@ -388,6 +223,7 @@ check_function(Walk *walk, const FuncExpr *func)
 static void
 check_arm(Walk *walk, const Node *node, const Query *query)
 {
+	Wording		wording = wording_of(walk);
 	const RangeTblEntry *rte;
 	ListCell   *lc;
 
@@ -411,7 +247,7 @@ check_arm(Walk *walk, const Node *node, const Query *query)
 		if (target->resjunk || !tenant_is_text(&walk->tracing, (Node *) target->expr, &scope, &origin))
 			continue;
 		note(walk, &origin, exprType((Node *) target->expr), exprLocation((Node *) target->expr))->rewritten =
-			psprintf("%s, and ...::%s in the other query", written_column(walk, &origin), format_type_be(origin.type));
+			psprintf("%s, and ...::%s in the other query", written_column(&wording, &origin), format_type_be(origin.type));
 	}
 }
 
@@ -543,7 +379,7 @@ query_of_utility(const Node *stmt)
 List *
 mixed_in_query(const Query *query, const char *source)
 {
-	Walk		walk = {.source = source};
+	Walk		walk = {.tracing = begin_tracing(),.source = source};
 
 	walk_query(&walk, query);
 	end_tracing(&walk.tracing);
@@ -555,7 +391,7 @@ List *
 mixed_in_expression(Node *expression, const Query *query)
 {
 	Scope		scope = {query, NULL, true};
-	Walk		walk = {.scope = &scope};
+	Walk		walk = {.tracing = begin_tracing(),.scope = &scope};
 
 	walk_node(expression, &walk);
 	end_tracing(&walk.tracing);
@@ -567,7 +403,7 @@ List *
 mixed_as_value(Node *expression, const Query *query)
 {
 	Scope		scope = {query, NULL, true};
-	Walk		walk = {.scope = &scope};
+	Walk		walk = {.tracing = begin_tracing(),.scope = &scope};
 	Origin		origin;
 
 	if (tenant_is_text(&walk.tracing, expression, &scope, &origin))
@@ -587,6 +423,44 @@ compares_tenant(const MixedComparison *mixed)
 	return compared_as_text(relation_name(mixed->relid), column, type, format_type_be(mixed->text_type),
 							hint_of_comparison(quote_identifier(column), type, mixed->rewritten,
 											   mixed->pattern, mixed->via));
+}
+
+/* What is found in each query of a list of lists, as a function's body is. */
+List *
+mixed_in_queries(List *queries)
+{
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	foreach(lc, queries)
+	{
+		Node	   *node = lfirst(lc);
+
+		if (node == NULL)
+			continue;
+		if (IsA(node, List))
+			found = list_concat(found, mixed_in_queries((List *) node));
+		else if (IsA(node, Query) && ((Query *) node)->commandType != CMD_UTILITY)
+			found = list_concat(found, mixed_in_query((Query *) node, NULL));
+	}
+	return found;
+}
+
+/* A palloc'd Refusal for each. */
+List *
+refusals_of_mixed(List *found)
+{
+	List	   *refusals = NIL;
+	ListCell   *lc;
+
+	foreach(lc, found)
+	{
+		Refusal    *refusal = palloc(sizeof(Refusal));
+
+		*refusal = compares_tenant(lfirst(lc));
+		refusals = lappend(refusals, refusal);
+	}
+	return refusals;
 }
 
 /*

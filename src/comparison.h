@@ -28,8 +28,10 @@ typedef struct MixedComparison
 extern List *mixed_in_query(const Query *query, const char *source);
 extern List *mixed_in_expression(Node *expression, const Query *query);
 extern List *mixed_as_value(Node *expression, const Query *query);
+extern List *mixed_in_queries(List *queries);
 extern const Query *query_of_utility(const Node *stmt);
 extern Refusal compares_tenant(const MixedComparison *mixed);
+extern List *refusals_of_mixed(List *found);
 extern int	mixed_level(void);
 
 #endif							/* TENANT_GUARD_COMPARISON_H */

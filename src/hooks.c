@@ -31,9 +31,9 @@
 #include "compat.h"
 #include "context.h"
 #include "ddl.h"
+#include "function_comparison.h"
 #include "hooks.h"
 #include "refuse_query.h"
-#include "stored_comparison.h"
 #include "stored_setting.h"
 #include "unforced.h"
 

@@ -14,10 +14,6 @@
  * a generated column that holds it cannot be told from any other string: both
  * are findings without a comparison.
  *
- * Functions whose body is a string are parsed again, by their language's
- * validator, or for PL/pgSQL by plpgsql_check where that is installed; the
- * parse hook then collects what it finds.  Nothing of them is carried out.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -31,7 +27,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
-#include "catalog/pg_language.h"
 #include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -39,34 +34,23 @@
 #include "catalog/pg_publication_rel.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
-#include "commands/extension.h"
-#include "commands/proclang.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
-#include "utils/syscache.h"
+#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "comparison.h"
 #include "compat.h"
+#include "function_comparison.h"
 #include "guard.h"
 #include "refuse_query.h"
 #include "stored_comparison.h"
 
 PG_FUNCTION_INFO_V1(mixed_comparisons_of);
-
-/* Where the parse hook leaves what it finds in a function's body. */
-static bool collecting = false;
-static List *collected = NIL;
-static MemoryContext collector = NULL;
 
 /* ----------------------------------------------------------------
  *		Findings as refusals
@@ -80,16 +64,6 @@ add_refusal(List *refusals, Refusal refusal)
 
 	*copy = refusal;
 	return lappend(refusals, copy);
-}
-
-static List *
-add_comparisons(List *refusals, List *found)
-{
-	ListCell   *lc;
-
-	foreach(lc, found)
-		refusals = add_refusal(refusals, compares_tenant(lfirst(lc)));
-	return refusals;
 }
 
 typedef Refusal (*refusal_of_value) (const char *object, const char *relation, const char *column,
@@ -193,8 +167,8 @@ mixed_in_policy(Oid policyid)
 	{
 		Query	   *query = query_over(((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
 
-		refusals = add_comparisons(refusals, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_policy_polqual), query));
-		refusals = add_comparisons(refusals, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_policy_polwithcheck), query));
+		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_policy_polqual), query)));
+		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_policy_polwithcheck), query)));
 	}
 	table_close(catalog, AccessShareLock);
 	return refusals;
@@ -208,7 +182,7 @@ mixed_in_constraint(Oid constraintid)
 	List	   *refusals = NIL;
 
 	if (HeapTupleIsValid(tuple) && OidIsValid(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid))
-		refusals = add_comparisons(NIL, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_constraint_conbin),
+		refusals = refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_constraint_conbin),
 															query_over(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid)));
 	table_close(catalog, AccessShareLock);
 	return refusals;
@@ -228,7 +202,7 @@ mixed_in_generated(Oid defaultid)
 		Query	   *query = query_over(def->adrelid);
 		char	   *column = get_attname(def->adrelid, def->adnum, true);
 
-		refusals = add_comparisons(refusals, mixed_in_expression(expression, query));
+		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(expression, query)));
 		refusals = add_values(refusals, mixed_as_value(expression, query), held_as_text,
 							  psprintf("generated column \"%s\"", column ? column : "..."));
 	}
@@ -244,29 +218,9 @@ mixed_in_trigger(Oid triggerid)
 	List	   *refusals = NIL;
 
 	if (HeapTupleIsValid(tuple))
-		refusals = add_comparisons(NIL, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_trigger_tgqual),
+		refusals = refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_trigger_tgqual),
 															query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid)));
 	table_close(catalog, AccessShareLock);
-	return refusals;
-}
-
-static List *
-mixed_in_queries(List *queries)
-{
-	List	   *refusals = NIL;
-	ListCell   *lc;
-
-	foreach(lc, queries)
-	{
-		Node	   *node = lfirst(lc);
-
-		if (node == NULL)
-			continue;
-		if (IsA(node, List))
-			refusals = list_concat(refusals, mixed_in_queries((List *) node));
-		else if (IsA(node, Query) && ((Query *) node)->commandType != CMD_UTILITY)
-			refusals = add_comparisons(refusals, mixed_in_query((Query *) node, NULL));
-	}
 	return refusals;
 }
 
@@ -282,8 +236,8 @@ mixed_in_rule(Oid ruleid)
 	{
 		Query	   *query = query_over_changes(((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class);
 
-		refusals = add_comparisons(NIL, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_rewrite_ev_qual), query));
-		refusals = list_concat(refusals, mixed_in_queries((List *) expression_of(catalog, tuple, Anum_pg_rewrite_ev_action)));
+		refusals = refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_rewrite_ev_qual), query));
+		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_queries((List *) expression_of(catalog, tuple, Anum_pg_rewrite_ev_action))));
 	}
 	table_close(catalog, AccessShareLock);
 	return refusals;
@@ -297,7 +251,7 @@ mixed_in_row_filter(Oid publication_rel)
 	List	   *refusals = NIL;
 
 	if (HeapTupleIsValid(tuple))
-		refusals = add_comparisons(NIL, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_publication_rel_prqual),
+		refusals = refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_publication_rel_prqual),
 															query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid)));
 	table_close(catalog, AccessShareLock);
 	return refusals;
@@ -334,7 +288,7 @@ mixed_keys(Node *keys, const Query *query, const char *object)
 		return NIL;
 	foreach(lc, (List *) keys)
 	{
-		refusals = add_comparisons(refusals, mixed_in_expression(lfirst(lc), query));
+		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(lfirst(lc), query)));
 		refusals = add_values(refusals, mixed_as_value(lfirst(lc), query), indexed_as_text, object);
 	}
 	return refusals;
@@ -354,7 +308,7 @@ mixed_in_index(Oid indexid)
 
 		refusals = mixed_keys(expression_of(catalog, tuple, Anum_pg_index_indexprs), query,
 							  psprintf("index %s", relation_name(indexid)));
-		refusals = add_comparisons(refusals, mixed_in_expression(expression_of(catalog, tuple, Anum_pg_index_indpred), query));
+		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_index_indpred), query)));
 	}
 	table_close(catalog, AccessShareLock);
 	return refusals;
@@ -387,133 +341,6 @@ mixed_in_relation(Oid relid)
 		default:
 			return NIL;
 	}
-}
-
-/* ----------------------------------------------------------------
- *		Functions
- * ----------------------------------------------------------------
- */
-
-bool
-is_collecting_mixed(void)
-{
-	return collecting;
-}
-
-/* What the parse hook finds meanwhile; made into refusals while it is there. */
-void
-collect_mixed(List *found)
-{
-	MemoryContext oldcontext = MemoryContextSwitchTo(collector);
-
-	collected = add_comparisons(collected, found);
-	MemoryContextSwitchTo(oldcontext);
-}
-
-/* Has a language's validator, or plpgsql_check, parse the body of a function. */
-static void
-parse_body(Oid funcid, Oid language)
-{
-	if (language == SQLlanguageId)
-		OidFunctionCall1(F_FMGR_SQL_VALIDATOR, ObjectIdGetDatum(funcid));
-	else
-	{
-		SPI_connect();
-		if (SPI_execute("SELECT pg_catalog.format('SELECT %I.plpgsql_check_function($1::pg_catalog.regprocedure, fatal_errors => false)', n.nspname)"
-						" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
-						" WHERE e.extname OPERATOR(pg_catalog.=) 'plpgsql_check'", true, 1) == SPI_OK_SELECT && SPI_processed == 1)
-			SPI_execute_with_args(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), 1,
-								  (Oid[]) {OIDOID}, (Datum[]) {ObjectIdGetDatum(funcid)}, NULL, false, 0);
-		SPI_finish();
-	}
-}
-
-/* The settings that a function declares, as they are when it is created. */
-static void
-apply_settings(HeapTuple proc)
-{
-	bool		isnull;
-	Datum		config = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_proconfig, &isnull);
-
-	if (!isnull)
-		ProcessGUCArray(DatumGetArrayTypeP(config), superuser() ? PGC_SUSET : PGC_USERSET,
-						PGC_S_SESSION, GUC_ACTION_SAVE);
-	set_config_option("check_function_bodies", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * A body that does not parse is no finding: it compares nothing.  The error
- * ends the subtransaction, and with it what was begun.
- */
-static List *
-mixed_in_body(Oid funcid, HeapTuple proc)
-{
-	MemoryContext oldcontext = CurrentMemoryContext;
-	ResourceOwner oldowner = CurrentResourceOwner;
-	int			level = NewGUCNestLevel();
-	bool		outer = collecting;
-
-	collected = NIL;
-	collector = oldcontext;
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		collecting = true;
-		apply_settings(proc);
-		parse_body(funcid, ((Form_pg_proc) GETSTRUCT(proc))->prolang);
-		collecting = outer;
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		collecting = outer;
-		MemoryContextSwitchTo(oldcontext);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(oldcontext);
-		CurrentResourceOwner = oldowner;
-		AtEOXact_GUC(true, level);
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
-			ReThrowError(error);
-		return collected;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(oldcontext);
-	CurrentResourceOwner = oldowner;
-	AtEOXact_GUC(true, level);
-	return collected;
-}
-
-/* Can the body of a function in this language be parsed without running it? */
-static bool
-can_parse(Oid language)
-{
-	return language == SQLlanguageId ||
-		(language == get_language_oid("plpgsql", true) &&
-		 OidIsValid(get_extension_oid("plpgsql_check", true)));
-}
-
-/* "parse" is false for the event trigger: the parse hook has seen a string. */
-static List *
-mixed_in_function(Oid funcid, bool parse)
-{
-	HeapTuple	proc = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	List	   *refusals = NIL;
-	bool		isnull;
-	Datum		body;
-
-	if (!HeapTupleIsValid(proc))
-		return NIL;
-	body = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_prosqlbody, &isnull);
-	if (!isnull)
-		refusals = mixed_in_queries(list_make1(stringToNode(TextDatumGetCString(body))));
-	else if (parse && can_parse(((Form_pg_proc) GETSTRUCT(proc))->prolang))
-		refusals = mixed_in_body(funcid, proc);
-	ReleaseSysCache(proc);
-	return refusals;
 }
 
 /* ----------------------------------------------------------------

@@ -12,7 +12,5 @@
 
 extern List *mixed_in_object(Oid catalog, Oid object);
 extern List *mixed_in_command(const CollectedCommand *cmd);
-extern bool is_collecting_mixed(void);
-extern void collect_mixed(List *found);
 
 #endif							/* TENANT_GUARD_STORED_COMPARISON_H */

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * function_comparison.h
+ *	  Comparisons of a tenant as text in functions that are there already.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_FUNCTION_COMPARISON_H
+#define TENANT_GUARD_FUNCTION_COMPARISON_H
+
+#include "nodes/pg_list.h"
+
+extern bool is_collecting_mixed(void);
+extern void collect_mixed(List *found);
+extern List *mixed_in_function(Oid funcid, bool parse);
+
+#endif							/* TENANT_GUARD_FUNCTION_COMPARISON_H */
