@@ -10,6 +10,7 @@ CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 CREATE TABLE t.orders (id int PRIMARY KEY, tenant_id uuid, status text);
 CREATE TABLE t.plain (id int, t text, v varchar(40), c char(36), n name, u uuid, a text[], j jsonb);
 CREATE DOMAIN t.code AS text;
+CREATE TYPE t.pair AS (tenant text, id int);
 CREATE VIEW t.exposing AS SELECT id, tenant_id::text AS tenant, body FROM t.notes;
 CREATE VIEW t.exposing_again AS SELECT upper(tenant) AS tenant, id FROM t.exposing;
 GRANT ALL ON SCHEMA t TO regress_app;
@@ -110,6 +111,8 @@ SELECT * FROM notes WHERE (tenant_id::text, id) = ('x', 1);
 SELECT * FROM notes WHERE (id, tenant_id::text) > (1, 'x');
 SELECT * FROM notes WHERE (id, tenant_id::text) IN ((1, 'x'), (2, 'y'));
 SELECT * FROM notes WHERE (id, tenant_id::text) IN (SELECT id, t FROM plain);
+SELECT * FROM notes WHERE (ROW(tenant_id::text, id)::pair).tenant = 'x';
+SELECT * FROM notes WHERE ROW(tenant_id::text, id)::pair = ROW('x', 1)::pair;
 SELECT * FROM plain WHERE (t, id) NOT IN (SELECT tenant_id::text, id FROM notes);
 
 -- Joins.

@@ -169,16 +169,11 @@ check_rows(Walk *walk, const RowCompareExpr *rows)
 					   exprLocation((Node *) rows->largs));
 }
 
-/*
- * A built-in function that compares strings or searches in one: what returns
- * boolean, but for those that ask the catalogs, and the listed ones.
- */
+/* Built-in functions that tell where something is in a string or an array. */
 static bool
-compares_or_searches(const FuncExpr *func)
+searches(Oid funcid)
 {
-	const char *name;
-
-	switch (func->funcid)
+	switch (funcid)
 	{
 		case F_STRPOS:
 		case F_POSITION_TEXT_TEXT:
@@ -191,9 +186,17 @@ compares_or_searches(const FuncExpr *func)
 		case F_REGEXP_INSTR_TEXT_TEXT:
 			return true;
 		default:
-			break;
+			return false;
 	}
-	if (func->funcresulttype != BOOLOID || !is_known_function(func->funcid))
+}
+
+/* A built-in function that returns boolean, but for those that ask the catalogs. */
+static bool
+compares(const FuncExpr *func)
+{
+	const char *name;
+
+	if (!is_known_function(func->funcid))
 		return false;
 	name = get_func_name(func->funcid);
 	return name != NULL && strncmp(name, "pg_", 3) != 0 && strncmp(name, "has_", 4) != 0;
@@ -202,21 +205,27 @@ compares_or_searches(const FuncExpr *func)
 static void
 check_function(Walk *walk, const FuncExpr *func)
 {
-	Wording		wording = wording_of(walk);
+	Wording		wording;
 	ListCell   *lc;
 	Origin		origin;
 
+	if (func->funcresulttype != BOOLOID && !searches(func->funcid))
+		return;
 	foreach(lc, func->args)
-		if (tenant_is_text(&walk->tracing, lfirst(lc), walk->scope, &origin) &&
-			compares_or_searches(func))
-		{
-			MixedComparison *mixed = note(walk, &origin, exprType(lfirst(lc)), func->location);
+	{
+		MixedComparison *mixed;
 
-			mixed->pattern = true;
-			mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin),
-										format_type_be(origin.type));
+		if (!tenant_is_text(&walk->tracing, lfirst(lc), walk->scope, &origin))
+			continue;
+		if (!searches(func->funcid) && !compares(func))
 			return;
-		}
+		wording = wording_of(walk);
+		mixed = note(walk, &origin, exprType(lfirst(lc)), func->location);
+		mixed->pattern = true;
+		mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin),
+									format_type_be(origin.type));
+		return;
+	}
 }
 
 /* The columns of the arms below an INTERSECT or EXCEPT. */

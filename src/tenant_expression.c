@@ -194,7 +194,23 @@ follow_json(Tracing *tracing, Oid funcid, List *args, List *path, const Scope *s
 	}
 }
 
-/* The columns of a row constructor are called f1, f2, ... where it has no names. */
+/*
+ * What a column of a row constructor is called: as its type has it, or f1, f2
+ * and so on.
+ */
+static const char *
+name_of_row_column(const RowExpr *row, int n)
+{
+	Oid			relid = get_typ_typrelid(row->row_typeid);
+	char	   *name = OidIsValid(relid) ? get_attname(relid, n + 1, true) : NULL;
+
+	if (name != NULL)
+		return name;
+	if (n < list_length(row->colnames))
+		return strVal(list_nth(row->colnames, n));
+	return psprintf("f%d", n + 1);
+}
+
 static bool
 follow_row_constructor(Tracing *tracing, const RowExpr *row, List *path, const Scope *scope,
 					   Origin *origin)
@@ -205,11 +221,7 @@ follow_row_constructor(Tracing *tracing, const RowExpr *row, List *path, const S
 
 	foreach(lc, row->args)
 	{
-		int			n = foreach_current_index(lc);
-		const char *name = n < list_length(row->colnames) ?
-			strVal(list_nth(row->colnames, n)) : psprintf("f%d", n + 1);
-
-		if (key != NULL && strcmp(key, name) != 0)
+		if (key != NULL && strcmp(key, name_of_row_column(row, foreach_current_index(lc))) != 0)
 			continue;
 		if (follow(tracing, lfirst(lc), rest, scope, origin))
 			return true;
