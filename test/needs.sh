@@ -74,7 +74,7 @@ useful_packages() {
 	local bindir name
 	bindir=$("$pg_config" --bindir)
 	if [[ $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]]; then
-		for name in pgaudit set-user; do
+		for name in pgaudit set-user plpgsql-check; do
 			[ -e "$("$pg_config" --pkglibdir)/${name/-/_}.so" ] || echo "postgresql-${BASH_REMATCH[1]}-$name"
 		done
 	fi
