@@ -205,6 +205,16 @@ DO $$ BEGIN EXECUTE 'DELETE FROM notes WHERE tenant_id::text = $1' USING 'x'; EN
 SET tenant_guard.type_mismatch = off;
 SELECT * FROM notes WHERE tenant_id::text = 'x';
 
+-- A function of a superuser that declares so may search in the text on purpose,
+-- for its caller too, and nothing else may.
+RESET ROLE;
+CREATE FUNCTION search(pattern text) RETURNS SETOF int LANGUAGE sql STABLE SECURITY DEFINER
+SET tenant_guard.type_mismatch = off SET tenant_guard.bypass = on SET search_path = t, pg_temp
+AS 'SELECT id FROM notes WHERE tenant_id::text LIKE pattern';
+SET ROLE regress_app;
+SELECT search('7f1c%');
+SELECT id FROM notes WHERE tenant_id::text LIKE '7f1c%';
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
