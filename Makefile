@@ -5,7 +5,9 @@
 #   test/run.sh                   all tests, on a server of their own
 
 EXTENSION = tenant_guard
-DATA = $(wildcard tenant_guard--*.sql)
+# The script of this version is made of pieces; scripts that update to it are files of their own.
+DATA_built = tenant_guard--1.0.sql
+DATA = $(wildcard tenant_guard--*--*.sql)
 MODULE_big = tenant_guard
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c))
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
@@ -28,6 +30,10 @@ include $(PGXS)
 installcheck-tap: PROVE_TESTS = test/t/*.pl
 installcheck-tap:
 	$(prove_installcheck)
+
+# The pieces in the order of their numbers: a function's body may use what stands before it.
+tenant_guard--1.0.sql: $(sort $(wildcard script/*.sql))
+	cat $^ >$@
 
 # Bitcode too, or JIT would inline what a header no longer says.
 $(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)

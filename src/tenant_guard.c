@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "hooks.h"
 #include "label.h"
+#include "library.h"
 #include "settings.h"
 
 PG_MODULE_MAGIC;
@@ -28,6 +29,7 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	init_library();
 	define_settings();
 	define_tenant_setting();
 	MarkGUCPrefixReserved(EXTENSION_NAME);

@@ -1,4 +1,4 @@
-/* tenant_guard--1.0.sql */
+/* tenant_guard--1.0.sql, made of the files in script/ */
 
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION tenant_guard" to load this file. \quit
@@ -97,74 +97,6 @@ CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_colu
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, and what is wrong or missing';
 REVOKE ALL ON FUNCTION guard_status(regclass) FROM PUBLIC;
-
-CREATE VIEW tables AS
-SELECT c.oid::pg_catalog.regclass AS relation,
-	   g.status,
-	   g.tenant_column,
-	   a.atttypid::pg_catalog.regtype AS tenant_type,
-	   g.detail
-FROM pg_catalog.pg_class c
-	 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	 CROSS JOIN LATERAL tenant_guard.guard_status(c.oid) g
-	 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = g.tenant_column
-WHERE c.relkind IN ('r', 'p', 'f')
-	  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-	  AND n.nspname !~ '^pg_toast' AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)
-	  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-					  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-							AND d.objid = c.oid AND d.deptype = 'e');
-COMMENT ON VIEW tables IS 'every table of a user, and whether it is guarded';
-COMMENT ON COLUMN tables.status IS 'guarded, damaged, shared, unprotected or unguarded';
-COMMENT ON COLUMN tables.detail IS 'what damages the guard, or why there is none';
-
-CREATE FUNCTION mixed_comparisons_of(catalog oid, object oid, OUT detail text, OUT remedy text)
-RETURNS SETOF record
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION mixed_comparisons_of(oid, oid) IS 'where an object of a catalog takes a tenant for text';
-REVOKE ALL ON FUNCTION mixed_comparisons_of(oid, oid) FROM PUBLIC;
-
-CREATE FUNCTION mixed_comparisons(OUT object text, OUT kind text, OUT detail text, OUT remedy text)
-RETURNS SETOF record
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-BEGIN ATOMIC -- without a search_path of its own: bodies of functions are parsed with the caller's
-	WITH stored (catalog, oid) AS (
-		SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r
-		UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p
-		UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM pg_constraint c WHERE c.contype = 'c' AND c.conrelid <> 0
-		UNION ALL SELECT 'pg_attrdef'::regclass, d.oid
-			FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-			WHERE a.attgenerated <> ''
-		UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i
-			WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
-		UNION ALL SELECT 'pg_class'::regclass, t.partrelid FROM pg_partitioned_table t WHERE t.partexprs IS NOT NULL
-		UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t WHERE t.tgqual IS NOT NULL
-		UNION ALL SELECT 'pg_publication_rel'::regclass, p.oid FROM pg_publication_rel p WHERE p.prqual IS NOT NULL
-		UNION ALL SELECT 'pg_proc'::regclass, f.oid
-			FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang
-			WHERE l.lanname IN ('sql', 'plpgsql') AND f.prokind IN ('f', 'p')
-				  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
-								  AND e.objid = f.oid AND e.deptype = 'e')
-	)
-	SELECT CASE WHEN v.oid IS NOT NULL THEN (pg_identify_object('pg_class'::regclass, v.oid, 0)).identity
-				WHEN d.oid IS NOT NULL THEN (pg_identify_object('pg_class'::regclass, d.adrelid, d.adnum)).identity
-				ELSE o.identity END COLLATE "C",
-		   CASE WHEN v.relkind = 'm' THEN 'materialized view'
-				WHEN v.oid IS NOT NULL THEN 'view'
-				WHEN d.oid IS NOT NULL THEN 'generated column'
-				ELSE o.type END COLLATE "C",
-		   m.detail, m.remedy
-	FROM stored s
-		 CROSS JOIN LATERAL tenant_guard.mixed_comparisons_of(s.catalog, s.oid) m
-		 CROSS JOIN LATERAL pg_identify_object(s.catalog, s.oid, 0) o
-		 LEFT JOIN pg_rewrite r ON s.catalog = 'pg_rewrite'::regclass AND r.oid = s.oid AND r.rulename = '_RETURN'
-		 LEFT JOIN pg_class v ON v.oid = r.ev_class
-		 LEFT JOIN pg_attrdef d ON s.catalog = 'pg_attrdef'::regclass AND d.oid = s.oid
-	WHERE s.oid >= 16384
-	ORDER BY 2, 1, 3;
-END;
-COMMENT ON FUNCTION mixed_comparisons() IS 'views, functions, policies and other stored code that take a tenant for text';
-REVOKE ALL ON FUNCTION mixed_comparisons() FROM PUBLIC;
 
 --
 -- Event triggers: guard what is created, refuse what weakens a guard

@@ -1,0 +1,561 @@
+
+--
+-- What is wrong, or should be known: for the DBA, and whom the DBA grants it to
+--
+CREATE FUNCTION library_version() RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION library_version() IS 'the version of the library that this session has loaded';
+REVOKE ALL ON FUNCTION library_version() FROM PUBLIC;
+
+CREATE FUNCTION library_preloaded() RETURNS boolean
+LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION library_preloaded() IS 'whether this session had the library loaded before its first statement';
+REVOKE ALL ON FUNCTION library_preloaded() FROM PUBLIC;
+
+-- A rule is one query of five columns and an order: name, level, object, detail, remedy, and, where remedies must be
+-- run in a certain order within the rule, a number to sort by. The levels:
+--   error     rows can cross tenants now, at least in a session that has not loaded the library
+--   warning   one step more is needed
+--   info      a DBA should know
+-- No rule may find anything in a database where nobody has made a mistake. A remedy is SQL that makes the finding
+-- go away, and null where that takes a decision. What belongs to an extension, or lies in a schema that
+-- tenant_guard.excluded_schemas names, is left alone. A rule needs its fault planted, and its remedy run, in
+-- sql/audit_finds_what_is_planted.sql, or in test/t/030_audit.pl where that takes a server of its own.
+CREATE FUNCTION audit(OUT rule text, OUT level text, OUT object text, OUT detail text, OUT remedy text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $audit$
+WITH RECURSIVE
+
+-- What the rules speak of -----------------------------------------------------------------------------------------
+
+-- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
+settings AS MATERIALIZED (
+	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
+		   current_setting('tenant_guard.excluded_schemas', true) AS excluded_schemas
+),
+left_alone AS MATERIALIZED (
+	SELECT n.oid AS schema
+	FROM pg_namespace n
+	WHERE n.nspname IN ('information_schema', 'tenant_guard') OR n.nspname ~ '^pg_'
+		  OR n.nspname IN (SELECT COALESCE(replace(m[1], '""', '"'), lower(m[2]))
+						   FROM settings, regexp_matches(excluded_schemas, '"((?:[^"]|"")*)"|([^",[:space:]]+)', 'g') m)
+),
+of_extension AS MATERIALIZED (
+	SELECT d.classid, d.objid FROM pg_depend d WHERE d.deptype = 'e'
+),
+-- "serves" is the tenant type that the tenant column could hold, or null.
+t AS MATERIALIZED (
+	SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relkind, c.relowner,
+		   g.status, g.detail, g.tenant_type, g.partition_of,
+		   a.attname AS tenant_column, quote_ident(a.attname) AS key, a.attnum AS tenant_attnum, a.attnotnull,
+		   CASE WHEN base.type IN ('uuid'::regtype) THEN 'uuid'
+				WHEN base.type IN ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype) THEN 'bigint'
+				WHEN base.type IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END AS serves
+	FROM tenant_guard.tables_and_partitions g
+		 JOIN pg_class c ON c.oid = g.relation
+		 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = g.tenant_column AND NOT a.attisdropped
+		 LEFT JOIN LATERAL (WITH RECURSIVE b (type) AS (
+								SELECT a.atttypid
+								UNION ALL
+								SELECT d.typbasetype FROM b JOIN pg_type d ON d.oid = b.type AND d.typtype = 'd')
+							SELECT b.type FROM b JOIN pg_type e ON e.oid = b.type WHERE e.typtype <> 'd') base ON true
+	WHERE c.relpersistence <> 't' AND c.relnamespace NOT IN (SELECT schema FROM left_alone)
+),
+guarded AS MATERIALIZED (
+	SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')
+),
+-- the roles whom row-level security does not bind
+unbound AS MATERIALIZED (
+	SELECT r.oid, r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser' ELSE 'has BYPASSRLS' END AS why
+	FROM pg_roles r WHERE r.rolsuper OR r.rolbypassrls
+),
+-- the relations that a view's or a rule's query names
+named_by AS MATERIALIZED (
+	SELECT DISTINCT r.oid AS rule, r.ev_class AS relation, r.ev_type, d.refobjid AS names
+	FROM pg_rewrite r
+		 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+							 AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+),
+-- views and the guarded tables that they read, also through other views
+reads (view, relation) AS (
+	SELECT n.relation, n.names FROM named_by n WHERE n.ev_type = '1'
+	UNION
+	SELECT n.relation, r.relation FROM named_by n JOIN reads r ON r.view = n.names WHERE n.ev_type = '1'
+),
+views AS MATERIALIZED (
+	SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relkind, c.relowner,
+		   COALESCE('security_invoker=true' = ANY (c.reloptions), false)
+		   OR COALESCE('security_invoker=on' = ANY (c.reloptions), false) AS invoker,
+		   (SELECT string_agg(g.name, ', ' ORDER BY g.name) FROM reads r JOIN guarded g ON g.oid = r.relation
+			WHERE r.view = c.oid) AS guarded
+	FROM pg_class c
+	WHERE c.relkind IN ('v', 'm') AND c.oid IN (SELECT r.view FROM reads r JOIN guarded g ON g.oid = r.relation)
+		  AND c.relnamespace NOT IN (SELECT schema FROM left_alone)
+		  AND ('pg_class'::regclass, c.oid) NOT IN (SELECT e.classid, e.objid FROM of_extension e)
+),
+-- who but the owner may do anything with what row-level security cannot bind
+open_to AS MATERIALIZED (
+	SELECT c.oid, string_agg(DISTINCT CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END, ', ') AS roles
+	FROM pg_class c
+		 CROSS JOIN LATERAL (SELECT e.grantee FROM aclexplode(c.relacl) e
+							 UNION
+							 SELECT e.grantee FROM pg_attribute a, aclexplode(a.attacl) e WHERE a.attrelid = c.oid) x
+	WHERE c.relkind IN ('m', 'f') AND x.grantee <> c.relowner
+	GROUP BY c.oid
+),
+-- functions of users, and the guarded tables that their bodies name; what they put together at run time cannot be seen
+functions AS MATERIALIZED (
+	SELECT p.oid, p.oid::regprocedure::text AS name, p.prosrc, p.proowner, p.prosecdef, p.proconfig, p.proacl,
+		   p.proleakproof, p.prosqlbody, l.lanname,
+		   COALESCE('tenant_guard.bypass=on' = ANY (p.proconfig), false)
+		   OR COALESCE('tenant_guard.bypass=true' = ANY (p.proconfig), false) AS declares_bypass,
+		   EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=') AS pinned
+	FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+	WHERE p.pronamespace NOT IN (SELECT schema FROM left_alone)
+		  AND ('pg_proc'::regclass, p.oid) NOT IN (SELECT e.classid, e.objid FROM of_extension e)
+),
+bodies AS MATERIALIZED (
+	SELECT f.oid, f.prosrc FROM functions f
+	WHERE f.lanname NOT IN ('c', 'internal')
+		  AND (f.prosecdef OR f.oid IN (SELECT g.tgfoid FROM pg_trigger g WHERE NOT g.tgisinternal))
+),
+touchable AS MATERIALIZED (
+	SELECT g.oid, g.relname, g.name FROM guarded g
+	UNION ALL
+	SELECT v.oid, v.relname, v.name FROM views v WHERE v.invoker
+),
+touches AS MATERIALIZED (
+	SELECT x.function, string_agg(DISTINCT x.name, ', ' ORDER BY x.name) AS guarded
+	FROM (SELECT b.oid AS function, r.name
+		  FROM bodies b
+			   CROSS JOIN LATERAL regexp_matches(b.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
+			   JOIN touchable r ON r.relname = lower(w[1])
+		  UNION
+		  SELECT b.oid, r.name
+		  FROM bodies b JOIN touchable r ON r.relname !~ '^[[:lower:]_][[:lower:][:digit:]_$]*$' AND strpos(b.prosrc, r.relname) > 0
+		  UNION
+		  SELECT d.objid, r.name
+		  FROM pg_depend d JOIN touchable r ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid
+		  WHERE d.classid = 'pg_proc'::regclass AND d.objid IN (SELECT b.oid FROM bodies b)) x
+	GROUP BY x.function
+),
+-- foreign keys, each once: not those that partitions have of their whole
+foreign_keys AS MATERIALIZED (
+	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype
+	FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
+),
+-- tables that reach a guarded one by foreign keys and have no tenant column, nearest first
+adrift (oid, via, foreign_key, step) AS (
+	SELECT c.oid, g.oid, k.conname, 1
+	FROM t c JOIN foreign_keys k ON k.conrelid = c.oid JOIN guarded g ON g.oid = k.confrelid
+	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL
+	UNION
+	SELECT c.oid, a.oid, k.conname, a.step + 1
+	FROM adrift a JOIN foreign_keys k ON k.confrelid = a.oid JOIN t c ON c.oid = k.conrelid
+	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND a.step < 20
+		  AND NOT EXISTS (SELECT FROM foreign_keys d JOIN guarded g ON g.oid = d.confrelid WHERE d.conrelid = c.oid)
+),
+-- unique indexes and exclusion constraints of guarded tables whose key has no tenant column. "private" is a key that
+-- holds what nobody guesses, or what another rule keeps inside the tenant.
+keys AS MATERIALIZED (
+	SELECT g.oid, g.name, g.key, g.relowner, i.indexrelid, k.oid AS constraint, k.conname, k.contype,
+		   i.indexrelid::regclass::text AS index_name, c.relname AS index, i.indisprimary,
+		   CASE WHEN k.oid IS NULL THEN replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') ELSE pg_get_constraintdef(k.oid) END AS definition,
+		   (SELECT string_agg(format('%I', f.conname), ', ') FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid AND f.conparentid = 0) AS needed_by,
+		   EXISTS (SELECT FROM unnest(i.indkey::int2[]) n JOIN pg_attribute a ON a.attrelid = g.oid AND a.attnum = n
+						LEFT JOIN pg_attrdef d ON d.adrelid = g.oid AND d.adnum = n
+				   WHERE a.atttypid = 'uuid'::regtype OR a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%'
+						 OR EXISTS (SELECT FROM foreign_keys f JOIN guarded p ON p.oid = f.confrelid
+									WHERE f.conrelid = g.oid AND n = ANY (f.conkey))) AS private
+	FROM guarded g
+		 JOIN pg_index i ON i.indrelid = g.oid AND (i.indisunique OR i.indisexclusion)
+		 JOIN pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
+		 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = g.oid AND k.contype IN ('p', 'u', 'x')
+	WHERE g.tenant_attnum <> ALL ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+),
+-- settings that loosen what is promised, their values, and what then may happen
+loose (setting, loose, level, consequence) AS (
+	VALUES ('tenant_guard.bypass', '^(on|1|t|tr|tru|true|y|ye|yes)$', 'error', 'nothing that would bypass isolation is refused'),
+		   ('event_triggers', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'error', 'new tables are not guarded, and guards may be weakened'),
+		   ('tenant_guard.auto_protect', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded'),
+		   ('tenant_guard.one_tenant_per_transaction', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'a transaction may go from tenant to tenant'),
+		   ('tenant_guard.scope', '^session$', 'warning', 'behind a pooler the tenant stays for the next client'),
+		   ('tenant_guard.log_bypass', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'the server log does not tell who bypasses'),
+		   ('tenant_guard.foreign_keys', '^(off|warning)$', 'warning', 'new foreign keys may reference rows of another tenant'),
+		   ('tenant_guard.type_mismatch', '^(off|warning)$', 'warning', 'comparisons that mix types of tenants are not refused'),
+		   ('row_security', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded, and roles that may bypass row-level security do'),
+		   ('session_replication_role', '^(replica|local)$', 'warning', 'triggers and foreign keys are not as they should be'),
+		   ('tenant_guard.missing_tenant', '^empty$', 'info', 'a forgotten tenant shows as an empty result, not as an error')
+),
+stored AS MATERIALIZED (
+	SELECT s.setdatabase, s.setrole, lower(split_part(kv, '=', 1)) AS setting, lower(substr(kv, strpos(kv, '=') + 1)) AS value
+	FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) kv
+	WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+),
+
+-- The rules --------------------------------------------------------------------------------------------------------
+
+findings (rule, level, object, detail, remedy, step) AS (
+
+-- a table has the tenant column, of the right type, and no guard
+SELECT 'unguarded_table', 'error', t.name,
+	   format('has column %s and no guard: every tenant sees every row', t.key),
+	   format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM t LEFT JOIN t whole ON whole.oid = t.partition_of
+WHERE t.status = 'unguarded' AND t.relkind IN ('r', 'p') AND t.serves = (SELECT tenant_type FROM settings)
+	  AND whole.status IS DISTINCT FROM 'unguarded'
+
+-- a part of a guard is missing or not as it was made
+UNION ALL
+SELECT 'guard_incomplete', 'error', t.name, t.detail, format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM t WHERE t.status = 'damaged'
+
+-- a function that guards call is not the library's any more
+UNION ALL
+SELECT 'function_replaced', 'error', p.oid::regprocedure::text, 'is not the function that the extension made: no guard that calls it holds',
+	   format('CREATE OR REPLACE FUNCTION tenant_guard.%s() RETURNS %s LANGUAGE C %s AS %L, %L', o.name, o.type, o.attributes, '$libdir/tenant_guard', o.name), 0
+FROM (VALUES ('current_tenant', 'uuid', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('current_tenant_text', 'text', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('current_tenant_bigint', 'bigint', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('guarded', 'boolean', 'IMMUTABLE PARALLEL SAFE LEAKPROOF', 'i', 's', true),
+			 ('on_ddl_command_start', 'event_trigger', '', 'v', 'u', false),
+			 ('on_ddl_command_end', 'event_trigger', '', 'v', 'u', false),
+			 ('on_sql_drop', 'event_trigger', '', 'v', 'u', false)) AS o (name, type, attributes, volatility, parallel, leakproof)
+	 JOIN pg_proc p ON p.proname = o.name AND p.pronargs = 0 AND p.pronamespace = 'tenant_guard'::regnamespace
+	 JOIN pg_language l ON l.oid = p.prolang
+WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, p.proleakproof, p.prosecdef, p.proconfig IS NULL)
+	  IS DISTINCT FROM ('c', o.name, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)
+
+-- the tenant column takes nulls, or its rows have not been looked at: such rows are nobody's
+UNION ALL
+SELECT 'not_null_pending', 'warning', t.name, format('column %s is not yet NOT NULL for all rows: nobody sees those with a null', t.key),
+	   format('ALTER TABLE %s ALTER COLUMN %s SET NOT NULL', t.name, t.key), 0
+FROM t
+WHERE t.status = 'guarded' AND t.partition_of IS NULL
+	  AND (NOT t.attnotnull OR EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'n'
+											 AND k.conkey = ARRAY[t.tenant_attnum] AND NOT k.convalidated))
+
+-- row-level security without a permissive policy shows nobody anything
+UNION ALL
+SELECT 'permissive_policy_missing', 'warning', t.name, 'has no permissive policy: no tenant sees its own rows',
+	   format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM t
+WHERE t.status = 'guarded' AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polpermissive)
+
+-- rows that are a tenant's by what they reference, in a table without the column
+UNION ALL
+SELECT 'tenant_column_missing', 'error', c.name,
+	   format('references %s by foreign key %I and has no tenant column: every tenant sees every row', via.name, a.foreign_key),
+	   format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key), a.step
+FROM (SELECT DISTINCT ON (x.oid) x.* FROM adrift x ORDER BY x.oid, x.step, x.foreign_key) a
+	 JOIN t c ON c.oid = a.oid JOIN t via ON via.oid = a.via
+
+-- a tenant column that cannot hold this database's tenants
+UNION ALL
+SELECT 'tenant_type_differs', CASE WHEN t.status = 'unguarded' THEN 'error' ELSE 'warning' END, t.name,
+	   format('column %s is of type %s, and tenants are of type %s: %s', t.key, t.tenant_type, s.tenant_type,
+			  CASE WHEN t.status = 'unguarded' THEN 'it cannot be guarded' ELSE 'every use of the table is an error' END),
+	   CASE WHEN t.status = 'unguarded' AND (s.tenant_type = 'text' OR p.typcategory = 'S' OR (s.tenant_type = 'bigint' AND p.typcategory = 'N'))
+			THEN format('ALTER TABLE %1$s ALTER COLUMN %2$s DROP DEFAULT, ALTER COLUMN %2$s TYPE %3$s USING %2$s::%3$s; SELECT tenant_guard.protect(%4$L)',
+						t.name, t.key, s.tenant_type, t.name) END, 0
+FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
+WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
+	  AND t.serves IS DISTINCT FROM s.tenant_type
+
+-- a foreign key between guarded tables that does not carry the tenant
+UNION ALL
+SELECT 'unpaired_foreign_key', 'error', format('%I on %s', k.conname, c.name),
+	   format('may reference rows of another tenant in %s', p.name),
+	   format('SELECT tenant_guard.pair_foreign_keys(%L)', c.name), 0
+FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid JOIN guarded p ON p.oid = k.confrelid
+WHERE NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS pair (child, parent)
+				  WHERE pair.child = c.tenant_attnum AND pair.parent = p.tenant_attnum)
+
+-- a key that is unique over all tenants: an error, or a lock wait, tells that another tenant has the value
+UNION ALL
+SELECT 'unique_without_tenant', CASE WHEN k.private THEN 'info' ELSE 'warning' END, format('%I on %s', k.index, k.name),
+	   CASE WHEN k.needed_by IS NOT NULL THEN format('is unique over all tenants, and foreign keys need it: %s', k.needed_by)
+			WHEN k.private THEN 'is unique over all tenants; its values are not easily guessed'
+			ELSE 'is unique over all tenants: an error tells that another tenant has the value' END,
+	   CASE WHEN k.needed_by IS NOT NULL THEN NULL
+			WHEN k.constraint IS NULL
+			THEN format('DROP INDEX %s; %s', k.index_name,
+						regexp_replace(k.definition, '( USING \w+) \(', '\1 (' || replace(k.key, '\', '\\') || ', '))
+			ELSE concat_ws('; ', CASE WHEN k.contype = 'x' AND k.definition LIKE 'EXCLUDE USING gist %' THEN 'CREATE EXTENSION IF NOT EXISTS btree_gist' END,
+						   format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', k.name, k.conname, k.conname,
+								  regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || CASE WHEN k.contype = 'x' THEN ' WITH =, ' ELSE ', ' END)))
+	   END, 0
+FROM keys k
+
+-- every query of a tenant is a scan of all tenants' rows
+UNION ALL
+SELECT 'tenant_index_missing', 'warning', t.name, format('has no index that begins with column %s: a query of one tenant reads the rows of all', t.key),
+	   format('CREATE INDEX ON %s (%s)', t.name, t.key), 0
+FROM t LEFT JOIN pg_partitioned_table p ON p.partrelid = t.oid
+WHERE t.status = 'guarded' AND t.partition_of IS NULL AND p.partattrs[0] IS DISTINCT FROM t.tenant_attnum
+	  AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indkey[0] = t.tenant_attnum AND i.indisvalid AND i.indpred IS NULL)
+
+-- a view that reads for its owner, whom row-level security does not bind
+UNION ALL
+SELECT 'view_bypasses', 'error', v.name,
+	   format('reads %s as its owner %I, who %s', (SELECT string_agg(g.name, ', ' ORDER BY g.name) FROM named_by n JOIN guarded g ON g.oid = n.names WHERE n.relation = v.oid),
+			  u.rolname, u.why),
+	   format('ALTER VIEW %s SET (security_invoker = true)', v.name), 0
+FROM views v JOIN unbound u ON u.oid = v.relowner
+WHERE v.relkind = 'v' AND NOT v.invoker
+	  AND EXISTS (SELECT FROM named_by n JOIN guarded g ON g.oid = n.names WHERE n.relation = v.oid)
+
+-- so does a rule, for the owner of its table
+UNION ALL
+SELECT 'rule_bypasses', 'error', format('%I on %s', r.rulename, r.ev_class::regclass),
+	   format('touches %s as the owner of its table, %I, who %s: a trigger would not', string_agg(DISTINCT g.name, ', '), u.rolname, u.why), NULL, 0
+FROM named_by n JOIN pg_rewrite r ON r.oid = n.rule AND r.ev_type <> '1'
+	 JOIN guarded g ON g.oid = n.names
+	 JOIN pg_class c ON c.oid = n.relation AND c.relnamespace NOT IN (SELECT schema FROM left_alone)
+	 JOIN unbound u ON u.oid = c.relowner
+GROUP BY r.rulename, r.ev_class, u.rolname, u.why
+
+-- a materialized view keeps every tenant's rows and knows no row-level security
+UNION ALL
+SELECT 'materialized_view_exposes', 'error', v.name,
+	   format('keeps rows of %s, and is open to %s', v.guarded, concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(v.relowner)) END, o.roles)),
+	   concat_ws('; ', format('REVOKE ALL ON %s FROM ', v.name) || o.roles,
+				 CASE WHEN u.oid IS NULL THEN format('ALTER MATERIALIZED VIEW %s OWNER TO %I', v.name, current_user) END), 0
+FROM views v LEFT JOIN unbound u ON u.oid = v.relowner LEFT JOIN open_to o ON o.oid = v.oid
+WHERE v.relkind = 'm' AND (u.oid IS NULL OR o.oid IS NOT NULL)
+
+-- a foreign table with the tenant column
+UNION ALL
+SELECT 'foreign_table_exposes', 'error', t.name,
+	   format('cannot have row-level security, and is open to %s', concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(t.relowner)) END, o.roles)),
+	   concat_ws('; ', format('REVOKE ALL ON %s FROM ', t.name) || o.roles,
+				 CASE WHEN u.oid IS NULL THEN format('ALTER FOREIGN TABLE %s OWNER TO %I', t.name, current_user) END), 0
+FROM t LEFT JOIN unbound u ON u.oid = t.relowner LEFT JOIN open_to o ON o.oid = t.oid
+WHERE t.relkind = 'f' AND t.status = 'unguarded' AND t.tenant_attnum IS NOT NULL AND (u.oid IS NULL OR o.oid IS NOT NULL)
+
+-- a SECURITY DEFINER function that names guarded tables, of a role whom row-level security does not bind
+UNION ALL
+SELECT 'definer_function_bypasses', 'error', f.name,
+	   format('runs as %I, who %s, and names %s; one that means it declares SET tenant_guard.bypass = on', u.rolname, u.why, x.guarded),
+	   format('ALTER ROUTINE %s SECURITY INVOKER', f.name), 0
+FROM functions f JOIN touches x ON x.function = f.oid JOIN unbound u ON u.oid = f.proowner
+WHERE f.prosecdef AND NOT f.declares_bypass
+
+-- one that means it, and lets everyone
+UNION ALL
+SELECT 'bypass_for_everyone', 'warning', f.name, 'declares tenant_guard.bypass, and every role may call it',
+	   format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', f.name), 0
+FROM functions f
+WHERE f.prosecdef AND f.declares_bypass
+	  AND EXISTS (SELECT FROM aclexplode(COALESCE(f.proacl, acldefault('f', f.proowner))) e WHERE e.grantee = 0)
+
+-- a trigger that a foreign key's action fires runs as the owner of the table, not as the user
+UNION ALL
+SELECT 'trigger_runs_as_owner', 'warning', format('%I on %s', g.tgname, t.name),
+	   format('a cascade of foreign key %I fires it as %I, who %s, and it names %s', min(k.conname), pg_get_userbyid(t.relowner), u.why, min(x.guarded)), NULL, 0
+FROM pg_trigger g
+	 JOIN guarded t ON t.oid = g.tgrelid
+	 JOIN foreign_keys k ON k.conrelid = t.oid
+							AND ((k.confdeltype = 'c' AND g.tgtype & 8 <> 0) OR (k.confdeltype IN ('n', 'd') AND g.tgtype & 16 <> 0)
+								 OR (k.confupdtype IN ('c', 'n', 'd') AND g.tgtype & 16 <> 0))
+	 JOIN functions f ON f.oid = g.tgfoid AND NOT f.prosecdef AND NOT f.declares_bypass
+	 JOIN touches x ON x.function = f.oid
+	 JOIN unbound u ON u.oid = t.relowner
+WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgenabled <> 'D'
+GROUP BY g.tgname, t.name, t.relowner, u.why
+
+-- a policy that calls a function whose meaning the caller's search_path decides
+UNION ALL
+SELECT DISTINCT 'policy_reads_unsafe_function', 'warning', format('%I on %s', p.polname, t.name),
+	   format('calls %s, whose search_path is its caller''s', f.name),
+	   format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', f.name, n.nspname), 0
+FROM pg_policy p
+	 JOIN guarded t ON t.oid = p.polrelid
+	 JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
+	 JOIN functions f ON f.oid = d.refobjid
+	 JOIN pg_proc r ON r.oid = f.oid JOIN pg_namespace n ON n.oid = r.pronamespace
+WHERE f.lanname NOT IN ('c', 'internal') AND f.prosqlbody IS NULL AND NOT f.pinned
+
+-- a function that the planner may run on rows of other tenants, as its owner says that it tells nothing
+UNION ALL
+SELECT 'leakproof_function', 'warning', f.name, 'is LEAKPROOF: it may be called with values of any tenant''s rows',
+	   format('ALTER FUNCTION %s NOT LEAKPROOF', f.name), 0
+FROM functions f WHERE f.proleakproof
+
+-- taken out on purpose, and perhaps forgotten
+UNION ALL
+SELECT 'unprotected_table', 'warning', t.name, 'was taken out by unprotect(): every tenant sees every row',
+	   format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM t LEFT JOIN t whole ON whole.oid = t.partition_of
+WHERE t.status = 'unprotected' AND whole.status IS DISTINCT FROM 'unprotected'
+
+-- whoever subscribes has every tenant's rows
+UNION ALL
+SELECT 'publication_unfiltered', 'warning', p.pubname::text,
+	   format('publishes %s guarded tables without a row filter, %s first', count(*), min(g.name)),
+	   'ALTER PUBLICATION ' || quote_ident(p.pubname) || ' DROP TABLE ' ||
+	   (SELECT string_agg(r.prrelid::regclass::text, ', ' ORDER BY r.prrelid::regclass::text)
+		FROM pg_publication_rel r JOIN guarded x ON x.oid = r.prrelid
+		WHERE r.prpubid = p.oid AND r.prqual IS NULL
+			  AND NOT p.puballtables AND NOT EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)), 0
+FROM pg_publication p
+	 JOIN pg_publication_tables l ON l.pubname = p.pubname AND l.rowfilter IS NULL
+	 JOIN pg_namespace n ON n.nspname = l.schemaname
+	 JOIN guarded g ON g.relname = l.tablename AND g.relnamespace = n.oid
+GROUP BY p.oid, p.pubname, p.puballtables
+
+-- rows that arrive by replication are refused: until 15 they are written as the subscription's owner, from 16 on as
+-- the table's unless the subscription says run_as_owner. (15 has no such column: the name is then the outer one's.)
+UNION ALL
+SELECT 'subscription_will_fail', 'warning', s.subname::text,
+	   format('writes as %s, whom row-level security binds, into %s guarded tables, %s first', string_agg(DISTINCT quote_ident(pg_get_userbyid(w.role)), ', '), count(*), min(g.name)),
+	   CASE WHEN min(s.as_owner) IS NULL OR bool_or(w.role = s.subowner)
+			THEN format('ALTER SUBSCRIPTION %I OWNER TO %I', s.subname, current_user)
+			WHEN s.subowner IN (SELECT u.oid FROM unbound u) THEN format('ALTER SUBSCRIPTION %I SET (run_as_owner = true)', s.subname) END, 0
+FROM (SELECT b.oid, b.subname, b.subowner, b.subdbid,
+			 (SELECT subrunasowner::text FROM pg_subscription i WHERE i.oid = b.oid) AS as_owner
+	  FROM (SELECT b.oid, b.subname, b.subowner, b.subdbid, NULL::text AS subrunasowner FROM pg_subscription b) b) s
+	 JOIN pg_subscription_rel r ON r.srsubid = s.oid
+	 JOIN guarded g ON g.oid = r.srrelid
+	 CROSS JOIN LATERAL (SELECT CASE WHEN s.as_owner = 'false' THEN g.relowner ELSE s.subowner END AS role) w
+WHERE s.subdbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+	  AND w.role NOT IN (SELECT u.oid FROM unbound u)
+GROUP BY s.subname, s.subowner
+
+-- roles that log in and are not bound; the superuser that initdb made is none of anybody's making
+UNION ALL
+SELECT 'role_bypasses', CASE WHEN r.rolsuper THEN 'warning' ELSE 'info' END, quote_ident(r.rolname),
+	   format('logs in and %s: row-level security does not bind it', u.why),
+	   format('ALTER ROLE %I%s%s', r.rolname, CASE WHEN r.rolsuper THEN ' NOSUPERUSER' END, CASE WHEN r.rolbypassrls THEN ' NOBYPASSRLS' END), 0
+FROM pg_roles r JOIN unbound u ON u.oid = r.oid
+WHERE r.rolcanlogin AND r.oid <> 10
+
+-- a role that logs in and may unprotect tables, or make some that are not guarded
+UNION ALL
+SELECT 'application_owns_table', 'warning', quote_ident(r.rolname),
+	   format('logs in and %s %s guarded tables, %s first', CASE WHEN o.owner = r.oid THEN 'owns' ELSE format('is a member of %I, the owner of', pg_get_userbyid(o.owner)) END, o.tables, o.first),
+	   CASE WHEN o.owner = r.oid
+			THEN concat_ws('; ', CASE WHEN to_regrole(quote_ident(r.rolname || '_owner')) IS NULL THEN format('CREATE ROLE %I', r.rolname || '_owner') END,
+						   format('REASSIGN OWNED BY %I TO %I', r.rolname, r.rolname || '_owner'),
+						   format('GRANT USAGE ON SCHEMA %s TO %I', o.schemas, r.rolname),
+						   format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', o.names, r.rolname),
+						   'GRANT USAGE ON SEQUENCE ' || (SELECT string_agg(DISTINCT d.objid::regclass::text, ', ')
+														  FROM guarded g JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+																							 AND d.refobjid = g.oid AND d.deptype IN ('a', 'i')
+															   JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+														  WHERE g.relowner = o.owner) || format(' TO %I', r.rolname))
+			WHEN EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = o.owner AND m.member = r.oid)
+			THEN format('REVOKE %I FROM %I', pg_get_userbyid(o.owner), r.rolname) END, 0
+FROM (SELECT g.relowner AS owner, count(*) FILTER (WHERE g.partition_of IS NULL) AS tables, min(g.name) AS first, string_agg(g.name, ', ' ORDER BY g.name) AS names,
+			 string_agg(DISTINCT g.relnamespace::regnamespace::text, ', ') AS schemas
+	  FROM guarded g GROUP BY g.relowner) o
+	 JOIN pg_roles r ON r.rolcanlogin AND pg_has_role(r.oid, o.owner, 'MEMBER') AND r.oid NOT IN (SELECT u.oid FROM unbound u)
+
+-- nobody could back the database up
+UNION ALL
+SELECT 'backup_role_missing', 'warning', current_database()::text, 'no role that logs in may read all guarded tables of all tenants: pg_dump fails',
+	   format('CREATE ROLE %1$I LOGIN BYPASSRLS; GRANT pg_read_all_data TO %1$I', n.name), 0
+FROM (SELECT min(c.name) AS name FROM (VALUES ('backup'), ('backup_of_tenants'), ('tenant_guard_backup')) c (name) WHERE to_regrole(c.name) IS NULL) n
+WHERE EXISTS (SELECT FROM guarded)
+	  AND NOT EXISTS (SELECT FROM pg_roles r
+					  WHERE r.rolcanlogin AND (r.rolsuper
+											   OR r.rolbypassrls AND NOT EXISTS (SELECT FROM guarded g WHERE NOT has_table_privilege(r.oid, g.oid, 'SELECT'))))
+
+-- roles that a superuser has let bypass
+UNION ALL
+SELECT 'bypass_granted', 'info', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END,
+	   'may set tenant_guard.bypass',
+	   format('REVOKE SET ON PARAMETER tenant_guard.bypass FROM %s', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END), 0
+FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) e
+WHERE p.parname = 'tenant_guard.bypass' AND e.privilege_type = 'SET' AND e.grantee <> 10
+
+-- without the library's hooks there is row-level security alone, until a session's first use of a guarded table
+UNION ALL
+SELECT 'not_preloaded', 'warning', current_database()::text, 'sessions do not preload the library: until one has loaded it, superusers and views of theirs are not refused',
+	   format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
+			  concat_ws(', ', (SELECT string_agg(quote_literal(btrim(l, ' "')), ', ')
+							   FROM pg_settings s, string_to_table(s.setting, ',') l
+							   WHERE s.name = 'session_preload_libraries' AND btrim(l) <> ''), '''tenant_guard''')), 0
+WHERE NOT tenant_guard.library_preloaded()
+
+-- an event trigger that does not fire, or not always
+UNION ALL
+SELECT 'event_trigger_disabled', CASE WHEN e.evtenabled IN ('O', 'R') THEN 'warning' ELSE 'error' END, o.name,
+	   CASE WHEN e.oid IS NULL THEN 'is missing' WHEN e.evtenabled = 'D' THEN 'is disabled' ELSE 'does not fire in every session_replication_role' END
+	   || ': new tables are not guarded, and guards may be weakened',
+	   concat_ws('; ', CASE WHEN e.oid IS NULL THEN format('CREATE EVENT TRIGGER %s ON %s EXECUTE FUNCTION tenant_guard.on_%s()', o.name, o.event, o.event) END,
+				 format('ALTER EVENT TRIGGER %s ENABLE ALWAYS', o.name)), 0
+FROM (VALUES ('tenant_guard_ddl_command_start', 'ddl_command_start'), ('tenant_guard_ddl_command_end', 'ddl_command_end'),
+			 ('tenant_guard_sql_drop', 'sql_drop')) AS o (name, event)
+	 LEFT JOIN pg_event_trigger e ON e.evtname = o.name
+WHERE e.evtenabled IS DISTINCT FROM 'A'
+
+-- a setting that is looser than the default, for a database, a role, or all of the server
+UNION ALL
+SELECT 'setting_loosened', CASE WHEN l.level = 'error' AND s.setrole <> 0 THEN 'warning' ELSE l.level END,
+	   concat_ws(' in ', CASE WHEN s.setrole <> 0 THEN 'role ' || quote_ident(pg_get_userbyid(s.setrole)) WHEN s.setdatabase = 0 THEN 'all roles' END,
+				 CASE WHEN s.setdatabase <> 0 THEN 'database ' || quote_ident(current_database()) END),
+	   format('%s = %s: %s', l.setting, s.value, l.consequence),
+	   format('ALTER %s RESET %s', CASE WHEN s.setrole <> 0 THEN concat_ws(' IN DATABASE ', 'ROLE ' || quote_ident(pg_get_userbyid(s.setrole)), CASE WHEN s.setdatabase <> 0 THEN quote_ident(current_database()) END)
+										WHEN s.setdatabase <> 0 THEN 'DATABASE ' || quote_ident(current_database()) ELSE 'ROLE ALL' END, l.setting), 0
+FROM loose l JOIN stored s ON s.setting = l.setting AND s.value ~ l.loose
+UNION ALL
+SELECT 'setting_loosened', l.level, 'server', format('%s = %s: %s', l.setting, v.value, l.consequence),
+	   format('ALTER DATABASE %I SET %s = %s', current_database(), l.setting, s.boot_val), 0
+FROM loose l JOIN pg_settings s ON s.name = l.setting
+	 CROSS JOIN LATERAL (SELECT lower(CASE WHEN s.source = 'session' THEN s.reset_val ELSE s.setting END) AS value) v
+WHERE v.value ~ l.loose
+	  AND (s.source IN ('configuration file', 'command line', 'environment variable')
+		   OR s.source = 'session' AND NOT EXISTS (SELECT FROM stored x WHERE x.setting = l.setting))
+
+-- Minor releases that mended row-level security, by PostgreSQL's release notes: E.15.3 (CVE-2023-2455, an inlined
+-- set-returning function kept another role's policies), 15.4 (CVE-2023-39418, MERGE), 15.9, 16.5 and 17.1
+-- (CVE-2024-10976, plans of another role below a subquery; CVE-2024-10978, SET ROLE undone wrongly, whose mend was
+-- mended in 15.10, 16.6 and 17.2), 15.14, 16.10 and 17.6 (CVE-2025-8713, statistics told values past a policy),
+-- 15.19, 16.15, 17.11 and 18.6 (CVE-2026-14666, plans outlived a change of role).
+UNION ALL
+SELECT 'server_outdated', 'warning', 'PostgreSQL ' || current_setting('server_version'),
+	   format('has faults of row-level security that minor release %s.%s mends: %s', v.major, max(f.minor), string_agg(c.cve, ', ' ORDER BY c.cve)), NULL, 0
+FROM (SELECT current_setting('server_version_num')::int / 10000, current_setting('server_version_num')::int % 10000) v (major, minor)
+	 CROSS JOIN (VALUES ('CVE-2023-2455', ARRAY[3, 0, 0, 0]),
+						('CVE-2023-39418', ARRAY[4, 0, 0, 0]),
+						('CVE-2024-10976', ARRAY[9, 5, 1, 0]),
+						('CVE-2024-10978', ARRAY[10, 6, 2, 0]),
+						('CVE-2025-8713', ARRAY[14, 10, 6, 0]),
+						('CVE-2026-14666', ARRAY[19, 15, 11, 6])) AS c (cve, mended)
+	 CROSS JOIN LATERAL (SELECT c.mended[v.major - 14] AS minor) f
+WHERE v.minor < f.minor
+GROUP BY v.major
+
+-- rules on stored code that mixes types of tenants (mixed_comparison), and on functions that are trusted to
+-- (trusted_function), have their place here
+)
+SELECT f.rule, f.level, f.object, f.detail, f.remedy
+FROM findings f
+ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.level), f.rule COLLATE "C", f.step, f.object COLLATE "C"
+$audit$;
+COMMENT ON FUNCTION audit() IS 'what is wrong with the isolation of tenants, or should be known, and the SQL that mends it';
+REVOKE ALL ON FUNCTION audit() FROM PUBLIC;
+
+-- One row, for dashboards.
+CREATE VIEW status AS
+SELECT t.guarded, t.damaged, t.unguarded, t.unprotected, t.shared,
+	   a.errors, a.warnings, a.infos,
+	   tenant_guard.library_preloaded() AS preloaded,
+	   e.extversion AS version,
+	   tenant_guard.library_version() AS library_version
+FROM (SELECT pg_catalog.count(*) FILTER (WHERE status = 'guarded') AS guarded,
+			 pg_catalog.count(*) FILTER (WHERE status = 'damaged') AS damaged,
+			 pg_catalog.count(*) FILTER (WHERE status = 'unguarded') AS unguarded,
+			 pg_catalog.count(*) FILTER (WHERE status = 'unprotected') AS unprotected,
+			 pg_catalog.count(*) FILTER (WHERE status = 'shared') AS shared
+	  FROM tenant_guard.tables) t
+	 CROSS JOIN (SELECT pg_catalog.count(*) FILTER (WHERE level = 'error') AS errors,
+						pg_catalog.count(*) FILTER (WHERE level = 'warning') AS warnings,
+						pg_catalog.count(*) FILTER (WHERE level = 'info') AS infos
+				 FROM tenant_guard.audit()) a
+	 CROSS JOIN pg_catalog.pg_extension e
+WHERE e.extname = 'tenant_guard';
+COMMENT ON VIEW status IS 'one row: how many tables are guarded, how many findings audit() has, and what is installed';
