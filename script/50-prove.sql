@@ -1,0 +1,456 @@
+
+-- Does this error come from behind the policies? They are judged before constraints are, and triggers, types and the
+-- choice of a partition before them.
+CREATE FUNCTION passed_policies(state text, culprit text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT state IN ('23502', '23503', '23505', '23P01') OR state = '23514' AND culprit <> ''
+$$;
+COMMENT ON FUNCTION passed_policies(text, text) IS 'whether a row that an error refused had passed the policies; a part of prove()';
+REVOKE ALL ON FUNCTION passed_policies(text, text) FROM PUBLIC;
+
+-- What a try tells. An error that is neither a refusal nor from behind the policies tells nothing.
+CREATE FUNCTION probe_verdict(state text, message text, broken boolean, good text, bad text, OUT ok boolean, OUT detail text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN state = '42501' OR state LIKE 'TG%' THEN true
+			WHEN state = '00000' THEN NOT broken END,
+	   CASE WHEN state = '42501' OR state LIKE 'TG%' THEN format('refused: %s', state)
+			WHEN state = '00000' THEN CASE WHEN broken THEN bad ELSE good END
+			ELSE format('not tried: %s: %s', state, message) END
+$$;
+COMMENT ON FUNCTION probe_verdict(text, text, boolean, text, text) IS 'what a try tells; a part of prove()';
+REVOKE ALL ON FUNCTION probe_verdict(text, text, boolean, text, text) FROM PUBLIC;
+
+-- Tries to insert a row; where a trigger stands in the way, without triggers.
+CREATE FUNCTION probe_insert(relation regclass, role oid, search_path text, tenant text, columns text, content jsonb,
+							 OUT state text, OUT message text, OUT passed boolean)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	statement text := format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, %3$L)', relation, columns, content);
+	tried record;
+BEGIN
+	FOR replica IN 0..1 LOOP
+		tried := tenant_guard.probe_try(role, search_path, tenant, statement, true, replica = 1);
+		state := tried.state; message := tried.message;
+		passed := tenant_guard.passed_policies(tried.state, tried.culprit);
+		EXIT WHEN passed OR state IN ('00000', '42501') OR state LIKE 'TG%';
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION probe_insert(regclass, oid, text, text, text, jsonb) IS 'tries to insert a row and undoes it; a part of prove()';
+REVOKE ALL ON FUNCTION probe_insert(regclass, oid, text, text, text, jsonb) FROM PUBLIC;
+
+-- A role that may read and write every table and is nothing special, and, with an owner, a member of that role too. It
+-- goes with the transaction of the proof.
+CREATE FUNCTION probe_role(owner oid DEFAULT NULL) RETURNS oid
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name text := concat_ws('_', 'tenant_guard_probe', pg_backend_pid(), owner);
+BEGIN
+	IF to_regrole(name) IS NULL THEN
+		EXECUTE format('CREATE ROLE %I IN ROLE pg_read_all_data, pg_write_all_data', name);
+		IF owner IS NOT NULL THEN
+			EXECUTE format('GRANT %I TO %I', pg_get_userbyid(owner), name);
+		END IF;
+	END IF;
+	RETURN to_regrole(name);
+END
+$$;
+COMMENT ON FUNCTION probe_role(oid) IS 'makes an ordinary role, or a member of a table''s owner; a part of prove()';
+REVOKE ALL ON FUNCTION probe_role(oid) FROM PUBLIC;
+
+-- Every probe of one table. Rows made here stay until the caller undoes them.
+CREATE FUNCTION probe_table(relation regclass, role oid, search_path text, OUT probe text, OUT ok boolean, OUT detail text)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	guard record;
+	tenant_attnum smallint;
+	key text;					-- the tenant column, quoted
+	key_type text;
+	narrowed boolean;			-- policies of the application's own may hide a tenant's rows from it
+	preloaded boolean := tenant_guard.library_preloaded();
+	small boolean;				-- a statement without WHERE does no harm, though it is undone
+	tenants text[] := '{}';
+	tenant text;
+	made record;
+	row_a record;
+	row_b record;
+	origin text;
+	at_a text;
+	at_b text;
+	look_b text;				-- tells if the other tenant's rows are as they were
+	before_b text;
+	insertable text;			-- columns
+	settable text;				-- a column, and
+	setting text;				--   a value for it
+	attacker oid;				-- who owns what the table's owner owns
+	tried record;
+	item record;
+	told text;
+	other jsonb;
+BEGIN
+	SELECT * INTO guard FROM tenant_guard.guard_status(relation);
+	SELECT a.attnum, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod) INTO tenant_attnum, key, key_type
+	FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = guard.tenant_column AND NOT a.attisdropped;
+	SELECT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname NOT IN ('tenant_isolation', 'tenant_access')) INTO narrowed;
+	SELECT COALESCE(sum(c.reltuples) < 100000, true) INTO small
+	FROM pg_class c WHERE c.reltuples > 0 AND c.oid IN (SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation);
+
+	probe := 'rows';
+	IF guard.status NOT IN ('guarded', 'damaged') THEN
+		probe := 'guard'; ok := false; detail := format('is %s: there is nothing to prove', guard.status);
+		RETURN NEXT;
+		RETURN;
+	ELSIF tenant_attnum IS NULL THEN
+		probe := 'guard'; ok := false; detail := guard.detail;
+		RETURN NEXT;
+		RETURN;
+	END IF;
+
+	-- two tenants with a row each
+	FOR tenant IN SELECT * FROM tenant_guard.probe_tenants(relation, tenant_attnum) LOOP
+		CONTINUE WHEN tenant = ANY (tenants);
+		SELECT * INTO made FROM tenant_guard.probe_row(relation, jsonb_build_object(guard.tenant_column, tenant));
+		IF made.content IS NOT NULL AND tenants = '{}' THEN
+			row_a := made; tenants := ARRAY[tenant];
+		ELSIF made.content IS NOT NULL THEN
+			row_b := made; tenants := tenants || tenant;
+			EXIT;
+		END IF;
+		told := COALESCE(made.problem, told);
+		EXIT WHEN made.problem IS NOT NULL AND NOT EXISTS (
+			SELECT FROM pg_class c WHERE c.oid = relation AND (c.relispartition OR c.relkind = 'p')
+			UNION ALL SELECT FROM pg_constraint k WHERE k.conrelid = relation AND k.contype = 'c' AND tenant_attnum = ANY (k.conkey));
+	END LOOP;
+	origin := 'two tenants were made, with a row each';
+	IF cardinality(tenants) < 2 THEN
+		EXECUTE format('SELECT t.tableoid AS part, t.ctid AS place, to_jsonb(t) AS content FROM %s t WHERE t.%s IS NOT NULL LIMIT 1', relation, key) INTO row_a;
+		IF row_a.content IS NOT NULL THEN
+			EXECUTE format('SELECT t.tableoid AS part, t.ctid AS place, to_jsonb(t) AS content FROM %1$s t WHERE t.%2$s <> %3$L::%4$s LIMIT 1',
+						   relation, key, row_a.content ->> guard.tenant_column, key_type) INTO row_b;
+		END IF;
+		IF row_a.content IS NULL THEN
+			row_b := row_a;
+		END IF;
+		IF row_b.content IS NULL THEN
+			ok := NULL; detail := format('not tried: no rows of two tenants could be made (%s), and there are none', told);
+			RETURN NEXT;
+			RETURN;
+		END IF;
+		tenants := ARRAY[row_a.content ->> guard.tenant_column, row_b.content ->> guard.tenant_column];
+		origin := format('rows of two tenants that are there were used, as none could be made (%s)', told);
+	END IF;
+	at_a := format('tableoid = %s AND ctid = %L', row_a.part, row_a.place);
+	at_b := format('tableoid = %s AND ctid = %L', row_b.part, row_b.place);
+	look_b := format('SELECT to_jsonb(t)::text FROM %s t WHERE t.tableoid = %s AND t.ctid = %L', relation, row_b.part, row_b.place);
+	EXECUTE look_b INTO before_b;
+	SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attgenerated = ''),
+		   (array_agg(quote_ident(a.attname) ORDER BY a.attnum <> tenant_attnum, a.attnum) FILTER (WHERE a.attgenerated = '' AND a.attidentity <> 'a'))[1]
+	INTO insertable, settable
+	FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+	setting := CASE WHEN settable = key THEN format('%L::%s', tenants[1], key_type) ELSE settable END;
+	ok := true; detail := origin;
+	RETURN NEXT;
+
+	-- A tenant sees its own row. All that follows would hold of a table that shows nobody anything.
+	probe := 'select_own';
+	tried := tenant_guard.probe_try(role, search_path, tenants[1], format('SELECT EXISTS (SELECT FROM %s WHERE %s)', relation, at_a));
+	IF tried.state = '42501' AND NOT has_table_privilege(role, relation, 'SELECT') THEN
+		ok := true; detail := 'the role may not SELECT';
+	ELSIF tried.state <> '00000' THEN
+		ok := false; detail := format('%s: %s', tried.state, tried.message);
+	ELSIF tried.result = 't' THEN
+		ok := true; detail := 'seen';
+	ELSE
+		ok := CASE WHEN narrowed THEN NULL ELSE false END;
+		detail := CASE WHEN narrowed THEN 'not seen: policies of the application''s own may hide it' ELSE 'a tenant does not see its own row' END;
+	END IF;
+	RETURN NEXT;
+
+	probe := 'no_tenant';
+	tried := tenant_guard.probe_try(role, search_path, '', format('SELECT EXISTS (SELECT FROM %s)', relation));
+	ok := tried.state IN ('TG001', '42501') OR tried.state = '00000' AND tried.result = 'f';
+	detail := CASE WHEN tried.state <> '00000' THEN format('%s: %s', tried.state, tried.message) WHEN ok THEN 'nothing is seen' ELSE 'rows are seen without a tenant' END;
+	RETURN NEXT;
+
+	-- What follows is tried with tenant_guard.bypass on: it lifts the refusals of the library's hooks, and leaves what
+	-- row-level security does alone, in sessions too that have not loaded the library.
+	probe := 'select';
+	tried := tenant_guard.probe_try(role, search_path, tenants[1],
+		format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', relation, at_b, key, tenants[1], key_type), true);
+	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
+	RETURN NEXT;
+
+	-- the same for who owns what the owner does: FORCE binds him
+	probe := 'select_as_owner';
+	attacker := tenant_guard.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = relation));
+	tried := tenant_guard.probe_try(attacker, search_path, tenants[1],
+		format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', relation, at_b, key, tenants[1], key_type), true);
+	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'the owner sees another tenant''s rows');
+	RETURN NEXT;
+
+	-- a row of the tenant's own is let in, as far as row-level security is concerned
+	probe := 'insert_own';
+	tried := tenant_guard.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content || jsonb_build_object(guard.tenant_column, tenants[1]));
+	IF tried.state = '42501' AND (narrowed OR NOT has_table_privilege(role, relation, 'INSERT')) THEN
+		ok := CASE WHEN narrowed THEN NULL ELSE true END; detail := tried.message;
+	ELSIF tried.state = '00000' OR tried.passed THEN
+		ok := true; detail := 'let in';
+	ELSE
+		ok := CASE WHEN tried.state = '42501' OR tried.state LIKE 'TG%' THEN false END; detail := format('%s: %s', tried.state, tried.message);
+	END IF;
+	RETURN NEXT;
+
+	probe := 'insert';
+	tried := tenant_guard.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content);
+	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tried.passed THEN '00000' ELSE tried.state END, tried.message, tried.state = '00000' OR tried.passed,
+		'no row was inserted', 'a row is inserted for another tenant');
+	RETURN NEXT;
+
+	-- changes of the other tenant's row, which must be as it was
+	FOR item IN
+		SELECT v.probe, v.statement, v.wrong FROM (VALUES
+			('update', format('UPDATE %s SET %s = %s WHERE %s', relation, settable, settable, at_b), 'another tenant''s row is updated', true),
+			('update_all', format('UPDATE %s SET %s = %s', relation, settable, setting), 'another tenant''s row is updated', small),
+			('delete', format('DELETE FROM %s WHERE %s', relation, at_b), 'another tenant''s row is deleted', true),
+			('delete_all', format('DELETE FROM %s', relation), 'another tenant''s row is deleted', small)) AS v (probe, statement, wrong, possible)
+		WHERE v.possible AND v.statement IS NOT NULL
+	LOOP
+		probe := item.probe;
+		tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, false, NULL, look_b);
+		IF tried.state <> '00000' AND tried.state <> '42501' AND tried.state NOT LIKE 'TG%' THEN
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, true, NULL, look_b);
+		END IF;
+		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', item.wrong);
+		RETURN NEXT;
+	END LOOP;
+
+	probe := 'move';
+	IF settable = key THEN
+		tried := tenant_guard.probe_try(role, search_path, tenants[1], format('UPDATE %s SET %s = %L::%s WHERE %s', relation, key, tenants[2], key_type, at_a), true);
+		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.message,
+			tried.state <> '00000' OR tried.result <> '0', 'no row was moved', 'a row is moved to another tenant');
+	ELSE
+		ok := true; detail := 'the tenant column is computed';
+	END IF;
+	RETURN NEXT;
+
+	-- a row whose key another tenant's row has: by a key without the tenant, if there is one
+	SELECT string_agg(quote_ident(a.attname), ', ') AS columns, bool_or(a.attnum = tenant_attnum) AS with_tenant INTO item
+	FROM (SELECT i.indkey, i.indnkeyatts FROM pg_index i
+		  WHERE i.indrelid = relation AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+		  ORDER BY tenant_attnum = ANY (i.indkey), i.indexrelid LIMIT 1) i
+		 CROSS JOIN LATERAL unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) n
+		 JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = n;
+	IF item.columns IS NOT NULL AND settable IS NOT NULL THEN
+		probe := 'upsert';
+		told := format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, %3$L) ON CONFLICT (%4$s) DO UPDATE SET %5$s = EXCLUDED.%5$s',
+					   relation, insertable, row_b.content || CASE WHEN item.with_tenant THEN '{}' ELSE jsonb_build_object(guard.tenant_column, tenants[1]) END, item.columns, settable);
+		tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, false, NULL, look_b);
+		IF tried.state <> '00000' AND tried.state <> '42501' AND tried.state NOT LIKE 'TG%' THEN
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, true, NULL, look_b);
+		END IF;
+		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is updated');
+		RETURN NEXT;
+	END IF;
+
+	-- a row of the tenant's own that references another tenant's
+	FOR item IN
+		SELECT k.oid, k.conname, k.confrelid::regclass AS parent, (tenant_guard.guard_status(k.confrelid)).tenant_column AS parent_key,
+			   (SELECT array_agg(c.attname ORDER BY n.place) FROM unnest(k.conkey) WITH ORDINALITY n (num, place) JOIN pg_attribute c ON c.attrelid = relation AND c.attnum = n.num) AS columns,
+			   (SELECT array_agg(c.attname ORDER BY n.place) FROM unnest(k.confkey) WITH ORDINALITY n (num, place) JOIN pg_attribute c ON c.attrelid = k.confrelid AND c.attnum = n.num) AS parent_columns
+		FROM pg_constraint k
+		WHERE k.conrelid = relation AND k.contype = 'f' AND (tenant_guard.guard_status(k.confrelid)).status IN ('guarded', 'damaged')
+			  AND (k.conparentid = 0 OR NOT EXISTS (SELECT FROM pg_constraint w WHERE w.oid = k.conparentid AND w.conrelid = relation))
+		ORDER BY k.conname
+	LOOP
+		probe := 'reference ' || item.conname;
+		detail := NULL;
+		other := tenant_guard.probe_parents(relation, tenants[1], item.oid);
+		IF other IS NOT NULL THEN
+			SELECT * INTO made FROM tenant_guard.probe_row(relation, other);
+			other := made.content; told := made.problem;
+		END IF;
+		IF other IS NULL OR made.part IS NULL THEN
+			ok := NULL; detail := concat_ws(': ', 'not tried: no row of the table could be made for it', told);
+		ELSE
+			at_a := format('tableoid = %s AND ctid = %L', made.part, made.place);
+			SELECT * INTO made FROM tenant_guard.probe_row(item.parent, jsonb_build_object(item.parent_key, tenants[2]));
+			IF made.content IS NULL THEN
+				ok := NULL; detail := concat_ws(': ', 'not tried: no row could be made to reference', made.problem);
+			ELSE
+				SELECT format('UPDATE %s SET %s WHERE %s', relation, string_agg(format('%I = %L', c, made.content ->> p), ', '), at_a) INTO told
+				FROM unnest(item.columns, item.parent_columns) AS n (c, p) WHERE c <> guard.tenant_column;
+				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, false, NULL, NULL, true);
+				IF tried.state = '00000' THEN
+					ok := tried.result = '0'; detail := CASE WHEN ok THEN 'no row was changed' ELSE format('references a row of another tenant in %s', item.parent) END;
+				ELSIF tried.state = '42501' OR tried.state LIKE 'TG%' OR tried.state = '23503' AND tried.culprit = item.conname THEN
+					ok := true; detail := format('refused: %s', tried.state);
+				ELSE
+					ok := NULL; detail := format('not tried: %s: %s', tried.state, tried.message);
+				END IF;
+			END IF;
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+	at_a := format('tableoid = %s AND ctid = %L', row_a.part, row_a.place);
+
+	-- by who owns what the owner does: other roles seldom have the privilege
+	probe := 'truncate';
+	tried := tenant_guard.probe_try(attacker, search_path, tenants[1], format('TRUNCATE %s', relation));
+	IF tried.state = '55P03' THEN
+		ok := NULL; detail := 'not tried: others use the table';
+	ELSE
+		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tried.state = '0A000' THEN '00000' ELSE tried.state END, tried.message, true, '', 'it is truncated');
+	END IF;
+	RETURN NEXT;
+
+	-- The same through each view. Where the library is preloaded its hooks are a part of the answer.
+	FOR item IN
+		WITH RECURSIVE reads (view) AS (
+			SELECT w.ev_class FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+			WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND w.ev_type = '1' AND w.ev_class <> relation
+			UNION
+			SELECT w.ev_class FROM reads r JOIN pg_depend d ON d.refobjid = r.view
+								  JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+			WHERE d.refclassid = 'pg_class'::regclass AND w.ev_type = '1' AND w.ev_class <> r.view
+		)
+		SELECT c.oid::regclass AS view, pg_relation_is_updatable(c.oid, true) AS may,
+			   (SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = guard.tenant_column AND NOT a.attisdropped) AS key,
+			   (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a JOIN pg_attribute o ON o.attrelid = relation AND o.attname = a.attname AND o.atttypid = a.atttypid
+				WHERE a.attrelid = c.oid AND a.attnum > 0 AND o.attgenerated = '' AND o.attidentity <> 'a' AND pg_column_is_updatable(c.oid, a.attnum, true)) AS columns
+		FROM reads r JOIN pg_class c ON c.oid = r.view AND c.relkind = 'v'
+		WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+		ORDER BY c.oid::regclass::text
+	LOOP
+		-- without the tenant column what the view shows must not change with the other tenant's row
+		probe := format('view %s', item.view);
+		IF item.key IS NOT NULL THEN
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], format('SELECT EXISTS (SELECT FROM %s WHERE %s::text <> %L::%s::text)', item.view, item.key, tenants[1], key_type), NOT preloaded);
+			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
+		END IF;
+		IF item.key IS NULL OR ok THEN
+			told := format('SELECT count(*) || COALESCE(md5(string_agg(md5(v::text), '''' ORDER BY md5(v::text))), '''') FROM %s v', item.view);
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded);
+			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, false, 'another tenant''s rows are not seen', '');
+			IF tried.state = '00000' THEN
+				detail := tried.result;
+				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded, false, format('DELETE FROM %s WHERE %s', relation, at_b));
+				IF tried.state = '00000' AND tried.result = detail THEN
+					detail := 'another tenant''s rows are not seen';
+				ELSIF tried.state = '00000' AND (tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded)).result = detail THEN
+					ok := false; detail := 'what it shows depends on another tenant''s row';
+				ELSE
+					ok := NULL; detail := concat_ws(': ', 'not tried: what it shows changes by itself', tried.message);
+				END IF;
+			END IF;
+		END IF;
+		RETURN NEXT;
+
+		FOR made IN
+			SELECT v.probe, v.statement FROM (VALUES
+				('update through', format('UPDATE %s SET %s = %s WHERE %s::text = %L::%s::text', item.view, item.key, item.key, item.key, tenants[2], key_type), 4, true),
+				('delete through', COALESCE(format('DELETE FROM %s WHERE %s', item.view, format('%s::text = %L::%s::text', item.key, tenants[2], key_type)), format('DELETE FROM %s', item.view)), 16, item.key IS NOT NULL OR small),
+				('insert through', format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::%3$s, %4$L)', item.view, item.columns, relation, row_b.content), 8, item.key IS NOT NULL)) AS v (probe, statement, may, possible)
+			WHERE item.may & v.may <> 0 AND v.possible AND v.statement IS NOT NULL
+		LOOP
+			probe := format('%s %s', made.probe, item.view);
+			-- what was inserted, or was not, is told by what passed; the rest by the row of the other tenant
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, false, NULL,
+											CASE WHEN made.probe LIKE 'insert%' THEN format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) ELSE look_b END);
+			IF made.probe LIKE 'insert%' THEN
+				EXECUTE format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) INTO told;
+				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.message,
+					tried.seen IS DISTINCT FROM told, 'no row was inserted', 'a row is inserted for another tenant');
+			ELSE
+				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is changed');
+			END IF;
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+
+	SELECT string_agg(quote_ident(g.tgname), ', ' ORDER BY g.tgname) INTO told
+	FROM pg_trigger g WHERE g.tgrelid = relation AND NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 28 <> 0;
+	IF told IS NOT NULL THEN
+		probe := 'triggers'; ok := true;
+		detail := format('could fire, and what they do outside of the database is not undone: %s', told);
+		RETURN NEXT;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION probe_table(regclass, oid, text) IS 'every probe of one table; a part of prove()';
+REVOKE ALL ON FUNCTION probe_table(regclass, oid, text) FROM PUBLIC;
+
+-- Rows like those of TAP: "ok" is null for what could not be tried, and the detail says why.
+CREATE FUNCTION prove(INOUT relation regclass DEFAULT NULL, role name DEFAULT NULL,
+					  search_path text DEFAULT pg_catalog.current_setting('search_path'),
+					  OUT probe text, OUT ok boolean, OUT detail text)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	wanted regclass := relation;
+	prober oid := to_regrole(quote_ident(role));
+	target record;
+	found record;
+BEGIN
+	IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+		RAISE insufficient_privilege USING MESSAGE = 'must be superuser to prove the isolation of tenants',
+			DETAIL = 'The proof makes rows of two tenants, and changes roles.';
+	ELSIF prober IS NULL AND role IS NOT NULL THEN
+		RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role);
+	ELSIF tenant_guard.has_tenant() THEN
+		RAISE object_not_in_prerequisite_state USING MESSAGE = 'isolation cannot be proved while a tenant is set',
+			DETAIL = 'The proof acts for tenants of its own.',
+			HINT = 'Run SELECT * FROM tenant_guard.prove() in a transaction of its own.';
+	END IF;
+	RAISE LOG 'tenant_guard: role "%" proves the isolation of tenants in database "%"', current_user, current_database();
+
+	BEGIN
+		PERFORM set_config('tenant_guard.one_tenant_per_transaction', 'off', true),
+				set_config('tenant_guard.bypass', 'on', true),
+				set_config('tenant_guard.log_bypass', 'off', true),
+				set_config('row_security', 'on', true),
+				set_config('session_replication_role', 'replica', true),
+				set_config('lock_timeout', '1s', true);
+		prober := COALESCE(prober, tenant_guard.probe_role());
+		FOR target IN
+			SELECT t.relation FROM tenant_guard.tables_and_partitions t
+			WHERE CASE WHEN wanted IS NULL THEN t.status IN ('guarded', 'damaged')
+					   ELSE t.relation = wanted OR t.relation IN (SELECT d.relid FROM pg_partition_tree(wanted) d) END
+			ORDER BY t.relation::text COLLATE "C"
+		LOOP
+			relation := target.relation;
+			BEGIN
+				FOR found IN SELECT * FROM tenant_guard.probe_table(target.relation, prober, search_path) LOOP
+					probe := found.probe; ok := found.ok; detail := found.detail;
+					RETURN NEXT;
+				END LOOP;
+				RAISE EXCEPTION 'undo' USING ERRCODE = 'TGP01';
+			EXCEPTION
+				WHEN SQLSTATE 'TGP01' THEN
+					NULL;
+				WHEN OTHERS THEN
+					probe := 'proof'; ok := NULL; detail := format('not tried: %s: %s', SQLSTATE, SQLERRM);
+					RETURN NEXT;
+			END;
+		END LOOP;
+		RAISE EXCEPTION 'undo' USING ERRCODE = 'TGP01';
+	EXCEPTION WHEN SQLSTATE 'TGP01' THEN
+		NULL;
+	END;
+END
+$$;
+COMMENT ON FUNCTION prove(regclass, name, text) IS 'tries to break the isolation of each guarded table, and undoes what it tried';
+REVOKE ALL ON FUNCTION prove(regclass, name, text) FROM PUBLIC;
