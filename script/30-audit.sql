@@ -163,7 +163,7 @@ keys AS MATERIALIZED (
 	SELECT g.oid, g.name, g.key, g.relowner, i.indexrelid, k.oid AS constraint, k.conname, k.contype,
 		   i.indexrelid::regclass::text AS index_name, c.relname AS index, i.indisprimary,
 		   CASE WHEN k.oid IS NULL THEN replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') ELSE pg_get_constraintdef(k.oid) END AS definition,
-		   (SELECT string_agg(format('%I', f.conname), ', ') FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid AND f.conparentid = 0) AS needed_by,
+		   (SELECT string_agg(quote_ident(f.conname), ', ' ORDER BY f.conname) FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid AND f.conparentid = 0) AS needed_by,
 		   EXISTS (SELECT FROM unnest(i.indkey::int2[]) n JOIN pg_attribute a ON a.attrelid = g.oid AND a.attnum = n
 						LEFT JOIN pg_attrdef d ON d.adrelid = g.oid AND d.adnum = n
 				   WHERE a.atttypid = 'uuid'::regtype OR a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%'
@@ -485,7 +485,7 @@ UNION ALL
 SELECT 'event_trigger_disabled', CASE WHEN e.evtenabled IN ('O', 'R') THEN 'warning' ELSE 'error' END, o.name,
 	   CASE WHEN e.oid IS NULL THEN 'is missing' WHEN e.evtenabled = 'D' THEN 'is disabled' ELSE 'does not fire in every session_replication_role' END
 	   || ': new tables are not guarded, and guards may be weakened',
-	   concat_ws('; ', CASE WHEN e.oid IS NULL THEN format('CREATE EVENT TRIGGER %s ON %s EXECUTE FUNCTION tenant_guard.on_%s()', o.name, o.event, o.event) END,
+	   concat_ws('; ', CASE WHEN e.oid IS NULL THEN format('CREATE EVENT TRIGGER %s ON %s EXECUTE FUNCTION tenant_guard.on_%s(); ALTER EXTENSION tenant_guard ADD EVENT TRIGGER %s', o.name, o.event, o.event, o.name) END,
 				 format('ALTER EVENT TRIGGER %s ENABLE ALWAYS', o.name)), 0
 FROM (VALUES ('tenant_guard_ddl_command_start', 'ddl_command_start'), ('tenant_guard_ddl_command_end', 'ddl_command_end'),
 			 ('tenant_guard_sql_drop', 'sql_drop')) AS o (name, event)

@@ -24,7 +24,7 @@ $$;
 COMMENT ON FUNCTION probe_verdict(text, text, boolean, text, text) IS 'what a try tells; a part of prove()';
 REVOKE ALL ON FUNCTION probe_verdict(text, text, boolean, text, text) FROM PUBLIC;
 
--- Tries to insert a row; where a trigger stands in the way, without triggers.
+-- Tries to insert a row, and if it is refused tries again without triggers: the refusal may have been one's.
 CREATE FUNCTION probe_insert(relation regclass, role oid, search_path text, tenant text, columns text, content jsonb,
 							 OUT state text, OUT message text, OUT passed boolean)
 LANGUAGE plpgsql VOLATILE
@@ -38,7 +38,7 @@ BEGIN
 		tried := tenant_guard.probe_try(role, search_path, tenant, statement, true, replica = 1);
 		state := tried.state; message := tried.message;
 		passed := tenant_guard.passed_policies(tried.state, tried.culprit);
-		EXIT WHEN passed OR state IN ('00000', '42501') OR state LIKE 'TG%';
+		EXIT WHEN passed OR state = '00000';
 	END LOOP;
 END
 $$;

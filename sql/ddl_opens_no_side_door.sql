@@ -11,7 +11,7 @@ CREATE ROLE regress_app;
 CREATE SCHEMA t AUTHORIZATION regress_owner;
 GRANT USAGE ON SCHEMA t TO regress_app;
 CREATE FUNCTION t.status(regclass) RETURNS text LANGUAGE sql SECURITY DEFINER AS
-$$ SELECT status FROM tenant_guard.tables WHERE relation = $1 $$;
+$$ SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = $1 $$;
 SET ROLE regress_owner;
 CREATE TABLE t.notes (id uuid NOT NULL, tenant_id uuid, body text);
 RESET client_min_messages;

@@ -55,35 +55,35 @@ SECURITY LABEL FOR tenant_guard ON TABLE t.notes IS 'unprotected';
 
 -- None of this must have left a trace.
 RESET ROLE;
-SELECT relation, status, detail FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
+SELECT relation, status, detail FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 
 -- A superuser is refused too, unless it is meant.
 DROP POLICY tenant_isolation ON t.notes;
 ALTER TABLE t.notes DISABLE ROW LEVEL SECURITY;
 SET row_security = off;
 ALTER TABLE t.notes DISABLE ROW LEVEL SECURITY;
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.notes'::regclass;
+SELECT status, detail FROM tenant_guard.tables_and_partitions WHERE relation = 't.notes'::regclass;
 ALTER TABLE t.notes ENABLE ROW LEVEL SECURITY;
 RESET row_security;
 SET tenant_guard.bypass = on;
 ALTER TABLE t.notes NO FORCE ROW LEVEL SECURITY;
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.notes'::regclass;
+SELECT status, detail FROM tenant_guard.tables_and_partitions WHERE relation = 't.notes'::regclass;
 ALTER TABLE t.notes FORCE ROW LEVEL SECURITY;
 ALTER POLICY tenant_isolation ON t.notes RENAME TO harmless;
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.notes'::regclass;
+SELECT status, detail FROM tenant_guard.tables_and_partitions WHERE relation = 't.notes'::regclass;
 ALTER POLICY harmless ON t.notes RENAME TO tenant_isolation;
 ALTER TABLE t.notes ALTER COLUMN tenant_id DROP NOT NULL;
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.notes'::regclass;
+SELECT status, detail FROM tenant_guard.tables_and_partitions WHERE relation = 't.notes'::regclass;
 ALTER POLICY tenant_isolation ON t.notes USING (true);
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.notes'::regclass;
+SELECT status, detail FROM tenant_guard.tables_and_partitions WHERE relation = 't.notes'::regclass;
 DROP POLICY tenant_isolation ON t.notes;
 CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE FOR SELECT USING (tenant_id = tenant_guard.current_tenant());
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.notes'::regclass;
+SELECT status, detail FROM tenant_guard.tables_and_partitions WHERE relation = 't.notes'::regclass;
 RESET tenant_guard.bypass;
 
 -- protect must mend what is damaged.
 SELECT tenant_guard.protect('t.notes');
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.notes'::regclass;
+SELECT status, detail FROM tenant_guard.tables_and_partitions WHERE relation = 't.notes'::regclass;
 
 -- For an owner without BYPASSRLS row_security off must gain nothing, and
 -- bypass must be out of reach.
@@ -121,7 +121,7 @@ ALTER TABLE t.memos SET SCHEMA t_archive;
 ALTER TABLE t_archive.memos RENAME COLUMN org_id TO tenant_id;
 SELECT tenant_guard.protect('t_archive.memos');
 RESET ROLE;
-SELECT relation, status, tenant_column FROM tenant_guard.tables WHERE relation = 't_archive.memos'::regclass;
+SELECT relation, status, tenant_column FROM tenant_guard.tables_and_partitions WHERE relation = 't_archive.memos'::regclass;
 BEGIN;
 SET LOCAL ROLE regress_next;
 SELECT tenant_guard.set_tenant(:a);

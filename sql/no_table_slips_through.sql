@@ -9,7 +9,7 @@ CREATE ROLE regress_owner;
 CREATE SCHEMA t;
 GRANT ALL ON SCHEMA t TO regress_owner;
 CREATE FUNCTION t.status(regclass) RETURNS text LANGUAGE sql SECURITY DEFINER AS
-'SELECT status FROM tenant_guard.tables WHERE relation = $1';
+'SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = $1';
 SET ROLE regress_owner;
 
 -- Every form of statement that makes a table must guard it.
@@ -57,8 +57,8 @@ RESET ROLE;
 RESET tenant_guard.excluded_schemas;
 
 -- All of these must be guarded now.
-SELECT relation, status FROM tenant_guard.tables WHERE status <> 'guarded' AND relation::text ~ '^(t|t_elements|pg_temp.*)\.|temporary' ORDER BY relation::text COLLATE "C";
-SELECT count(*) FROM tenant_guard.tables WHERE status = 'guarded' AND relation::text ~ '^(t|t_elements|pg_temp.*)\.|temporary';
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE status <> 'guarded' AND relation::text ~ '^(t|t_elements|pg_temp.*)\.|temporary' ORDER BY relation::text COLLATE "C";
+SELECT count(*) FROM tenant_guard.tables_and_partitions WHERE status = 'guarded' AND relation::text ~ '^(t|t_elements|pg_temp.*)\.|temporary';
 SET ROLE regress_owner;
 
 -- A table that rolls back takes its guard with it.
@@ -174,14 +174,14 @@ SELECT t.status('t.member');
 -- Another column may be the tenant's.
 SET tenant_guard.tenant_column = 'Org Id';
 CREATE TABLE t.orgs ("Org Id" uuid, tenant_id int);
-SELECT relation, status, tenant_column FROM tenant_guard.tables WHERE relation = 't.orgs'::regclass;
+SELECT relation, status, tenant_column FROM tenant_guard.tables_and_partitions WHERE relation = 't.orgs'::regclass;
 RESET tenant_guard.tenant_column;
 
 -- A foreign table cannot be guarded, and must be named.
 CREATE FOREIGN DATA WRAPPER regress_fdw;
 CREATE SERVER regress_server FOREIGN DATA WRAPPER regress_fdw;
 CREATE FOREIGN TABLE t.remote (tenant_id uuid) SERVER regress_server;
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.remote'::regclass;
+SELECT status, detail FROM tenant_guard.tables_and_partitions WHERE relation = 't.remote'::regclass;
 SELECT tenant_guard.protect('t.remote');
 
 SET client_min_messages = warning;

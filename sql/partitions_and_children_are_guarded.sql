@@ -15,7 +15,7 @@ CREATE TABLE t.events_1 PARTITION OF t.events FOR VALUES FROM ('2026-01-01') TO 
 CREATE TABLE t.events_2 PARTITION OF t.events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01') PARTITION BY LIST (tenant_id);
 CREATE TABLE t.events_2a PARTITION OF t.events_2 FOR VALUES IN (:a);
 CREATE TABLE t.events_2x PARTITION OF t.events_2 DEFAULT;
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text LIKE 't.event%' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.event%' ORDER BY relation::text COLLATE "C";
 
 -- One that is attached must be guarded then, rows and all.
 SET tenant_guard.auto_protect = off;
@@ -23,7 +23,7 @@ CREATE TABLE t.events_3 (tenant_id uuid NOT NULL, day date, body text);
 SET tenant_guard.auto_protect = on;
 INSERT INTO t.events_3 VALUES (:a, '2026-03-01', 'a in March'), (:b, '2026-03-02', 'b in March');
 ALTER TABLE t.events ATTACH PARTITION t.events_3 FOR VALUES FROM ('2026-03-01') TO ('2026-04-01');
-SELECT status FROM tenant_guard.tables WHERE relation = 't.events_3'::regclass;
+SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = 't.events_3'::regclass;
 
 -- A label must not keep an attached one open, nor an excluded schema.
 SET tenant_guard.auto_protect = off;
@@ -35,7 +35,7 @@ SET tenant_guard.excluded_schemas = 't_staging';
 SELECT tenant_guard.share('t.events_4');
 ALTER TABLE t.events ATTACH PARTITION t.events_4 FOR VALUES FROM ('2026-04-01') TO ('2026-05-01');
 ALTER TABLE t.events ATTACH PARTITION t_staging.events_5 FOR VALUES FROM ('2026-05-01') TO ('2026-06-01');
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'events_[45]' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ 'events_[45]' ORDER BY relation::text COLLATE "C";
 RESET tenant_guard.excluded_schemas;
 SELECT count(*) AS labels FROM pg_seclabels WHERE objoid = 't.events_4'::regclass;
 
@@ -71,20 +71,20 @@ RESET ROLE;
 
 -- A detached partition must keep its guard.
 ALTER TABLE t.events DETACH PARTITION t.events_1;
-SELECT status FROM tenant_guard.tables WHERE relation = 't.events_1'::regclass;
+SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = 't.events_1'::regclass;
 
 -- A part must not lose its guard alone; with the whole it does.
 SELECT tenant_guard.unprotect('t.events_2a');
 SELECT tenant_guard.unprotect('t.events');
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'event' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ 'event' ORDER BY relation::text COLLATE "C";
 
 -- A partition of what is unprotected on purpose must be left alone.
 CREATE TABLE t.events_6 PARTITION OF t.events FOR VALUES FROM ('2026-06-01') TO ('2026-07-01');
-SELECT status FROM tenant_guard.tables WHERE relation = 't.events_6'::regclass;
+SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = 't.events_6'::regclass;
 
 -- protect must guard all of them again.
 SELECT tenant_guard.protect('t.events');
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'event' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ 'event' ORDER BY relation::text COLLATE "C";
 
 -- Children by inheritance, made or altered into it, must be guarded likewise.
 CREATE TABLE t.parent (id int, tenant_id uuid);
@@ -94,15 +94,15 @@ SET tenant_guard.auto_protect = off;
 CREATE TABLE t.adopted (id int, tenant_id uuid NOT NULL);
 SET tenant_guard.auto_protect = on;
 ALTER TABLE t.adopted INHERIT t.parent;
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'parent|child|adopted' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ 'parent|child|adopted' ORDER BY relation::text COLLATE "C";
 ALTER TABLE t.adopted NO INHERIT t.parent;
-SELECT status FROM tenant_guard.tables WHERE relation = 't.adopted'::regclass;
+SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = 't.adopted'::regclass;
 
 -- A column added to a parent reaches its children, and so must the guard.
 CREATE TABLE t.root (id int);
 CREATE TABLE t.leaf () INHERITS (t.root);
 ALTER TABLE t.root ADD COLUMN tenant_id uuid;
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 'root|leaf' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ 'root|leaf' ORDER BY relation::text COLLATE "C";
 
 -- Nulls in any of them must be counted by protect.
 SET tenant_guard.auto_protect = off;
@@ -111,7 +111,7 @@ CREATE TABLE t.p1 PARTITION OF t.p FOR VALUES IN (1);
 CREATE TABLE t.p2 PARTITION OF t.p FOR VALUES IN (2);
 INSERT INTO t.p VALUES (:a, 1), (NULL, 1), (NULL, 2);
 SELECT tenant_guard.protect('t.p');
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text ~ 't.p' AND relation::text !~ 'parent' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ 't.p' AND relation::text !~ 'parent' ORDER BY relation::text COLLATE "C";
 
 -- Guarding a part alone must warn of the whole.
 DELETE FROM t.p;

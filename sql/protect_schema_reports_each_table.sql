@@ -28,7 +28,7 @@ SELECT tenant_guard.protect('t.done');
 -- Each must be guarded or named, and one failure must not stop the others.
 SELECT * FROM tenant_guard.protect_schema('t') ORDER BY relation::text COLLATE "C";
 RESET ROLE;
-SELECT relation, status, detail FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
+SELECT relation, status, detail FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 SET ROLE regress_owner;
 
 -- A second call must change nothing.

@@ -1,0 +1,127 @@
+--
+-- audit() finds every fault that is in a database, and nothing else; running
+-- the remedies leaves nothing to find.
+--
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_app;
+CREATE ROLE regress_login LOGIN IN ROLE regress_owner;
+CREATE ROLE regress_owning LOGIN;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_owner, regress_owning;
+
+-- Faults that are the server's are for test/t/030_audit.pl.
+CREATE TEMP VIEW findings AS
+SELECT rule, level, object, replace(detail, ' ' || current_user, ' me') AS detail, remedy FROM tenant_guard.audit()
+WHERE rule NOT IN ('role_bypasses', 'not_preloaded', 'server_outdated', 'setting_loosened', 'bypass_granted', 'backup_role_missing', 'subscription_will_fail', 'event_trigger_disabled');
+
+-- Each fault is planted once, in a table of its own.
+SET tenant_guard.auto_protect = off;
+SET ROLE regress_owner;
+CREATE TABLE t.unguarded (id int, tenant_id uuid);
+CREATE INDEX ON t.unguarded (tenant_id);
+CREATE TABLE t.unguarded_whole (at int, tenant_id uuid) PARTITION BY RANGE (at);
+CREATE TABLE t.unguarded_part PARTITION OF t.unguarded_whole FOR VALUES FROM (0) TO (9);
+CREATE INDEX ON t.unguarded_whole (tenant_id);
+CREATE TABLE t.typed (id int, tenant_id text DEFAULT '');
+CREATE INDEX ON t.typed (tenant_id);
+RESET ROLE;
+CREATE TABLE t.untypable (id int, tenant_id int);
+CREATE FOREIGN DATA WRAPPER regress_wrapper;
+CREATE SERVER regress_server FOREIGN DATA WRAPPER regress_wrapper;
+CREATE FOREIGN TABLE t.remote (id int, tenant_id uuid) SERVER regress_server;
+GRANT SELECT ON t.remote TO regress_app;
+RESET tenant_guard.auto_protect;
+SET ROLE regress_owner;
+CREATE TABLE t.good (id bigint, tenant_id uuid, name text, PRIMARY KEY (tenant_id, id), UNIQUE (id));
+CREATE TABLE t.damaged (tenant_id uuid);
+CREATE INDEX ON t.damaged (tenant_id);
+CREATE TABLE t.lines (id int, good bigint REFERENCES t.good (id));
+CREATE TABLE t.line_notes (line int PRIMARY KEY);
+ALTER TABLE t.lines ADD PRIMARY KEY (id);
+ALTER TABLE t.line_notes ADD FOREIGN KEY (line) REFERENCES t.lines;
+CREATE TABLE t.keyed (tenant_id uuid, good bigint, mail text UNIQUE, code text, no int, EXCLUDE USING btree (no WITH =), identity bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+	FOREIGN KEY (tenant_id, good) REFERENCES t.good);
+ALTER TABLE t.keyed ADD CONSTRAINT crossing FOREIGN KEY (good) REFERENCES t.good (id);
+CREATE INDEX ON t.keyed (tenant_id, good);
+CREATE UNIQUE INDEX keyed_code ON t.keyed (lower(code)) WHERE code <> '';
+CREATE TABLE t.no_index (tenant_id uuid);
+CREATE TABLE t.unpermitted (tenant_id uuid PRIMARY KEY);
+CREATE TABLE t.taken_out (tenant_id uuid PRIMARY KEY);
+SELECT tenant_guard.unprotect('t.taken_out');
+CREATE TABLE t.half (tenant_id uuid);
+CREATE INDEX ON t.half (tenant_id);
+CREATE TABLE t.whole (at int, tenant_id uuid) PARTITION BY RANGE (at);
+CREATE TABLE t.part PARTITION OF t.whole FOR VALUES FROM (0) TO (9);
+CREATE INDEX ON t.whole (tenant_id);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+ALTER TABLE t.damaged NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE t.part DISABLE ROW LEVEL SECURITY;
+DROP POLICY tenant_access ON t.unpermitted;
+ALTER TABLE t.half ALTER tenant_id DROP NOT NULL, ADD CONSTRAINT tenant_not_null CHECK (tenant_id IS NOT NULL) NOT VALID;
+RESET tenant_guard.bypass;
+CREATE VIEW t.owners AS SELECT id FROM t.good;
+CREATE VIEW t.named (n) AS SELECT 1;
+CREATE RULE ruled AS ON INSERT TO t.named DO INSTEAD DELETE FROM t.good;
+SET tenant_guard.bypass = on;
+CREATE MATERIALIZED VIEW t.kept AS SELECT * FROM t.owners;
+RESET tenant_guard.bypass;
+GRANT SELECT (id) ON t.kept TO regress_app;
+CREATE FUNCTION t.definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM t.good';
+CREATE PROCEDURE t.atomic() LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC DELETE FROM t.good; END;
+CREATE FUNCTION t.for_all() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET tenant_guard.bypass = on AS 'SELECT count(*) FROM t.good';
+CREATE FUNCTION t.leaky(uuid) RETURNS boolean LANGUAGE plpgsql LEAKPROOF SET search_path = pg_catalog AS 'BEGIN RETURN true; END';
+CREATE FUNCTION t.loose() RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+CREATE POLICY narrower ON t.good AS RESTRICTIVE USING (t.loose());
+CREATE TABLE t.superusers (id int, tenant_id uuid, good bigint, FOREIGN KEY (tenant_id, good) REFERENCES t.good ON DELETE CASCADE);
+CREATE INDEX ON t.superusers (tenant_id);
+CREATE FUNCTION t.counts() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM count(*) FROM t.good; RETURN OLD; END';
+CREATE TRIGGER counting BEFORE DELETE ON t.superusers FOR EACH ROW EXECUTE FUNCTION t.counts();
+SET ROLE regress_owning;
+CREATE TABLE t.mine (id serial, tenant_id uuid);
+CREATE INDEX ON t.mine (tenant_id);
+RESET ROLE;
+SET client_min_messages = error;
+CREATE PUBLICATION regress_publication FOR TABLE t.good, t.half, t.keyed WHERE (tenant_id = 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+ALTER TABLE t.keyed REPLICA IDENTITY FULL;
+SET client_min_messages = warning;
+
+-- All of it must be found, each by its rule and with what mends it, and nothing else.
+\a \x
+SELECT * FROM findings;
+\a \x
+
+-- The levels must add up in the view "status".
+SELECT s.errors = f.errors AS errors, s.warnings >= f.warnings AS warnings, s.infos >= f.infos AS infos
+FROM tenant_guard.status s, (SELECT count(*) FILTER (WHERE level = 'error') AS errors, count(*) FILTER (WHERE level = 'warning') AS warnings,
+									count(*) FILTER (WHERE level = 'info') AS infos FROM findings) f;
+
+-- The remedies, run as they are written, must each make its finding go away. (The two functions that mend foreign keys
+-- are stood in for by hand.)
+ALTER TABLE t.keyed DROP CONSTRAINT crossing;
+ALTER TABLE t.lines DROP CONSTRAINT lines_good_fkey;
+SELECT remedy FROM findings WHERE rule NOT IN ('unpaired_foreign_key', 'tenant_column_missing') AND remedy IS NOT NULL \gexec
+SELECT rule, level, object FROM findings;
+
+-- What takes a decision has no remedy; nor what waits for another.
+DROP TABLE t.untypable;
+DROP RULE ruled ON t.named;
+DROP TRIGGER counting ON t.superusers;
+SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
+SELECT rule, level, object FROM findings;
+
+-- A function that guards call, and that someone has replaced, must be found first.
+SET tenant_guard.bypass = on;
+CREATE OR REPLACE FUNCTION tenant_guard.current_tenant() RETURNS uuid LANGUAGE sql STABLE AS 'SELECT gen_random_uuid()';
+RESET tenant_guard.bypass;
+SELECT rule, object, remedy FROM findings ORDER BY rule <> 'function_replaced', object LIMIT 2;
+SELECT remedy FROM findings WHERE rule = 'function_replaced' \gexec
+SELECT rule, object FROM findings;
+
+DROP VIEW findings;
+DROP PUBLICATION regress_publication;
+DROP SCHEMA t CASCADE;
+DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
+DROP ROLE regress_owner, regress_app, regress_login, regress_owning, regress_owning_owner;

@@ -1,0 +1,144 @@
+--
+-- prove() makes rows of two tenants in each guarded table, tries what an
+-- application must not be able to do, and leaves nothing behind.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_app;
+CREATE SCHEMA t AUTHORIZATION regress_owner;
+SET ROLE regress_owner;
+CREATE DOMAIN t.country AS text CHECK (VALUE ~ '^[A-Z]{2}$');
+CREATE TYPE t.mood AS ENUM ('well', 'ill');
+CREATE TABLE t.currencies (code char(3) PRIMARY KEY);
+CREATE TABLE t.customers (id bigint GENERATED ALWAYS AS IDENTITY, tenant_id uuid, name text NOT NULL, PRIMARY KEY (tenant_id, id), UNIQUE (id));
+CREATE TABLE t.orders (id serial PRIMARY KEY, tenant_id uuid, customer bigint NOT NULL, currency char(3) NOT NULL REFERENCES t.currencies,
+	FOREIGN KEY (tenant_id, customer) REFERENCES t.customers ON DELETE CASCADE);
+CREATE TABLE t.payments (id int PRIMARY KEY, tenant_id uuid, customer bigint REFERENCES t.customers (id));
+CREATE VIEW t.order_list AS SELECT * FROM t.orders;
+CREATE VIEW t.order_count WITH (security_invoker) AS SELECT count(*) AS orders FROM t.order_list;
+CREATE FUNCTION t.noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER noting AFTER INSERT ON t.orders FOR EACH ROW EXECUTE FUNCTION t.noted();
+
+-- Every probe must be told, and the one key that crosses tenants found.
+RESET ROLE;
+SELECT * FROM tenant_guard.prove('t.orders');
+SELECT * FROM tenant_guard.prove('t.payments') WHERE NOT ok OR probe LIKE 'reference%';
+
+-- No trace of it is left: no rows, no role, no setting.
+SET tenant_guard.bypass = on;
+SELECT (SELECT count(*) FROM t.orders) + (SELECT count(*) FROM t.payments) + (SELECT count(*) FROM t.customers) + (SELECT count(*) FROM t.currencies) AS rows;
+RESET tenant_guard.bypass;
+SELECT count(*) FROM pg_roles WHERE rolname LIKE 'tenant_guard_probe%';
+SHOW tenant_guard.tenant_id;
+SHOW tenant_guard.one_tenant_per_transaction;
+SHOW tenant_guard.bypass;
+SHOW session_replication_role;
+
+-- Rows that are there stay as they are.
+SET tenant_guard.bypass = on;
+INSERT INTO t.customers (tenant_id, name) VALUES (:a, 'a'), ('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', 'b');
+SELECT count(*) FROM tenant_guard.prove('t.customers') WHERE NOT ok;
+SELECT tenant_id, name FROM t.customers ORDER BY name;
+RESET tenant_guard.bypass;
+
+-- With a role that the caller names it must be that role's privileges that count.
+SELECT probe, ok, detail FROM tenant_guard.prove('t.orders', 'regress_app') WHERE probe NOT LIKE '%owner' AND probe <> 'truncate';
+GRANT USAGE ON SCHEMA t TO regress_app;
+GRANT SELECT, INSERT ON t.orders TO regress_app;
+SELECT probe, ok, detail FROM tenant_guard.prove('t.orders', 'regress_app') WHERE probe IN ('select_own', 'insert_own', 'insert', 'update');
+
+-- One that row-level security does not bind must be found.
+CREATE ROLE regress_bypasses BYPASSRLS IN ROLE pg_read_all_data;
+SELECT probe, ok FROM tenant_guard.prove('t.orders', 'regress_bypasses') WHERE NOT ok;
+SELECT * FROM tenant_guard.prove('t.orders', 'regress_nobody');
+
+-- Tables whose constraints are hard to meet.
+CREATE TABLE t.hard (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), tenant_id uuid, country t.country NOT NULL, mood t.mood NOT NULL, codes int[] NOT NULL,
+	during tstzrange NOT NULL, doc jsonb NOT NULL, rate numeric(3,2) NOT NULL CHECK (rate BETWEEN 0.5 AND 0.9), born date NOT NULL, died date NOT NULL CHECK (died > born),
+	year int GENERATED ALWAYS AS (extract(year FROM born)) STORED, mail text NOT NULL CHECK (mail LIKE '%@%'), status text NOT NULL CHECK (status IN ('open', 'paid')),
+	only_one int UNIQUE DEFAULT 1, EXCLUDE USING gist (during WITH &&));
+CREATE TABLE t.self (id int PRIMARY KEY, tenant_id uuid, up int NOT NULL, UNIQUE (tenant_id, id), FOREIGN KEY (tenant_id, up) REFERENCES t.self (tenant_id, id));
+CREATE TABLE t.chicken (id int, tenant_id uuid, egg int NOT NULL, PRIMARY KEY (tenant_id, id));
+CREATE TABLE t.egg (id int, tenant_id uuid, chicken int NOT NULL, PRIMARY KEY (tenant_id, id),
+	FOREIGN KEY (tenant_id, chicken) REFERENCES t.chicken DEFERRABLE INITIALLY DEFERRED);
+ALTER TABLE t.chicken ADD FOREIGN KEY (tenant_id, egg) REFERENCES t.egg DEFERRABLE INITIALLY DEFERRED;
+CREATE TABLE t.by_hash (id int, tenant_id uuid) PARTITION BY HASH (tenant_id);
+CREATE TABLE t.by_hash_0 PARTITION OF t.by_hash FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE t.by_hash_1 PARTITION OF t.by_hash FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+CREATE TABLE t.by_hash_2 PARTITION OF t.by_hash FOR VALUES WITH (MODULUS 3, REMAINDER 2);
+CREATE TABLE t.by_day (day date NOT NULL, tenant_id uuid) PARTITION BY RANGE (day);
+CREATE TABLE t.by_day_1 PARTITION OF t.by_day FOR VALUES FROM ('2031-05-01') TO ('2031-06-01');
+CREATE TABLE t.by_tenant (tenant_id uuid, id int) PARTITION BY LIST (tenant_id);
+CREATE TABLE t.by_tenant_a PARTITION OF t.by_tenant FOR VALUES IN (:a);
+CREATE TABLE t.by_tenant_b PARTITION OF t.by_tenant FOR VALUES IN ('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb');
+CREATE FUNCTION t.never() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''never''; END';
+CREATE TABLE t.triggered (tenant_id uuid, id int);
+CREATE TRIGGER never BEFORE INSERT OR UPDATE OR DELETE ON t.triggered FOR EACH ROW EXECUTE FUNCTION t.never();
+CREATE TABLE t."Odd ""one""" ("values" text NOT NULL, tenant_id uuid, PRIMARY KEY (tenant_id, "values"));
+CREATE TABLE t.child () INHERITS (t.triggered);
+CREATE TABLE t.impossible (tenant_id uuid, id int NOT NULL CHECK (id = id + 1));
+SELECT relation, count(*) FILTER (WHERE ok) > 8 AS tried, count(*) FILTER (WHERE NOT ok) AS broken, count(*) FILTER (WHERE ok IS NULL) AS untried
+FROM tenant_guard.prove()
+WHERE relation::text ~ '^t\.' GROUP BY relation ORDER BY relation::text COLLATE "C";
+
+-- What cannot be tried must say so, and be no success.
+SELECT * FROM tenant_guard.prove('t.impossible');
+SELECT * FROM tenant_guard.prove('t.currencies');
+
+-- Where rows cannot be made, rows that are there serve.
+CREATE TABLE t.closed (tenant_id uuid, id int CHECK (id = 4 * 7919 + 1));
+CREATE FUNCTION t.is_open() RETURNS boolean LANGUAGE sql STABLE AS $$SELECT pg_catalog.current_setting('t.open', true) = 'yes'$$;
+ALTER TABLE t.closed ADD CHECK (t.is_open());
+SET t.open = 'yes';
+SET tenant_guard.bypass = on;
+INSERT INTO t.closed VALUES (:a, 31677), ('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', 31677);
+RESET tenant_guard.bypass;
+SET t.open = 'no';
+SELECT probe, ok, detail FROM tenant_guard.prove('t.closed') WHERE probe <> 'no_tenant';
+
+-- Tenants of other types, and columns of other names.
+SET tenant_guard.tenant_type = 'text';
+CREATE TABLE t.texts (tenant_id varchar(4), id int);
+SET tenant_guard.tenant_column = 'org';
+CREATE TABLE t.orgs (org text, id int);
+SELECT relation, count(*) FILTER (WHERE ok) AS ok, count(*) FILTER (WHERE ok IS NOT TRUE) AS others
+FROM (SELECT * FROM tenant_guard.prove('t.texts') UNION ALL SELECT * FROM tenant_guard.prove('t.orgs')) p GROUP BY 1 ORDER BY relation::text COLLATE "C";
+SET tenant_guard.tenant_type = 'bigint';
+CREATE TABLE t.numbers (org smallint, id int);
+SELECT relation, count(*) FILTER (WHERE ok) AS ok, count(*) FILTER (WHERE ok IS NOT TRUE) AS others FROM tenant_guard.prove('t.numbers') GROUP BY 1;
+RESET tenant_guard.tenant_column;
+RESET tenant_guard.tenant_type;
+
+-- A trigger or a view's function must not become the superuser who proves.
+CREATE TABLE t.trapped (tenant_id uuid, id int);
+CREATE FUNCTION t.trap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RAISE EXCEPTION ''now %'', current_user; END';
+CREATE TRIGGER trap BEFORE INSERT ON t.trapped FOR EACH ROW EXECUTE FUNCTION t.trap();
+CREATE FUNCTION t.trap_view() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM set_config(''tenant_guard.bypass'', ''on'', true); RETURN 1; END';
+CREATE VIEW t.trapped_view WITH (security_invoker) AS SELECT id, t.trap_view() FROM t.trapped;
+SELECT probe, ok, detail FROM tenant_guard.prove('t.trapped') WHERE ok IS NOT TRUE OR probe LIKE 'insert%' OR probe LIKE 'view%';
+
+-- It is for superusers, and for a transaction without a tenant.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT * FROM tenant_guard.prove();
+ROLLBACK;
+SET ROLE regress_owner;
+SELECT * FROM tenant_guard.prove();
+SELECT tenant_guard.execute_as(10, 'public', 'SELECT 1');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION tenant_guard.prove, tenant_guard.execute_as TO regress_owner;
+SET ROLE regress_owner;
+SELECT * FROM tenant_guard.prove();
+SELECT tenant_guard.execute_as(10, 'public', 'SELECT 1');
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION tenant_guard.prove, tenant_guard.execute_as FROM regress_owner;
+
+-- In a read-only transaction nothing is proved.
+BEGIN READ ONLY;
+SELECT * FROM tenant_guard.prove('t.orders');
+ROLLBACK;
+
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_owner, regress_app, regress_bypasses;
