@@ -153,8 +153,12 @@ BEGIN
 				INTO part, place, content;
 			problem := NULL;
 			RETURN;
-		EXCEPTION WHEN OTHERS THEN
-			GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT, culprit = CONSTRAINT_NAME, domain = PG_DATATYPE_NAME, missing = COLUMN_NAME;
+		EXCEPTION
+			-- others use the table: no other values would do
+			WHEN lock_not_available OR deadlock_detected THEN
+				RAISE;
+			WHEN OTHERS THEN
+				GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT, culprit = CONSTRAINT_NAME, domain = PG_DATATYPE_NAME, missing = COLUMN_NAME;
 		END;
 
 		-- whose fault?

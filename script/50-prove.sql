@@ -288,6 +288,7 @@ BEGIN
 			   (SELECT array_agg(c.attname ORDER BY n.place) FROM unnest(k.confkey) WITH ORDINALITY n (num, place) JOIN pg_attribute c ON c.attrelid = k.confrelid AND c.attnum = n.num) AS parent_columns
 		FROM pg_constraint k
 		WHERE NOT alone AND k.conrelid = relation AND k.contype = 'f' AND (tenant_guard.guard_status(k.confrelid)).status IN ('guarded', 'damaged')
+			  AND EXISTS (SELECT FROM unnest(k.conkey) n WHERE n <> tenant_attnum)
 			  AND (k.conparentid = 0 OR NOT EXISTS (SELECT FROM pg_constraint w WHERE w.oid = k.conparentid AND w.conrelid = relation))
 		ORDER BY k.conname
 	LOOP

@@ -47,7 +47,7 @@ SELECT count(*) FROM t.notes;
 
 -- CREATE EXTENSION and protect must bring it all back.
 CREATE EXTENSION tenant_guard;
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 SELECT tenant_guard.protect('t.notes');
 SELECT tenant_guard.protect('t.parted');
 SELECT tenant_guard.protect('t.later');
