@@ -1,0 +1,186 @@
+# What audit() finds of roles, settings, event triggers, publications and subscriptions, which are a server's, and that each remedy,
+# run as it is written, makes its finding go away.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TenantGuard;
+
+my $node = start_server('server', streaming => 1, conf => "wal_level = logical\nmax_prepared_transactions = 2");
+my $superuser = getpwuid($<);
+my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
+
+# Findings of a rule in a new session: "level object", a line each.
+sub found
+{
+	my ($rule, $database) = @_;
+
+	return $node->safe_psql($database // 'shop', "SELECT level, object FROM tenant_guard.audit() WHERE rule = '$rule'") =~ s/\|/ /gr;
+}
+
+# Runs what remedies a rule's findings, as a DBA would paste it.
+sub remedy
+{
+	my ($rule, $database) = @_;
+
+	$node->safe_psql($database // 'shop', "SELECT remedy FROM tenant_guard.audit() WHERE rule = '$rule' \\gexec\n");
+	return;
+}
+
+# A fault is found as expected, and its remedy mends it.
+sub finds
+{
+	my ($rule, $fault, $expected) = @_;
+
+	$node->safe_psql('shop', $_) foreach split(/\n/, $fault);
+	is(found($rule), $expected, "$rule: found");
+	remedy($rule);
+	is(found($rule), '', "$rule: its remedy mends it");
+	return;
+}
+
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+$node->safe_psql('shop', 'CREATE EXTENSION tenant_guard; CREATE TABLE notes (id int, tenant_id uuid, PRIMARY KEY (tenant_id, id)); GRANT ALL ON notes TO app');
+
+# --- A clean server --------------------------------------------------------------------------------------------------------
+
+is($node->safe_psql('shop', "SELECT rule, object FROM tenant_guard.audit() WHERE rule <> 'server_outdated'"), '', 'nothing is found on a clean server');
+is($node->safe_psql('shop', 'SELECT guarded, unguarded, errors, preloaded, version FROM tenant_guard.status'), '1|0|0|t|1.0', 'the view "status" says so');
+
+# --- Roles ----------------------------------------------------------------------------------------------------------------
+
+$node->safe_psql('postgres', 'CREATE ROLE nobody SUPERUSER BYPASSRLS');
+is(found('role_bypasses'), '', 'a superuser that cannot log in is none');
+finds('role_bypasses', 'CREATE ROLE "Second" LOGIN SUPERUSER BYPASSRLS; CREATE ROLE job LOGIN BYPASSRLS', "warning \"Second\"\ninfo job");
+finds('bypass_granted', 'GRANT SET ON PARAMETER tenant_guard.bypass TO app, PUBLIC', "info PUBLIC\ninfo app");
+finds('application_owns_table', 'ALTER TABLE notes OWNER TO app', 'warning app');
+is($node->safe_psql('shop', "SELECT relowner::regrole FROM pg_class WHERE relname = 'notes'"), 'app_owner', 'the table has an owner that does not log in');
+is(says($node, 'shop', 'app', "BEGIN; SELECT tenant_guard.set_tenant('$TENANT_A'); INSERT INTO notes (id) VALUES (1); SELECT id FROM notes; UPDATE notes SET id = 2; DELETE FROM notes; ROLLBACK;"),
+	"$TENANT_A; 1", 'and the application still works');
+
+# Nobody could make a backup, were it not for superusers: the only one is locked out for the moment that it takes to look.
+is($node->safe_psql('shop', <<"SQL") =~ s/\n.*//sr, 'warning shop', 'backup_role_missing: found');
+ALTER ROLE $superuser NOLOGIN;
+SELECT level || ' ' || object FROM tenant_guard.audit() WHERE rule = 'backup_role_missing';
+SELECT remedy FROM tenant_guard.audit() WHERE rule = 'backup_role_missing' \\gexec
+SELECT count(*) FROM tenant_guard.audit() WHERE rule = 'backup_role_missing';
+ALTER ROLE $superuser LOGIN;
+SQL
+is($node->safe_psql('shop', "BEGIN; ALTER ROLE $superuser NOLOGIN; SELECT count(*) FROM tenant_guard.audit() WHERE rule = 'backup_role_missing'; ROLLBACK"), '0',
+	'its remedy mends it');
+is(found('role_bypasses'), 'info backup', 'and what it made is known');
+$node->command_ok([ 'pg_dump', '-U', 'backup', '-d', $node->connstr('shop'), '-f', "$PostgreSQL::Test::Utils::tmp_check/dump.sql", '-T', 'tenant_guard.*' ], 'it can make a backup');
+$node->safe_psql('postgres', 'DROP ROLE backup, job, "Second", nobody');
+
+# --- Settings -------------------------------------------------------------------------------------------------------------
+
+my %loose = (
+	'tenant_guard.bypass' => [ 'on', 'error' ],
+	'tenant_guard.auto_protect' => [ 'off', 'warning' ],
+	'tenant_guard.one_tenant_per_transaction' => [ 'off', 'warning' ],
+	'tenant_guard.scope' => [ 'session', 'warning' ],
+	'tenant_guard.log_bypass' => [ 'off', 'warning' ],
+	'tenant_guard.missing_tenant' => [ 'empty', 'info' ],
+	'row_security' => [ 'off', 'warning' ],
+	'session_replication_role' => [ 'replica', 'warning' ]);
+$loose{event_triggers} = [ 'off', 'error' ] if $version >= 170000;
+foreach my $setting (sort keys %loose)
+{
+	my ($value, $level) = @{ $loose{$setting} };
+	my $for_role = $level eq 'error' ? 'warning' : $level;
+
+	is($node->safe_psql('shop', "SET $setting = '$value'; SELECT object FROM tenant_guard.audit() WHERE rule = 'setting_loosened'"), '', "$setting: a session is its own");
+	finds('setting_loosened', "ALTER DATABASE shop SET $setting = '$value'", "$level database shop");
+	finds('setting_loosened', "ALTER ROLE app SET $setting = '$value'", "$for_role role app");
+	finds('setting_loosened', "ALTER ROLE app IN DATABASE shop SET $setting = '$value'", "$for_role role app in database shop");
+	finds('setting_loosened', "ALTER ROLE ALL SET $setting = '$value'", "$level all roles");
+	$node->safe_psql('shop', "ALTER ROLE app IN DATABASE postgres SET $setting = '$value'");
+	is(found('setting_loosened'), '', "$setting: another database is another's");
+	$node->safe_psql('shop', "ALTER ROLE app IN DATABASE postgres RESET $setting");
+	$node->append_conf('postgresql.conf', "$setting = '$value'");
+	$node->reload;
+	is($node->poll_query_until('shop', "SELECT count(*) = 1 FROM tenant_guard.audit() WHERE rule = 'setting_loosened' AND (level, object) = ('$level', 'server')"), 1, "$setting: found in the file");
+	remedy('setting_loosened');
+	is(found('setting_loosened'), '', "$setting: its remedy mends it");
+	$node->adjust_conf('postgresql.conf', $setting, undef);
+	$node->reload;
+	$node->safe_psql('shop', "ALTER DATABASE shop RESET $setting");
+}
+foreach my $value ('true', 'YES', '1')
+{
+	finds('setting_loosened', "ALTER DATABASE shop SET tenant_guard.bypass = '$value'", 'error database shop');
+}
+$node->safe_psql('shop', "ALTER ROLE app SET tenant_guard.tenant_id = '$TENANT_A'; ALTER ROLE app SET tenant_guard.bypass = off");
+is(found('setting_loosened'), '', 'what loosens nothing is not found');
+$node->safe_psql('shop', 'ALTER ROLE app RESET ALL');
+
+# --- Event triggers -------------------------------------------------------------------------------------------------------
+
+finds('event_trigger_disabled', "ALTER EVENT TRIGGER tenant_guard_ddl_command_end DISABLE\nALTER EVENT TRIGGER tenant_guard_ddl_command_start ENABLE\n"
+	  . "ALTER EXTENSION tenant_guard DROP EVENT TRIGGER tenant_guard_sql_drop\nDROP EVENT TRIGGER tenant_guard_sql_drop",
+	"error tenant_guard_ddl_command_end\nerror tenant_guard_sql_drop\nwarning tenant_guard_ddl_command_start");
+is(superuser_says($node, 'shop', 'SET session_replication_role = replica; BEGIN; CREATE TABLE later (tenant_id uuid); SELECT status FROM tenant_guard.tables WHERE relation = \'later\'::regclass; ROLLBACK; '
+		  . 'DROP POLICY tenant_isolation ON notes;'),
+	'NOTICE 00000; guarded; ERROR TG005', 'they guard again');
+
+# --- Replication ----------------------------------------------------------------------------------------------------------
+
+$node->safe_psql('shop', 'CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION one FOR TABLE notes WHERE (tenant_id = \'' . $TENANT_A . '\')');
+is(found('publication_unfiltered'), 'warning everything', 'a publication of all tables is found, one with a filter is not');
+is($node->safe_psql('shop', 'SELECT remedy IS NULL FROM tenant_guard.audit() WHERE rule = \'publication_unfiltered\''), 't', 'what to do takes a decision');
+$node->safe_psql('shop', 'DROP PUBLICATION everything; DROP PUBLICATION one');
+finds('publication_unfiltered', 'CREATE TABLE other (id int); CREATE PUBLICATION two FOR TABLE notes, other', 'warning two');
+$node->safe_psql('shop', 'DROP PUBLICATION two');
+
+# A subscription applies as its owner, from 16 on as each table's.
+$node->safe_psql('postgres', 'CREATE TABLE notes (id int PRIMARY KEY, tenant_id uuid); CREATE PUBLICATION p FOR TABLE notes; SELECT pg_create_logical_replication_slot(\'s\', \'pgoutput\'); CREATE ROLE replicator SUPERUSER');
+$node->safe_psql('shop', 'CREATE SUBSCRIPTION s CONNECTION \'' . $node->connstr . ' dbname=postgres\' PUBLICATION p WITH (create_slot = false, slot_name = s, enabled = false, copy_data = false); ALTER SUBSCRIPTION s OWNER TO replicator');
+is(found('subscription_will_fail'), $version >= 160000 ? 'warning s' : '', 'a subscription by a superuser');
+remedy('subscription_will_fail') if $version >= 160000;
+is(found('subscription_will_fail'), '', 'subscription_will_fail: its remedy mends it');
+$node->safe_psql('postgres', 'ALTER ROLE replicator NOSUPERUSER');
+is(found('subscription_will_fail'), 'warning s', 'a subscription by one who is bound');
+remedy('subscription_will_fail');
+is(found('subscription_will_fail'), '', 'subscription_will_fail: its remedy mends it');
+$node->safe_psql('shop', 'ALTER SUBSCRIPTION s SET (slot_name = NONE); DROP SUBSCRIPTION s');
+$node->safe_psql('postgres', 'SELECT pg_drop_replication_slot(\'s\'); DROP TABLE notes');
+
+# --- The server -----------------------------------------------------------------------------------------------------------
+
+my %mended = (15 => 19, 16 => 15, 17 => 11, 18 => 6);
+my ($major, $minor) = (int($version / 10000), $version % 10000);
+my $outdated = $node->safe_psql('shop', 'SELECT detail FROM tenant_guard.audit() WHERE rule = \'server_outdated\'');
+if ($minor < ($mended{$major} // 0))
+{
+	like($outdated, qr/minor release $major\.$mended{$major} mends: .*CVE-2026-14666/, 'an outdated server is found');
+}
+else
+{
+	is($outdated, '', 'a recent server is not outdated');
+}
+# The extension can be dropped and made as ever.
+is(superuser_says($node, 'shop', 'SET client_min_messages = warning; DROP EXTENSION tenant_guard CASCADE; CREATE EXTENSION tenant_guard; SELECT count(*) FROM pg_event_trigger;'), '3', 'the event trigger that a remedy made is the extension\'s');
+$node->stop;
+
+# --- A server that does not preload the library -----------------------------------------------------------------------------
+
+$node = start_server('plain', preload => 0);
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+$node->safe_psql('shop', 'CREATE EXTENSION tenant_guard');
+is($node->safe_psql('shop', 'SELECT rule FROM tenant_guard.audit() WHERE rule <> \'server_outdated\''), 'not_preloaded', 'audit() may be what loads the library');
+is($node->safe_psql('shop', 'SELECT preloaded FROM tenant_guard.status'), 'f', 'so may the view "status"');
+is($node->safe_psql('shop', 'SELECT count(*) FROM tenant_guard.prove()'), '0', 'and prove()');
+remedy('not_preloaded');
+is(found('not_preloaded'), '', 'not_preloaded: its remedy mends it');
+is($node->safe_psql('shop', 'SHOW session_preload_libraries'), 'tenant_guard', 'by the database\'s setting');
+$node->safe_psql('postgres', 'ALTER DATABASE shop SET session_preload_libraries = \'auto_explain\'');
+remedy('not_preloaded');
+is(found('not_preloaded'), '', 'not_preloaded: its remedy mends it where others are preloaded');
+is($node->safe_psql('shop', 'SHOW session_preload_libraries'), 'auto_explain, tenant_guard', 'and leaves these as they are');
+
+$node->stop;
+done_testing();
