@@ -1,15 +1,15 @@
 #!/bin/bash
 # Makes sure that what the tests need is there, and prints the path of the pg_config to test with.
 #
-#   test/needs.sh [regress|isolation|tap|lint ...]     what these parts need; all of them when none is named
+#   test/needs.sh [regress|isolation|tap|pgtap|lint ...]     what these parts need; all of them when none is named
 #
 # Installs what is missing where there is apt, as root or by sudo; elsewhere says what to install and fails. The
-# extensions and clients with which the TAP tests run ours are taken where they are to be had; without one its tests
-# are skipped.
+# extensions and clients with which the TAP tests run ours, and pgTAP, are taken where they are to be had; without one
+# its tests are skipped.
 # PG_CONFIG selects the server; a path of Debian's (/usr/lib/postgresql/17/bin/pg_config) also the one to install.
 set -u -o pipefail
 
-parts=" ${*:-regress isolation tap lint} "
+parts=" ${*:-regress isolation tap pgtap lint} "
 pg_config=${PG_CONFIG-}
 as_root=()
 
@@ -74,18 +74,20 @@ useful_packages() {
 	local bindir name
 	bindir=$("$pg_config" --bindir)
 	if [[ $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]]; then
-		for name in pgaudit set-user plpgsql-check; do
+		[[ $parts != *" tap "* ]] || for name in pgaudit set-user plpgsql-check; do
 			[ -e "$("$pg_config" --pkglibdir)/${name/-/_}.so" ] || echo "postgresql-${BASH_REMATCH[1]}-$name"
 		done
+		[[ $parts != *" pgtap "* || -e $("$pg_config" --sharedir)/extension/pgtap.control ]] || echo "postgresql-${BASH_REMATCH[1]}-pgtap"
 	fi
+	[[ $parts != *" pgtap "* ]] || command -v pg_prove >&2 || echo libtap-parser-sourcehandler-pgtap-perl
 	# The packages are for Debian's own Python.
-	/usr/bin/python3 -c 'import django, psycopg2' || printf '%s\n' python3-django python3-psycopg2
+	[[ $parts != *" tap "* ]] || /usr/bin/python3 -c 'import django, psycopg2' || printf '%s\n' python3-django python3-psycopg2
 } 2>/dev/null
 
 # Only from apt's present lists and without a question: nobody needs them.
 install_useful_packages() {
 	local name become=()
-	[[ $parts == *" tap "* ]] && command -v apt-get >/dev/null || return
+	command -v apt-get >/dev/null || return
 	[ "$(id -u)" -eq 0 ] || become=(sudo -n)
 	for name in $(useful_packages); do
 		apt-cache policy "$name" | grep -q '^ *Candidate: [0-9]' || continue

@@ -1,9 +1,9 @@
 #!/bin/bash
 # Every test, on servers of its own: regression tests and isolation specs on a server that preloads the library and
-# on one that does not, TAP tests (which start their own servers), lints.
+# on one that does not, TAP tests (which start their own servers), pgTAP tests, lints.
 #
 #   test/run.sh                          everything
-#   test/run.sh tap,lint                 some parts: regress, isolation, tap, lint
+#   test/run.sh tap,lint                 some parts: regress, isolation, tap, pgtap, lint
 #   test/run.sh regress protect ddl      some tests of one part
 #   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
 #
@@ -16,7 +16,7 @@ exec 2>&1 # one log, in order
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 passed=0 failed=0 skipped=0 failures=()
 work='' bin='' data='' keep=''
-parts=regress,isolation,tap,lint
+parts=regress,isolation,tap,pgtap,lint
 names=() sorting=()
 
 say() { printf '\n== %s\n' "$*"; }
@@ -34,7 +34,7 @@ parse_arguments() {
 	if [ "${1-}" = --keep ]; then keep=yes; shift; fi
 	[ $# -eq 0 ] || { parts=$1; shift; }
 	names=("$@")
-	[[ ,$parts =~ ^(,(regress|isolation|tap|lint))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
+	[[ ,$parts =~ ^(,(regress|isolation|tap|pgtap|lint))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
 	sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
@@ -174,6 +174,29 @@ tap() {
 	done
 }
 
+# The example of docs/pgtap.md: a schema that is loaded, guarded, and then tested as its owner would in CI.
+pgtap() {
+	local test log
+	say pgtap
+	if ! command -v pg_prove >/dev/null || [ ! -e "$("$pg_config" --sharedir)/extension/pgtap.control" ]; then
+		echo "skipped: pgTAP and pg_prove are not installed"
+		skipped=$((skipped + 1))
+		return
+	fi
+	start_server pgtap tenant_guard || return
+	for test in $(tests_of test/pgtap .sql); do
+		log=$work/log/pgtap-$test
+		if as_tester createdb "$test" && as_tester psql -Xq -v ON_ERROR_STOP=1 -d "$test" -f test/pgtap/schema/"$test".sql >"$log" 2>&1 &&
+			as_tester pg_prove -v -d "$test" test/pgtap/"$test".sql 2>&1 | tee -a "$log" && grep -q '^Result: PASS' "$log"; then
+			passed=$((passed + 1))
+		else
+			fail "pgtap $test"
+			show 50 "$log"
+		fi
+	done
+	stop_server pgtap
+}
+
 lint() {
 	local log=$work/log/lint status
 	say lint
@@ -232,6 +255,7 @@ if [ "$parts" != lint ] && build; then
 		installcheck_on plain '' "${sorting[@]}"
 	fi
 	! wants tap || tap
+	! wants pgtap || pgtap
 fi
 ! wants lint || lint
 finish

@@ -64,9 +64,9 @@ is($node->safe_psql('erp', 'SELECT rule, object FROM tenant_guard.audit() WHERE 
 
 SKIP:
 {
-	my $northwind = "$tree/../shared/data/northwind.sql";
+	my $northwind = $ENV{TG_NORTHWIND} // '';
 
-	skip 'Northwind is not there', 5 unless -e $northwind;
+	skip 'Northwind is not there', 5 unless -r $northwind;
 	load('northwind', $northwind, [ 'tenant_guard.tenant_type = text', 'tenant_guard.tenant_column = customer_id' ]);
 	is($node->safe_psql('northwind', 'SELECT relation FROM tenant_guard.tables WHERE status = \'guarded\' ORDER BY 1::text'), "customer_customer_demo\ncustomers\norders", 'tables of customers are guarded');
 	$before = dump_of('northwind');
