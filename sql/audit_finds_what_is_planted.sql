@@ -93,6 +93,10 @@ SET client_min_messages = warning;
 SELECT * FROM findings;
 \a \x
 
+-- The view "tables" tells a part with its whole, unless it differs.
+SELECT relation, status, partitions, detail FROM tenant_guard.tables WHERE relation::text ~ 'whole|part' ORDER BY relation::text COLLATE "C";
+SELECT relation, status, partition_of FROM tenant_guard.tables_and_partitions WHERE relation::text ~ 'whole|part' ORDER BY relation::text COLLATE "C";
+
 -- The levels must add up in the view "status".
 SELECT s.errors = f.errors AS errors, s.warnings >= f.warnings AS warnings, s.infos >= f.infos AS infos
 FROM tenant_guard.status s, (SELECT count(*) FILTER (WHERE level = 'error') AS errors, count(*) FILTER (WHERE level = 'warning') AS warnings,

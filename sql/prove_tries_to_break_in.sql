@@ -98,6 +98,26 @@ RESET tenant_guard.bypass;
 SET t.open = 'no';
 SELECT probe, ok, detail FROM tenant_guard.prove('t.closed') WHERE probe <> 'no_tenant';
 
+-- A statement that would change a whole large table, were it to succeed, is not tried.
+UPDATE pg_class SET reltuples = 1000000 WHERE oid = 't.orders'::regclass;
+SELECT probe, ok, detail FROM tenant_guard.prove('t.orders') WHERE ok IS NOT TRUE;
+
+-- A view that triggers write must be tried as it is.
+CREATE TABLE t.notes (tenant_id uuid, id int);
+CREATE VIEW t.written WITH (security_invoker) AS SELECT tenant_id, max(id) AS id FROM t.notes GROUP BY 1;
+CREATE FUNCTION t.write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET tenant_guard.bypass = on AS $$
+BEGIN
+	IF TG_OP = 'INSERT' THEN
+		INSERT INTO t.notes VALUES (NEW.tenant_id, NEW.id);
+	ELSE
+		DELETE FROM t.notes WHERE tenant_id <> OLD.tenant_id;
+	END IF;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER write INSTEAD OF INSERT OR DELETE ON t.written FOR EACH ROW EXECUTE FUNCTION t.write();
+SELECT probe, ok, detail FROM tenant_guard.prove('t.notes') WHERE probe ~ 'written';
+
 -- Tenants of other types, and columns of other names.
 SET tenant_guard.tenant_type = 'text';
 CREATE TABLE t.texts (tenant_id varchar(4), id int);
