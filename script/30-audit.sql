@@ -162,7 +162,10 @@ adrift (oid, via, foreign_key, step) AS (
 keys AS MATERIALIZED (
 	SELECT g.oid, g.name, g.key, g.relowner, i.indexrelid, k.oid AS constraint, k.conname, k.contype,
 		   i.indexrelid::regclass::text AS index_name, c.relname AS index, i.indisprimary,
-		   CASE WHEN k.oid IS NULL THEN replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') ELSE pg_get_constraintdef(k.oid) END AS definition,
+		   -- of an index, what follows the names, which may hold anything
+		   CASE WHEN k.oid IS NULL
+				THEN substr(pg_get_indexdef(i.indexrelid), length(format('CREATE UNIQUE INDEX %I ON %s%s USING ', c.relname, CASE WHEN g.relkind = 'p' THEN 'ONLY ' END, g.name)) + 1)
+				ELSE pg_get_constraintdef(k.oid) END AS definition,
 		   (SELECT string_agg(quote_ident(f.conname), ', ' ORDER BY f.conname) FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid AND f.conparentid = 0) AS needed_by,
 		   EXISTS (SELECT FROM unnest(i.indkey::int2[]) n JOIN pg_attribute a ON a.attrelid = g.oid AND a.attnum = n
 						LEFT JOIN pg_attrdef d ON d.adrelid = g.oid AND d.adnum = n
@@ -281,8 +284,8 @@ SELECT 'unique_without_tenant', CASE WHEN k.private THEN 'info' ELSE 'warning' E
 			ELSE 'is unique over all tenants: an error tells that another tenant has the value' END,
 	   CASE WHEN k.needed_by IS NOT NULL THEN NULL
 			WHEN k.constraint IS NULL
-			THEN format('DROP INDEX %s; %s', k.index_name,
-						regexp_replace(k.definition, '( USING \w+) \(', '\1 (' || replace(k.key, '\', '\\') || ', '))
+			THEN format('DROP INDEX %s; CREATE UNIQUE INDEX %I ON %s USING %s', k.index_name, k.index, k.name,
+						regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || ', '))
 			ELSE concat_ws('; ', CASE WHEN k.contype = 'x' AND k.definition LIKE 'EXCLUDE USING gist %' THEN 'CREATE EXTENSION IF NOT EXISTS btree_gist' END,
 						   format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', k.name, k.conname, k.conname,
 								  regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || CASE WHEN k.contype = 'x' THEN ' WITH =, ' ELSE ', ' END)))

@@ -46,6 +46,7 @@ CREATE TABLE t.keyed (tenant_id uuid, good bigint, mail text UNIQUE, code text, 
 ALTER TABLE t.keyed ADD CONSTRAINT crossing FOREIGN KEY (good) REFERENCES t.good (id);
 CREATE INDEX ON t.keyed (tenant_id, good);
 CREATE UNIQUE INDEX keyed_code ON t.keyed (lower(code)) WHERE code <> '';
+CREATE UNIQUE INDEX "odd USING btree (" ON t.keyed (code) INCLUDE (no);
 CREATE TABLE t.no_index (tenant_id uuid);
 CREATE TABLE t.unpermitted (tenant_id uuid PRIMARY KEY);
 CREATE TABLE t.taken_out (tenant_id uuid PRIMARY KEY);
@@ -55,6 +56,7 @@ CREATE INDEX ON t.half (tenant_id);
 CREATE TABLE t.whole (at int, tenant_id uuid) PARTITION BY RANGE (at);
 CREATE TABLE t.part PARTITION OF t.whole FOR VALUES FROM (0) TO (9);
 CREATE INDEX ON t.whole (tenant_id);
+CREATE UNIQUE INDEX whole_at ON t.whole (at);
 RESET ROLE;
 SET tenant_guard.bypass = on;
 ALTER TABLE t.damaged NO FORCE ROW LEVEL SECURITY;
