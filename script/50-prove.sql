@@ -106,8 +106,8 @@ BEGIN
 	SELECT a.attnum, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod INTO tenant_attnum, key, key_type, key_oid, key_typmod
 	FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = guard.tenant_column AND NOT a.attisdropped;
 	SELECT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname NOT IN ('tenant_isolation', 'tenant_access')) INTO narrowed;
-	SELECT COALESCE(sum(c.reltuples) < 100000, true) INTO small
-	FROM pg_class c WHERE c.reltuples > 0 AND c.oid IN (SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation);
+	SELECT sum(c.reltuples) < 100000 AND COALESCE(sum(pg_relation_size(c.oid)), 0) < 32 * 1024 * 1024 INTO small
+	FROM pg_class c WHERE c.oid IN (SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation);
 
 	probe := 'rows';
 	IF guard.status NOT IN ('guarded', 'damaged') THEN
