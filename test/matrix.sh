@@ -53,12 +53,12 @@ inside() { env -u TMPDIR PG_CONFIG="/usr/lib/postgresql/$version/bin/pg_config" 
 
 make_chroot() {
 	[ -x "$root/usr/bin/dpkg" ] || bootstrap || return
-	mount_all && configure && copy_project && inside /project/test/needs.sh regress isolation tap
+	mount_all && configure && copy_project && inside /project/test/needs.sh regress isolation tap pgtap
 }
 
 test_in_chroot() {
 	[ -x "$root/usr/bin/dpkg" ] || complain "there is no chroot for PostgreSQL $version in $root"
-	mount_all && copy_project && inside /project/test/run.sh regress,isolation,tap
+	mount_all && copy_project && inside /project/test/run.sh regress,isolation,tap,pgtap
 }
 
 # Processes that still run there are of an interrupted run. Nothing that is still mounted is removed.
