@@ -143,8 +143,16 @@ touches AS MATERIALIZED (
 ),
 -- foreign keys, each once: not those that partitions have of their whole
 foreign_keys AS MATERIALIZED (
-	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype
+	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.convalidated
 	FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
+),
+-- those between guarded tables; "carries_tenant": tenant column references tenant column; "names_tenant": another does
+guarded_keys AS MATERIALIZED (
+	SELECT k.*, c.name AS child, p.name AS parent, v.carries_tenant, v.names_tenant
+	FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid JOIN guarded p ON p.oid = k.confrelid
+		 CROSS JOIN LATERAL (SELECT COALESCE(bool_or(pair.child = c.tenant_attnum AND pair.parent = p.tenant_attnum), false) AS carries_tenant,
+									COALESCE(bool_or(pair.child <> c.tenant_attnum AND pair.parent = p.tenant_attnum), false) AS names_tenant
+							 FROM unnest(k.conkey, k.confkey) AS pair (child, parent)) v
 ),
 -- tables that reach a guarded one by foreign keys and have no tenant column, nearest first
 adrift (oid, via, foreign_key, step) AS (
@@ -267,14 +275,27 @@ FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
 WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 	  AND t.serves IS DISTINCT FROM s.tenant_type
 
--- a foreign key between guarded tables that does not carry the tenant
+-- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/companion.c)
 UNION ALL
-SELECT 'unpaired_foreign_key', 'error', format('%I on %s', k.conname, c.name),
-	   format('may reference rows of another tenant in %s', p.name),
-	   format('SELECT tenant_guard.pair_foreign_keys(%L)', c.name), 0
-FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid JOIN guarded p ON p.oid = k.confrelid
-WHERE NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS pair (child, parent)
-				  WHERE pair.child = c.tenant_attnum AND pair.parent = p.tenant_attnum)
+SELECT 'unpaired_foreign_key', CASE WHEN k.names_tenant THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
+	   CASE WHEN k.names_tenant THEN format('names another tenant of %s, and tells whether it exists', k.parent)
+			ELSE format('may reference rows of another tenant in %s', k.parent) END,
+	   CASE WHEN NOT k.names_tenant THEN format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child) END, 0
+FROM guarded_keys k
+WHERE NOT k.carries_tenant
+	  AND NOT EXISTS (SELECT FROM guarded_keys o
+					  WHERE o.carries_tenant AND o.conrelid = k.conrelid AND o.confrelid = k.confrelid
+							AND k.conname ~ '_[0-9a-f]{8}_fk(_|$)|^fk_rails_[0-9a-f]{10}$' AND o.conname ~ '_and_tenant$|^fk_and_tenant_'
+							AND cardinality(o.conkey) = cardinality(k.conkey) + 1
+							AND NOT EXISTS (SELECT * FROM unnest(k.conkey, k.confkey) EXCEPT SELECT * FROM unnest(o.conkey, o.confkey)))
+
+-- one that does, and was added without looking at the rows that were there
+UNION ALL
+SELECT 'foreign_key_not_valid', 'warning', format('%I on %s', k.conname, k.child),
+	   format('was never checked: rows that were there may reference another tenant''s in %s', k.parent),
+	   format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.child, k.conname), 0
+FROM guarded_keys k
+WHERE k.carries_tenant AND NOT k.convalidated
 
 -- a key that is unique over all tenants: an error, or a lock wait, tells that another tenant has the value
 UNION ALL
@@ -532,8 +553,12 @@ FROM (SELECT current_setting('server_version_num')::int / 10000, current_setting
 WHERE v.minor < f.minor
 GROUP BY v.major
 
--- rules on stored code that mixes types of tenants (mixed_comparison), and on functions that are trusted to
--- (trusted_function), have their place here
+-- stored code that takes a tenant for text; bodies of functions only as far as they name what they use by its schema
+UNION ALL
+SELECT 'mixed_comparison', 'warning', m.object, m.detail || COALESCE(': ' || m.remedy, ''), NULL, 0
+FROM tenant_guard.mixed_comparisons() m
+
+-- rules on functions that are trusted to see other tenants' rows (trusted_function) have their place here
 )
 SELECT f.rule, f.level, f.object, f.detail, f.remedy
 FROM findings f

@@ -451,6 +451,7 @@ BEGIN
 				set_config('tenant_guard.bypass', 'on', true),
 				set_config('tenant_guard.log_bypass', 'off', true),
 				set_config('row_security', 'on', true),
+				set_config('tenant_guard.type_mismatch', 'off', true), -- a view may show the tenant as text
 				set_config('session_replication_role', 'replica', true),
 				set_config('lock_timeout', '1s', true);
 		prober := COALESCE(prober, tenant_guard.probe_role());

@@ -71,14 +71,16 @@ RESET ROLE;
 
 -- Whom the DBA lets, may.
 GRANT SELECT ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status TO regress_owner;
-GRANT EXECUTE ON FUNCTION tenant_guard.guard_status, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded TO regress_owner;
+GRANT EXECUTE ON FUNCTION tenant_guard.guard_status, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded,
+	tenant_guard.mixed_comparisons, tenant_guard.mixed_comparisons_of TO regress_owner;
 SET ROLE regress_owner;
 SELECT rule, object FROM tenant_guard.audit() WHERE rule = 'unguarded_table';
 SELECT guarded, damaged, unguarded, unprotected, shared, errors, version, library_version FROM tenant_guard.status;
 SELECT relation, status, tenant_column, tenant_type, partitions FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 RESET ROLE;
 REVOKE ALL ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status FROM regress_owner;
-REVOKE ALL ON FUNCTION tenant_guard.guard_status, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded FROM regress_owner;
+REVOKE ALL ON FUNCTION tenant_guard.guard_status, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded,
+	tenant_guard.mixed_comparisons, tenant_guard.mixed_comparisons_of FROM regress_owner;
 
 DROP VIEW findings;
 DROP TABLE staging;

@@ -17,6 +17,7 @@ SELECT rule, level, object, replace(detail, ' ' || current_user, ' me') AS detai
 WHERE rule NOT IN ('role_bypasses', 'not_preloaded', 'server_outdated', 'setting_loosened', 'bypass_granted', 'backup_role_missing', 'subscription_will_fail', 'event_trigger_disabled');
 
 -- Each fault is planted once, in a table of its own.
+SET tenant_guard.foreign_keys = off;
 SET tenant_guard.auto_protect = off;
 SET ROLE regress_owner;
 CREATE TABLE t.unguarded (id int, tenant_id uuid);
@@ -48,6 +49,11 @@ CREATE INDEX ON t.keyed (tenant_id, good);
 CREATE UNIQUE INDEX keyed_code ON t.keyed (lower(code)) WHERE code <> '';
 CREATE UNIQUE INDEX "odd USING btree (" ON t.keyed (code) INCLUDE (no);
 CREATE TABLE t.no_index (tenant_id uuid);
+SET row_security = off; -- as an older version let it through
+SET client_min_messages = error;
+CREATE VIEW t.mixing WITH (security_invoker) AS SELECT id FROM t.good WHERE tenant_id::text = 'x';
+RESET row_security;
+SET client_min_messages = warning;
 CREATE TABLE t.unpermitted (tenant_id uuid PRIMARY KEY);
 CREATE TABLE t.taken_out (tenant_id uuid PRIMARY KEY);
 SELECT tenant_guard.unprotect('t.taken_out');
@@ -104,16 +110,14 @@ SELECT s.errors = f.errors AS errors, s.warnings >= f.warnings AS warnings, s.in
 FROM tenant_guard.status s, (SELECT count(*) FILTER (WHERE level = 'error') AS errors, count(*) FILTER (WHERE level = 'warning') AS warnings,
 									count(*) FILTER (WHERE level = 'info') AS infos FROM findings) f;
 
--- The remedies, run as they are written, must each make its finding go away. (The two functions that mend foreign keys
--- are stood in for by hand.)
-ALTER TABLE t.keyed DROP CONSTRAINT crossing;
-ALTER TABLE t.lines DROP CONSTRAINT lines_good_fkey;
-SELECT remedy FROM findings WHERE rule NOT IN ('unpaired_foreign_key', 'tenant_column_missing') AND remedy IS NOT NULL \gexec
+-- The remedies, run as they are written, must each make its finding go away.
+SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
 SELECT rule, level, object FROM findings;
 
 -- What takes a decision has no remedy; nor what waits for another.
 DROP TABLE t.untypable;
 DROP RULE ruled ON t.named;
+DROP VIEW t.mixing;
 DROP TRIGGER counting ON t.superusers;
 SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
 SELECT rule, level, object FROM findings;

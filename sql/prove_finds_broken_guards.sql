@@ -7,6 +7,7 @@ SET client_min_messages = warning;
 CREATE ROLE regress_owner;
 CREATE ROLE regress_app;
 CREATE SCHEMA t AUTHORIZATION regress_owner;
+SET tenant_guard.foreign_keys = off;
 SET ROLE regress_owner;
 CREATE TABLE t.others (id int, tenant_id uuid, PRIMARY KEY (tenant_id, id), UNIQUE (id));
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text, other int,

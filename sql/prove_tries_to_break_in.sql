@@ -5,6 +5,7 @@
 \set SHOW_CONTEXT never
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 SET client_min_messages = warning;
+SET tenant_guard.foreign_keys = off;
 CREATE ROLE regress_owner;
 CREATE ROLE regress_app;
 CREATE SCHEMA t AUTHORIZATION regress_owner;

@@ -202,7 +202,7 @@ RESET ROLE;
 SET row_security = off;
 SELECT id, left(tenant_id::text, 1) FROM t.parted_1 ORDER BY id;
 RESET row_security;
-SELECT relation, status FROM tenant_guard.tables WHERE relation::text LIKE 't.parted%' ORDER BY relation::text COLLATE "C";
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.parted%' ORDER BY relation::text COLLATE "C";
 
 -- Triggers and rules of the table must not fire, and must be as they were
 -- afterwards.
