@@ -262,7 +262,28 @@ EXCEPTION WHEN raise_exception THEN
 	PERFORM t.spy(SQLERRM, 0);
 END $$;
 ROLLBACK;
-DROP TABLE t.spied;
+
+-- One of them that derives another table's column must not change that either.
+SET client_min_messages = warning;
+CREATE TABLE t.inner_orders (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE t.inner_lines (id int, o int CONSTRAINT k REFERENCES t.inner_orders);
+CREATE FUNCTION t.derive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	SET LOCAL client_min_messages = warning;
+	PERFORM tenant_guard.derive_tenant_column('t.inner_lines');
+	SET LOCAL client_min_messages = notice;
+	RETURN NEW;
+END $$;
+ALTER TABLE t.spied DISABLE TRIGGER complain;
+CREATE TRIGGER again BEFORE UPDATE ON t.spied FOR EACH ROW EXECUTE FUNCTION t.derive();
+ALTER TABLE t.spied ENABLE ALWAYS TRIGGER again;
+RESET client_min_messages;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT tenant_guard.derive_tenant_column('t.spied');
+SHOW session_replication_role;
+SELECT relname, relforcerowsecurity FROM pg_class WHERE oid IN ('t.spied'::regclass, 't.inner_lines'::regclass) ORDER BY relname;
+ROLLBACK;
+DROP TABLE t.spied, t.inner_lines, t.inner_orders;
 RESET ROLE;
 
 -- Rows of a table that inherits from the parent are not the parent's.

@@ -110,9 +110,12 @@ uint64
 update_unforced(const char *sql)
 {
 	int			context = enter_unforced();
+	int			outer_role = role_of_session;
 	volatile uint64 rows = 0;
 
-	role_of_session = SessionReplicationRole;
+	/* a function that an outer one calls may have come here too */
+	if (outer_role == NO_ROLE)
+		role_of_session = SessionReplicationRole;
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
 	PG_TRY();
 	{
@@ -125,7 +128,7 @@ update_unforced(const char *sql)
 	PG_FINALLY();
 	{
 		SessionReplicationRole = role_of_session;
-		role_of_session = NO_ROLE;
+		role_of_session = outer_role;
 		leave_unforced(context);
 	}
 	PG_END_TRY();
