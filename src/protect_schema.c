@@ -232,9 +232,11 @@ settle_keys(List *reports)
 												  ALLOCSET_DEFAULT_SIZES);
 	ListCell   *lc;
 
+	/* those that were refused may be gone; what is guarded is locked */
 	foreach(lc, reports)
-		referencing = list_concat_unique_oid(referencing,
-											 tables_with_unpaired_keys(((Report *) lfirst(lc))->relid));
+		if (guard_of(((Report *) lfirst(lc))->relid).status == GUARD_WHOLE)
+			referencing = list_concat_unique_oid(referencing,
+												 tables_with_unpaired_keys(((Report *) lfirst(lc))->relid));
 	foreach(lc, referencing)
 	{
 		MemoryContext oldcontext = MemoryContextSwitchTo(scratch);

@@ -46,6 +46,9 @@ keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
 	ListCell   *lc;
 	ListCell   *lk;
 
+	/* not everyone who asks holds a lock */
+	if (get_rel_relkind(root) == '\0')
+		return NIL;
 	foreach(lc, find_all_inheritors(root, NoLock, NULL))
 		foreach(lk, direction == KEYS_FROM ? foreign_keys_from(lfirst_oid(lc)) : foreign_keys_of(lfirst_oid(lc)))
 		{
