@@ -31,6 +31,7 @@ class Migrations(TestCase):
     def test_populated_table(self):
         """A table full of rows gets the column, is filled, guarded and taken back by one migration."""
         self.assertEqual(psql("SELECT status FROM tenant_guard.tables WHERE relation = 'legacy_order'::regclass"), 'unguarded')
+        psql("INSERT INTO legacy_order (body, shop) SELECT 'order', shop FROM (VALUES ('a.test'), ('b.test')) s(shop), generate_series(1, 3)")
         status, said = django('migrate', 'legacy', '0002')
         self.assertEqual(status, 0, said)
         self.assertEqual(psql("SELECT status FROM tenant_guard.tables WHERE relation = 'legacy_order'::regclass"), 'guarded')

@@ -1,11 +1,6 @@
 from django.db import migrations, models
 
 
-def orders(apps, schema_editor):
-    Order = apps.get_model('legacy', 'Order')
-    Order.objects.bulk_create(Order(shop=shop, body=f'{shop} {i}') for shop in ('a.test', 'b.test') for i in range(3))
-
-
 class Migration(migrations.Migration):
     initial = True
     dependencies = []
@@ -15,5 +10,4 @@ class Migration(migrations.Migration):
             ('body', models.TextField()),
             ('shop', models.CharField(max_length=100)),
         ]),
-        migrations.RunPython(orders, migrations.RunPython.noop),
     ]
