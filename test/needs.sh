@@ -1,15 +1,16 @@
 #!/bin/bash
 # Makes sure that what the tests need is there, and prints the path of the pg_config to test with.
 #
-#   test/needs.sh [regress|isolation|tap|pgtap|lint ...]     what these parts need; all of them when none is named
+#   test/needs.sh [regress|isolation|tap|pgtap|clients|lint ...]     what these parts need; all of them when none is named
 #
 # Installs what is missing where there is apt, as root or by sudo; elsewhere says what to install and fails. The
-# extensions and clients with which the TAP tests run ours, and pgTAP, are taken where they are to be had; without one
-# its tests are skipped.
+# extensions and programs with which the TAP tests run ours, pgTAP and the clients are taken where they are to be had;
+# without one its tests are skipped. TG_CLIENTS names the clients to install; all when it is not set.
 # PG_CONFIG selects the server; a path of Debian's (/usr/lib/postgresql/17/bin/pg_config) also the one to install.
 set -u -o pipefail
 
-parts=" ${*:-regress isolation tap pgtap lint} "
+parts=" ${*:-regress isolation tap pgtap clients lint} "
+clients=$(cd "$(dirname "${BASH_SOURCE[0]}")/clients" && pwd)
 pg_config=${PG_CONFIG-}
 as_root=()
 
@@ -96,6 +97,33 @@ install_useful_packages() {
 	done
 }
 
+# No daemon starts with its package: PgBouncer's tests start their own.
+without_daemons() {
+	local policy=/usr/sbin/policy-rc.d status
+	if [ -e $policy ]; then "$@"; return; fi
+	printf '#!/bin/sh\nexit 101\n' | "${become[@]}" tee $policy >/dev/null && "${become[@]}" chmod 755 $policy
+	"$@"
+	status=$?
+	"${become[@]}" rm -f $policy
+	return $status
+}
+
+# All at once, and where that fails one by one, so that one that is not to be had does not take the others along.
+install_clients() {
+	local package packages become=() install=(env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends)
+	local names=${TG_CLIENTS-$(cd "$clients" && echo */)}
+	[[ $parts == *" clients "* ]] && command -v apt-get >/dev/null || return
+	# shellcheck disable=SC2086 # a list of clients
+	mapfile -t packages < <("$clients/missing.sh" ${names//\// })
+	[ ${#packages[@]} -gt 0 ] || return
+	[ "$(id -u)" -eq 0 ] || become=(sudo -n)
+	without_daemons "${become[@]}" "${install[@]}" "${packages[@]}" ||
+		{ "${become[@]}" apt-get -q update && without_daemons "${become[@]}" "${install[@]}" "${packages[@]}"; } && return
+	for package in "${packages[@]}"; do
+		without_daemons "${become[@]}" "${install[@]}" "$package" || echo "could not install $package: its tests are skipped"
+	done
+}
+
 # A server of one's own building is not apt's to complete.
 if [ -n "$pg_config" ] && ! postgres_is_complete && ! [[ $pg_config =~ ^/usr/(bin|lib/postgresql/[0-9]+/bin)/pg_config$ ]]; then
 	echo "PG_CONFIG=$pg_config: there is no PostgreSQL with server, pgxs and headers" >&2
@@ -116,4 +144,5 @@ if [ -n "$missing" ]; then
 	[ -z "$missing" ] || { echo "could not install:" "${missing//$'\n'/, }" >&2; exit 1; }
 fi
 install_useful_packages </dev/null >&2
+install_clients </dev/null >&2
 echo "$pg_config"

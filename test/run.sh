@@ -3,8 +3,8 @@
 # on one that does not, TAP tests (which start their own servers), pgTAP tests, lints.
 #
 #   test/run.sh                          everything
-#   test/run.sh tap,lint                 some parts: regress, isolation, tap, pgtap, lint
-#   test/run.sh regress protect ddl      some tests of one part
+#   test/run.sh tap,lint                 some parts: regress, isolation, tap, pgtap, clients, lint
+#   test/run.sh regress protect ddl      some tests of one part; of clients, those of test/clients/
 #   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
 #
 # PG_CONFIG selects the server to test with. Missing packages are installed (test/needs.sh); nothing else of the
@@ -16,7 +16,7 @@ exec 2>&1 # one log, in order
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 passed=0 failed=0 skipped=0 failures=()
 work='' bin='' data='' keep=''
-parts=regress,isolation,tap,pgtap,lint
+parts=regress,isolation,tap,pgtap,clients,lint
 names=() sorting=()
 
 say() { printf '\n== %s\n' "$*"; }
@@ -34,7 +34,7 @@ parse_arguments() {
 	if [ "${1-}" = --keep ]; then keep=yes; shift; fi
 	[ $# -eq 0 ] || { parts=$1; shift; }
 	names=("$@")
-	[[ ,$parts =~ ^(,(regress|isolation|tap|pgtap|lint))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
+	[[ ,$parts =~ ^(,(regress|isolation|tap|pgtap|clients|lint))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
 	sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
@@ -197,6 +197,54 @@ pgtap() {
 	stop_server pgtap
 }
 
+# The clients that were named, or all: the directories of test/clients that can be run.
+clients_to_test() {
+	local run
+	if [ ${#names[@]} -gt 0 ]; then printf '%s\n' "${names[@]}"; return; fi
+	for run in "$work/tree/test/clients"/*/run; do basename "${run%/run}"; done
+}
+
+# Packages of npm for the clients that need them, by the caller, who can reach the network. What their installation
+# scripts would do is not needed.
+install_node_modules() {
+	local directory=$work/tree/test/clients
+	grep -qs '^npm ' "${@/#/$directory/}" && [ -z "$("$directory/missing.sh" node-postgres)" ] || return 0
+	(cd "$directory" && npm ci --ignore-scripts --no-audit --no-fund) >"$work/log/npm" 2>&1 </dev/null ||
+		{ show 20 "$work/log/npm"; rm -rf "$directory/node_modules"; }
+	[ "$(id -u)" -ne 0 ] || [ ! -e "$directory/node_modules" ] || chown -R "$tester" "$directory/node_modules"
+}
+
+# client <name>: in a database of its own, which has the extension and no tables. It passes by "ok - " lines alone, and
+# exits with 77 where it cannot run.
+client() {
+	local log=$work/log/client-$1 directory=test/clients missing status
+	say "client $1"
+	missing=$("$work/tree/$directory/missing.sh" "$1")
+	[ -z "$missing" ] || { echo "skipped: not installed:" "${missing//$'\n'/, }"; skipped=$((skipped + 1)); return; }
+	{ as_tester createdb "client_$1" && as_tester psql -Xq -v ON_ERROR_STOP=1 -f "$directory/database.sql" "client_$1"; } >"$log" 2>&1 ||
+		{ fail "client $1: its database"; show 50 "$log"; return; }
+	as_tester env PGDATABASE="client_$1" timeout 600 "$directory/$1/run" 2>&1 | tee "$log"
+	status=${PIPESTATUS[0]}
+	if [ "$status" -eq 77 ]; then
+		skipped=$((skipped + 1))
+	elif [ "$status" -eq 0 ] && grep -q '^ok - ' "$log" && ! grep -q '^not ok ' "$log"; then
+		passed=$((passed + 1))
+	else
+		fail "client $1, with status $status"
+	fi
+}
+
+clients() {
+	local name selected
+	mapfile -t selected < <(clients_to_test)
+	install_node_modules "${selected[@]/%//packages}"
+	start_server clients tenant_guard || return
+	as_tester psql -Xq -v ON_ERROR_STOP=1 -f test/clients/roles.sql -f test/clients/template.sql ||
+		fail "the roles of the clients"
+	for name in "${selected[@]}"; do client "$name"; done
+	stop_server clients
+}
+
 lint() {
 	local log=$work/log/lint status
 	say lint
@@ -242,6 +290,7 @@ finish() {
 parse_arguments "$@"
 trap clean_up EXIT
 trap 'exit 130' INT TERM
+[ "$parts" != clients ] || [ ${#names[@]} -eq 0 ] || export TG_CLIENTS="${names[*]}"
 # shellcheck disable=SC2086 # a list of parts
 if ! pg_config=$("$project/test/needs.sh" ${parts//,/ }) || ! make_work; then
 	fail "the preparation"
@@ -256,6 +305,7 @@ if [ "$parts" != lint ] && build; then
 	fi
 	! wants tap || tap
 	! wants pgtap || pgtap
+	! wants clients || clients
 fi
 ! wants lint || lint
 finish
