@@ -1,7 +1,7 @@
 """The tenant of a session, and what a model needs. For SQLAlchemy 1.4 and 2."""
 from contextlib import contextmanager
 
-from sqlalchemy import BigInteger, Column, FetchedValue, ForeignKey, Numeric, Text, UniqueConstraint, create_engine, event, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Numeric, Text, UniqueConstraint, create_engine, event, text
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session, declarative_base, relationship, sessionmaker
 
@@ -27,8 +27,8 @@ def tenant_session(tenant):
 
 
 class TenantMixin:
-    """FetchedValue: the column is left out of INSERTs, and what the database has put there is read back."""
-    tenant_id = Column(UUID(as_uuid=True), FetchedValue(), nullable=False, index=True)
+    """With a server default the column is left out of INSERTs, and what the database has put there is read back."""
+    tenant_id = Column(UUID(as_uuid=True), server_default=text('tenant_guard.current_tenant()'), nullable=False, index=True)
 
 
 class Customer(TenantMixin, Base):
