@@ -46,6 +46,10 @@ mount_all() {
 	mkdir -p "$root/dev/shm" && { mountpoint -q "$root/dev/shm" || mount -t tmpfs tmpfs "$root/dev/shm"; }
 }
 
+# Drivers and frameworks in the versions of this Debian, and PgBouncer's, which knows prepared statements; those of npm and JDBC are
+# the same everywhere, and heavy.
+export TG_CLIENTS="${TG_CLIENTS-psycopg2 psycopg3 django sqlalchemy activerecord pgbouncer}" SOAK_TRANSACTIONS="${SOAK_TRANSACTIONS-100000}"
+
 copy_project() { rm -rf "$root/project" && mkdir "$root/project" && "$test_dir/copy.sh" "$root/project"; }
 
 # Runs a command in the chroot, where PG_CONFIG says which server to test, and to install if it is not there.
@@ -53,12 +57,12 @@ inside() { env -u TMPDIR PG_CONFIG="/usr/lib/postgresql/$version/bin/pg_config" 
 
 make_chroot() {
 	[ -x "$root/usr/bin/dpkg" ] || bootstrap || return
-	mount_all && configure && copy_project && inside /project/test/needs.sh regress isolation tap pgtap
+	mount_all && configure && copy_project && inside /project/test/needs.sh regress isolation tap pgtap clients
 }
 
 test_in_chroot() {
 	[ -x "$root/usr/bin/dpkg" ] || complain "there is no chroot for PostgreSQL $version in $root"
-	mount_all && copy_project && inside /project/test/run.sh regress,isolation,tap,pgtap
+	mount_all && copy_project && inside /project/test/run.sh regress,isolation,tap,pgtap,clients
 }
 
 # Processes that still run there are of an interrupted run. Nothing that is still mounted is removed.

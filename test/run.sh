@@ -7,7 +7,8 @@
 #   test/run.sh regress protect ddl      some tests of one part; of clients, those of test/clients/
 #   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
 #
-# PG_CONFIG selects the server to test with. Missing packages are installed (test/needs.sh); nothing else of the
+# PG_CONFIG selects the server to test with, TG_CLIENTS the clients ("django pgbouncer"), SOAK_TRANSACTIONS how long the
+# pooler's test is. Missing packages are installed (test/needs.sh); nothing else of the
 # machine is touched: the extension goes into a private copy of the PostgreSQL installation, in a directory that
 # disappears when all is well. The last line is "N passed, N failed[, N skipped]".
 set -u -o pipefail
@@ -197,10 +198,10 @@ pgtap() {
 	stop_server pgtap
 }
 
-# The clients that were named, or all: the directories of test/clients that can be run.
+# The clients that were named, here or in TG_CLIENTS, or all: the directories of test/clients that can be run.
 clients_to_test() {
 	local run
-	if [ ${#names[@]} -gt 0 ]; then printf '%s\n' "${names[@]}"; return; fi
+	if [ -n "${TG_CLIENTS-}" ]; then xargs -n 1 <<<"$TG_CLIENTS"; return; fi
 	for run in "$work/tree/test/clients"/*/run; do basename "${run%/run}"; done
 }
 
@@ -223,7 +224,7 @@ client() {
 	[ -z "$missing" ] || { echo "skipped: not installed:" "${missing//$'\n'/, }"; skipped=$((skipped + 1)); return; }
 	{ as_tester createdb "client_$1" && as_tester psql -Xq -v ON_ERROR_STOP=1 -f "$directory/database.sql" "client_$1"; } >"$log" 2>&1 ||
 		{ fail "client $1: its database"; show 50 "$log"; return; }
-	as_tester env PGDATABASE="client_$1" timeout 600 "$directory/$1/run" 2>&1 | tee "$log"
+	as_tester env PGDATABASE="client_$1" SOAK_TRANSACTIONS="${SOAK_TRANSACTIONS-}" timeout 900 "$directory/$1/run" 2>&1 | tee "$log"
 	status=${PIPESTATUS[0]}
 	if [ "$status" -eq 77 ]; then
 		skipped=$((skipped + 1))
