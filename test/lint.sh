@@ -95,6 +95,27 @@ shell_scripts() {
 machine_paths() { search_text_files '/[w]ork/(main|shared)|/[t]mp/(chroots|src)/'; }
 mirror_hosts() { search_text_files '(deb|ftp|archive|snapshot|security|mirrors?)[a-z0-9.-]*\.[d]ebian\.org|archive\.[u]buntu'; }
 
+# A block of docs/ that stands below "<!-- path -->" is a part of that file, which a test runs.
+tested_snippets() {
+	# shellcheck disable=SC2016 # awk's
+	text_files | grep '^docs/.*\.md$' | tr '\n' '\0' | xargs -0 awk '
+		function slurp(name,  line, text) { text = "\n"; while ((getline line <name) > 0) text = text line "\n"; close(name); return text }
+		FNR == 1 { file = ""; inside = 0 }
+		/^<!-- [^ ]+ -->$/ { file = $2; next }
+		/^```/ && inside { inside = 0; if (!index(slurp(file), block)) print FILENAME ":" start ": is not what " file " says"; file = ""; next }
+		/^```/ && file != "" { inside = 1; start = FNR; block = "\n"; next }
+		inside { block = block $0 "\n" }'
+}
+
+# doc_links: the files that pages link to are there.
+doc_links() {
+	local page target
+	while IFS=: read -r page target; do
+		target=${target#*](} target=${target%%)*} target=${target%%#*}
+		[ -z "$target" ] || [[ $target == *://* ]] || [ -e "$(dirname "$page")/$target" ] || echo "$page: links to $target, which is not there"
+	done < <(text_files | grep '\.md$' | tr '\n' '\0' | xargs -0 grep -oE '\]\([^) ]+\)' /dev/null)
+}
+
 # Expected output is as psql prints it, and a diff as diff does.
 trailing_space() { search_text_files '[[:blank:]]$' | grep -vE '^[^:]*\.(out|diff|patch):'; }
 
@@ -104,7 +125,7 @@ long_functions() {
 }
 
 long_files() {
-	wc -l src/*.[ch] test/*.sh demo/*.sh | awk '$2 != "total" && $1 > 600 { print $2 ":" $1 ": a file of " $1 " lines" }'
+	wc -l src/*.[ch] test/*.sh test/clients/*.sh test/clients/*/run demo/*.sh | awk '$2 != "total" && $1 > 600 { print $2 ":" $1 ": a file of " $1 " lines" }'
 }
 
 # A statement of errors without an SQLSTATE reads as an internal error to the application.
@@ -126,6 +147,8 @@ rule "shellcheck" shell_scripts
 rule "no path of a developer's machine" machine_paths
 rule "no host name of a package mirror" mirror_hosts
 rule "no trailing blanks" trailing_space
+rule "code in docs/ is what a test runs" tested_snippets
+rule "links between pages lead somewhere" doc_links
 rule "no function over 100 lines" long_functions
 rule "no file over 600 lines" long_files
 rule "every error has an errcode" errcodes
