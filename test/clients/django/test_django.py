@@ -1,7 +1,10 @@
 """What an application does every day."""
+import io
+import unittest
 import uuid
 
-from django.db import DatabaseError, ProgrammingError, connection, transaction
+import django
+from django.db import DatabaseError, ProgrammingError, connection, models, transaction
 from django.db.models import Count, F
 
 from example import A, B, Customer, Invoice, TestCase, psql, tenant_transaction
@@ -106,7 +109,6 @@ class Models(TestCase):
 
     def test_copy(self):
         """COPY FROM goes by way of a temporary table ON COMMIT DROP; into a guarded table PostgreSQL refuses it."""
-        import io
         with tenant_transaction(A), self.refused('0A000'), transaction.atomic(), connection.cursor() as cursor:
             copy(cursor, 'COPY shop_customer (name) FROM STDIN', io.StringIO('x\n'))
         with tenant_transaction(A), connection.cursor() as cursor:
@@ -143,6 +145,30 @@ class Models(TestCase):
             self.assertEqual(len(Customer.objects.select_for_update()), 2)
             self.assertEqual([i.customer.name for i in Invoice.objects.select_related('customer').order_by('number')], ['a1', 'a2'])
             self.assertEqual(sorted(len(c.invoice_set.all()) for c in Customer.objects.prefetch_related('invoice_set')), [1, 1])
+
+
+@unittest.skipIf(django.VERSION < (5, 0), 'db_default came with Django 5')
+class DatabaseDefault(TestCase):
+    def test_db_default(self):
+        """With db_default the application need not know the tenant: the database fills it in and tells it."""
+        class Remark(models.Model):
+            tenant_id = models.UUIDField(db_default=models.Func(function='tenant_guard.current_tenant'), editable=False)
+            body = models.TextField()
+
+            class Meta:
+                app_label = 'shop'
+                db_table = 'remark'
+
+        self.addCleanup(psql, 'SET client_min_messages = error; DROP TABLE IF EXISTS remark')
+        psql('CREATE TABLE remark (id bigserial PRIMARY KEY, tenant_id uuid, body text)', 'shop_migrator')
+        with tenant_transaction(A):
+            remark = Remark.objects.create(body='x')
+            Remark.objects.bulk_create([Remark(body='y'), Remark(body='z')])
+            remark.refresh_from_db()
+            self.assertEqual(str(remark.tenant_id), A)
+        with tenant_transaction(B):
+            self.assertEqual(Remark.objects.count(), 0)
+        self.assertEqual(psql(f"SELECT count(*) FROM remark WHERE tenant_id = '{A}'"), '3')
 
 
 def copy(cursor, statement, file):
