@@ -111,7 +111,7 @@ without_daemons() {
 # All at once, and where that fails one by one, so that one that is not to be had does not take the others along.
 install_clients() {
 	local package packages become=() install=(env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends)
-	local names=${TG_CLIENTS-$(cd "$clients" && echo */)}
+	local names=${TG_CLIENTS:-$(cd "$clients" && echo */)}
 	[[ $parts == *" clients "* ]] && command -v apt-get >/dev/null || return
 	# shellcheck disable=SC2086 # a list of clients
 	mapfile -t packages < <("$clients/missing.sh" ${names//\// })

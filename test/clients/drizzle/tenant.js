@@ -8,7 +8,7 @@ const db = drizzle(pool)
 
 // Calls work(tx) in a transaction of this tenant's.
 const tenantTransaction = (tenant, work) => db.transaction(async (tx) => {
-	await tx.execute(sql`SELECT tenant_guard.set_tenant(${tenant}::text)`)
+	await tx.execute(sql`SELECT tenant_guard.set_tenant(${tenant})`)
 	return work(tx)
 })
 

@@ -6,7 +6,7 @@ const db = knex({ client: 'pg', connection: { user: 'shop_app', host: process.en
 
 // Calls work(trx) in a transaction of this tenant's.
 const tenantTransaction = (tenant, work) => db.transaction(async (trx) => {
-	await trx.raw('SELECT tenant_guard.set_tenant(?::text)', [tenant])
+	await trx.raw('SELECT tenant_guard.set_tenant(?)', [tenant])
 	return work(trx)
 })
 

@@ -9,7 +9,7 @@ async function tenantTransaction(tenant, work) {
 	let broken
 	try {
 		await client.query('BEGIN')
-		await client.query('SELECT tenant_guard.set_tenant($1::text)', [tenant])
+		await client.query('SELECT tenant_guard.set_tenant($1)', [tenant])
 		const result = await work(client)
 		await client.query('COMMIT')
 		return result

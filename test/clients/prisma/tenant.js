@@ -6,7 +6,7 @@ const prisma = new PrismaClient({ adapter: new PrismaPg({ user: 'shop_app', host
 
 // Calls work(tx) in a transaction of this tenant's.
 const tenantTransaction = (tenant, work) => prisma.$transaction(async (tx) => {
-	await tx.$queryRaw`SELECT tenant_guard.set_tenant(${tenant}::text)`
+	await tx.$queryRaw`SELECT tenant_guard.set_tenant(${tenant})`
 	return work(tx)
 }, { maxWait: 10000 })
 
@@ -15,7 +15,7 @@ const tenantClient = (tenant) => prisma.$extends({
 	query: {
 		$allModels: {
 			async $allOperations({ args, query }) {
-				const [, result] = await prisma.$transaction([prisma.$queryRaw`SELECT tenant_guard.set_tenant(${tenant}::text)`, query(args)])
+				const [, result] = await prisma.$transaction([prisma.$queryRaw`SELECT tenant_guard.set_tenant(${tenant})`, query(args)])
 				return result
 			}
 		}
