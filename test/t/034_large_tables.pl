@@ -35,9 +35,9 @@ SQL
 append_to_file("$dir/parent_first.sql", <<'SQL');
 \set n random(1, 1000000)
 BEGIN;
-SELECT tenant_guard.set_tenant(tenant(:n)) AS tenant \gset
-INSERT INTO customers (tenant_id) VALUES (:'tenant') RETURNING id \gset c_
-INSERT INTO orders (tenant_id, customer_id) VALUES (:'tenant', :c_id), (:'tenant', :c_id);
+SELECT tenant_guard.set_tenant(tenant(:n));
+INSERT INTO customers (tenant_id) VALUES (tenant(:n)) RETURNING id \gset c_
+INSERT INTO orders (tenant_id, customer_id) VALUES (tenant(:n), :c_id), (tenant(:n), :c_id);
 UPDATE orders SET customer_id = customer_id WHERE customer_id = :c_id AND id % 2 = 0;
 COMMIT;
 SQL
@@ -45,10 +45,10 @@ append_to_file("$dir/child_first.sql", <<'SQL');
 \set n random(1, 1000000)
 \set id random(1, 20000)
 BEGIN;
-SELECT tenant_guard.set_tenant(tenant(:id)) AS tenant \gset
-SELECT count(*) FROM orders WHERE customer_id = :id AND tenant_id = :'tenant';
-UPDATE orders SET customer_id = customer_id WHERE id = :id AND tenant_id = :'tenant';
-UPDATE customers SET name = :'n' WHERE id = :id AND tenant_id = :'tenant';
+SELECT tenant_guard.set_tenant(tenant(:id));
+SELECT count(*) FROM orders WHERE customer_id = :id AND tenant_id = tenant(:id);
+UPDATE orders SET customer_id = customer_id WHERE id = :id AND tenant_id = tenant(:id);
+UPDATE customers SET name = 'name ' || :n WHERE id = :id AND tenant_id = tenant(:id);
 COMMIT;
 SQL
 
@@ -192,7 +192,7 @@ is($node->safe_psql('postgres', $key), $definition, 'the key is valid');
 
 is(stop_writers(), 0, 'no writer has failed') or diag(slurp_file("$dir/writers"));
 my $written = 0;
-$written += $1 while slurp_file("$dir/writers") =~ /processed: (\d+)/g;
+$written += $_ foreach slurp_file("$dir/writers") =~ /processed: (\d+)/g;
 cmp_ok($written, '>', 100, "they have committed ($written transactions)");
 is($node->safe_psql('postgres', 'SET tenant_guard.bypass = on; SELECT count(*) FROM orders o LEFT JOIN customers c ON c.id = o.customer_id '
 			. 'WHERE c.tenant_id IS DISTINCT FROM o.tenant_id'), 0, 'and no row has lost its parent or crosses tenants');
