@@ -58,6 +58,7 @@ session_time() { awk '{ print $16 + $17 }' "/proc/$(head -n 1 "$work/$1/postmast
 # measure <server> <pgbench's options...>: transactions per second, microseconds of processor time for each.
 measure() {
 	local server=$1 before out
+	sleep 0.3 # for sessions that are about to end
 	before=$(session_time "$server")
 	out=$(as_owner pgbench -n -c 2 -j 2 -p "${port[$server]}" "${@:2}" </dev/null 2>/dev/null) && sleep 0.3 || return
 	awk -v ticks="$(($(session_time "$server") - before))" -v hz="$(getconf CLK_TCK)" \

@@ -134,6 +134,26 @@ choose_tenants() {
     $key, $(literal "$tenant")) FROM $(fitting) \gexec")
 }
 
+# Tables without the column of which just one foreign key leads to a table that has it: each row has its parent's tenant,
+# as a join by hand says while nothing is guarded. Those with rows of no parent cannot be derived.
+choose_derived() {
+  local name key join
+  while IFS=$'\t' read -r name key join; do
+    derived_by[$name]=$key
+    rows_before[$name]=$(ask postgres "SELECT count(*) FROM $name")
+    rows_where[$name]=$(ask postgres "SELECT count(*) FROM $join = $(literal "$tenant")::$tenant_type")
+  done < <(ask postgres "WITH reach AS (
+      SELECT conrelid AS id, min(conname) AS conname, min(k.oid) AS oid
+      FROM pg_constraint k JOIN (SELECT * FROM $(fitting)) p ON p.id = confrelid
+      WHERE contype = 'f' AND conparentid = 0 AND NOT part
+        AND NOT EXISTS (SELECT FROM ($(tables_with_column)) c WHERE c.id = conrelid)
+      GROUP BY conrelid HAVING count(*) = 1)
+    SELECT id::regclass, conname, format('%s c JOIN %s p ON %s WHERE p.%I', id::regclass, confrelid::regclass,
+      (SELECT string_agg(format('c.%I = p.%I', a.attname, f.attname), ' AND ') FROM unnest(conkey, confkey) AS u (c, p)
+       JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = c JOIN pg_attribute f ON f.attrelid = confrelid AND f.attnum = p),
+      $(literal "$column")) FROM reach r JOIN pg_constraint USING (oid) ORDER BY id::regclass::text")
+}
+
 first_tenant() { # condition
   ask postgres "SELECT $main_column FROM $main WHERE $main_column::text <> '' AND $1 ORDER BY 1 LIMIT 1"
 }
@@ -189,9 +209,90 @@ ALTER DATABASE demo SET tenant_guard.tenant_column = $(literal "$column");"
   done < <(ask postgres "SELECT DISTINCT schema FROM ($(tables_with_column)) t ORDER BY 1")
   promised "$main is guarded" answer_is guarded \
     "SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = $(literal "$main")::regclass"
+  say "  and the foreign keys between them, which carry the tenant now:"
+  keys_with_tenant >"$work/keys"
+  first 20 <"$work/keys" | indent
+  [[ -s $work/keys ]] || say "    (none)"
   promised "every table with the column is guarded, or listed with a reason" answer_is 0 \
     "SELECT count(*) FROM ($(tables_with_column)) w LEFT JOIN tenant_guard.tables_and_partitions t ON t.relation = w.id
      WHERE t.status IS DISTINCT FROM 'guarded' AND coalesce(t.detail, '') = ''"
+}
+
+keys_with_tenant() {
+  ask postgres "SELECT conrelid::regclass || ': ' || pg_get_constraintdef(k.oid) FROM pg_constraint k
+    JOIN tenant_guard.tables c ON c.relation = conrelid JOIN tenant_guard.tables p ON p.relation = confrelid
+    WHERE contype = 'f' AND conparentid = 0 AND c.status = 'guarded' AND p.status = 'guarded'
+      AND EXISTS (SELECT FROM unnest(conkey, confkey) AS u (a, b) JOIN pg_attribute x ON x.attrelid = conrelid AND x.attnum = a
+        JOIN pg_attribute y ON y.attrelid = confrelid AND y.attnum = b WHERE x.attname = c.tenant_column AND y.attname = p.tenant_column)
+    ORDER BY conrelid::regclass::text, conname"
+}
+
+# A table is derived here as its DBA would: those of which just one foreign key leads to a guarded table.
+step_derive() {
+  local name title
+  [[ ${#derived_by[@]} -gt 0 ]] || return 0
+  title="Tables without the column $column, whose rows belong to their parent's tenant: derive it"
+  [[ $dump != "$here/erp.sql" ]] || title="Order lines have no tenant column: derive it"
+  step "$title"
+  while read -r name; do
+    if [[ ${#derived_by[@]} -le 3 ]]; then
+      show postgres "SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));"
+    else
+      output=$(ask postgres "\\set VERBOSITY terse
+        SET client_min_messages = warning; SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));" 2>&1)
+      printf '     %-36s by %-36s %s\n' "$name" "${derived_by[$name]}" "${output#*ERROR:  }"
+    fi
+    if ! refused_nothing; then
+      sed -n "s/^.*ERROR:  \([0-9A-Z]*: \)\{0,1\}/$(sed 's/[/&\\]/\\&/g' <<<"$name"): /p" <<<"$output" >>"$work/reasons"
+      unset "rows_before[$name]" "rows_where[$name]"
+      continue
+    fi
+    ask postgres "GRANT SELECT ON $name TO app"
+    promised "tenant $tenant sees ${rows_where[$name]} of ${rows_before[$name]} rows of $name, as a join by hand did before" \
+      sees_now "${rows_where[$name]}" "$name"
+  done < <(printf '%s\n' "${!derived_by[@]}" | sort)
+  [[ $dump == "$here/erp.sql" && -z $step_failed ]] || return 0
+  show app "BEGIN;
+SELECT tenant_guard.set_tenant($(literal "$tenant"));
+INSERT INTO sales_order_items (order_id, line_no, product_id, quantity, unit_price)
+  VALUES ($(others_order), 99, $(ask postgres "SET row_security = off; SELECT min(product_id) FROM products WHERE tenant_id = $(literal "$tenant")"), 1, 1);
+ROLLBACK;"
+  promised "a line of another tenant's order is refused with SQLSTATE 23503" refused 23503
+}
+
+others_order() { ask postgres "SET row_security = off; SELECT min(order_id) FROM sales_orders WHERE tenant_id = $(literal "$other")"; }
+
+sees_now() { # count, table
+  [[ $(ask app "BEGIN; SET LOCAL tenant_guard.tenant_id = $(literal "$tenant"); SELECT count(*) FROM $2; COMMIT;") == "$1" ]]
+}
+
+# By a key that carries the tenant and one more column, which no unique index has: nothing else refuses the change first.
+step_reference() {
+  local table referencing parent referenced value found=''
+  while IFS=$'\t' read -r table referencing parent referenced; do
+    [[ ${rows_where[$table]:-0} -gt 0 ]] || continue
+    value=$(ask postgres "SET row_security = off; SELECT min($referenced) FROM $parent WHERE $main_column = $(literal "$other")")
+    if [[ -n $value ]]; then found=yes && break; fi
+  done < <(ask postgres "SELECT conrelid::regclass, quote_ident(a.attname), confrelid::regclass, quote_ident(f.attname)
+    FROM pg_constraint k CROSS JOIN LATERAL unnest(conkey, confkey) AS u (c, p)
+    JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = c JOIN pg_attribute f ON f.attrelid = confrelid AND f.attnum = p
+    JOIN tenant_guard.tables t ON t.relation = conrelid JOIN tenant_guard.tables tp ON tp.relation = confrelid
+    WHERE contype = 'f' AND conparentid = 0 AND cardinality(conkey) = 2 AND t.status = 'guarded' AND tp.status = 'guarded'
+      AND a.attname <> t.tenant_column AND f.attname <> tp.tenant_column AND f.atttypid NOT IN ('uuid'::regtype, 'boolean'::regtype)
+      AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = conrelid AND indisunique AND c = ANY (indkey))
+      AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = conrelid AND NOT tgisinternal AND tgtype & 16 = 16)
+    ORDER BY conrelid::regclass::text, a.attname")
+  if [[ -z $found ]]; then
+    say "  (No foreign key between guarded tables has a row of this tenant whose reference nothing else would keep in place.)"
+    return
+  fi
+  step "A reference to another tenant's row, which PostgreSQL's own check lets through"
+  show app "BEGIN;
+SELECT tenant_guard.set_tenant($(literal "$tenant"));
+UPDATE $table SET $referencing = $(literal "$value");
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;"
+  promised "refused with SQLSTATE 23503, since the foreign key carries the tenant" refused 23503
 }
 
 step_see() {
@@ -201,7 +302,7 @@ SELECT tenant_guard.set_tenant($(literal "$tenant"));
 SELECT count(*) FROM $main;
 COMMIT;"
   say "  and for every guarded table: the rows before, those a hand-written WHERE $main_column = $(literal "$tenant")"
-  say "  found then, and those that an unfiltered query finds now"
+  say "  (or join) found then, and those that an unfiltered query finds now"
   compare_counts >"$work/counts"
   first 40 <"$work/counts" | indent
   promised "each shows just what the hand-written WHERE did" same_counts
@@ -328,7 +429,7 @@ WHERE status <> 'guarded' ORDER BY status, relation::text;" | first 60
     WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text !~ '^(pg_|information_schema\$|tenant_guard\$)'
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
       AND NOT EXISTS (SELECT FROM tenant_guard.tables_and_partitions t WHERE t.relation = c.oid AND t.status IS NOT NULL)"
-  [[ $dump != "$here/erp.sql" ]] || promised "sales_order_items is named" grep -q '^sales_order_items ' "$work/without"
+  [[ $dump != "$here/erp.sql" ]] || promised "none is left without" test ! -s "$work/without"
 }
 
 rows_without_column() {
@@ -385,7 +486,7 @@ column=${2:-tenant_id}
 dump=$(cd "$(dirname "$dump")" && pwd)/$(basename "$dump")
 
 kept=0 broken=0 step_open=''
-declare -A rows_before rows_where
+declare -A rows_before=() rows_where=() derived_by=()
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 
@@ -394,10 +495,11 @@ load_dump
 choose_type
 create_app
 choose_tenants
+choose_derived
 step_before
 step_guard
 if [[ -z $step_failed ]]; then
-  for next in see write no_tenant stale second new_table superuser weaken rest prove stand; do "step_$next"; done
+  for next in derive see write reference no_tenant stale second new_table superuser weaken rest prove stand; do "step_$next"; done
 fi
 end_step
 
