@@ -18,7 +18,7 @@ rounds=${1-9} transactions=${2-20000}
 
 sql() { as_owner psql -Xq -v ON_ERROR_STOP=1 -p "${port[server]}" -f - >/dev/null; }
 
-# The index on the referencing columns is the one that each kind of key needs.
+# Both have the same index on the referencing column: pairing adds none there, and this one goes on serving the cascade.
 make_tables() {
 	sql <<'SQL'
 SET client_min_messages = warning;
@@ -34,7 +34,7 @@ CREATE SCHEMA paired;
 CREATE TABLE paired.parents (id bigint PRIMARY KEY, tenant_id uuid);
 CREATE TABLE paired.children (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant_id uuid,
 	parent bigint NOT NULL REFERENCES paired.parents ON DELETE CASCADE);
-CREATE INDEX ON paired.children (tenant_id, parent);
+CREATE INDEX ON paired.children (parent);
 SELECT tenant_guard.pair_foreign_keys('paired.children');
 GRANT USAGE ON SCHEMA plain, paired TO app;
 GRANT ALL ON ALL TABLES IN SCHEMA plain, paired TO app;
