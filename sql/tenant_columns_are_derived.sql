@@ -94,7 +94,7 @@ RESET ROLE;
 --
 -- What it must refuse.
 --
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET ROLE regress_owner;
 CREATE TABLE t.two (id int, o int CONSTRAINT one REFERENCES t.orders, p int CONSTRAINT "other One" REFERENCES t.orders, q int CONSTRAINT to_products REFERENCES t.products);
 CREATE TABLE t.none (id int);
@@ -231,7 +231,7 @@ CREATE FUNCTION t.spy(text, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
 	RETURN true;
 END $$;
 CREATE FUNCTION t.spy_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM t.spy('trigger ' || TG_NAME, 0); RETURN NEW; END $$;
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET ROLE regress_owner;
 CREATE TABLE t.spied (id int, o int CONSTRAINT k REFERENCES t.orders);
 RESET ROLE;
@@ -264,7 +264,7 @@ END $$;
 ROLLBACK;
 
 -- One of them that derives another table's column must not change that either.
-SET client_min_messages = warning;
+SET client_min_messages = error;
 CREATE TABLE t.inner_orders (id int PRIMARY KEY, tenant_id uuid);
 CREATE TABLE t.inner_lines (id int, o int CONSTRAINT k REFERENCES t.inner_orders);
 CREATE FUNCTION t.derive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -287,7 +287,7 @@ DROP TABLE t.spied, t.inner_lines, t.inner_orders;
 RESET ROLE;
 
 -- Rows of a table that inherits from the parent are not the parent's.
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET ROLE regress_owner;
 CREATE TABLE t.heir () INHERITS (t.orders);
 CREATE TABLE t.of_parent (id int, o int);
@@ -312,7 +312,7 @@ DROP TABLE t.heir, t.of_parent;
 RESET ROLE;
 
 -- A table whose label said "unprotected" is guarded, as by protect.
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET ROLE regress_owner;
 CREATE TABLE t.let_go (id int, o int CONSTRAINT k REFERENCES t.orders);
 SELECT tenant_guard.unprotect('t.let_go');
@@ -324,7 +324,7 @@ SELECT status FROM tenant_guard.tables WHERE relation = 't.let_go'::regclass;
 --
 -- Other types, and another name of the column.
 --
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET tenant_guard.tenant_type = 'text';
 SET tenant_guard.tenant_column = 'Org';
 CREATE DOMAIN t.org AS varchar(8) COLLATE "C" CHECK (VALUE <> '');
@@ -363,7 +363,7 @@ SET LOCAL tenant_guard.tenant_id = 'it''s';
 SELECT * FROM t.text_lines;
 ROLLBACK;
 RESET ROLE;
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET tenant_guard.tenant_type = 'bigint';
 RESET tenant_guard.tenant_column;
 SET ROLE regress_owner;
@@ -384,6 +384,6 @@ ROLLBACK;
 RESET ROLE;
 RESET tenant_guard.tenant_type;
 
-SET client_min_messages = warning;
+SET client_min_messages = error;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_other, regress_app;

@@ -28,7 +28,6 @@
 #include "label.h"
 #include "policy.h"
 #include "refuse_table.h"
-#include "settle.h"
 
 /*
  * Temporary tables made in this transaction with ON COMMIT DROP, which no
@@ -131,8 +130,8 @@ check_same_column(Oid relid)
 	}
 }
 
-/* Guards one table if it is to be guarded, with its parts. */
-static void
+/* Guards one table if it is to be guarded, with its parts; true if it was. */
+static bool
 auto_protect_table(Oid relid)
 {
 	char		relkind = get_rel_relkind(relid);
@@ -141,13 +140,13 @@ auto_protect_table(Oid relid)
 	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		 relkind != RELKIND_FOREIGN_TABLE) ||
 		OidIsValid(getExtensionOfObject(RelationRelationId, relid)))
-		return;
+		return false;
 	check_same_column(relid);
 	if (guard_of(relid).status == GUARD_WHOLE)
-		return;
+		return false;
 	column = automatic_column(relid);
 	if (column == NULL)
-		return;
+		return false;
 
 	if (relkind == RELKIND_FOREIGN_TABLE)
 		ereport(WARNING,
@@ -167,50 +166,61 @@ auto_protect_table(Oid relid)
 		(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
 		if (own_label(relid) != NULL)
 			set_label(relid, NULL);
-		settle_foreign_keys(relid, KEYS_OF_DDL);
+		return true;
 	}
+	return false;
 }
 
 /*
  * Guards a table and its parts, as far as they are to be guarded: called when
  * the table may have come by the tenant column.  Raises where one cannot be.
+ * Returns the tables that were: their foreign keys are still to be settled.
  */
-void
+List *
 auto_protect(Oid relid)
 {
+	List	   *guarded = NIL;
 	ListCell   *lc;
 
 	if (!setting_auto_protect || creating_extension)
-		return;
+		return NIL;
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		auto_protect_table(lfirst_oid(lc));
+		if (auto_protect_table(lfirst_oid(lc)))
+			guarded = lappend_oid(guarded, lfirst_oid(lc));
+	return guarded;
+}
+
+/* The same of all tables that a query finds. */
+static List *
+auto_protect_found(const char *sql)
+{
+	List	   *guarded = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query_datums(sql))
+		guarded = list_concat(guarded, auto_protect(DatumGetObjectId(PointerGetDatum(lfirst(lc)))));
+	return guarded;
 }
 
 /*
  * A composite type may have been given the column: by ALTER TYPE, whose
  * CASCADE reaches the tables OF it.
  */
-void
+List *
 auto_protect_typed_tables(Oid composite)
 {
-	ListCell   *lc;
-
-	foreach(lc, query_datums(psprintf("SELECT oid FROM pg_catalog.pg_class"
-									  " WHERE reloftype OPERATOR(pg_catalog.=) %u",
-									  get_rel_type_id(composite))))
-		auto_protect(DatumGetObjectId(PointerGetDatum(lfirst(lc))));
+	return auto_protect_found(psprintf("SELECT oid FROM pg_catalog.pg_class"
+									   " WHERE reloftype OPERATOR(pg_catalog.=) %u",
+									   get_rel_type_id(composite)));
 }
 
 /* A schema may have left tenant_guard.excluded_schemas by its new name. */
-void
+List *
 auto_protect_schema(const RenameStmt *stmt)
 {
-	ListCell   *lc;
-
 	if (!schema_is_excluded(stmt->subname) || schema_is_excluded(stmt->newname))
-		return;
-	foreach(lc, query_datums(psprintf("SELECT oid FROM pg_catalog.pg_class"
-									  " WHERE relnamespace OPERATOR(pg_catalog.=) %u",
-									  get_namespace_oid(stmt->newname, false))))
-		auto_protect(DatumGetObjectId(PointerGetDatum(lfirst(lc))));
+		return NIL;
+	return auto_protect_found(psprintf("SELECT oid FROM pg_catalog.pg_class"
+									   " WHERE relnamespace OPERATOR(pg_catalog.=) %u",
+									   get_namespace_oid(stmt->newname, false)));
 }

@@ -10,9 +10,9 @@
 
 #include "nodes/parsenodes.h"
 
-extern void auto_protect(Oid relid);
-extern void auto_protect_typed_tables(Oid composite);
-extern void auto_protect_schema(const RenameStmt *stmt);
+extern List *auto_protect(Oid relid);
+extern List *auto_protect_typed_tables(Oid composite);
+extern List *auto_protect_schema(const RenameStmt *stmt);
 extern void remember_drop_on_commit(Oid relid);
 extern bool is_dropped_on_commit(Oid relid);
 extern List *query_datums(const char *sql);

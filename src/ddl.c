@@ -58,7 +58,8 @@ typedef struct TableChange
 	bool		brings_column;	/* may have brought the tenant column */
 	bool		weakens;		/* may have damaged a guard */
 	bool		forbids_null;	/* in some column */
-	bool		changes_keys;	/* adds a foreign key, or drops a constraint */
+	bool		adds_key;		/* a foreign key */
+	bool		drops_constraint;
 	bool		alters_policy;	/* altered a tenant_isolation of ours */
 	bool		renames_policy; /* renamed one */
 	Oid			joins;			/* a part that was put below another table */
@@ -251,7 +252,7 @@ table_was_created(const IntoClause *into)
 	if (into->onCommit == ONCOMMIT_DROP)
 		remember_drop_on_commit(relid);
 	check_shadowing(relid);
-	auto_protect(relid);
+	(void) auto_protect(relid);	/* such a table has no keys */
 }
 
 /* Once a column is NOT NULL, the CHECK that stood in for it can go. */
@@ -310,9 +311,9 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 			break;
 	}
 	if (is_add_constraint(cmd->subtype))
-		change->changes_keys |= IsA(cmd->def, Constraint) &&
+		change->adds_key |= IsA(cmd->def, Constraint) &&
 			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
-	change->changes_keys |= is_drop_constraint(cmd->subtype);
+	change->drops_constraint |= is_drop_constraint(cmd->subtype);
 	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
 		strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0)
 		change->brings_column = true;
@@ -414,22 +415,25 @@ read_command(const CollectedCommand *cmd)
 }
 
 /* Whatever leaves a guarded table takes a guard with it. */
-static void
+static List *
 check_leaving(Oid part, Oid whole)
 {
 	if (get_rel_relkind(part) != '\0' &&
 		(part == whole || guard_of(whole).status != GUARD_NONE))
-		auto_protect(part);
+		return auto_protect(part);
+	return NIL;
 }
 
-static void
+/* Returns the tables whose foreign keys are to be settled. */
+static List *
 check_change(TableChange change)
 {
 	char		relkind = OidIsValid(change.relid) ? get_rel_relkind(change.relid) : '\0';
+	List	   *unsettled = NIL;
 
 	/* an earlier command's table may be gone by the end of the statement */
 	if (relkind == '\0')
-		return;
+		return NIL;
 	if (change.alters_policy && !weakening_is_meant(change.relid))
 		refuse_weakening(change.relid, "its policy \"" ISOLATION_POLICY "\" is another");
 	if (change.renames_policy)
@@ -439,30 +443,31 @@ check_change(TableChange change)
 	if (change.named)
 		check_shadowing(change.relid);
 	if (change.brings_column && relkind == RELKIND_COMPOSITE_TYPE)
-		auto_protect_typed_tables(change.relid);
+		unsettled = auto_protect_typed_tables(change.relid);
 	else if (change.brings_column)
-		auto_protect(change.relid);
+		unsettled = auto_protect(change.relid);
 	if (OidIsValid(change.leaves))
-		check_leaving(change.leaves, change.relid);
+		unsettled = list_concat(unsettled, check_leaving(change.leaves, change.relid));
 	if (change.made)
 		check_ancestors(change.relid, true);
 	if (OidIsValid(change.joins))
 		check_ancestors(change.joins, false);
 	if (change.forbids_null)
 		drop_spent_checks(change.relid);
-	if (change.changes_keys)
-		settle_foreign_keys(change.relid, KEYS_OF_DDL);
+	if (change.adds_key ||
+		(change.drops_constraint && guard_of(change.relid).status != GUARD_NONE))
+		unsettled = lappend_oid(unsettled, change.relid);
+	return unsettled;
 }
 
 /* ALTER SCHEMA ... RENAME makes or changes no table, and may move many. */
-static void
+static List *
 check_command(const CollectedCommand *cmd)
 {
 	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, RenameStmt) &&
 		((RenameStmt *) cmd->parsetree)->renameType == OBJECT_SCHEMA)
-		auto_protect_schema((RenameStmt *) cmd->parsetree);
-	else
-		check_change(read_command(cmd));
+		return auto_protect_schema((RenameStmt *) cmd->parsetree);
+	return check_change(read_command(cmd));
 }
 
 /*
@@ -509,6 +514,7 @@ on_ddl_command_end(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
 	List	   *commands;
+	List	   *unsettled = NIL;
 	ListCell   *lc;
 
 	if (is_left_alone(stmt))
@@ -516,7 +522,9 @@ on_ddl_command_end(PG_FUNCTION_ARGS)
 	/* the CollectedCommands live as long as the outer statement */
 	commands = query_datums("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()");
 	foreach(lc, commands)
-		check_command(lfirst(lc));
+		unsettled = list_concat_unique_oid(unsettled, check_command(lfirst(lc)));
+	foreach(lc, unsettled)
+		settle_foreign_keys(lfirst_oid(lc), KEYS_OF_DDL);
 	foreach(lc, commands)
 		check_comparisons(lfirst(lc));
 	PG_RETURN_NULL();

@@ -177,9 +177,9 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 
 	if (rows > 0)
 		raise_refusal(rows_without_parent(table, key->name, rows, nulls,
-										  psprintf("SELECT c.* FROM %s AS c WHERE NOT EXISTS (SELECT FROM %s AS p WHERE %s);",
-												   table, only_table(key->parent),
-												   key_match(key, "c", "p"))));
+										  readable_sql(psprintf("SELECT c.* FROM %s AS c WHERE NOT EXISTS (SELECT FROM %s AS p WHERE %s);",
+																table, only_table(key->parent),
+																key_match(key, "c", "p")))));
 }
 
 /* The caller's is what is locked; what the key references is read, and gets an index. */

@@ -22,12 +22,14 @@
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
@@ -37,15 +39,17 @@
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "label.h"
 
 static KeyKind
 kind_of_key(const ForeignKey *key)
 {
 	KeyKind		kind = KEY_UNPAIRED;
 
-	if (guard_of(key->child).status != GUARD_WHOLE ||
-		guard_of(key->parent).status != GUARD_WHOLE)
+	if (guard_of(key->parent).status != GUARD_WHOLE)
 		return KEY_NOT_CONCERNED;
+	if (guard_of(key->child).status != GUARD_WHOLE)
+		return inherited_label(key->child) == NULL ? KEY_FROM_OUTSIDE : KEY_NOT_CONCERNED;
 	for (int i = 0; i < key->ncolumns; i++)
 	{
 		if (key->referenced[i] != key->parent_tenant)
@@ -299,6 +303,16 @@ key_match(const ForeignKey *key, const char *child, const char *parent)
 								 type);
 	}
 	return sql.data;
+}
+
+/* The same for a person: an operator of PostgreSQL's own needs no schema. */
+char *
+readable_sql(const char *sql)
+{
+	return text_to_cstring(DatumGetTextPP(DirectFunctionCall3Coll(replace_text, C_COLLATION_OID,
+																  CStringGetTextDatum(sql),
+																  CStringGetTextDatum("OPERATOR(pg_catalog.=)"),
+																  CStringGetTextDatum("="))));
 }
 
 /* The names of a key's columns; with its tenant column first, if there is one. */

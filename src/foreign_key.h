@@ -15,7 +15,8 @@
 
 typedef enum KeyKind
 {
-	KEY_NOT_CONCERNED,			/* one of its tables is not guarded */
+	KEY_NOT_CONCERNED,			/* the parent is not guarded, or the child is so on purpose */
+	KEY_FROM_OUTSIDE,			/* the child is not guarded */
 	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
 	KEY_NAMES_TENANT,			/* another column references the tenant column */
 	KEY_ACCOMPANIED,			/* its companion carries the tenant (companion.c) */
@@ -54,6 +55,7 @@ extern ForeignKey *companion_of(const ForeignKey *key, List *keys);
 extern ForeignKey *dropped_foreign_key(Oid constraint);
 extern char *only_table(Oid relid);
 extern char *key_match(const ForeignKey *key, const char *child, const char *parent);
+extern char *readable_sql(const char *sql);
 extern char *key_references(const ForeignKey *key, bool paired);
 
 #endif							/* TENANT_GUARD_FOREIGN_KEY_H */

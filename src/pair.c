@@ -17,7 +17,6 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
@@ -28,7 +27,6 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -88,14 +86,9 @@ rows_and_parents(const ForeignKey *key)
 static char *
 crossing_query(const ForeignKey *key)
 {
-	char	   *sql = psprintf("SELECT c.* FROM %s WHERE %s <> %s;", rows_and_parents(key),
-							   tenant_of(key->child, key->tenant, "c"),
-							   tenant_of(key->parent, key->parent_tenant, "p"));
-
-	return text_to_cstring(DatumGetTextPP(DirectFunctionCall3Coll(replace_text, C_COLLATION_OID,
-																  CStringGetTextDatum(sql),
-																  CStringGetTextDatum("OPERATOR(pg_catalog.=)"),
-																  CStringGetTextDatum("="))));
+	return readable_sql(psprintf("SELECT c.* FROM %s WHERE %s <> %s;", rows_and_parents(key),
+								 tenant_of(key->child, key->tenant, "c"),
+								 tenant_of(key->parent, key->parent_tenant, "p")));
 }
 
 static void

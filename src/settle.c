@@ -118,6 +118,31 @@ warn_of_named_tenants(Oid root, KeyDirection direction)
 }
 
 /*
+ * A table that references a guarded one and is not guarded itself holds
+ * tenants' rows most often, and tells each tenant of the others'.
+ */
+static void
+warn_of_keys_from_outside(Oid root)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys_of_hierarchy(root, KEY_FROM_OUTSIDE, KEYS_FROM))
+	{
+		ForeignKey *key = lfirst(lc);
+		char	   *child = quote_literal_cstr(relation_name(key->child));
+
+		ereport(WARNING,
+				(errmsg("foreign key \"%s\" references guarded table %s, and its own table %s is not guarded",
+						key->name, relation_name(key->parent), relation_name(key->child)),
+				 errdetail("Every tenant sees its rows, can reference other tenants' rows by it, and so keep those from being deleted."),
+				 get_attnum(key->child, get_attname(key->parent, key->parent_tenant, false)) > 0 ?
+				 errhint("Run SELECT tenant_guard.protect(%s);", child) :
+				 errhint("Run SELECT tenant_guard.derive_tenant_column(%s, %s); or, if that is meant, SELECT tenant_guard.share(%s);",
+						 child, quote_literal_cstr(key->name), child)));
+	}
+}
+
+/*
  * Returns those keys with their tables locked.  While we wait for a lock keys
  * may go, and new ones come, to tables that are not locked yet.
  */
@@ -232,9 +257,15 @@ settle(Oid root, KeyDirection direction)
 void
 settle_foreign_keys(Oid root, KeyOccasion occasion)
 {
+	if (setting_foreign_keys == FOREIGN_KEYS_OFF)
+		return;
 	if (occasion == KEYS_OF_PROTECT || row_security)
+	{
 		settle(root, KEYS_FROM_AND_TO);
-	else if (setting_foreign_keys != FOREIGN_KEYS_OFF)
+		if (occasion == KEYS_OF_DDL)
+			warn_of_keys_from_outside(root);
+	}
+	else
 		warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO),
 					 " Parameter \"row_security\" is off, as in a script made by pg_dump, and so it is left as it is.");
 }
