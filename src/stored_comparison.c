@@ -40,6 +40,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
@@ -121,12 +122,22 @@ static RangeTblEntry *
 range_table_entry(Oid relid, const char *alias)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	AttrNumber	natts = 0;
 	List	   *columns = NIL;
-	char	   *column;
 
+	if (HeapTupleIsValid(tuple))
+	{
+		natts = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
+		ReleaseSysCache(tuple);
+	}
 	/* a dropped column keeps its place, and has a name too */
-	for (AttrNumber attnum = 1; (column = get_attname(relid, attnum, true)) != NULL; attnum++)
-		columns = lappend(columns, makeString(column));
+	for (AttrNumber attnum = 1; attnum <= natts; attnum++)
+	{
+		char	   *column = get_attname(relid, attnum, true);
+
+		columns = lappend(columns, makeString(column ? column : ""));
+	}
 	rte->rtekind = RTE_RELATION;
 	rte->relid = relid;
 	rte->relkind = get_rel_relkind(relid);

@@ -20,7 +20,7 @@ sub start_witness
 {
 	my ($name, @libraries) = @_;
 	my $node = start_server($name, preload => 0,
-		conf => "shared_preload_libraries = '" . join(', ', map { s{^witness$}{$witness/witness}r } @libraries) . "'\nmax_prepared_transactions = 2\ntenant_guard.foreign_keys = off");
+		conf => "shared_preload_libraries = '" . join(', ', map { s{^witness$}{$witness/witness}r } @libraries) . "'\nmax_prepared_transactions = 2");
 
 	foreach my $database ('bare', 'guarded')
 	{
