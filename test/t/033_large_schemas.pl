@@ -84,7 +84,7 @@ SQL
 my $catalogs = join(' UNION ALL ', map { "SELECT '$_', count(*), md5(string_agg(oid || ' ' || xmin, ' ' ORDER BY oid)) FROM $_" }
 	  ('pg_class', 'pg_constraint', 'pg_policy', 'pg_trigger', 'pg_attrdef'))
   . " UNION ALL SELECT 'pg_attribute', count(*), md5(string_agg(attrelid || ' ' || attnum || ' ' || xmin, ' ' ORDER BY attrelid, attnum)) FROM pg_attribute"
-  . " UNION ALL SELECT 'pg_index', count(*), md5(string_agg(indexrelid || ' ' || xmin, ' ' ORDER BY indexrelid)) FROM pg_index";
+  . " UNION ALL SELECT 'pg_index', count(*), md5(string_agg(indexrelid || ' ' || xmin, ' ' ORDER BY indexrelid)) FROM pg_index ORDER BY 1";
 
 # Of one lock the view has a row for each mode; room is needed for one.
 my $lock_count = 'SELECT \'locks\', count(*) FROM (SELECT DISTINCT locktype, database, relation, virtualxid, transactionid, classid, objid, objsubid '
