@@ -16,13 +16,21 @@
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "commands/explain.h"
+#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/proc.h"
+#include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/lsyscache.h"
+
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "tenant_guard needs PostgreSQL 15 or later"
@@ -251,5 +259,60 @@ is_drop_constraint(AlterTableType subtype)
 #endif
 	return subtype == AT_DropConstraint;
 }
+
+/* What a query is grouped by is a range-table entry of its own from 18 on. */
+static inline bool
+rte_is_grouping(const RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 180000
+	return rte->rtekind == RTE_GROUP;
+#else
+	return false;
+#endif
+}
+
+static inline List *
+rte_group_exprs(const RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 180000
+	return rte->groupexprs;
+#else
+	return NIL;
+#endif
+}
+
+/*
+ * From 18 on a hook may add to what EXPLAIN says of a plan.  Until then there is
+ * one that takes EXPLAIN of a query over, and until 16 has to do it by itself.
+ */
+#if PG_VERSION_NUM >= 180000
+#define EXPLAIN_HAS_PLAN_HOOK
+#endif
+
+#define EXPLAIN_QUERY_PARAMETERS \
+	Query *query, int cursor_options, IntoClause *into, ExplainState *es, \
+	const char *query_string, ParamListInfo params, QueryEnvironment *query_env
+#define EXPLAIN_QUERY_ARGUMENTS \
+	query, cursor_options, into, es, query_string, params, query_env
+
+#if PG_VERSION_NUM < 170000
+static inline void
+standard_ExplainOneQuery(EXPLAIN_QUERY_PARAMETERS)
+{
+	BufferUsage before = pgBufferUsage;
+	BufferUsage used = {0};
+	instr_time	start;
+	instr_time	duration;
+	PlannedStmt *plan;
+
+	INSTR_TIME_SET_CURRENT(start);
+	plan = pg_plan_query(query, query_string, cursor_options, params);
+	INSTR_TIME_SET_CURRENT(duration);
+	INSTR_TIME_SUBTRACT(duration, start);
+	BufferUsageAccumDiff(&used, &pgBufferUsage, &before);
+	ExplainOnePlan(plan, into, es, query_string, params, query_env,
+				   &duration, es->buffers ? &used : NULL);
+}
+#endif
 
 #endif							/* TENANT_GUARD_COMPAT_H */

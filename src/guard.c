@@ -211,9 +211,12 @@ is_tenant_equality(Oid opno)
 	}
 }
 
-/* The column in "column = current_tenant*()", or 0 for any other expression. */
-static AttrNumber
-tenant_qual_column(Node *qual)
+/*
+ * The column in "column = current_tenant*()" of the table with this index, or
+ * 0 for any other expression.  In a policy the index is 1.
+ */
+AttrNumber
+tenant_qual_column(Node *qual, Index rti)
 {
 	OpExpr	   *op = (OpExpr *) qual;
 	Node	   *left;
@@ -225,7 +228,7 @@ tenant_qual_column(Node *qual)
 	left = strip_relabel(linitial(op->args));
 	right = lsecond(op->args);
 	if (left == NULL || !IsA(left, Var) || !IsA(right, FuncExpr) ||
-		((Var *) left)->varlevelsup != 0 ||
+		((Var *) left)->varlevelsup != 0 || ((Var *) left)->varno != rti ||
 		!is_own_function(((FuncExpr *) right)->funcid, "current_tenant"))
 		return 0;
 	return Max(((Var *) left)->varattno, 0);
@@ -249,7 +252,8 @@ calls_getter(Node *expression)
 	return calls_getter_walker(expression, NULL);
 }
 
-static bool
+/* Is this the qual of tenant_access? */
+bool
 is_access_qual(Node *qual)
 {
 	return qual != NULL && IsA(qual, FuncExpr) &&
@@ -286,7 +290,7 @@ read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 	Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
 	Node	   *qual = policy_expression(tuple, desc, Anum_pg_policy_polqual);
 	Node	   *check = policy_expression(tuple, desc, Anum_pg_policy_polwithcheck);
-	AttrNumber	column = tenant_qual_column(qual);
+	AttrNumber	column = tenant_qual_column(qual, 1);
 	bool		named = strcmp(NameStr(policy->polname), ISOLATION_POLICY) == 0;
 	bool		access = policy->polpermissive && is_access_qual(qual);
 
@@ -306,7 +310,7 @@ read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 		facts->own = lappend(facts->own, pstrdup(NameStr(policy->polname)));
 	}
 	if (named && !policy->polpermissive && column != 0 &&
-		tenant_qual_column(check) == column &&
+		tenant_qual_column(check, 1) == column &&
 		policy->polcmd == '*' && policy_is_for_public(tuple, desc))
 		facts->column = column;
 }

@@ -21,6 +21,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "parser/parse_node.h"
 #include "tcop/utility.h"
@@ -35,6 +36,7 @@
 #include "hooks.h"
 #include "refuse_query.h"
 #include "stored_setting.h"
+#include "trusted_filters.h"
 #include "unforced.h"
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
@@ -43,6 +45,22 @@ static object_access_hook_type prev_object_access = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static needs_fmgr_hook_type prev_needs_fmgr = NULL;
 static fmgr_hook_type prev_fmgr = NULL;
+static planner_hook_type prev_planner = NULL;
+#ifdef EXPLAIN_HAS_PLAN_HOOK
+static explain_per_plan_hook_type prev_explain_plan = NULL;
+#else
+static ExplainOneQuery_hook_type prev_explain_query = NULL;
+
+/* What EXPLAIN is about to have planned, and what was noted of it. */
+typedef struct Explained
+{
+	const Query *query;
+	MemoryContext context;		/* of the notes */
+	List	   *notes;
+} Explained;
+
+static Explained explained = {NULL, NULL, NIL};
+#endif
 
 /* What fmgr_hook keeps between the start and the end of a call. */
 typedef struct FunctionCall
@@ -282,6 +300,91 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 	}
 }
 
+/* ----------------------------------------------------------------
+ *		Planning, and EXPLAIN
+ * ----------------------------------------------------------------
+ */
+
+#ifdef EXPLAIN_HAS_PLAN_HOOK
+#define note_plan(query, plan) ((void) 0)
+
+static void
+explain_plan(PlannedStmt *plan, IntoClause *into, ExplainState *es, const char *query_string,
+			 ParamListInfo params, QueryEnvironment *query_env)
+{
+	if (prev_explain_plan)
+		prev_explain_plan(plan, into, es, query_string, params, query_env);
+	explain_notes(filter_notes(plan), es);
+}
+#else
+
+/* Keeps the notes of the plan that EXPLAIN is after, for as long as that runs. */
+static void
+note_plan(const Query *query, const PlannedStmt *plan)
+{
+	MemoryContext oldcontext;
+
+	if (explained.query == NULL || query != explained.query)
+		return;
+	oldcontext = MemoryContextSwitchTo(explained.context);
+	explained.notes = filter_notes(plan);
+	MemoryContextSwitchTo(oldcontext);
+	explained.query = NULL;
+}
+
+/* Explains, and returns the notes.  What is explained may itself explain. */
+static List *
+explain_and_note(EXPLAIN_QUERY_PARAMETERS)
+{
+	Explained	outer = explained;
+	Explained	inner = {query, CurrentMemoryContext, NIL};
+
+	explained = inner;
+	PG_TRY();
+	{
+		if (prev_explain_query)
+			prev_explain_query(EXPLAIN_QUERY_ARGUMENTS);
+		else
+			standard_ExplainOneQuery(EXPLAIN_QUERY_ARGUMENTS);
+		inner = explained;
+	}
+	PG_FINALLY();
+	{
+		explained = outer;
+	}
+	PG_END_TRY();
+	return inner.notes;
+}
+
+/*
+ * The plan's own group is closed when this comes to add to it: in formats that
+ * have groups the notes are one of their own.
+ */
+static void
+explain_query(EXPLAIN_QUERY_PARAMETERS)
+{
+	List	   *notes = explain_and_note(EXPLAIN_QUERY_ARGUMENTS);
+
+	if (notes == NIL)
+		return;
+	ExplainOpenGroup("Tenant Filters", NULL, true, es);
+	explain_notes(notes, es);
+	ExplainCloseGroup("Tenant Filters", NULL, true, es);
+}
+#endif
+
+static PlannedStmt *
+plan_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	Query	   *trusted = trust_filters(query, params);
+	PlannedStmt *plan = prev_planner ?
+		prev_planner(trusted, query_string, cursor_options, params) :
+		standard_planner(trusted, query_string, cursor_options, params);
+
+	note_plan(query, plan);
+	return plan;
+}
+
 void
 install_hooks(void)
 {
@@ -297,4 +400,13 @@ install_hooks(void)
 	needs_fmgr_hook = needs_fmgr;
 	prev_fmgr = fmgr_hook;
 	fmgr_hook = fmgr;
+	prev_planner = planner_hook;
+	planner_hook = plan_query;
+#ifdef EXPLAIN_HAS_PLAN_HOOK
+	prev_explain_plan = explain_per_plan_hook;
+	explain_per_plan_hook = explain_plan;
+#else
+	prev_explain_query = ExplainOneQuery_hook;
+	ExplainOneQuery_hook = explain_query;
+#endif
 }

@@ -1,12 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * label.c
- *	  Tables declared to be no one tenant's: security labels.
+ *	  Security labels: tables declared to be no one tenant's, trusted functions.
  *
  * 'shared' declares a table as shared by all tenants (share, unshare);
  * 'unprotected' remembers that unprotect() took a guard off.  Neither is
  * guarded by later DDL.  Labels are ordinary catalog rows: pg_dump carries
  * them, and a table's partitions and children follow its label.
+ *
+ * 'trusted', on a function, is a superuser's word that it may see every
+ * tenant's rows, since it cannot tell of them (trusted.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -15,13 +18,18 @@
 #include "access/xact.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "commands/seclabel.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
 #include "guard.h"
 #include "label.h"
 #include "refuse_table.h"
+#include "trusted.h"
 
 /* Our label on a table itself, or NULL. */
 char *
@@ -62,25 +70,22 @@ set_label(Oid relid, const char *label)
 	CommandCounterIncrement();
 }
 
-/*
- * What SECURITY LABEL FOR tenant_guard may say.  PostgreSQL has checked that
- * the caller owns the object.
- */
 static void
-check_label(const ObjectAddress *object, const char *label)
+refuse_label(const char *label)
 {
-	char		relkind;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_NAME),
+			 errmsg("\"%s\" is not a security label of tenant_guard", label),
+			 errhint("Its labels are '%s' and '%s' for tables, '%s' for functions.",
+					 LABEL_SHARED, LABEL_UNPROTECTED, LABEL_TRUSTED)));
+}
 
-	if (label == NULL)
-		return;
-	if (strcmp(label, LABEL_SHARED) != 0 && strcmp(label, LABEL_UNPROTECTED) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("\"%s\" is not a security label of tenant_guard", label),
-				 errhint("Its labels are '%s' and '%s'.", LABEL_SHARED, LABEL_UNPROTECTED)));
-
-	relkind = object->classId == RelationRelationId && object->objectSubId == 0 ?
+static void
+check_table_label(const ObjectAddress *object, const char *label)
+{
+	char		relkind = object->classId == RelationRelationId && object->objectSubId == 0 ?
 		get_rel_relkind(object->objectId) : '\0';
+
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		relkind != RELKIND_FOREIGN_TABLE)
 		ereport(ERROR,
@@ -88,6 +93,47 @@ check_label(const ObjectAddress *object, const char *label)
 				 errmsg("security label '%s' of tenant_guard is for tables", label)));
 	if (guard_of(object->objectId).status != GUARD_NONE)
 		raise_refusal(table_is_guarded(relation_name(object->objectId)));
+}
+
+/* The owner of a function is no judge of what it tells: a superuser is. */
+static void
+check_function_label(const ObjectAddress *object, const char *label)
+{
+	if (object->classId != ProcedureRelationId)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("security label '%s' of tenant_guard is for functions", label)));
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only a superuser may trust a function with every tenant's rows")));
+	if (!may_be_labelled_trusted(object->objectId))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("function %s cannot be trusted with every tenant's rows",
+						format_procedure(object->objectId)),
+				 errdetail("Such a function is written in C, owned by a superuser, STABLE or IMMUTABLE, and not SECURITY DEFINER.")));
+}
+
+/*
+ * What SECURITY LABEL FOR tenant_guard may say.  PostgreSQL has checked that
+ * the caller owns the object.  A function's label takes part in plans: those
+ * that are kept, in any session, are made anew.
+ */
+static void
+check_label(const ObjectAddress *object, const char *label)
+{
+	if (label == NULL)
+		;
+	else if (strcmp(label, LABEL_SHARED) == 0 || strcmp(label, LABEL_UNPROTECTED) == 0)
+		check_table_label(object, label);
+	else if (strcmp(label, LABEL_TRUSTED) == 0)
+		check_function_label(object, label);
+	else
+		refuse_label(label);
+
+	if (object->classId == ProcedureRelationId)
+		CacheInvalidateRelcacheAll();
 }
 
 void

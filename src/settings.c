@@ -12,6 +12,7 @@
 
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/plancache.h"
 #include "utils/varlena.h"
 
 #include "settings.h"
@@ -28,6 +29,7 @@ int			setting_type_mismatch = MISMATCH_IS_ERROR;
 bool		setting_canonical_uuids = true;
 bool		setting_bypass = false;
 bool		setting_log_bypass = true;
+bool		setting_trusted_filters = true;
 
 static const struct config_enum_entry tenant_type_options[] = {
 	{"uuid", TENANT_UUID, false},
@@ -123,6 +125,14 @@ schema_is_excluded(const char *schema)
 	return found;
 }
 
+/* Plans that are kept were made under the setting that was. */
+static void
+assign_trusted_filters(bool newval, void *extra)
+{
+	if (newval != setting_trusted_filters)
+		ResetPlanCache();
+}
+
 void
 define_settings(void)
 {
@@ -198,4 +208,10 @@ define_settings(void)
 							 &setting_log_bypass,
 							 true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("tenant_guard.trusted_filters",
+							 "Lets filters that cannot tell of a row run beside the tenant's.",
+							 "Such queries then use indexes and statistics as if no policy were there.",
+							 &setting_trusted_filters,
+							 true,
+							 PGC_SUSET, 0, NULL, assign_trusted_filters, NULL);
 }

@@ -59,6 +59,7 @@ extern int	setting_type_mismatch;
 extern bool setting_canonical_uuids;
 extern bool setting_bypass;
 extern bool setting_log_bypass;
+extern bool setting_trusted_filters;
 
 extern void define_settings(void);
 extern const char *tenant_type_name(TenantType type);

@@ -17,6 +17,7 @@
 #include "label.h"
 #include "library.h"
 #include "settings.h"
+#include "trusted.h"
 
 PG_MODULE_MAGIC;
 
@@ -35,6 +36,7 @@ _PG_init(void)
 	MarkGUCPrefixReserved(EXTENSION_NAME);
 	init_guard_cache();
 	init_access();
+	init_trusted();
 	register_labels();
 	install_hooks();
 }

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * barrier.h
+ *	  The tenant's qual in a query: behind the security barrier, or beside it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_BARRIER_H
+#define TENANT_GUARD_BARRIER_H
+
+#include "nodes/parsenodes.h"
+
+extern Node *tenant_qual(const RangeTblEntry *rte, Index rti);
+extern bool lower_barrier(Query *query, Index rti);
+
+#endif							/* TENANT_GUARD_BARRIER_H */

@@ -1,0 +1,797 @@
+/*-------------------------------------------------------------------------
+ *
+ * filter.c
+ *	  May the filters of a query be trusted with every tenant's rows?
+ *
+ * Where the tenant's qual stands beside a query's own filters and not before
+ * them, those that can be evaluated where the table is scanned may meet other
+ * tenants' rows.  This says whether all of them keep silent about it: whether
+ * each function that they call is trusted (trusted.c) in the way it is called.
+ *
+ * Filters are: WHERE and ON of the query and all queries in it, HAVING, and
+ * whatever of another query's output such a filter refers to, since the planner
+ * substitutes it (views, sub-selects in FROM, WITH, merged join columns).  The
+ * argument of an aggregate that an index may answer, as min and max, is one
+ * too: the planner makes "argument IS NOT NULL" of it.
+ *
+ * Values are what else a query computes: select lists, SET, RETURNING,
+ * GROUP BY, ORDER BY, other aggregates, window functions.  The executor
+ * computes them from rows that have passed every filter of their scans, the
+ * tenant's included, so any function may be called there.
+ *
+ * A sub-select in a filter is evaluated on occasion of a row, and so tells by
+ * whatever it does that there was one: all in it is a filter ("conditional").
+ *
+ * What is not known here is not trusted.  Nothing is changed here.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "nodes/subscripting.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "barrier.h"
+#include "compat.h"
+#include "filter.h"
+#include "guard.h"
+#include "pattern.h"
+#include "trusted.h"
+
+/* An interval or number of days that moves the present time to no limit. */
+#define MAX_YEARS 1000
+
+typedef struct Examination
+{
+	ParamListInfo params;
+	List	   *around;			/* the queries around a node, innermost first */
+	bool		conditional;	/* in a sub-select of a filter */
+	List	   *examined;		/* all queries that were examined */
+	const char *objection;
+} Examination;
+
+static bool examine_filter(Node *node, void *context);
+static bool examine_value(Node *node, void *context);
+static bool examine_query(Query *query, Examination *exam);
+
+/* Notes why the filters are not trusted; true, which ends a walk. */
+static bool
+object(Examination *exam, const char *objection)
+{
+	exam->objection = objection;
+	return true;
+}
+
+/* ----------------------------------------------------------------
+ *		Constants
+ * ----------------------------------------------------------------
+ */
+
+/* A check_functions_in_node callback: is this no immutable built-in in C? */
+static bool
+is_not_plain_function(Oid funcid, void *context)
+{
+	HeapTuple	tuple;
+	bool		plain = false;
+
+	if (funcid >= FirstGenbkiObjectId)
+		return true;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+
+		plain = proc->prolang == INTERNALlanguageId &&
+			proc->provolatile == PROVOLATILE_IMMUTABLE;
+		ReleaseSysCache(tuple);
+	}
+	return !plain;
+}
+
+/* An expression_tree_walker: is there anything that depends on more than the query? */
+static bool
+is_not_constant(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Const:
+		case T_RelabelType:
+		case T_CollateExpr:
+		case T_ArrayExpr:
+		case T_List:
+			break;
+		case T_Param:
+			return ((Param *) node)->paramkind != PARAM_EXTERN;
+		case T_FuncExpr:
+		case T_OpExpr:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+			if (check_functions_in_node(node, is_not_plain_function, NULL))
+				return true;
+			break;
+		case T_CaseTestExpr:
+			/* of an ArrayCoerceExpr: the element */
+			break;
+		default:
+			return true;
+	}
+	return expression_tree_walker(node, is_not_constant, context);
+}
+
+/*
+ * What the planner will make a constant of, by the same means, or NULL.  What
+ * fails as it does so fails whatever the rows are.
+ */
+static const Const *
+constant_value(Node *node, const Examination *exam)
+{
+	PlannerInfo *root;
+	Node	   *folded;
+
+	if (IsA(node, Const))
+		return (const Const *) node;
+	if (is_not_constant(node, NULL))
+		return NULL;
+	root = makeNode(PlannerInfo);
+	root->glob = makeNode(PlannerGlobal);
+	root->glob->boundParams = exam->params;
+	folded = eval_const_expressions(root, copyObject(node));
+	return IsA(folded, Const) ? (const Const *) folded : NULL;
+}
+
+/* ----------------------------------------------------------------
+ *		Conditions of trust
+ * ----------------------------------------------------------------
+ */
+
+/* The present time, as SQL spells it, or by a function that is listed for it. */
+static bool
+is_clock(Node *node)
+{
+	if (IsA(node, SQLValueFunction))
+		return true;
+	if (!IsA(node, FuncExpr))
+		return false;
+	switch (((FuncExpr *) node)->funcid)
+	{
+		case F_NOW:
+		case F_TRANSACTION_TIMESTAMP:
+		case F_STATEMENT_TIMESTAMP:
+			return true;
+		case F_DATE_TIMESTAMPTZ:
+			return is_clock(linitial(((FuncExpr *) node)->args));
+		default:
+			return false;
+	}
+}
+
+static bool
+is_sane_shift(const Const *shift)
+{
+	const Interval *interval;
+
+	if (shift == NULL || shift->constisnull)
+		return shift != NULL;
+	if (shift->consttype == INT4OID)
+		return Abs((int64) DatumGetInt32(shift->constvalue)) <= MAX_YEARS * 365;
+	if (shift->consttype != INTERVALOID)
+		return false;
+	interval = DatumGetIntervalP(shift->constvalue);
+	return Abs((int64) interval->month) <= MAX_YEARS * MONTHS_PER_YEAR &&
+		Abs((int64) interval->day) <= MAX_YEARS * 365 &&
+		interval->time <= MAX_YEARS * 365 * USECS_PER_DAY &&
+		interval->time >= -MAX_YEARS * 365 * USECS_PER_DAY;
+}
+
+/* A function that is trusted as it is, or the comparison of a type. */
+static bool
+is_always_trusted(Oid funcid)
+{
+	return OidIsValid(funcid) && trust_in(funcid) == TRUST_ALWAYS;
+}
+
+static bool
+elements_are_trusted(Oid array_type)
+{
+	Oid			element = get_base_element_type(array_type);
+	TypeCacheEntry *type;
+
+	if (!OidIsValid(element))
+		return false;
+	type = lookup_type_cache(element, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC);
+	return is_always_trusted(get_opcode(type->eq_opr)) && is_always_trusted(type->cmp_proc);
+}
+
+/* Ranges that users have made may have a "canonical" function of their own. */
+static bool
+range_is_trusted(Oid type)
+{
+	Oid			subtype;
+
+	type = getBaseType(type);
+	subtype = get_range_subtype(type);
+	return OidIsValid(subtype) && type < FirstGenbkiObjectId &&
+		is_always_trusted(lookup_type_cache(subtype, TYPECACHE_CMP_PROC)->cmp_proc);
+}
+
+/* Does a call of a function that is trusted on a condition meet it? */
+static bool
+condition_holds(TrustCondition condition, List *args, Oid collation, const Examination *exam)
+{
+	Node	   *first = args ? linitial(args) : NULL;
+	Node	   *second = list_length(args) == 2 ? lsecond(args) : NULL;
+	const Const *known;
+
+	switch (condition)
+	{
+		case TRUST_ALWAYS:
+			return true;
+		case TRUST_CASE:
+			return letters_have_cases() && OidIsValid(collation);
+		case TRUST_LIKE:
+		case TRUST_ILIKE:
+		case TRUST_REGEX:
+		case TRUST_IREGEX:
+			known = second ? constant_value(second, exam) : NULL;
+			return known != NULL && (condition == TRUST_LIKE || letters_have_cases()) &&
+				pattern_is_safe(condition, known, collation);
+		case TRUST_CLOCK:
+			return second != NULL && is_clock(first) && is_sane_shift(constant_value(second, exam));
+		case TRUST_ELEMENTS:
+			return first != NULL && elements_are_trusted(exprType(first));
+		case TRUST_RANGE:
+			return second != NULL &&
+				(range_is_trusted(exprType(first)) || range_is_trusted(exprType(second)));
+		case TRUST_NONE:
+			break;
+	}
+	return false;
+}
+
+static const char *
+objection_to_call(TrustCondition condition, Oid funcid)
+{
+	char	   *name = format_procedure(funcid);
+
+	switch (condition)
+	{
+		case TRUST_LIKE:
+		case TRUST_ILIKE:
+		case TRUST_REGEX:
+		case TRUST_IREGEX:
+			return psprintf("the pattern of function %s is not known, or could fail", name);
+		case TRUST_CLOCK:
+			return psprintf("function %s could go out of range", name);
+		case TRUST_ELEMENTS:
+		case TRUST_RANGE:
+			return psprintf("function %s is not trusted with this type", name);
+		default:
+			return psprintf("function %s is not trusted", name);
+	}
+}
+
+/* A node that calls a function: it, its arguments. */
+static bool
+examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exam)
+{
+	TrustCondition condition = trust_in(funcid);
+
+	if (condition_holds(condition, args, collation, exam))
+		return examine_filter((Node *) args, exam);
+	if (constant_value(node, exam) != NULL)
+		return false;
+	return object(exam, objection_to_call(condition, funcid));
+}
+
+/* ----------------------------------------------------------------
+ *		What a filter refers to
+ * ----------------------------------------------------------------
+ */
+
+/* Examines a node as a filter of the query that is first in "around". */
+static bool
+examine_filter_within(Node *node, List *around, Examination *exam)
+{
+	List	   *outer = exam->around;
+	bool		objected;
+
+	exam->around = around;
+	objected = examine_filter(node, exam);
+	exam->around = outer;
+	return objected;
+}
+
+/* A column of a query's output; those of all members of a set operation. */
+static bool
+examine_output(Query *query, AttrNumber attnum, List *around, Examination *exam)
+{
+	List	   *output = query->returningList ? query->returningList : query->targetList;
+	ListCell   *lc;
+
+	check_stack_depth();
+	around = lcons(query, list_copy(around));
+	if (attnum <= 0 || attnum > list_length(output))
+		return object(exam, "a filter refers to a whole row");
+	if (query->setOperations == NULL)
+		return examine_filter_within((Node *) list_nth_node(TargetEntry, output, attnum - 1)->expr,
+									 around, exam);
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst(lc);
+
+		if (rte->rtekind == RTE_SUBQUERY &&
+			examine_output(rte->subquery, attnum, around, exam))
+			return true;
+	}
+	return false;
+}
+
+/* A column of a WITH query; of a recursive one, all columns are examined once. */
+static bool
+examine_cte_output(const RangeTblEntry *rte, AttrNumber attnum, List *around, Examination *exam)
+{
+	ListCell   *lc;
+
+	if (rte->self_reference)
+		return false;
+	around = list_copy_tail(around, rte->ctelevelsup);
+	if (around == NIL)
+		return object(exam, "a filter refers to a WITH query that was not found");
+	foreach(lc, ((Query *) linitial(around))->cteList)
+	{
+		CommonTableExpr *cte = lfirst(lc);
+
+		if (strcmp(cte->ctename, rte->ctename) == 0)
+			return examine_output((Query *) cte->ctequery, attnum, around, exam);
+	}
+	return object(exam, "a filter refers to a WITH query that was not found");
+}
+
+/* What the planner puts in a column's place, or computes for it. */
+static bool
+examine_column(const Var *var, Examination *exam)
+{
+	List	   *around = list_copy_tail(exam->around, var->varlevelsup);
+	Query	   *query = around ? linitial(around) : NULL;
+	RangeTblEntry *rte;
+	ListCell   *lc;
+
+	if (query == NULL || var->varno <= 0 || var->varno > list_length(query->rtable))
+		return object(exam, "a filter refers to a column that was not found");
+	rte = rt_fetch(var->varno, query->rtable);
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			if (var->varattno == 0)
+				return object(exam, "a filter refers to a whole row");
+			if (var->varattno > 0 && column_is_virtual(rte->relid, var->varattno))
+				return object(exam, "a filter refers to a virtual generated column");
+			return false;
+		case RTE_SUBQUERY:
+			return examine_output(rte->subquery, var->varattno, around, exam);
+		case RTE_CTE:
+			return examine_cte_output(rte, var->varattno, around, exam);
+		case RTE_JOIN:
+			if (var->varattno <= 0)
+				return object(exam, "a filter refers to a whole row");
+			return examine_filter_within(list_nth(rte->joinaliasvars, var->varattno - 1),
+										 around, exam);
+		case RTE_VALUES:
+			foreach(lc, rte->values_lists)
+				if (var->varattno <= 0 ||
+					examine_filter_within(list_nth(lfirst(lc), var->varattno - 1), around, exam))
+					return exam->objection ? true : object(exam, "a filter refers to a whole row");
+			return false;
+		case RTE_NAMEDTUPLESTORE:
+			return false;
+		default:
+			if (rte_is_grouping(rte) && var->varattno > 0)
+				return examine_filter_within(list_nth(rte_group_exprs(rte), var->varattno - 1),
+											 around, exam);
+			return object(exam, "a filter refers to what a function returns");
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Sub-selects and aggregates
+ * ----------------------------------------------------------------
+ */
+
+/* Can an expression's sub-select return no second row, which is an error? */
+static bool
+returns_one_row(const Query *query, const Examination *exam)
+{
+	const Const *limit;
+
+	if (query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL)
+		return true;
+	limit = query->limitCount ? constant_value(query->limitCount, exam) : NULL;
+	return limit != NULL && limit->consttype == INT8OID && !limit->constisnull &&
+		query->limitOption == LIMIT_OPTION_COUNT && DatumGetInt64(limit->constvalue) <= 1;
+}
+
+/*
+ * A sub-select in a filter: what it does tells that a row was met.  What ANY
+ * compares with is a filter even where the planner makes a join of it.
+ */
+static bool
+examine_sublink(SubLink *sublink, Examination *exam)
+{
+	Query	   *query = castNode(Query, sublink->subselect);
+	bool		outer = exam->conditional;
+	bool		objected;
+
+	if (sublink->subLinkType == MULTIEXPR_SUBLINK || sublink->subLinkType == CTE_SUBLINK)
+		return object(exam, "a filter has a sub-select of an unknown kind");
+	if ((sublink->subLinkType == EXPR_SUBLINK || sublink->subLinkType == ROWCOMPARE_SUBLINK) &&
+		!returns_one_row(query, exam))
+		return object(exam, "a sub-select could return more than one row");
+	if (examine_filter(sublink->testexpr, exam))
+		return true;
+	exam->conditional = true;
+	objected = examine_query(query, exam);
+	exam->conditional = outer;
+	return objected;
+}
+
+/* Its state is trusted, and nothing is called at the end. */
+static bool
+aggregate_is_trusted(Oid aggregate)
+{
+	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+	Form_pg_aggregate agg;
+	bool		trusted;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	agg = (Form_pg_aggregate) GETSTRUCT(tuple);
+	trusted = agg->aggkind == AGGKIND_NORMAL && !OidIsValid(agg->aggfinalfn) &&
+		is_always_trusted(agg->aggtransfn);
+	ReleaseSysCache(tuple);
+	return trusted;
+}
+
+/* May the planner answer it by an index, as it does min and max? */
+static bool
+aggregate_sorts(Oid aggregate)
+{
+	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+	bool		sorts = true;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		sorts = OidIsValid(((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop);
+		ReleaseSysCache(tuple);
+	}
+	return sorts;
+}
+
+/* An aggregate or window function in a filter is computed above the scans. */
+static bool
+examine_computed(Node *node, Examination *exam)
+{
+	if (!exam->conditional)
+		return examine_value(node, exam);
+	if (!IsA(node, Aggref) || !aggregate_is_trusted(((Aggref *) node)->aggfnoid))
+		return object(exam, "a sub-select of a filter has an aggregate that is not trusted");
+	return expression_tree_walker(node, examine_filter, exam);
+}
+
+/* ----------------------------------------------------------------
+ *		Expressions
+ * ----------------------------------------------------------------
+ */
+
+/* Is this a cast to text of a type of which every value has a text? */
+static bool
+is_plain_output(const CoerceViaIO *cast)
+{
+	if (cast->resulttype != TEXTOID && cast->resulttype != VARCHAROID)
+		return false;
+	switch (exprType((Node *) cast->arg))
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case UUIDOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static bool
+examine_cast(Node *node, Node *arg, Examination *exam)
+{
+	if (IsA(node, CoerceViaIO) && is_plain_output((CoerceViaIO *) node))
+		return examine_filter(arg, exam);
+	if (constant_value(node, exam) != NULL)
+		return false;
+	return object(exam, psprintf("a cast from %s to %s could fail",
+								 format_type_be(exprType(arg)), format_type_be(exprType(node))));
+}
+
+static bool
+examine_row_comparison(RowCompareExpr *comparison, Examination *exam)
+{
+	ListCell   *op;
+	ListCell   *family;
+
+	forboth(op, comparison->opnos, family, comparison->opfamilies)
+		if (lfirst_oid(family) >= FirstGenbkiObjectId ||
+			!is_always_trusted(get_opcode(lfirst_oid(op))))
+			return object(exam, objection_to_call(TRUST_NONE, get_opcode(lfirst_oid(op))));
+	return examine_filter((Node *) comparison->largs, exam) ||
+		examine_filter((Node *) comparison->rargs, exam);
+}
+
+/* A subscript of an array or a jsonb fetches, or is null. */
+static bool
+examine_subscript(SubscriptingRef *subscript, Examination *exam)
+{
+	const SubscriptRoutines *routines = NULL;
+
+	if (get_typsubscript(subscript->refcontainertype, NULL) < FirstGenbkiObjectId)
+		routines = getSubscriptingRoutines(subscript->refcontainertype, NULL);
+	if (routines == NULL || !routines->fetch_leakproof || subscript->refassgnexpr != NULL)
+		return object(exam, "a subscript is not trusted with this type");
+	return expression_tree_walker((Node *) subscript, examine_filter, exam);
+}
+
+/* An expression_tree_walker: true where a filter is not to be trusted. */
+static bool
+examine_filter(Node *node, void *context)
+{
+	Examination *exam = context;
+
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	switch (nodeTag(node))
+	{
+		case T_Const:
+		case T_CaseTestExpr:
+		case T_SQLValueFunction:
+		case T_GroupingFunc:
+			return false;
+		case T_Param:
+			if (((Param *) node)->paramkind == PARAM_EXTERN ||
+				((Param *) node)->paramkind == PARAM_SUBLINK)
+				return false;
+			return object(exam, "a filter has a parameter of an unknown kind");
+		case T_Var:
+			return examine_column((Var *) node, exam);
+		case T_ArrayExpr:
+			if (((ArrayExpr *) node)->multidims && constant_value(node, exam) == NULL)
+				return object(exam, "an array of arrays could fail");
+			break;
+		case T_List:
+		case T_TargetEntry:
+		case T_FromExpr:
+		case T_JoinExpr:
+		case T_RangeTblRef:
+		case T_BoolExpr:
+		case T_RelabelType:
+		case T_CollateExpr:
+		case T_NamedArgExpr:
+		case T_CaseExpr:
+		case T_CaseWhen:
+		case T_CoalesceExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+		case T_RowExpr:
+			break;
+		case T_FuncExpr:
+			return examine_call(node, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args,
+								((FuncExpr *) node)->inputcollid, exam);
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			return examine_call(node, get_opcode(((OpExpr *) node)->opno), ((OpExpr *) node)->args,
+								((OpExpr *) node)->inputcollid, exam);
+		case T_ScalarArrayOpExpr:
+			return examine_call(node, get_opcode(((ScalarArrayOpExpr *) node)->opno),
+								((ScalarArrayOpExpr *) node)->args,
+								((ScalarArrayOpExpr *) node)->inputcollid, exam);
+		case T_MinMaxExpr:
+			if (!is_always_trusted(lookup_type_cache(((MinMaxExpr *) node)->minmaxtype,
+													 TYPECACHE_CMP_PROC)->cmp_proc))
+				return object(exam, "GREATEST or LEAST is not trusted with this type");
+			break;
+		case T_RowCompareExpr:
+			return examine_row_comparison((RowCompareExpr *) node, exam);
+		case T_SubscriptingRef:
+			return examine_subscript((SubscriptingRef *) node, exam);
+		case T_CoerceViaIO:
+			return examine_cast(node, (Node *) ((CoerceViaIO *) node)->arg, exam);
+		case T_ArrayCoerceExpr:
+			return examine_cast(node, (Node *) ((ArrayCoerceExpr *) node)->arg, exam);
+		case T_CoerceToDomain:
+			return examine_cast(node, (Node *) ((CoerceToDomain *) node)->arg, exam);
+		case T_SubLink:
+			return examine_sublink((SubLink *) node, exam);
+		case T_Aggref:
+		case T_WindowFunc:
+			return examine_computed(node, exam);
+		default:
+			return object(exam, "a filter has an expression that is not known to be safe");
+	}
+	return expression_tree_walker(node, examine_filter, exam);
+}
+
+/* An expression_tree_walker: true where what a value contains is not to be trusted. */
+static bool
+examine_value(Node *node, void *context)
+{
+	Examination *exam = context;
+
+	if (node == NULL)
+		return false;
+	if (exam->conditional)
+		return examine_filter(node, exam);
+	check_stack_depth();
+	if (IsA(node, SubLink))
+		return examine_value(((SubLink *) node)->testexpr, exam) ||
+			examine_query(castNode(Query, ((SubLink *) node)->subselect), exam);
+	if (IsA(node, Aggref) && aggregate_sorts(((Aggref *) node)->aggfnoid) &&
+		examine_filter((Node *) ((Aggref *) node)->args, exam))
+		return true;
+	return expression_tree_walker(node, examine_value, exam);
+}
+
+/* ----------------------------------------------------------------
+ *		Queries
+ * ----------------------------------------------------------------
+ */
+
+static bool
+examine_conditional_relation(const RangeTblEntry *rte, Index rti, Examination *exam)
+{
+	if (rte->securityQuals != NIL && tenant_qual(rte, rti) == NULL)
+		return object(exam, psprintf("table %s, in a sub-select of a filter, has policies of its own",
+									 relation_name(rte->relid)));
+	if (get_rel_relkind(rte->relid) == RELKIND_FOREIGN_TABLE)
+		return object(exam, "a sub-select of a filter reads a foreign table");
+	return false;
+}
+
+static bool
+examine_range(RangeTblEntry *rte, Index rti, Examination *exam)
+{
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			if (rte->tablesample != NULL)
+				return object(exam, "TABLESAMPLE calls a function for the rows");
+			return exam->conditional && examine_conditional_relation(rte, rti, exam);
+		case RTE_SUBQUERY:
+			return examine_query(rte->subquery, exam);
+		case RTE_CTE:
+			return exam->conditional &&
+				object(exam, "a sub-select of a filter reads a WITH query");
+		case RTE_VALUES:
+			return examine_value((Node *) rte->values_lists, exam);
+		case RTE_FUNCTION:
+		case RTE_TABLEFUNC:
+			return object(exam, "a function in FROM is not trusted");
+		case RTE_JOIN:
+		case RTE_RESULT:
+		case RTE_NAMEDTUPLESTORE:
+			return false;
+		default:
+			if (rte_is_grouping(rte))
+				return examine_value((Node *) rte_group_exprs(rte), exam);
+			return object(exam, "the query reads from what is not known to be safe");
+	}
+}
+
+/* The comparisons of ORDER BY, DISTINCT or GROUP BY. */
+static bool
+comparisons_are_trusted(List *clauses)
+{
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		SortGroupClause *clause = lfirst(lc);
+
+		if (!is_always_trusted(get_opcode(clause->eqop)) ||
+			(OidIsValid(clause->sortop) && !is_always_trusted(get_opcode(clause->sortop))))
+			return false;
+	}
+	return true;
+}
+
+/* What a sub-select of a filter does beside computing expressions. */
+static bool
+examine_conditional_query(const Query *query, Examination *exam)
+{
+	if (query->rowMarks != NIL)
+		return object(exam, "a sub-select of a filter locks rows");
+	if (query->setOperations != NULL || query->windowClause != NIL || query->cteList != NIL)
+		return object(exam, "a sub-select of a filter is not a simple one");
+	if (!comparisons_are_trusted(query->sortClause) ||
+		!comparisons_are_trusted(query->distinctClause) ||
+		!comparisons_are_trusted(query->groupClause))
+		return object(exam, "a sub-select of a filter sorts what is not trusted");
+	return false;
+}
+
+/*
+ * All but the withCheckOptions, which come from policies and see new rows
+ * only, and the security quals, which keep their place.
+ */
+static bool
+examine_parts(Query *query, Examination *exam)
+{
+	ListCell   *lc;
+	Index		rti = 0;
+
+	foreach(lc, query->rtable)
+		if (examine_range(lfirst(lc), ++rti, exam))
+			return true;
+	foreach(lc, query->cteList)
+		if (examine_query((Query *) lfirst_node(CommonTableExpr, lc)->ctequery, exam))
+			return true;
+	return examine_filter((Node *) query->jointree, exam) ||
+		examine_filter(query->havingQual, exam) ||
+		examine_value((Node *) query->targetList, exam) ||
+		examine_value((Node *) query->returningList, exam) ||
+		examine_value((Node *) query->onConflict, exam) ||
+		examine_value((Node *) query->windowClause, exam) ||
+		examine_value(query->limitOffset, exam) ||
+		examine_value(query->limitCount, exam);
+}
+
+static bool
+examine_query(Query *query, Examination *exam)
+{
+	List	   *outer = exam->around;
+	bool		objected;
+
+	check_stack_depth();
+	exam->examined = lappend(exam->examined, query);
+	if (query->commandType == CMD_MERGE)
+		return object(exam, "MERGE is not supported");
+	if (query->hasTargetSRFs)
+		return object(exam, "a function in the select list returns rows");
+	if (exam->conditional && examine_conditional_query(query, exam))
+		return true;
+	exam->around = lcons(query, list_copy(outer));
+	objected = examine_parts(query, exam);
+	exam->around = outer;
+	return objected;
+}
+
+Filters
+examine_filters(Query *query, ParamListInfo params)
+{
+	Examination exam = {.params = params};
+	Filters		filters;
+
+	(void) examine_query(query, &exam);
+	filters.objection = exam.objection;
+	filters.queries = exam.examined;
+	return filters;
+}
