@@ -261,6 +261,7 @@ condition_holds(TrustCondition condition, List *args, Oid collation, const Exami
 		case TRUST_RANGE:
 			return second != NULL &&
 				(range_is_trusted(exprType(first)) || range_is_trusted(exprType(second)));
+		case TRUST_STATE:
 		case TRUST_NONE:
 			break;
 	}
@@ -465,7 +466,7 @@ aggregate_is_trusted(Oid aggregate)
 		return false;
 	agg = (Form_pg_aggregate) GETSTRUCT(tuple);
 	trusted = agg->aggkind == AGGKIND_NORMAL && !OidIsValid(agg->aggfinalfn) &&
-		is_always_trusted(agg->aggtransfn);
+		(is_always_trusted(agg->aggtransfn) || trust_in(agg->aggtransfn) == TRUST_STATE);
 	ReleaseSysCache(tuple);
 	return trusted;
 }

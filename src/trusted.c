@@ -98,8 +98,8 @@ static const TrustReason networks = {TRUST_ALWAYS,
 	"compares bits; two families of addresses are just not equal"};
 static const TrustReason enums = {TRUST_ALWAYS,
 	"compares OIDs, or the places of two labels that exist"};
-static const TrustReason states = {TRUST_ALWAYS,
-	"counts, which no table is large enough to overflow, or joins two booleans"};
+static const TrustReason states = {TRUST_STATE,
+	"counts from zero, which no table is large enough to overflow, or joins two booleans"};
 
 static const TrustedFunction list[] = {
 	{F_NUMERIC_EQ, "numeric_eq", "numeric_eq", {NUMERICOID, NUMERICOID}, &numbers},
@@ -494,6 +494,8 @@ condition_text(TrustCondition condition)
 			return "the elements' own comparison is trusted";
 		case TRUST_RANGE:
 			return "a built-in range, whose bounds' comparison is trusted";
+		case TRUST_STATE:
+			return "as the transition function of an aggregate";
 		case TRUST_NONE:
 		case TRUST_ALWAYS:
 			break;
