@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * condition.c
+ *	  Does a call of a function meet the condition on which it is trusted?
+ *
+ * What is constant in a query is what the planner will fold, by its own means
+ * and under the same parameters.  Only immutable built-in functions in C take
+ * part: folding them once more has no effect that anyone could see.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "condition.h"
+#include "pattern.h"
+
+/* An interval or number of days below this moves the present time to no limit. */
+#define MAX_YEARS 1000
+
+/* ----------------------------------------------------------------
+ *		Constants
+ * ----------------------------------------------------------------
+ */
+
+/* A check_functions_in_node callback: is this no immutable built-in in C? */
+static bool
+is_not_plain_function(Oid funcid, void *context)
+{
+	HeapTuple	tuple;
+	bool		plain = false;
+
+	if (funcid >= FirstGenbkiObjectId)
+		return true;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+
+		plain = proc->prolang == INTERNALlanguageId &&
+			proc->provolatile == PROVOLATILE_IMMUTABLE;
+		ReleaseSysCache(tuple);
+	}
+	return !plain;
+}
+
+/* An expression_tree_walker: is there anything that depends on more than the query? */
+static bool
+is_not_constant(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Const:
+		case T_RelabelType:
+		case T_CollateExpr:
+		case T_ArrayExpr:
+		case T_List:
+			break;
+		case T_Param:
+			return ((Param *) node)->paramkind != PARAM_EXTERN;
+		case T_FuncExpr:
+		case T_OpExpr:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+			if (check_functions_in_node(node, is_not_plain_function, NULL))
+				return true;
+			break;
+		case T_CaseTestExpr:
+			/* of an ArrayCoerceExpr: the element */
+			break;
+		default:
+			return true;
+	}
+	return expression_tree_walker(node, is_not_constant, context);
+}
+
+/*
+ * What the planner will make a constant of, by the same means, or NULL.  What
+ * fails as it does so fails whatever the rows are.
+ */
+const Const *
+constant_value(Node *node, ParamListInfo params)
+{
+	PlannerInfo *root;
+	Node	   *folded;
+
+	if (IsA(node, Const))
+		return (const Const *) node;
+	if (is_not_constant(node, NULL))
+		return NULL;
+	root = makeNode(PlannerInfo);
+	root->glob = makeNode(PlannerGlobal);
+	root->glob->boundParams = params;
+	folded = eval_const_expressions(root, copyObject(node));
+	return IsA(folded, Const) ? (const Const *) folded : NULL;
+}
+
+/* ----------------------------------------------------------------
+ *		Conditions of trust
+ * ----------------------------------------------------------------
+ */
+
+/* The present time, as SQL spells it, or by a function that is listed for it. */
+static bool
+is_clock(Node *node)
+{
+	if (IsA(node, SQLValueFunction))
+		return true;
+	if (!IsA(node, FuncExpr))
+		return false;
+	switch (((FuncExpr *) node)->funcid)
+	{
+		case F_NOW:
+		case F_TRANSACTION_TIMESTAMP:
+		case F_STATEMENT_TIMESTAMP:
+			return true;
+		case F_DATE_TIMESTAMPTZ:
+			return is_clock(linitial(((FuncExpr *) node)->args));
+		default:
+			return false;
+	}
+}
+
+static bool
+is_sane_shift(const Const *shift)
+{
+	const Interval *interval;
+
+	if (shift == NULL || shift->constisnull)
+		return shift != NULL;
+	if (shift->consttype == INT4OID)
+		return Abs((int64) DatumGetInt32(shift->constvalue)) <= MAX_YEARS * 365;
+	if (shift->consttype != INTERVALOID)
+		return false;
+	interval = DatumGetIntervalP(shift->constvalue);
+	return Abs((int64) interval->month) <= MAX_YEARS * MONTHS_PER_YEAR &&
+		Abs((int64) interval->day) <= MAX_YEARS * 365 &&
+		interval->time <= MAX_YEARS * 365 * USECS_PER_DAY &&
+		interval->time >= -MAX_YEARS * 365 * USECS_PER_DAY;
+}
+
+/* A function that is trusted as it is, or the comparison of a type. */
+bool
+is_always_trusted(Oid funcid)
+{
+	return OidIsValid(funcid) && trust_in(funcid) == TRUST_ALWAYS;
+}
+
+static bool
+elements_are_trusted(Oid array_type)
+{
+	Oid			element = get_base_element_type(array_type);
+	TypeCacheEntry *type;
+
+	if (!OidIsValid(element))
+		return false;
+	type = lookup_type_cache(element, TYPECACHE_EQ_OPR | TYPECACHE_CMP_PROC);
+	return is_always_trusted(get_opcode(type->eq_opr)) && is_always_trusted(type->cmp_proc);
+}
+
+/* Ranges that users have made may have a "canonical" function of their own. */
+static bool
+range_is_trusted(Oid type)
+{
+	Oid			subtype;
+
+	type = getBaseType(type);
+	subtype = get_range_subtype(type);
+	return OidIsValid(subtype) && type < FirstGenbkiObjectId &&
+		is_always_trusted(lookup_type_cache(subtype, TYPECACHE_CMP_PROC)->cmp_proc);
+}
+
+/* Does a call of a function that is trusted on a condition meet it? */
+bool
+condition_holds(TrustCondition condition, List *args, Oid collation, ParamListInfo params)
+{
+	Node	   *first = args ? linitial(args) : NULL;
+	Node	   *second = list_length(args) == 2 ? lsecond(args) : NULL;
+	const Const *known;
+
+	switch (condition)
+	{
+		case TRUST_ALWAYS:
+			return true;
+		case TRUST_CASE:
+			return letters_have_cases() && OidIsValid(collation);
+		case TRUST_LIKE:
+		case TRUST_ILIKE:
+		case TRUST_REGEX:
+		case TRUST_IREGEX:
+			known = second ? constant_value(second, params) : NULL;
+			return known != NULL && (condition == TRUST_LIKE || letters_have_cases()) &&
+				pattern_is_safe(condition, known, collation);
+		case TRUST_CLOCK:
+			return second != NULL && is_clock(first) && is_sane_shift(constant_value(second, params));
+		case TRUST_ELEMENTS:
+			return first != NULL && elements_are_trusted(exprType(first));
+		case TRUST_RANGE:
+			return second != NULL &&
+				(range_is_trusted(exprType(first)) || range_is_trusted(exprType(second)));
+		case TRUST_STATE:
+		case TRUST_NONE:
+			break;
+	}
+	return false;
+}
+
+const char *
+objection_to_call(TrustCondition condition, Oid funcid)
+{
+	char	   *name = format_procedure(funcid);
+
+	switch (condition)
+	{
+		case TRUST_LIKE:
+		case TRUST_ILIKE:
+		case TRUST_REGEX:
+		case TRUST_IREGEX:
+			return psprintf("the pattern of function %s is not known, or could fail", name);
+		case TRUST_CLOCK:
+			return psprintf("function %s could go out of range", name);
+		case TRUST_ELEMENTS:
+		case TRUST_RANGE:
+			return psprintf("function %s is not trusted with this type", name);
+		default:
+			return psprintf("function %s is not trusted", name);
+	}
+}

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * condition.h
+ *	  Does a call of a function meet the condition on which it is trusted?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_CONDITION_H
+#define TENANT_GUARD_CONDITION_H
+
+#include "nodes/params.h"
+#include "nodes/primnodes.h"
+
+#include "trusted.h"
+
+extern const Const *constant_value(Node *node, ParamListInfo params);
+extern bool is_always_trusted(Oid funcid);
+extern bool condition_holds(TrustCondition condition, List *args, Oid collation, ParamListInfo params);
+extern const char *objection_to_call(TrustCondition condition, Oid funcid);
+
+#endif							/* TENANT_GUARD_CONDITION_H */
