@@ -138,6 +138,12 @@ is_clock(Node *node)
 }
 
 static bool
+is_within(int64 value, int64 limit)
+{
+	return -limit <= value && value <= limit;
+}
+
+static bool
 is_sane_shift(const Const *shift)
 {
 	const Interval *interval;
@@ -145,14 +151,13 @@ is_sane_shift(const Const *shift)
 	if (shift == NULL || shift->constisnull)
 		return shift != NULL;
 	if (shift->consttype == INT4OID)
-		return Abs((int64) DatumGetInt32(shift->constvalue)) <= MAX_YEARS * 365;
+		return is_within(DatumGetInt32(shift->constvalue), MAX_YEARS * 365);
 	if (shift->consttype != INTERVALOID)
 		return false;
 	interval = DatumGetIntervalP(shift->constvalue);
-	return Abs((int64) interval->month) <= MAX_YEARS * MONTHS_PER_YEAR &&
-		Abs((int64) interval->day) <= MAX_YEARS * 365 &&
-		interval->time <= MAX_YEARS * 365 * USECS_PER_DAY &&
-		interval->time >= -MAX_YEARS * 365 * USECS_PER_DAY;
+	return is_within(interval->month, MAX_YEARS * MONTHS_PER_YEAR) &&
+		is_within(interval->day, MAX_YEARS * 365) &&
+		is_within(interval->time, MAX_YEARS * 365 * USECS_PER_DAY);
 }
 
 /* A function that is trusted as it is, or the comparison of a type. */
