@@ -59,12 +59,22 @@ UPDATE t.events SET tenant_id = :a;
 ROLLBACK;
 SELECT body FROM t.events_2x;
 
--- A plan must prune the other tenants' partitions when it starts.
+-- A plan must prune the other tenants' partitions when it starts. (What EXPLAIN EXECUTE says of the tenant's filter it
+-- says from 18 on.)
+CREATE FUNCTION t.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line NOT LIKE '%Tenant Filter%' THEN RETURN NEXT line; END IF;
+	END LOOP;
+END
+$$;
 SET plan_cache_mode = force_generic_plan;
 PREPARE q AS SELECT body FROM t.events_2;
 BEGIN;
 SELECT tenant_guard.set_tenant(:b);
-EXPLAIN (COSTS OFF) EXECUTE q;
+SELECT t.plan('EXECUTE q');
 COMMIT;
 RESET plan_cache_mode;
 RESET ROLE;
