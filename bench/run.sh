@@ -191,10 +191,10 @@ tabulate() {
 make_copy || fail "test/run.sh has left no PostgreSQL to measure"
 start_server bench 5432 tenant_guard 'shared_buffers = 2GB' 'max_wal_size = 10GB' 'work_mem = 64MB' 'random_page_cost = 1.1' 'max_parallel_workers_per_gather = 0' ||
 	fail "the server does not start"
-as_owner createdb bench && cp "$project/bench/load.sql" "$work/tmp/" && chmod a+r "$work/tmp/load.sql" && sql -v rows="$rows" -f "$work/tmp/load.sql" >/dev/null ||
-	fail "the data could not be loaded"
+as_owner createdb bench || fail "the database could not be created"
+{ install -m 644 "$project/bench/load.sql" "$work/tmp/load.sql" && sql -v rows="$rows" -f "$work/tmp/load.sql" >/dev/null; } || fail "the data could not be loaded"
 choose_values
-rm -rf "$results" && mkdir -p "$results/plans" || fail "cannot write to $results"
+{ rm -rf "$results" && mkdir -p "$results/plans"; } || fail "cannot write to $results"
 echo "PostgreSQL $(sql -c 'SHOW server_version'), $rows rows, $rounds rounds"
 printf '%-18s %-6s %-9s %13s %9s %9s %9s\n' query tenant protocol 'by hand' setting subselect guarded
 while IFS='|' read -r name text; do

@@ -3,6 +3,7 @@
 -- qual is served by an index on them.
 --
 \set SHOW_CONTEXT never
+SET tenant_guard.trusted_filters = on;
 SET client_min_messages = warning;
 CREATE ROLE regress_app;
 CREATE SCHEMA t;

@@ -3,6 +3,7 @@
 -- policy were there; any other waits behind the barrier, and EXPLAIN says why.
 --
 \set SHOW_CONTEXT never
+SET tenant_guard.trusted_filters = on;
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 \set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;

@@ -3,6 +3,7 @@
 -- and only one that nobody else could replace.
 --
 \set SHOW_CONTEXT never
+SET tenant_guard.trusted_filters = on;
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 SET client_min_messages = warning;
 CREATE ROLE regress_app;
