@@ -189,7 +189,7 @@ tabulate() {
 }
 
 make_copy || fail "test/run.sh has left no PostgreSQL to measure"
-start_server bench 5432 tenant_guard 'shared_buffers = 2GB' 'max_wal_size = 10GB' 'work_mem = 64MB' 'random_page_cost = 1.1' 'max_parallel_workers_per_gather = 0' ||
+start_server bench 5432 tenant_guard 'shared_buffers = 2GB' 'max_wal_size = 10GB' 'work_mem = 64MB' 'default_statistics_target = 1000' 'random_page_cost = 1.1' 'max_parallel_workers_per_gather = 0' ||
 	fail "the server does not start"
 as_owner createdb bench || fail "the database could not be created"
 { install -m 644 "$project/bench/load.sql" "$work/tmp/load.sql" && sql -v rows="$rows" -f "$work/tmp/load.sql" >/dev/null; } || fail "the data could not be loaded"
