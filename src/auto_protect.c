@@ -104,7 +104,7 @@ automatic_column(Oid relid)
 	}
 
 	schema = get_namespace_name(get_rel_namespace(relid));
-	if (get_attnum(relid, setting_tenant_column) <= 0 ||
+	if (!has_column(relid, setting_tenant_column) ||
 		schema == NULL || schema_is_excluded(schema) ||
 		is_dropped_on_commit(relid) ||
 		inherited_label(relid) != NULL)

@@ -26,6 +26,7 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/partition.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -120,6 +121,29 @@ ancestors_of(Oid relid)
 	}
 	table_close(inherits, AccessShareLock);
 	return list_delete_first(found);
+}
+
+/*
+ * Has a table a column of this name?  Most have not, and a syscache would
+ * remember of each that was ever made that it has none.
+ */
+bool
+has_column(Oid relid, const char *name)
+{
+	Relation	attributes = table_open(AttributeRelationId, AccessShareLock);
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&key[1], Anum_pg_attribute_attname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(name));
+	scan = systable_beginscan(attributes, AttributeRelidNameIndexId, true, NULL, 2, key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(attributes, AccessShareLock);
+	return found;
 }
 
 /* Which tenant type does a column of this type serve?  Domains included. */

@@ -60,6 +60,7 @@ extern bool calls_getter(Node *expression);
 extern bool type_serves(Oid type, TenantType *tenant_type);
 extern char *relation_name(Oid relid);
 extern Oid	relation_owner(Oid relid);
+extern bool has_column(Oid relid, const char *name);
 extern List *ancestors_of(Oid relid);
 
 #endif							/* TENANT_GUARD_GUARD_H */
