@@ -55,6 +55,38 @@ INSERT INTO t.shop_line VALUES (1, DEFAULT, 2);
 SET CONSTRAINTS t.shop_line_order_id_1a2b3c4d_fk_shop_order_id IMMEDIATE;
 ROLLBACK;
 
+-- Nor may the companion wait alone, nor one of its name in a schema that comes
+-- before it be taken for it: 2 and 99 must fail in the same words.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS t.shop_line_order_id_1a2b3c4d_and_tenant DEFERRED;
+INSERT INTO t.shop_line VALUES (1, DEFAULT, 2), (2, DEFAULT, 99);
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SET LOCAL search_path = t;
+CREATE TEMPORARY TABLE decoy (id int PRIMARY KEY, other int
+	CONSTRAINT shop_line_order_id_1a2b3c4d_and_tenant REFERENCES decoy DEFERRABLE) ON COMMIT DROP;
+SET CONSTRAINTS shop_line_order_id_1a2b3c4d_fk_shop_order_id IMMEDIATE;
+INSERT INTO t.shop_line VALUES (1, DEFAULT, 2);
+ROLLBACK;
+
+-- A key of that name that has no companion must be set as ever.
+RESET ROLE;
+SET client_min_messages = warning;
+CREATE SCHEMA t2;
+CREATE TABLE t2.shop_line (id int PRIMARY KEY, order_id int
+	CONSTRAINT shop_line_order_id_1a2b3c4d_fk_shop_order_id REFERENCES t2.shop_line DEFERRABLE INITIALLY DEFERRED);
+BEGIN;
+SET LOCAL search_path = t2;
+SET CONSTRAINTS shop_line_order_id_1a2b3c4d_fk_shop_order_id IMMEDIATE;
+COMMIT;
+DROP SCHEMA t2 CASCADE;
+RESET client_min_messages;
+SET ROLE regress_app;
+
 -- One's own must be taken.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
@@ -87,6 +119,29 @@ SET tenant_guard.foreign_keys = error;
 ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant;
 RESET tenant_guard.foreign_keys;
 SET ROLE regress_owner;
+
+-- A companion that would be checked later than its key must be made anew, be it
+-- that one of them is altered or renamed,
+ALTER TABLE t.shop_line ALTER CONSTRAINT shop_line_order_id_5e6f7a8b_fk_shop_cart_id NOT DEFERRABLE;
+SELECT * FROM t.keys;
+ALTER TABLE t.shop_line ALTER CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant DEFERRABLE INITIALLY DEFERRED;
+SELECT * FROM t.keys;
+ALTER TABLE t.shop_line RENAME CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant TO by_another_name;
+SELECT * FROM t.keys;
+ALTER TABLE t.shop_line DROP CONSTRAINT by_another_name;
+
+-- or that its triggers come later in the order of their names.
+RESET ROLE;
+SET allow_system_table_mods = on;
+UPDATE pg_trigger SET tgname = 'RI_ConstraintTrigger_c_x' || tgtype FROM pg_constraint c
+WHERE c.oid = tgconstraint AND conname = 'shop_line_order_id_5e6f7a8b_and_tenant' AND tgrelid = 't.shop_line'::regclass;
+RESET allow_system_table_mods;
+SET ROLE regress_owner;
+SELECT tenant_guard.pair_foreign_keys('t.shop_line');
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.shop_line VALUES (3, DEFAULT, 99);
+ROLLBACK;
 
 -- With the column both must go.
 ALTER TABLE t.shop_line DROP COLUMN order_id;
@@ -129,6 +184,18 @@ ALTER TABLE t.other ADD COLUMN e int
 SELECT conname FROM t.keys WHERE conname LIKE 'a_very%';
 ALTER TABLE t.other DROP CONSTRAINT a_very_long_name_of_an_application_and_its_table_1a2b3c4d_fk;
 SELECT conname FROM t.keys WHERE conname LIKE 'a_very%';
+
+-- Its companion's name must come before its own where it is shortened, too: new
+-- partitions make keys in that order.
+CREATE TABLE t.parted (id int, tenant_id uuid, order_id int
+	CONSTRAINT a_very_long_name_of_an_application_and_its_tabl_12345678_fk_x REFERENCES t.shop_order) PARTITION BY LIST (id);
+SELECT conname, conname < 'a_very_long_name_of_an_application_and_its_tabl_12345678_fk_x' COLLATE "C" AS "before"
+FROM t.keys WHERE conname LIKE 'a_very%' AND key LIKE '%tenant_id%';
+CREATE TABLE t.part PARTITION OF t.parted FOR VALUES IN (1);
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.parted VALUES (1, DEFAULT, 99);
+ROLLBACK;
 
 RESET ROLE;
 SET client_min_messages = warning;

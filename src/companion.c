@@ -13,7 +13,8 @@
  * The companion goes when its key goes.  It is made before its key is made
  * anew, so that it is checked first: triggers fire in the order of their
  * names, and those of foreign keys are numbered.  Were its key checked first,
- * the name in the error would tell another tenant's row from none.
+ * the name in the error would tell another tenant's row from none; a companion
+ * of which that is no longer true (foreign_key.c) is made anew.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,9 +28,10 @@
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "companion.h"
-#include "companion_name.h"
 #include "foreign_key.h"
 #include "guard.h"
 #include "policy.h"
@@ -50,54 +52,105 @@ drop_companion(Oid dropped)
 					companion->name, relation_name(key->child), key->name)));
 }
 
-/* Is there a constraint of this name, in this schema or in any? */
-static bool
-constraint_exists(const char *schema, const char *name)
+/* The constraints of this name in a schema. */
+static List *
+constraints_in(Oid schema, const char *name)
 {
 	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	List	   *found = NIL;
 	ScanKeyData key[2];
 	SysScanDesc scan;
-	bool		found;
+	HeapTuple	tuple;
 
 	ScanKeyInit(&key[0], Anum_pg_constraint_conname, BTEqualStrategyNumber,
 				F_NAMEEQ, CStringGetDatum(name));
-	if (schema != NULL)
-		ScanKeyInit(&key[1], Anum_pg_constraint_connamespace, BTEqualStrategyNumber,
-					F_OIDEQ, ObjectIdGetDatum(get_namespace_oid(schema, true)));
-	scan = systable_beginscan(constraints, ConstraintNameNspIndexId, true, NULL,
-							  schema ? 2 : 1, key);
-	found = HeapTupleIsValid(systable_getnext(scan));
+	ScanKeyInit(&key[1], Anum_pg_constraint_connamespace, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(schema));
+	scan = systable_beginscan(constraints, ConstraintNameNspIndexId, true, NULL, 2, key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = lappend_oid(found, ((Form_pg_constraint) GETSTRUCT(tuple))->oid);
 	systable_endscan(scan);
 	table_close(constraints, AccessShareLock);
 	return found;
+}
+
+/* Those that SET CONSTRAINTS means: of the first schema that has one. */
+static List *
+constraints_meant(const RangeVar *name)
+{
+	List	   *schemas = name->schemaname ?
+		list_make1_oid(LookupExplicitNamespace(name->schemaname, true)) : fetch_search_path(true);
+	ListCell   *lc;
+
+	foreach(lc, schemas)
+	{
+		List	   *found = constraints_in(lfirst_oid(lc), name->relname);
+
+		if (found != NIL)
+			return found;
+	}
+	return NIL;
+}
+
+static RangeVar *
+name_of_key(const ForeignKey *key)
+{
+	return makeRangeVar(get_namespace_name(get_rel_namespace(key->child)), key->name, -1);
+}
+
+/* The companion of a key, and the key of a companion, as names. */
+static List *
+counterparts(Oid constraint)
+{
+	Oid			relid = InvalidOid;
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	List	   *names = NIL;
+	List	   *keys;
+	ListCell   *lc;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		if (((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
+			relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+		ReleaseSysCache(tuple);
+	}
+	keys = OidIsValid(relid) ? foreign_keys_from(relid) : NIL;
+	foreach(lc, keys)
+	{
+		ForeignKey *key = lfirst(lc);
+		ForeignKey *companion = companion_of(key, keys);
+
+		if (companion != NULL && key->oid == constraint)
+			names = lappend(names, name_of_key(companion));
+		else if (companion != NULL && companion->oid == constraint)
+			names = lappend(names, name_of_key(key));
+	}
+	return names;
 }
 
 /*
  * SET CONSTRAINTS of a key goes for its companion too: frameworks run it before
  * they drop a key, or ALTER TABLE would find checks pending; and a key that is
  * checked while its companion waits would tell another tenant's row from none.
- * Returns the statement, or a copy that names the companions.
+ * For that SET CONSTRAINTS of a companion goes for its key.
+ * Returns the statement, or a copy that names both.
  */
 Node *
 with_companions(Node *stmt)
 {
-	List	   *companions = NIL;
+	List	   *names = NIL;
 	ConstraintsSetStmt *copy;
 	ListCell   *lc;
+	ListCell   *lk;
 
 	if (!IsA(stmt, ConstraintsSetStmt))
 		return stmt;
 	foreach(lc, ((ConstraintsSetStmt *) stmt)->constraints)
-	{
-		RangeVar   *constraint = lfirst_node(RangeVar, lc);
-		char	   *name = companion_name(constraint->relname);
-
-		if (name != NULL && constraint_exists(constraint->schemaname, name))
-			companions = lappend(companions, makeRangeVar(constraint->schemaname, name, -1));
-	}
-	if (companions == NIL)
+		foreach(lk, constraints_meant(lfirst_node(RangeVar, lc)))
+			names = list_concat(names, counterparts(whole_key(lfirst_oid(lk))));
+	if (names == NIL)
 		return stmt;
 	copy = copyObject((ConstraintsSetStmt *) stmt);
-	copy->constraints = list_concat(companions, copy->constraints);
+	copy->constraints = list_concat(copy->constraints, names);
 	return (Node *) copy;
 }

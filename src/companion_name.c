@@ -46,9 +46,27 @@ is_rails_name(const char *name)
 }
 
 /*
+ * As much of the first "len" bytes of a key's name as leaves room for what
+ * makes it a companion's, and lets it come before the key's own: a digit comes
+ * before "_".
+ */
+static char *
+before_in_alphabet(const char *key, int len)
+{
+	char	   *name = makeObjectName(pnstrdup(key, len), NULL, "and_tenant");
+
+	while (strcmp(name, key) > 0 && len > 0)
+	{
+		len = Min(len, (int) (strlen(name) - strlen("_and_tenant"))) - 1;
+		name = makeObjectName(pnstrdup(key, len), NULL, "and_tenant");
+	}
+	return name;
+}
+
+/*
  * The name of the companion that a key of this name gets, or NULL if it gets
- * none.  It comes before the key's own in the alphabet, in which pg_dump lets
- * keys be made again.
+ * none.  It comes before the key's own in the alphabet, in which pg_dump and
+ * new partitions make keys again.
  */
 char *
 companion_name(const char *key)
@@ -56,7 +74,7 @@ companion_name(const char *key)
 	const char *suffix = django_suffix(key);
 
 	if (suffix != NULL)
-		return makeObjectName(pnstrdup(key, suffix - key), NULL, "and_tenant");
+		return before_in_alphabet(key, suffix - key);
 	if (is_rails_name(key))
 		return psprintf("fk_and_tenant_%s", key + 9);
 	return NULL;

@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
 #include "commands/event_trigger.h"
@@ -60,6 +61,7 @@ typedef struct TableChange
 	bool		forbids_null;	/* in some column */
 	bool		adds_key;		/* a foreign key */
 	bool		drops_constraint;
+	bool		moves_keys;		/* may set a foreign key and its companion apart */
 	bool		alters_policy;	/* altered a tenant_isolation of ours */
 	bool		renames_policy; /* renamed one */
 	Oid			joins;			/* a part that was put below another table */
@@ -314,6 +316,8 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 		change->adds_key |= IsA(cmd->def, Constraint) &&
 			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
 	change->drops_constraint |= is_drop_constraint(cmd->subtype);
+	change->moves_keys |= cmd->subtype == AT_AlterConstraint || cmd->subtype == AT_AlterColumnType ||
+		cmd->subtype == AT_AttachPartition;
 	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
 		strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0)
 		change->brings_column = true;
@@ -370,6 +374,20 @@ read_relation_command(const Node *stmt, TableChange *change)
 	}
 }
 
+static Oid
+table_of_constraint(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Oid			relid = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+		ReleaseSysCache(tuple);
+	}
+	return relid;
+}
+
 static void
 read_simple_command(const CollectedCommand *cmd, TableChange *change)
 {
@@ -382,6 +400,11 @@ read_simple_command(const CollectedCommand *cmd, TableChange *change)
 	{
 		change->relid = address.objectId;
 		read_relation_command(cmd->parsetree, change);
+	}
+	else if (address.classId == ConstraintRelationId && IsA(cmd->parsetree, RenameStmt))
+	{
+		change->relid = table_of_constraint(address.objectId);
+		change->moves_keys = true;
 	}
 	else if (IsA(cmd->parsetree, AlterExtensionContentsStmt) &&
 			 member.classId == RelationRelationId)
@@ -457,6 +480,8 @@ check_change(TableChange change)
 	if (change.adds_key ||
 		(change.drops_constraint && guard_of(change.relid).status != GUARD_NONE))
 		unsettled = lappend_oid(unsettled, change.relid);
+	else if (change.moves_keys)
+		settle_companions(change.relid);
 	return unsettled;
 }
 

@@ -26,6 +26,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -106,8 +107,8 @@ key_has_pair(const ForeignKey *key, AttrNumber column, AttrNumber referenced)
 }
 
 /*
- * The key of the list that accompanies this one: it says the same, carries the
- * tenant too, and has the name for it; or NULL.
+ * The key of the list that is there to accompany this one: it says the same,
+ * carries the tenant too, and has the name for it; or NULL.
  */
 ForeignKey *
 companion_of(const ForeignKey *key, List *keys)
@@ -120,7 +121,7 @@ companion_of(const ForeignKey *key, List *keys)
 	foreach(lc, keys)
 	{
 		ForeignKey *other = lfirst(lc);
-		bool		same = strcmp(other->name, name) == 0 && other->kind == KEY_CARRIES_TENANT && other->enforced &&
+		bool		same = strcmp(other->name, name) == 0 && other->kind == KEY_CARRIES_TENANT &&
 			other->child == key->child && other->parent == key->parent &&
 			other->ncolumns == key->ncolumns + 1;
 
@@ -130,6 +131,75 @@ companion_of(const ForeignKey *key, List *keys)
 			return other;
 	}
 	return NULL;
+}
+
+/* The key of which this constraint is a partition's share, or itself. */
+Oid
+whole_key(Oid constraint)
+{
+	for (;;)
+	{
+		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+		Oid			parent;
+
+		if (!HeapTupleIsValid(tuple))
+			return constraint;
+		parent = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
+		ReleaseSysCache(tuple);
+		if (!OidIsValid(parent))
+			return constraint;
+		constraint = parent;
+	}
+}
+
+/* Of two keys from a table, does this trigger function check the first one first? */
+static bool
+checks_first(Oid relid, Oid funcid, Oid first, Oid second)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	bool		is_first = true;
+	ScanKeyData scan_key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&scan_key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	/* in the order of their names, in which they fire */
+	scan = systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &scan_key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+		Oid			key = trigger->tgfoid == funcid ? whole_key(trigger->tgconstraint) : InvalidOid;
+
+		is_first = key == first;
+		if (OidIsValid(key) && (key == first || key == second))
+			break;
+		is_first = true;
+	}
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	return is_first;
+}
+
+/*
+ * Does a key's companion stand before it: is it checked whenever the key is,
+ * and first?  Numbers in the names of triggers are compared as strings, in
+ * which 100000 comes before 99999.
+ */
+static bool
+stands_before(const ForeignKey *companion, const ForeignKey *key)
+{
+	ListCell   *lc;
+
+	if ((!companion->enforced && key->enforced) ||
+		(companion->deferrable && !key->deferrable) ||
+		(companion->deferred && !key->deferred))
+		return false;
+	foreach(lc, find_all_inheritors(key->child, NoLock, NULL))
+		if (!checks_first(lfirst_oid(lc), F_RI_FKEY_CHECK_INS, companion->oid, key->oid) ||
+			!checks_first(lfirst_oid(lc), F_RI_FKEY_CHECK_UPD, companion->oid, key->oid))
+			return false;
+	return true;
 }
 
 /*
@@ -159,8 +229,9 @@ foreign_keys_from(Oid relid)
 	foreach(lc, keys)
 	{
 		ForeignKey *key = lfirst(lc);
+		ForeignKey *companion = key->kind == KEY_UNPAIRED ? companion_of(key, keys) : NULL;
 
-		if (key->kind == KEY_UNPAIRED && companion_of(key, keys) != NULL)
+		if (companion != NULL && stands_before(companion, key))
 			key->kind = KEY_ACCOMPANIED;
 	}
 	return keys;

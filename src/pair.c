@@ -49,6 +49,7 @@ typedef struct Pairing
 	int64		unowned;		/* rows that reference one of no tenant */
 	char	   *comment;
 	char	   *companion;		/* name of the key beside it, or NULL (companion.c) */
+	bool		remakes;		/* one that is there, but does not stand before it */
 } Pairing;
 
 /* ----------------------------------------------------------------
@@ -412,7 +413,10 @@ pairing_commands(const Pairing *pairing)
 	if (pairing->companion == NULL)
 		return psprintf("DROP CONSTRAINT %s, ADD %s", quote_identifier(key->name),
 						key_definition(pairing, key->name, true));
-	return psprintf("DROP CONSTRAINT %s, ADD %s, ADD %s", quote_identifier(key->name),
+	return psprintf("DROP CONSTRAINT %s, %s%s%sADD %s, ADD %s", quote_identifier(key->name),
+					pairing->remakes ? "DROP CONSTRAINT " : "",
+					pairing->remakes ? quote_identifier(pairing->companion) : "",
+					pairing->remakes ? ", " : "",
 					key_definition(pairing, pairing->companion, true),
 					key_definition(pairing, key->name, false));
 }
@@ -447,7 +451,7 @@ note_pairing(const Pairing *pairing)
 
 /* Pairs all of these keys that are of one table, by one statement. */
 static void
-pair_keys_of_table(Oid child, List *pairings)
+pair_by_statement(Oid child, List *pairings)
 {
 	StringInfoData sql;
 	const char *separator = "";
@@ -457,24 +461,60 @@ pair_keys_of_table(Oid child, List *pairings)
 	appendStringInfo(&sql, "ALTER TABLE %s", relation_name(child));
 	foreach(lc, pairings)
 	{
-		Pairing    *pairing = lfirst(lc);
-
-		if (pairing->key->child != child)
-			continue;
-		appendStringInfo(&sql, "%s %s", separator, pairing_commands(pairing));
+		appendStringInfo(&sql, "%s %s", separator, pairing_commands(lfirst(lc)));
 		separator = ",";
 	}
-	check_no_event_pending(child);
 	run_ddl_unforced(child, sql.data);
+}
+
+/*
+ * Those whose companion does not stand before them, since the numbers of
+ * triggers got another digit meanwhile, or began anew: to be made once more.
+ */
+static List *
+left_unpaired(Oid child, List *pairings)
+{
+	List	   *keys = foreign_keys_from(child);
+	List	   *left = NIL;
+	ListCell   *lc;
+	ListCell   *lk;
 
 	foreach(lc, pairings)
-	{
-		Pairing    *pairing = lfirst(lc);
+		foreach(lk, keys)
+		{
+			Pairing    *pairing = lfirst(lc);
+			const ForeignKey *key = lfirst(lk);
 
-		if (pairing->key->child != child)
-			continue;
-		put_comment_back(pairing);
-		note_pairing(pairing);
+			if (key->kind != KEY_UNPAIRED || strcmp(key->name, pairing->key->name) != 0)
+				continue;
+			pairing->remakes = companion_of(key, keys) != NULL;
+			if (pairing->remakes)
+				left = lappend(left, pairing);
+		}
+	return left;
+}
+
+static void
+pair_keys_of_table(Oid child, List *pairings)
+{
+	List	   *own = NIL;
+	List	   *left;
+	ListCell   *lc;
+
+	foreach(lc, pairings)
+		if (((Pairing *) lfirst(lc))->key->child == child)
+			own = lappend(own, lfirst(lc));
+	check_no_event_pending(child);
+	for (left = own; left != NIL; left = left_unpaired(child, left))
+	{
+		CHECK_FOR_INTERRUPTS();
+		pair_by_statement(child, left);
+	}
+
+	foreach(lc, own)
+	{
+		put_comment_back(lfirst(lc));
+		note_pairing(lfirst(lc));
 	}
 }
 
@@ -483,11 +523,13 @@ static Pairing *
 examine_key(ForeignKey *key, bool validate)
 {
 	Pairing    *pairing = palloc0(sizeof(Pairing));
+	ForeignKey *companion = companion_of(key, foreign_keys_from(key->child));
 
 	pairing->key = key;
 	pairing->companion = companion_name(key->name);
+	pairing->remakes = companion != NULL;
 	pairing->comment = GetComment(key->oid, ConstraintRelationId, 0);
-	pairing->valid = key->validated && key->enforced && validate;
+	pairing->valid = key->validated && key->enforced && validate && (companion == NULL || companion->validated);
 	check_owners(key);
 	check_meaning_is_kept(key);
 	/* where the parent is another's, the new key's validation finds them */

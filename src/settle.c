@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
+#include "companion_name.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
@@ -268,6 +269,23 @@ settle_foreign_keys(Oid root, KeyOccasion occasion)
 	else
 		warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO),
 					 " Parameter \"row_security\" is off, as in a script made by pg_dump, and so it is left as it is.");
+}
+
+/*
+ * The same, if a key of a framework's has no companion any more that stands
+ * before it: such as were never paired are not this statement's.
+ */
+void
+settle_companions(Oid root)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO))
+		if (companion_name(((ForeignKey *) lfirst(lc))->name) != NULL)
+		{
+			settle_foreign_keys(root, KEYS_OF_DDL);
+			return;
+		}
 }
 
 /* The same for the keys from one table of many that were guarded together. */
