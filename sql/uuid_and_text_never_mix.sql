@@ -143,6 +143,14 @@ SELECT * FROM (SELECT notes AS n FROM notes) s WHERE to_json(s) -> 'n' ->> 'tena
 SELECT * FROM (SELECT to_jsonb(notes) AS j FROM notes) s WHERE j ->> 'tenant_id' = 'x';
 SELECT * FROM (notes n CROSS JOIN plain p) AS joined (a, b) WHERE b::text = 'x';
 
+-- What one side takes out of JSON must not hide what another gives as it is.
+SELECT * FROM (SELECT j -> 'a' AS x FROM plain UNION ALL SELECT to_jsonb(notes) FROM notes) s WHERE x ->> 'tenant_id' = 'x';
+SELECT * FROM notes, plain p WHERE coalesce(p.j -> 'a', to_jsonb(notes)) ->> 'tenant_id' = 'x';
+SELECT * FROM notes n, jsonb_to_record(to_jsonb(n)) r (tenant_id text) WHERE r.tenant_id = 'x';
+SELECT * FROM notes n, jsonb_each_text(jsonb_build_object('tenant', tenant_id)) e WHERE e.value = 'x';
+WITH RECURSIVE s (j) AS (SELECT to_jsonb(notes) FROM notes UNION ALL SELECT jsonb_build_object('inner', j) FROM s)
+SELECT * FROM s WHERE j -> 'inner' -> 'inner' ->> 'tenant_id' = 'x';
+
 -- Groups, windows and set operations.
 SELECT tenant_id::text FROM notes GROUP BY tenant_id::text HAVING tenant_id::text = 'x';
 SELECT count(*) FILTER (WHERE tenant_id::text = 'x') FROM notes;

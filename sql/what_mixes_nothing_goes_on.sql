@@ -98,6 +98,14 @@ SELECT id FROM (SELECT id, jsonb_build_object('tenant', tenant_id, 'body', body)
 SELECT id FROM notes WHERE (ROW(tenant_id::text, body)::pair).body = 'first';
 SELECT id FROM (SELECT id, ROW(tenant_id::text, body) AS r FROM notes) s WHERE to_jsonb(r) ->> 'f2' = 'first';
 SELECT id FROM notes WHERE CASE WHEN tenant_id IS NULL THEN 'a' ELSE body END = 'first';
+SELECT id FROM notes n WHERE ROW(n.*)::text LIKE '%second%';
+SELECT e.key FROM notes n, jsonb_each_text(jsonb_build_object('tenant', tenant_id)) e WHERE e.key = 'tenant' AND n.id = 1;
+SELECT k FROM notes n, jsonb_object_keys(jsonb_build_object('tenant', tenant_id)) k WHERE k = 'tenant' AND n.id = 1;
+SELECT r.body FROM notes n, jsonb_to_record(jsonb_build_object('tenant', tenant_id, 'body', body)) r (tenant text, body text) WHERE r.body = 'first';
+SELECT id FROM notes n WHERE coalesce(NULL::jsonb -> 'tenant_id', to_jsonb(n)) ->> 'body' = 'first';
+SELECT CASE (a::varchar[])[1] WHEN :a THEN 'first' ELSE 'other' END FROM plain ORDER BY id;
+WITH RECURSIVE s (j) AS (SELECT to_jsonb(notes) FROM notes UNION ALL SELECT j -> 'inner' FROM s WHERE j ? 'inner')
+SELECT j ->> 'id' FROM s WHERE j ->> 'body' = 'first';
 SELECT id FROM plain WHERE u::text = :a;
 SELECT id FROM plain WHERE t = :a::uuid::text;
 SELECT id FROM plain WHERE t = tenant_guard.current_tenant()::text;

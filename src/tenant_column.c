@@ -24,6 +24,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -37,9 +38,17 @@ typedef struct QueryColumn
 	const Query *query;
 	AttrNumber	attnum;
 	List	   *path;
+	bool		known;
 	bool		reached;
 	Origin		origin;
 } QueryColumn;
+
+/*
+ * A recursive CTE can make its paths longer each time (j -> 'a'): so deep is it
+ * followed, and of so many of its paths.
+ */
+#define MAX_RECURSION 8
+#define MAX_RECURSIVE_PATHS 500
 
 /* Is a uuid of this type a string?  Arrays of strings, domains and JSON too. */
 bool
@@ -75,6 +84,13 @@ is_text_like(Oid type)
 				return is_text_like(getBaseType(type));
 			return TypeCategory(type) == TYPCATEGORY_STRING;
 	}
+}
+
+/* A path that begins with this key, or NULL; lcons would change the one given. */
+List *
+below_key(char *key, List *path)
+{
+	return list_concat(list_make1(key), path);
 }
 
 static bool
@@ -125,18 +141,26 @@ follow_query_column(Tracing *tracing, const Query *query, AttrNumber attnum, Lis
 {
 	Scope		scope = {query, outer, stored};
 	QueryColumn *column;
+	int			paths = 0;
+	int			depth = 0;
 	ListCell   *lc;
 
 	foreach(lc, tracing->columns)
 	{
 		column = lfirst(lc);
-		if (column->query == query && column->attnum == attnum && same_path(column->path, path))
+		if (column->query != query || column->attnum != attnum)
+			continue;
+		if (same_path(column->path, path))
 		{
 			if (column->reached)
 				*origin = column->origin;
 			return column->reached;
 		}
+		paths++;
+		depth += !column->known;
 	}
+	if (depth > MAX_RECURSION || (depth > 0 && paths > MAX_RECURSIVE_PATHS))
+		return false;
 	column = palloc0(sizeof(QueryColumn));
 	column->query = query;
 	column->attnum = attnum;
@@ -153,6 +177,7 @@ follow_query_column(Tracing *tracing, const Query *query, AttrNumber attnum, Lis
 		column->reached = target != NULL &&
 			tracing->follow(tracing, (Node *) target->expr, path, &scope, origin);
 	}
+	column->known = true;
 	column->origin = *origin;
 	return column->reached;
 }
@@ -230,7 +255,43 @@ follow_cte_column(Tracing *tracing, const RangeTblEntry *rte, const Var *var, Li
 	return false;
 }
 
-/* The function in FROM that a column comes from; all its columns are alike. */
+/*
+ * Column "attnum" of one function.  All its columns are alike, but for those of
+ * functions that take JSON apart: keys are no values, and columns that the
+ * query defines are keys' values.
+ */
+static bool
+follow_result_column(Tracing *tracing, const RangeTblFunction *function, AttrNumber attnum, List *path,
+					 const Scope *scope, Origin *origin)
+{
+	const FuncExpr *func = (const FuncExpr *) function->funcexpr;
+
+	if (func != NULL && IsA(func, FuncExpr))
+		switch (func->funcid)
+		{
+			case F_JSON_EACH:
+			case F_JSON_EACH_TEXT:
+			case F_JSONB_EACH:
+			case F_JSONB_EACH_TEXT:
+				if (attnum == 1)
+					return false;
+				break;
+			case F_JSON_TO_RECORD:
+			case F_JSON_TO_RECORDSET:
+			case F_JSONB_TO_RECORD:
+			case F_JSONB_TO_RECORDSET:
+				if (attnum > list_length(function->funccolnames))
+					return false;
+				return tracing->follow(tracing, linitial(func->args),
+									   below_key(strVal(list_nth(function->funccolnames, attnum - 1)), path),
+									   scope, origin);
+			default:
+				break;
+		}
+	return tracing->follow(tracing, function->funcexpr, path, scope, origin);
+}
+
+/* The function in FROM that a column comes from. */
 static bool
 follow_function_column(Tracing *tracing, const RangeTblEntry *rte, const Var *var, List *path,
 					   const Scope *scope, Origin *origin)
@@ -242,9 +303,9 @@ follow_function_column(Tracing *tracing, const RangeTblEntry *rte, const Var *va
 	{
 		RangeTblFunction *function = lfirst_node(RangeTblFunction, lc);
 
+		if (var->varattno <= before + function->funccolcount)
+			return follow_result_column(tracing, function, var->varattno - before, path, scope, origin);
 		before += function->funccolcount;
-		if (var->varattno <= before)
-			return tracing->follow(tracing, function->funcexpr, path, scope, origin);
 	}
 	return false;
 }

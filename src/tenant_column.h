@@ -50,6 +50,7 @@ struct Tracing
 };
 
 extern bool is_text_like(Oid type);
+extern List *below_key(char *key, List *path);
 extern bool follow_var(Tracing *tracing, const Var *var, List *path, const Scope *scope, Origin *origin);
 extern bool follow_query_column(Tracing *tracing, const Query *query, AttrNumber attnum, List *path,
 								const Scope *outer, bool stored, Origin *origin);

@@ -69,6 +69,8 @@ hands_on(Oid funcid, Oid result)
 		case F_CURRENT_SETTING_TEXT_BOOL:
 		case F_JSON_TYPEOF:
 		case F_JSONB_TYPEOF:
+		case F_JSON_OBJECT_KEYS:
+		case F_JSONB_OBJECT_KEYS:
 			return false;
 		default:
 			break;
@@ -113,7 +115,7 @@ constant_keys(Node *node, List *path)
 
 	if (node == NULL || !IsA(node, Const) || constant->constisnull ||
 		constant->consttype != TEXTARRAYOID)
-		return lcons(NULL, path);
+		return below_key(NULL, path);
 	deconstruct_array(DatumGetArrayTypeP(constant->constvalue), TEXTOID, -1, false, TYPALIGN_INT,
 					  &elements, &nulls, &count);
 	for (int i = 0; i < count; i++)
@@ -161,7 +163,7 @@ follow_json(Tracing *tracing, Oid funcid, List *args, List *path, const Scope *s
 		case F_JSON_OBJECT_FIELD_TEXT:
 		case F_JSONB_OBJECT_FIELD:
 		case F_JSONB_OBJECT_FIELD_TEXT:
-			return follow(tracing, linitial(args), lcons(constant_key(lsecond(args)), path), scope, origin);
+			return follow(tracing, linitial(args), below_key(constant_key(lsecond(args)), path), scope, origin);
 		case F_JSON_EXTRACT_PATH:
 		case F_JSON_EXTRACT_PATH_TEXT:
 		case F_JSONB_EXTRACT_PATH:
@@ -219,6 +221,8 @@ follow_row_constructor(Tracing *tracing, const RowExpr *row, List *path, const S
 	List	   *rest = path ? list_copy_tail(path, 1) : NIL;
 	ListCell   *lc;
 
+	if (path == NIL && list_length(row->args) > 1)
+		return false;
 	foreach(lc, row->args)
 	{
 		if (key != NULL && strcmp(key, name_of_row_column(row, foreach_current_index(lc))) != 0)
@@ -238,7 +242,7 @@ follow_field(Tracing *tracing, const FieldSelect *field, List *path, const Scope
 
 	if (name == NULL)
 		name = psprintf("f%d", field->fieldnum);
-	return follow(tracing, (Node *) field->arg, lcons(name, path), scope, origin);
+	return follow(tracing, (Node *) field->arg, below_key(name, path), scope, origin);
 }
 
 /* An element of an array is like all its elements; one of jsonb has a key. */
@@ -298,6 +302,19 @@ follow_case(Tracing *tracing, const CaseExpr *expr, List *path, const Scope *sco
 	return follow(tracing, (Node *) expr->defresult, path, scope, origin);
 }
 
+/* What stands for x inside of x (JSON constructors have such) is not x. */
+static bool
+follow_case_arg(Tracing *tracing, List *path, const Scope *scope, Origin *origin)
+{
+	Node	   *arg = tracing->case_arg;
+	bool		reached;
+
+	tracing->case_arg = NULL;
+	reached = follow(tracing, arg, path, scope, origin);
+	tracing->case_arg = arg;
+	return reached;
+}
+
 /* The column of a subselect that a test compares with, or that is its value. */
 static bool
 follow_subselect(Tracing *tracing, const SubLink *sublink, AttrNumber attnum, List *path,
@@ -338,7 +355,7 @@ follow_node(Tracing *tracing, Node *node, List *path, const Scope *scope, Origin
 			return ((Param *) node)->paramkind == PARAM_SUBLINK &&
 				follow_subselect(tracing, tracing->sublink, ((Param *) node)->paramid, path, scope, origin);
 		case T_CaseTestExpr:
-			return follow(tracing, tracing->case_arg, path, scope, origin);
+			return follow_case_arg(tracing, path, scope, origin);
 		case T_FuncExpr:
 			return follow_call(tracing, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->funcresulttype,
 							   ((FuncExpr *) node)->args, path, scope, origin);
@@ -351,6 +368,8 @@ follow_node(Tracing *tracing, Node *node, List *path, const Scope *scope, Origin
 		case T_WindowFunc:
 			return follow_call(tracing, ((WindowFunc *) node)->winfnoid, ((WindowFunc *) node)->wintype,
 							   ((WindowFunc *) node)->args, path, scope, origin);
+		case T_ArrayCoerceExpr: /* its elemexpr knows an element by a CaseTestExpr */
+			return follow(tracing, (Node *) ((ArrayCoerceExpr *) node)->arg, path, scope, origin);
 		case T_NullIfExpr:
 			return follow(tracing, linitial(((NullIfExpr *) node)->args), path, scope, origin);
 		case T_CaseExpr:
