@@ -129,6 +129,10 @@ SELECT * FROM t.keys;
 ALTER TABLE t.shop_line RENAME CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant TO by_another_name;
 SELECT * FROM t.keys;
 ALTER TABLE t.shop_line DROP CONSTRAINT by_another_name;
+BEGIN;
+ALTER TABLE t.shop_line RENAME CONSTRAINT shop_line_order_id_5e6f7a8b_fk_shop_cart_id TO no_frameworks_name;
+SELECT * FROM t.keys;
+ROLLBACK;
 
 -- or that its triggers come later in the order of their names.
 RESET ROLE;

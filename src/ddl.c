@@ -374,15 +374,17 @@ read_relation_command(const Node *stmt, TableChange *change)
 	}
 }
 
+/* The table that a foreign key belongs to; InvalidOid for other constraints. */
 static Oid
-table_of_constraint(Oid constraint)
+table_of_key(Oid constraint)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
 	Oid			relid = InvalidOid;
 
 	if (HeapTupleIsValid(tuple))
 	{
-		relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+		if (((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
+			relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
 		ReleaseSysCache(tuple);
 	}
 	return relid;
@@ -403,8 +405,9 @@ read_simple_command(const CollectedCommand *cmd, TableChange *change)
 	}
 	else if (address.classId == ConstraintRelationId && IsA(cmd->parsetree, RenameStmt))
 	{
-		change->relid = table_of_constraint(address.objectId);
-		change->moves_keys = true;
+		/* of a framework's key another name makes one that carries the tenant itself */
+		change->relid = table_of_key(address.objectId);
+		change->changes_keys = true;
 	}
 	else if (IsA(cmd->parsetree, AlterExtensionContentsStmt) &&
 			 member.classId == RelationRelationId)

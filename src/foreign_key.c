@@ -28,6 +28,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -142,6 +143,7 @@ whole_key(Oid constraint)
 		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
 		Oid			parent;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!HeapTupleIsValid(tuple))
 			return constraint;
 		parent = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
