@@ -39,6 +39,7 @@
 #include "comparison.h"
 #include "compat.h"
 #include "ddl.h"
+#include "foreign_key.h"
 #include "guard.h"
 #include "policy.h"
 #include "refuse_query.h"
@@ -372,22 +373,6 @@ read_relation_command(const Node *stmt, TableChange *change)
 		default:
 			break;
 	}
-}
-
-/* The table that a foreign key belongs to; InvalidOid for other constraints. */
-static Oid
-table_of_key(Oid constraint)
-{
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	Oid			relid = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		if (((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
-			relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
-		ReleaseSysCache(tuple);
-	}
-	return relid;
 }
 
 static void

@@ -154,6 +154,22 @@ whole_key(Oid constraint)
 	}
 }
 
+/* The table that a foreign key belongs to; InvalidOid for other constraints. */
+Oid
+table_of_key(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Oid			relid = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		if (((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
+			relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+		ReleaseSysCache(tuple);
+	}
+	return relid;
+}
+
 /* Of two keys from a table, does this trigger function check the first one first? */
 static bool
 checks_first(Oid relid, Oid funcid, Oid first, Oid second)

@@ -52,6 +52,7 @@ typedef struct ForeignKey
 extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
 extern Oid	whole_key(Oid constraint);
+extern Oid	table_of_key(Oid constraint);
 extern ForeignKey *companion_of(const ForeignKey *key, List *keys);
 extern ForeignKey *dropped_foreign_key(Oid constraint);
 extern char *only_table(Oid relid);
