@@ -61,7 +61,7 @@ typedef struct TableChange
 	bool		weakens;		/* may have damaged a guard */
 	bool		forbids_null;	/* in some column */
 	bool		adds_key;		/* a foreign key */
-	bool		drops_constraint;
+	bool		alters_key;		/* drops or renames a constraint */
 	bool		moves_keys;		/* may set a foreign key and its companion apart */
 	bool		alters_policy;	/* altered a tenant_isolation of ours */
 	bool		renames_policy; /* renamed one */
@@ -316,7 +316,7 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 	if (is_add_constraint(cmd->subtype))
 		change->adds_key |= IsA(cmd->def, Constraint) &&
 			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
-	change->drops_constraint |= is_drop_constraint(cmd->subtype);
+	change->alters_key |= is_drop_constraint(cmd->subtype);
 	change->moves_keys |= cmd->subtype == AT_AlterConstraint || cmd->subtype == AT_AlterColumnType ||
 		cmd->subtype == AT_AttachPartition;
 	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
@@ -392,7 +392,7 @@ read_simple_command(const CollectedCommand *cmd, TableChange *change)
 	{
 		/* of a framework's key another name makes one that carries the tenant itself */
 		change->relid = table_of_key(address.objectId);
-		change->changes_keys = true;
+		change->alters_key = true;
 	}
 	else if (IsA(cmd->parsetree, AlterExtensionContentsStmt) &&
 			 member.classId == RelationRelationId)
@@ -466,7 +466,7 @@ check_change(TableChange change)
 	if (change.forbids_null)
 		drop_spent_checks(change.relid);
 	if (change.adds_key ||
-		(change.drops_constraint && guard_of(change.relid).status != GUARD_NONE))
+		(change.alters_key && guard_of(change.relid).status != GUARD_NONE))
 		unsettled = lappend_oid(unsettled, change.relid);
 	else if (change.moves_keys)
 		settle_companions(change.relid);
