@@ -543,16 +543,19 @@ on_ddl_command_end(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* What the statement has dropped of those that a catalog holds, as OIDs. */
+/*
+ * What the statement has dropped of those that a catalog holds, as OIDs; all,
+ * or those that did not just go with what they are a part of.
+ */
 static List *
-dropped_objects(const char *catalog)
+dropped_objects(const char *catalog, const char *which)
 {
 	List	   *oids = NIL;
 	ListCell   *lc;
 
 	foreach(lc, query_datums(psprintf("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects()"
-									  " WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.%s'::pg_catalog.regclass",
-									  catalog)))
+									  " WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.%s'::pg_catalog.regclass AND (%s)",
+									  catalog, which)))
 		oids = lappend_oid(oids, DatumGetObjectId(PointerGetDatum(lfirst(lc))));
 	return oids;
 }
@@ -565,7 +568,7 @@ on_sql_drop(PG_FUNCTION_ARGS)
 
 	if (is_left_alone(stmt))
 		PG_RETURN_NULL();
-	foreach(lc, dropped_objects("pg_policy"))
+	foreach(lc, dropped_objects("pg_policy", "true"))
 	{
 		Oid			relid = table_of_isolation_policy(lfirst_oid(lc));
 
@@ -573,7 +576,7 @@ on_sql_drop(PG_FUNCTION_ARGS)
 			!weakening_is_meant(relid))
 			refuse_weakening(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
 	}
-	foreach(lc, dropped_objects("pg_constraint"))
+	foreach(lc, dropped_objects("pg_constraint", "original OR normal"))
 		drop_companion(lfirst_oid(lc));
 	PG_RETURN_NULL();
 }

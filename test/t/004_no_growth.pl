@@ -79,6 +79,8 @@ BEGIN
 			ELSE CREATE TABLE made (LIKE source) PARTITION BY RANGE (id);
 		END CASE;
 		ASSERT (SELECT status = 'guarded' FROM tenant_guard.guard_status('made'));
+		CREATE TABLE no_concern (id int PRIMARY KEY);
+		DROP TABLE no_concern;
 		DROP TABLE made;
 		COMMIT;
 	END LOOP;
@@ -115,7 +117,8 @@ sub doubled
 doubled('40,000 transactions', 'CALL transactions(20000);', 8192);
 doubled('20,000 times five settings', 'CALL settings(10000);', 8192);
 doubled('20,000 errors', 'CALL errors(10000);', 8192);
-doubled('800 tables', 'CALL tables(400);', 32_768);
+# PostgreSQL itself keeps some 190 bytes of each round, measured without the extension.
+doubled('1,600 tables', 'CALL tables(400);', 98_304);
 doubled('400 guards put on and taken off', 'CALL guards(200);', 16_384);
 
 # As a driver sends them, a message a statement.

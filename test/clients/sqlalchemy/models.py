@@ -1,7 +1,7 @@
 """The tenant of a session, and what a model needs. For SQLAlchemy 1.4 and 2."""
 from contextlib import contextmanager
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Numeric, Text, UniqueConstraint, create_engine, event, text
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Numeric, Text, UniqueConstraint, create_engine, event, text
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session, declarative_base, relationship, sessionmaker
 
@@ -35,14 +35,17 @@ class Customer(TenantMixin, Base):
     __tablename__ = 'customers'
     id = Column(BigInteger, primary_key=True)
     name = Column(Text, nullable=False)
-    invoices = relationship('Invoice', back_populates='customer', cascade='all, delete-orphan')
+    invoices = relationship('Invoice', back_populates='customer', cascade='all, delete-orphan',
+                            primaryjoin='Customer.id == foreign(Invoice.customer_id)')
+    __table_args__ = (UniqueConstraint('tenant_id', 'id'),)    # for the keys that reference it
 
 
 class Invoice(TenantMixin, Base):
     __tablename__ = 'invoices'
     id = Column(BigInteger, primary_key=True)
-    customer_id = Column(ForeignKey('customers.id'), nullable=False)
+    customer_id = Column(BigInteger, nullable=False)
     number = Column(BigInteger, nullable=False)
     amount = Column(Numeric(10, 2), nullable=False, server_default='0')
-    customer = relationship('Customer', back_populates='invoices')
-    __table_args__ = (UniqueConstraint('tenant_id', 'number'),)
+    customer = relationship('Customer', back_populates='invoices', primaryjoin='Customer.id == foreign(Invoice.customer_id)')
+    __table_args__ = (UniqueConstraint('tenant_id', 'number'),
+                      ForeignKeyConstraint(['tenant_id', 'customer_id'], ['customers.tenant_id', 'customers.id']))
