@@ -443,8 +443,9 @@ note_pairing(const Pairing *pairing)
 					key->name, relation_name(key->child), pairing->companion),
 			 errdetail("It is %s.", key_references(key, true)),
 			 pairing->valid || !key->enforced ? 0 :
-			 errhint("It is NOT VALID: rows that were there are not checked.%s Run ALTER TABLE %s VALIDATE CONSTRAINT %s;",
+			 errhint("It is NOT VALID: rows that were there are not checked.%s%s Run ALTER TABLE %s VALIDATE CONSTRAINT %s;",
 					 pairing->unowned > 0 ? " Some reference rows of no tenant: fill these first." : "",
+					 pairing->companion ? " Until it is, the key that it accompanies acts on rows of another tenant, if any reference it." : "",
 					 relation_name(key->child),
 					 quote_identifier(pairing->companion ? pairing->companion : key->name))));
 }
