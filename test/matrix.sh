@@ -62,7 +62,7 @@ make_chroot() {
 
 test_in_chroot() {
 	[ -x "$root/usr/bin/dpkg" ] || complain "there is no chroot for PostgreSQL $version in $root"
-	mount_all && copy_project && inside /project/test/run.sh regress,isolation,tap,pgtap,clients
+	mount_all && copy_project && inside /project/test/run.sh regress,isolation,tap,pgtap,clients,demo
 }
 
 # Processes that still run there are of an interrupted run. Nothing that is still mounted is removed.

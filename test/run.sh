@@ -3,7 +3,7 @@
 # on one that does not, TAP tests (which start their own servers), pgTAP tests, lints.
 #
 #   test/run.sh                          everything
-#   test/run.sh tap,lint                 some parts: regress, isolation, tap, pgtap, clients, lint
+#   test/run.sh tap,lint                 some parts: regress, isolation, tap, pgtap, clients, demo, lint
 #   test/run.sh regress protect ddl      some tests of one part; of clients, those of test/clients/
 #   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
 #
@@ -17,7 +17,7 @@ exec 2>&1 # one log, in order
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 passed=0 failed=0 skipped=0 failures=()
 work='' bin='' data='' keep=''
-parts=regress,isolation,tap,pgtap,clients,lint
+parts=regress,isolation,tap,pgtap,clients,demo,lint
 names=() sorting=()
 
 say() { printf '\n== %s\n' "$*"; }
@@ -35,7 +35,7 @@ parse_arguments() {
 	if [ "${1-}" = --keep ]; then keep=yes; shift; fi
 	[ $# -eq 0 ] || { parts=$1; shift; }
 	names=("$@")
-	[[ ,$parts =~ ^(,(regress|isolation|tap|pgtap|clients|lint))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
+	[[ ,$parts =~ ^(,(regress|isolation|tap|pgtap|clients|demo|lint))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
 	sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
@@ -246,6 +246,18 @@ clients() {
 	stop_server clients
 }
 
+# The README's first command, on its own sample. It sets up a server of its own.
+demo() {
+	say demo
+	if PG_CONFIG=$pg_config "$project/demo/run.sh" </dev/null >"$work/log/demo" 2>&1; then
+		passed=$((passed + 1))
+		show 1 "$work/log/demo"
+	else
+		fail "demo/run.sh"
+		show 100 "$work/log/demo"
+	fi
+}
+
 lint() {
 	local log=$work/log/lint status
 	say lint
@@ -307,6 +319,7 @@ if [ "$parts" != lint ] && build; then
 	! wants tap || tap
 	! wants pgtap || pgtap
 	! wants clients || clients
+	! wants demo || demo
 fi
 ! wants lint || lint
 finish
