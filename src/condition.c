@@ -191,6 +191,45 @@ range_is_trusted(Oid type)
 		is_always_trusted(lookup_type_cache(subtype, TYPECACHE_CMP_PROC)->cmp_proc);
 }
 
+/*
+ * The planner may put an operator's negator in its place, under NOT, and call
+ * its negator's or commutator's function with what the statistics hold.  Those
+ * of an operator that a user has made may be any function of that user's.
+ */
+bool
+replacements_are_trusted(Oid opno)
+{
+	TrustCondition own = trust_in(get_opcode(opno));
+	Oid			negator = get_negator(opno);
+	Oid			commutator = get_commutator(opno);
+
+	if (opno < FirstGenbkiObjectId)
+		return true;
+	if (OidIsValid(negator) && !is_always_trusted(get_opcode(negator)) &&
+		trust_in(get_opcode(negator)) != own)
+		return false;
+	return !OidIsValid(commutator) || is_always_trusted(get_opcode(commutator));
+}
+
+/*
+ * Is a collation wanted and not known, or one that the function refuses?  That
+ * is an error only when a row reaches the call.
+ */
+bool
+collation_could_fail(Oid funcid, List *args, Oid collation)
+{
+	ListCell   *lc;
+
+	if (funcid == F_STARTS_WITH)
+		return !collation_is_plain(collation);
+	if (OidIsValid(collation))
+		return false;
+	foreach(lc, args)
+		if (type_is_collatable(exprType(lfirst(lc))))
+			return true;
+	return false;
+}
+
 /* Does a call of a function that is trusted on a condition meet it? */
 bool
 condition_holds(TrustCondition condition, List *args, Oid collation, ParamListInfo params)

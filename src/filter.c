@@ -30,7 +30,6 @@
 
 #include "access/transam.h"
 #include "catalog/pg_aggregate.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -38,6 +37,7 @@
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -45,7 +45,7 @@
 #include "compat.h"
 #include "condition.h"
 #include "filter.h"
-#include "guard.h"
+#include "sub_select.h"
 #include "trusted.h"
 
 typedef struct Examination
@@ -69,6 +69,13 @@ object(Examination *exam, const char *objection)
 	return true;
 }
 
+/* The same, if there is an objection. */
+static bool
+note(Examination *exam, const char *objection)
+{
+	return objection != NULL && object(exam, objection);
+}
+
 /* ----------------------------------------------------------------
  *		Calls
  * ----------------------------------------------------------------
@@ -80,11 +87,24 @@ examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exa
 {
 	TrustCondition condition = trust_in(funcid);
 
+	if (collation_could_fail(funcid, args, collation))
+		return object(exam, psprintf("the collation for function %s is not determined",
+									 format_procedure(funcid)));
 	if (condition_holds(condition, args, collation, exam->params))
 		return examine_filter((Node *) args, exam);
 	if (constant_value(node, exam->params) != NULL)
 		return false;
 	return object(exam, objection_to_call(condition, funcid));
+}
+
+/* A node that applies an operator, or another in its place. */
+static bool
+examine_operator(Node *node, Oid opno, List *args, Oid collation, Examination *exam)
+{
+	if (!replacements_are_trusted(opno))
+		return object(exam, psprintf("the negator or commutator of operator %s is not trusted",
+									 format_operator(opno)));
+	return examine_call(node, get_opcode(opno), args, collation, exam);
 }
 
 /* ----------------------------------------------------------------
@@ -201,19 +221,6 @@ examine_column(const Var *var, Examination *exam)
  * ----------------------------------------------------------------
  */
 
-/* Can an expression's sub-select return no second row, which is an error? */
-static bool
-returns_one_row(const Query *query, const Examination *exam)
-{
-	const Const *limit;
-
-	if (query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL)
-		return true;
-	limit = query->limitCount ? constant_value(query->limitCount, exam->params) : NULL;
-	return limit != NULL && limit->consttype == INT8OID && !limit->constisnull &&
-		query->limitOption == LIMIT_OPTION_COUNT && DatumGetInt64(limit->constvalue) <= 1;
-}
-
 /*
  * A sub-select in a filter: what it does tells that a row was met.  What ANY
  * compares with is a filter even where the planner makes a join of it.
@@ -228,7 +235,7 @@ examine_sublink(SubLink *sublink, Examination *exam)
 	if (sublink->subLinkType == MULTIEXPR_SUBLINK || sublink->subLinkType == CTE_SUBLINK)
 		return object(exam, "a filter has a sub-select of an unknown kind");
 	if ((sublink->subLinkType == EXPR_SUBLINK || sublink->subLinkType == ROWCOMPARE_SUBLINK) &&
-		!returns_one_row(query, exam))
+		!returns_one_row(query, exam->params))
 		return object(exam, "a sub-select could return more than one row");
 	if (examine_filter(sublink->testexpr, exam))
 		return true;
@@ -236,23 +243,6 @@ examine_sublink(SubLink *sublink, Examination *exam)
 	objected = examine_query(query, exam);
 	exam->conditional = outer;
 	return objected;
-}
-
-/* Its state is trusted, and nothing is called at the end. */
-static bool
-aggregate_is_trusted(Oid aggregate)
-{
-	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
-	Form_pg_aggregate agg;
-	bool		trusted;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	agg = (Form_pg_aggregate) GETSTRUCT(tuple);
-	trusted = agg->aggkind == AGGKIND_NORMAL && !OidIsValid(agg->aggfinalfn) &&
-		(is_always_trusted(agg->aggtransfn) || trust_in(agg->aggtransfn) == TRUST_STATE);
-	ReleaseSysCache(tuple);
-	return trusted;
 }
 
 /* May the planner answer it by an index, as it does min and max? */
@@ -276,7 +266,7 @@ examine_computed(Node *node, Examination *exam)
 {
 	if (!exam->conditional)
 		return examine_value(node, exam);
-	if (!IsA(node, Aggref) || !aggregate_is_trusted(((Aggref *) node)->aggfnoid))
+	if (!IsA(node, Aggref) || !aggregate_is_trusted((Aggref *) node))
 		return object(exam, "a sub-select of a filter has an aggregate that is not trusted");
 	return expression_tree_walker(node, examine_filter, exam);
 }
@@ -322,7 +312,12 @@ examine_row_comparison(RowCompareExpr *comparison, Examination *exam)
 {
 	ListCell   *op;
 	ListCell   *family;
+	ListCell   *arg;
+	ListCell   *collation;
 
+	forboth(arg, comparison->largs, collation, comparison->inputcollids)
+		if (type_is_collatable(exprType(lfirst(arg))) && !OidIsValid(lfirst_oid(collation)))
+			return object(exam, "the collation for a comparison of rows is not determined");
 	forboth(op, comparison->opnos, family, comparison->opfamilies)
 		if (lfirst_oid(family) >= FirstGenbkiObjectId ||
 			!is_always_trusted(get_opcode(lfirst_oid(op))))
@@ -393,15 +388,17 @@ examine_filter(Node *node, void *context)
 		case T_OpExpr:
 		case T_DistinctExpr:
 		case T_NullIfExpr:
-			return examine_call(node, get_opcode(((OpExpr *) node)->opno), ((OpExpr *) node)->args,
-								((OpExpr *) node)->inputcollid, exam);
+			return examine_operator(node, ((OpExpr *) node)->opno, ((OpExpr *) node)->args,
+									((OpExpr *) node)->inputcollid, exam);
 		case T_ScalarArrayOpExpr:
-			return examine_call(node, get_opcode(((ScalarArrayOpExpr *) node)->opno),
-								((ScalarArrayOpExpr *) node)->args,
-								((ScalarArrayOpExpr *) node)->inputcollid, exam);
+			return examine_operator(node, ((ScalarArrayOpExpr *) node)->opno,
+									((ScalarArrayOpExpr *) node)->args,
+									((ScalarArrayOpExpr *) node)->inputcollid, exam);
 		case T_MinMaxExpr:
 			if (!is_always_trusted(lookup_type_cache(((MinMaxExpr *) node)->minmaxtype,
-													 TYPECACHE_CMP_PROC)->cmp_proc))
+													 TYPECACHE_CMP_PROC)->cmp_proc) ||
+				collation_could_fail(InvalidOid, ((MinMaxExpr *) node)->args,
+									 ((MinMaxExpr *) node)->inputcollid))
 				return object(exam, "GREATEST or LEAST is not trusted with this type");
 			break;
 		case T_RowCompareExpr:
@@ -451,17 +448,6 @@ examine_value(Node *node, void *context)
  */
 
 static bool
-examine_conditional_relation(const RangeTblEntry *rte, Index rti, Examination *exam)
-{
-	if (rte->securityQuals != NIL && tenant_qual(rte, rti) == NULL)
-		return object(exam, psprintf("table %s, in a sub-select of a filter, has policies of its own",
-									 relation_name(rte->relid)));
-	if (get_rel_relkind(rte->relid) == RELKIND_FOREIGN_TABLE)
-		return object(exam, "a sub-select of a filter reads a foreign table");
-	return false;
-}
-
-static bool
 examine_range(RangeTblEntry *rte, Index rti, Examination *exam)
 {
 	switch (rte->rtekind)
@@ -469,7 +455,7 @@ examine_range(RangeTblEntry *rte, Index rti, Examination *exam)
 		case RTE_RELATION:
 			if (rte->tablesample != NULL)
 				return object(exam, "TABLESAMPLE calls a function for the rows");
-			return exam->conditional && examine_conditional_relation(rte, rti, exam);
+			return exam->conditional && note(exam, objection_to_table(rte, rti));
 		case RTE_SUBQUERY:
 			return examine_query(rte->subquery, exam);
 		case RTE_CTE:
@@ -489,38 +475,6 @@ examine_range(RangeTblEntry *rte, Index rti, Examination *exam)
 				return examine_value((Node *) rte_group_exprs(rte), exam);
 			return object(exam, "the query reads from what is not known to be safe");
 	}
-}
-
-/* The comparisons of ORDER BY, DISTINCT or GROUP BY. */
-static bool
-comparisons_are_trusted(List *clauses)
-{
-	ListCell   *lc;
-
-	foreach(lc, clauses)
-	{
-		SortGroupClause *clause = lfirst(lc);
-
-		if (!is_always_trusted(get_opcode(clause->eqop)) ||
-			(OidIsValid(clause->sortop) && !is_always_trusted(get_opcode(clause->sortop))))
-			return false;
-	}
-	return true;
-}
-
-/* What a sub-select of a filter does beside computing expressions. */
-static bool
-examine_conditional_query(const Query *query, Examination *exam)
-{
-	if (query->rowMarks != NIL)
-		return object(exam, "a sub-select of a filter locks rows");
-	if (query->setOperations != NULL || query->windowClause != NIL || query->cteList != NIL)
-		return object(exam, "a sub-select of a filter is not a simple one");
-	if (!comparisons_are_trusted(query->sortClause) ||
-		!comparisons_are_trusted(query->distinctClause) ||
-		!comparisons_are_trusted(query->groupClause))
-		return object(exam, "a sub-select of a filter sorts what is not trusted");
-	return false;
 }
 
 /*
@@ -561,7 +515,7 @@ examine_query(Query *query, Examination *exam)
 		return object(exam, "MERGE is not supported");
 	if (query->hasTargetSRFs)
 		return object(exam, "a function in the select list returns rows");
-	if (exam->conditional && examine_conditional_query(query, exam))
+	if (exam->conditional && note(exam, objection_to_sub_select(query, exam->params)))
 		return true;
 	exam->around = lcons(query, list_copy(outer));
 	objected = examine_parts(query, exam);
