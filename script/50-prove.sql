@@ -137,11 +137,10 @@ BEGIN
 	END LOOP;
 	origin := 'two tenants were made, with a row each';
 	IF cardinality(tenants) < 2 THEN
-		EXECUTE format('SELECT t.tableoid AS part, t.ctid AS place, to_jsonb(t) AS content FROM %s t WHERE t.%s IS NOT NULL LIMIT 1', relation, key) INTO row_a;
+		SELECT * INTO row_a FROM tenant_guard.probe_locate(relation, NULL, format('t.%s IS NOT NULL', key));
 		row_b := row_a;
 		IF row_a.content IS NOT NULL THEN
-			EXECUTE format('SELECT t.tableoid AS part, t.ctid AS place, to_jsonb(t) AS content FROM %1$s t WHERE t.%2$s <> %3$L::%4$s LIMIT 1',
-						   relation, key, row_a.content ->> guard.tenant_column, key_type) INTO row_b;
+			SELECT * INTO row_b FROM tenant_guard.probe_locate(relation, NULL, format('t.%s <> %L::%s', key, row_a.content ->> guard.tenant_column, key_type));
 		END IF;
 		IF row_a.content IS NULL THEN
 			ok := NULL; detail := format('not tried: no rows could be made (%s), and there are none', told);
@@ -160,8 +159,8 @@ BEGIN
 	END IF;
 	at_a := format('tableoid = %s AND ctid = %L', row_a.part, row_a.place);
 	at_b := format('tableoid = %s AND ctid = %L', row_b.part, row_b.place);
-	look_b := format('SELECT to_jsonb(t)::text FROM %s t WHERE t.tableoid = %s AND t.ctid = %L', relation, row_b.part, row_b.place);
-	EXECUTE look_b INTO before_b;
+	look_b := format('SELECT to_jsonb(t.*)::text FROM %s t WHERE t.tableoid = %s AND t.ctid = %L', relation, row_b.part, row_b.place);
+	before_b := tenant_guard.execute_as_owner(relation, look_b);
 	SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attgenerated = ''),
 		   (array_agg(quote_ident(a.attname) ORDER BY a.attnum <> tenant_attnum, a.attnum) FILTER (WHERE a.attgenerated = '' AND a.attidentity <> 'a'))[1]
 	INTO insertable, settable
@@ -244,9 +243,9 @@ BEGIN
 			RETURN NEXT;
 			CONTINUE;
 		END IF;
-		tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, false, NULL, look_b);
+		tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, false, relation, NULL, look_b);
 		IF tried.state <> '00000' AND tried.state <> '42501' AND tried.state NOT LIKE 'TG%' THEN
-			tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, true, NULL, look_b);
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, true, relation, NULL, look_b);
 		END IF;
 		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', item.wrong);
 		RETURN NEXT;
@@ -278,9 +277,9 @@ BEGIN
 		probe := 'upsert';
 		told := format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, %3$L) ON CONFLICT (%4$s) DO UPDATE SET %5$s = EXCLUDED.%5$s',
 					   relation, insertable, row_b.content || CASE WHEN item.with_tenant THEN '{}' ELSE jsonb_build_object(guard.tenant_column, tenants[1]) END, item.columns, settable);
-		tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, false, NULL, look_b);
+		tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, false, relation, NULL, look_b);
 		IF tried.state <> '00000' AND tried.state <> '42501' AND tried.state NOT LIKE 'TG%' THEN
-			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, true, NULL, look_b);
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, true, relation, NULL, look_b);
 		END IF;
 		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is updated');
 		RETURN NEXT;
@@ -314,7 +313,7 @@ BEGIN
 			ELSE
 				SELECT format('UPDATE %s SET %s WHERE %s', relation, string_agg(format('%I = %L', c, made.content ->> p), ', '), at_a) INTO told
 				FROM unnest(item.columns, item.parent_columns) AS n (c, p) WHERE c <> guard.tenant_column;
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, false, NULL, NULL, true);
+				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true);
 				IF tried.state = '00000' THEN
 					ok := tried.result = '0'; detail := CASE WHEN ok THEN 'no row was changed' ELSE format('references a row of another tenant in %s', item.parent) END;
 				ELSIF tried.state = '42501' OR tried.state LIKE 'TG%' OR tried.state = '23503' AND tried.culprit = item.conname THEN
@@ -364,12 +363,12 @@ BEGIN
 			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
 		END IF;
 		IF item.key IS NULL OR ok THEN
-			told := format('SELECT count(*) || COALESCE(md5(string_agg(md5(v::text), '''' ORDER BY md5(v::text))), '''') FROM %s v', item.view);
+			told := format('SELECT count(*) || COALESCE(md5(string_agg(md5((v.*)::text), '''' ORDER BY md5((v.*)::text))), '''') FROM %s v', item.view);
 			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded);
 			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, false, 'another tenant''s rows are not seen', '');
 			IF tried.state = '00000' THEN
 				detail := tried.result;
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded, false, format('DELETE FROM %s WHERE %s', relation, at_b));
+				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded, false, relation, format('DELETE FROM %s WHERE %s', relation, at_b));
 				IF tried.state = '00000' AND tried.result = detail THEN
 					detail := 'another tenant''s rows are not seen';
 				ELSIF tried.state = '00000' AND (tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded)).result = detail THEN
@@ -393,12 +392,12 @@ BEGIN
 			probe := format('%s %s', made.probe, item.view);
 			-- what was inserted, or was not, is told by what passed; the rest by the row of the other tenant
 			FOR replica IN 0..CASE WHEN pg_relation_is_updatable(item.view, false) = 0 THEN 0 ELSE 1 END LOOP
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, replica = 1, NULL,
+				tried := tenant_guard.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, replica = 1, relation, NULL,
 												CASE WHEN made.probe LIKE 'insert%' THEN format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) ELSE look_b END);
 				EXIT WHEN tried.state IN ('00000', '42501') OR tried.state LIKE 'TG%' OR made.probe LIKE 'insert%' AND tenant_guard.passed_policies(tried.state, tried.culprit);
 			END LOOP;
 			IF made.probe LIKE 'insert%' THEN
-				EXECUTE format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) INTO told;
+				told := tenant_guard.execute_as_owner(relation, format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type));
 				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.message,
 					tried.seen IS DISTINCT FROM told, 'no row was inserted', 'a row is inserted for another tenant');
 			ELSE
@@ -453,7 +452,10 @@ BEGIN
 				set_config('row_security', 'on', true),
 				set_config('tenant_guard.type_mismatch', 'off', true), -- a view may show the tenant as text
 				set_config('session_replication_role', 'replica', true),
+				set_config('lc_messages', 'C', true),
 				set_config('lock_timeout', '1s', true);
+		-- what is deferred would be carried out after the statement, by the superuser
+		SET CONSTRAINTS ALL IMMEDIATE;
 		prober := COALESCE(prober, tenant_guard.probe_role());
 		FOR target IN
 			SELECT t.relation FROM tenant_guard.tables_and_partitions t

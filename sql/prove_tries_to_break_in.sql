@@ -140,6 +140,60 @@ CREATE FUNCTION t.trap_view() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM set
 CREATE VIEW t.trapped_view WITH (security_invoker) AS SELECT id, t.trap_view() FROM t.trapped;
 SELECT probe, ok, detail FROM tenant_guard.prove('t.trapped') WHERE ok IS NOT TRUE OR probe LIKE 'insert%' OR probe LIKE 'view%';
 
+-- Nothing that belongs to a table's owner may be carried out as the superuser who proves: what fires even in a replica,
+-- constraints, defaults, casts that to_jsonb finds, what is deferred, and what a search_path leads to that a trigger has set.
+CREATE SCHEMA mine AUTHORIZATION regress_owner;
+SET ROLE regress_owner;
+CREATE SEQUENCE mine.reached;
+CREATE FUNCTION mine.look(kind text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_catalog.nextval('mine.reached');
+	IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+		RAISE WARNING '% as a superuser', kind;
+	END IF;
+	RETURN true;
+END
+$$;
+CREATE FUNCTION mine.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM mine.look(TG_NAME); RETURN NEW; END $$;
+CREATE FUNCTION mine.lead() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM mine.look(TG_NAME); SET search_path = mine, pg_catalog; RETURN NULL; END $$;
+CREATE FUNCTION mine.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS $$ SELECT mine.look('search_path'); SELECT pg_catalog.set_config($1, $2, $3) $$;
+CREATE FUNCTION mine.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql AS $$ SELECT mine.look('to_jsonb'); SELECT pg_catalog.to_jsonb($1) $$;
+CREATE TYPE mine.mood AS ENUM ('well', 'ill');
+CREATE FUNCTION mine.json(mine.mood) RETURNS json LANGUAGE sql AS $$ SELECT mine.look('cast'); SELECT pg_catalog.to_json($1::pg_catalog.text) $$;
+CREATE CAST (mine.mood AS json) WITH FUNCTION mine.json(mine.mood);
+CREATE DOMAIN mine.code AS text CHECK (mine.look('domain'));
+CREATE TABLE mine.parents (tenant_id uuid, id int, code mine.code NOT NULL, CHECK (mine.look('parent''s check')), PRIMARY KEY (tenant_id, id));
+CREATE TABLE mine.traps (tenant_id uuid, id int, parent int NOT NULL, mood mine.mood NOT NULL, code mine.code NOT NULL, asked boolean DEFAULT mine.look('default'),
+	CHECK (mine.look('check')), FOREIGN KEY (tenant_id, parent) REFERENCES mine.parents DEFERRABLE INITIALLY DEFERRED);
+CREATE INDEX ON mine.traps (tenant_id, id);
+CREATE TRIGGER always BEFORE INSERT OR DELETE ON mine.traps FOR EACH ROW EXECUTE FUNCTION mine.fire();
+ALTER TABLE mine.traps ENABLE ALWAYS TRIGGER always;
+CREATE CONSTRAINT TRIGGER deferred AFTER INSERT OR UPDATE ON mine.traps DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mine.fire();
+ALTER TABLE mine.traps ENABLE ALWAYS TRIGGER deferred;
+CREATE TRIGGER leads BEFORE UPDATE ON mine.traps FOR EACH STATEMENT EXECUTE FUNCTION mine.lead();
+CREATE RULE also AS ON INSERT TO mine.traps WHERE mine.look('rule') DO ALSO SELECT mine.look('rule');
+ALTER TABLE mine.traps ENABLE ALWAYS RULE also;
+CREATE VIEW mine.shown WITH (security_invoker) AS SELECT tenant_id, id, mine.look('view') FROM mine.traps;
+RESET ROLE;
+SELECT probe, ok, detail FROM tenant_guard.prove('mine.traps');
+ALTER TABLE mine.traps DISABLE RULE also;
+SELECT probe, ok, detail FROM tenant_guard.prove('mine.traps') WHERE ok IS NOT TRUE;
+SELECT last_value > 50 AS reached FROM mine.reached;
+
+-- Nor may the session keep what they did: a prepared statement, a setting.
+CREATE TABLE mine.keepers (tenant_id uuid PRIMARY KEY, id int);
+CREATE FUNCTION mine.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET search_path = mine; EXECUTE 'PREPARE kept AS SELECT 1'; RETURN NULL; END $$;
+CREATE TRIGGER keeping BEFORE UPDATE ON mine.keepers FOR EACH STATEMENT EXECUTE FUNCTION mine.keep();
+SELECT probe, ok, detail FROM tenant_guard.prove('mine.keepers') WHERE ok IS NOT TRUE;
+SELECT count(*) FROM pg_prepared_statements;
+SHOW search_path;
+
+-- A column must not be taken for the row that has it.
+CREATE TABLE mine.named (t text NOT NULL, o int NOT NULL, v int, tenant_id uuid, PRIMARY KEY (tenant_id, t));
+CREATE VIEW mine.named_view WITH (security_invoker) AS SELECT t, o, v FROM mine.named;
+SELECT probe, ok, detail FROM tenant_guard.prove('mine.named') WHERE ok IS NOT TRUE;
+DROP SCHEMA mine CASCADE;
+
 -- It is for superusers, and for a transaction without a tenant.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
