@@ -53,11 +53,31 @@ collect_mixed(List *found)
 	MemoryContextSwitchTo(oldcontext);
 }
 
+/*
+ * Calls a function that parses another.  The call is planned as the caller,
+ * who can see the function wherever it was installed, and carried out as the
+ * owner of what is parsed, as ANALYZE would: plpgsql_check plans each
+ * statement of the body, and planning evaluates immutable functions, which
+ * must not be a superuser's doing.
+ */
+static void
+call_as_owner(const char *call, Oid funcid, Oid owner)
+{
+	SPIPlanPtr	plan = SPI_prepare(call, 1, (Oid[]) {OIDOID});
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	SPI_execute_plan(plan, (Datum[]) {ObjectIdGetDatum(funcid)}, NULL, false, 0);
+	SetUserIdAndSecContext(user, context);
+}
+
 /* Has a language's validator, or plpgsql_check, parse the body of a function. */
 static void
-parse_body(Oid funcid, Oid language)
+parse_body(Oid funcid, Form_pg_proc proc)
 {
-	if (language == SQLlanguageId)
+	if (proc->prolang == SQLlanguageId)
 		OidFunctionCall1(F_FMGR_SQL_VALIDATOR, ObjectIdGetDatum(funcid));
 	else
 	{
@@ -65,8 +85,7 @@ parse_body(Oid funcid, Oid language)
 		if (SPI_execute("SELECT pg_catalog.format('SELECT %I.plpgsql_check_function($1::pg_catalog.regprocedure, fatal_errors => false)', n.nspname)"
 						" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
 						" WHERE e.extname OPERATOR(pg_catalog.=) 'plpgsql_check'", true, 1) == SPI_OK_SELECT && SPI_processed == 1)
-			SPI_execute_with_args(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), 1,
-								  (Oid[]) {OIDOID}, (Datum[]) {ObjectIdGetDatum(funcid)}, NULL, false, 0);
+			call_as_owner(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), funcid, proc->proowner);
 		SPI_finish();
 	}
 }
@@ -102,7 +121,7 @@ mixed_in_body(Oid funcid, HeapTuple proc)
 	PG_TRY();
 	{
 		apply_settings(proc);
-		parse_body(funcid, ((Form_pg_proc) GETSTRUCT(proc))->prolang);
+		parse_body(funcid, (Form_pg_proc) GETSTRUCT(proc));
 	}
 	PG_CATCH();
 	{

@@ -45,5 +45,21 @@ is(superuser_says($node, 'postgres', "SET row_security = off; SELECT count(*) FR
 is( superuser_says($node, 'postgres', "SELECT count(*) FROM tenant_guard.mixed_comparisons(); SELECT count(*) FROM notes WHERE tenant_id::text = 'x'"),
 	'2; ERROR TG004', 'after it queries are refused as before');
 
+# plpgsql_check plans statements, and planning evaluates immutable functions: that must be their owners' doing, not the superuser's.
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE builder;
+CREATE SCHEMA built AUTHORIZATION builder;
+SET ROLE builder;
+CREATE SEQUENCE built.reached;
+CREATE FUNCTION built.evaluated(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	PERFORM setval('built.reached', CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN 666 ELSE 42 END);
+	RETURN 1;
+END $$;
+CREATE FUNCTION built.calls() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM built.evaluated(1); RETURN 1; END';
+SQL
+is(superuser_says($node, 'postgres', 'SELECT count(*) FROM tenant_guard.mixed_comparisons(); SELECT last_value FROM built.reached'), '2; 42',
+	'what is evaluated by the way is evaluated as the owner of the function');
+
 $node->stop;
 done_testing();
