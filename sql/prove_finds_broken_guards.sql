@@ -69,6 +69,32 @@ SELECT t.caught('CREATE FUNCTION t.all_notes() RETURNS SETOF t.notes LANGUAGE sq
 SELECT t.caught('CREATE FUNCTION t.all_notes() RETURNS SETOF t.notes LANGUAGE sql SECURITY DEFINER SET tenant_guard.bypass = on AS ''SELECT * FROM t.notes'';
 	CREATE VIEW t.leaking AS SELECT (SELECT count(*) FROM t.notes) AS mine, (SELECT count(*) FROM t.all_notes()) AS everybodys; ALTER VIEW t.leaking OWNER TO regress_owner');
 
+-- Triggers that refuse, or swallow, what a broken policy lets pass must not hide it.
+CREATE FUNCTION t.hides() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_ARGV[0] = 'swallows' THEN RETURN NULL; END IF;
+	RAISE insufficient_privilege USING MESSAGE = 'read only';
+END
+$$;
+SELECT t.caught(format('DROP POLICY tenant_isolation ON t.notes;
+	CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE FOR SELECT USING (tenant_id = tenant_guard.current_tenant());
+	CREATE POLICY inserting ON t.notes AS RESTRICTIVE FOR INSERT WITH CHECK (tenant_id = tenant_guard.current_tenant());
+	CREATE TRIGGER hiding BEFORE UPDATE OR DELETE ON t.notes FOR EACH ROW EXECUTE FUNCTION t.hides(%L)', how))
+FROM (VALUES ('swallows'), ('refuses')) AS v (how);
+
+-- A key that keeps its columns for its framework has a companion, and is not broken; without the companion it is.
+SELECT t.caught($$ALTER TABLE t.notes DROP CONSTRAINT paired,
+	ADD CONSTRAINT notes_other_1a2b3c4d_fk_others_id FOREIGN KEY (other) REFERENCES t.others (id) DEFERRABLE INITIALLY DEFERRED;
+	SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.pair_foreign_keys('t.notes')$$);
+SELECT t.caught($$ALTER TABLE t.notes DROP CONSTRAINT paired,
+	ADD CONSTRAINT notes_other_1a2b3c4d_fk_others_id FOREIGN KEY (other) REFERENCES t.others (id) DEFERRABLE INITIALLY DEFERRED$$);
+BEGIN;
+SET LOCAL tenant_guard.bypass = on;
+ALTER TABLE t.notes DROP CONSTRAINT paired, ADD CONSTRAINT notes_other_1a2b3c4d_fk_others_id FOREIGN KEY (other) REFERENCES t.others (id);
+SELECT tenant_guard.pair_foreign_keys('t.notes');
+SELECT probe, ok, detail FROM tenant_guard.prove('t.notes') WHERE probe LIKE 'reference%';
+ROLLBACK;
+
 -- A guard that is mended must be found whole again.
 SELECT t.caught('ALTER TABLE t.notes NO FORCE ROW LEVEL SECURITY; SELECT tenant_guard.protect(''t.notes'')');
 
