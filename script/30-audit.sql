@@ -86,14 +86,20 @@ reads (view, relation) AS (
 ),
 views AS MATERIALIZED (
 	SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relkind, c.relowner,
-		   COALESCE('security_invoker=true' = ANY (c.reloptions), false)
-		   OR COALESCE('security_invoker=on' = ANY (c.reloptions), false) AS invoker,
+		   EXISTS (SELECT FROM unnest(c.reloptions) o WHERE o ~* '^security_invoker=(on|1|t|tr|tru|true|y|ye|yes)$') AS invoker,
 		   (SELECT string_agg(g.name, ', ' ORDER BY g.name) FROM reads r JOIN guarded g ON g.oid = r.relation
 			WHERE r.view = c.oid) AS guarded
 	FROM pg_class c
 	WHERE c.relkind IN ('v', 'm') AND c.oid IN (SELECT r.view FROM reads r JOIN guarded g ON g.oid = r.relation)
 		  AND c.relnamespace NOT IN (SELECT schema FROM left_alone)
 		  AND ('pg_class'::regclass, c.oid) NOT IN (SELECT e.classid, e.objid FROM of_extension e)
+),
+-- what bypasses when one whom row-level security does not bind reads it: guarded tables, and views that read them for
+-- whoever reads the view
+touchable (oid, relname, name) AS (
+	SELECT g.oid, g.relname, g.name FROM guarded g
+	UNION
+	SELECT v.oid, v.relname, v.name FROM touchable x JOIN named_by n ON n.names = x.oid AND n.ev_type = '1' JOIN views v ON v.oid = n.relation AND v.invoker
 ),
 -- who but the owner may do anything with what row-level security cannot bind
 open_to AS MATERIALIZED (
@@ -109,8 +115,7 @@ open_to AS MATERIALIZED (
 functions AS MATERIALIZED (
 	SELECT p.oid, p.oid::regprocedure::text AS name, p.prosrc, p.proowner, p.prosecdef, p.proconfig, p.proacl,
 		   p.proleakproof, p.prosqlbody, l.lanname,
-		   COALESCE('tenant_guard.bypass=on' = ANY (p.proconfig), false)
-		   OR COALESCE('tenant_guard.bypass=true' = ANY (p.proconfig), false) AS declares_bypass,
+		   EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~* '^tenant_guard\.bypass=(on|1|t|tr|tru|true|y|ye|yes)$') AS declares_bypass,
 		   EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=') AS pinned
 	FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 	WHERE p.pronamespace NOT IN (SELECT schema FROM left_alone)
@@ -120,11 +125,6 @@ bodies AS MATERIALIZED (
 	SELECT f.oid, f.prosrc FROM functions f
 	WHERE f.lanname NOT IN ('c', 'internal')
 		  AND (f.prosecdef OR f.oid IN (SELECT g.tgfoid FROM pg_trigger g WHERE NOT g.tgisinternal))
-),
-touchable AS MATERIALIZED (
-	SELECT g.oid, g.relname, g.name FROM guarded g
-	UNION ALL
-	SELECT v.oid, v.relname, v.name FROM views v WHERE v.invoker
 ),
 touches AS MATERIALIZED (
 	SELECT x.function, string_agg(DISTINCT x.name, ', ' ORDER BY x.name) AS guarded
@@ -319,24 +319,37 @@ SELECT 'tenant_index_missing', 'warning', t.name, format('has no index that begi
 	   format('CREATE INDEX ON %s (%s)', t.name, t.key), 0
 FROM t LEFT JOIN pg_partitioned_table p ON p.partrelid = t.oid
 WHERE t.status = 'guarded' AND t.partition_of IS NULL AND p.partattrs[0] IS DISTINCT FROM t.tenant_attnum
-	  AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indkey[0] = t.tenant_attnum AND i.indisvalid AND i.indpred IS NULL)
+	  AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+					  WHERE i.indrelid = t.oid AND i.indisvalid AND i.indpred IS NULL
+							-- to a GIN index all its columns are alike
+							AND (i.indkey[0] = t.tenant_attnum OR m.amname = 'gin' AND t.tenant_attnum = ANY (i.indkey)))
+
+-- Django drops defaults after ADD COLUMN
+UNION ALL
+SELECT 'tenant_default_missing', 'info', t.name, format('column %s has no default of tenant_guard: an INSERT that leaves it out does not get the tenant', t.key),
+	   format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = '' AND a.attidentity = ''
+WHERE t.status = 'guarded' AND t.partition_of IS NULL
+	  AND NOT EXISTS (SELECT FROM pg_attrdef d JOIN pg_depend e ON e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid AND e.refclassid = 'pg_proc'::regclass
+						   JOIN pg_proc f ON f.oid = e.refobjid AND f.pronamespace = 'tenant_guard'::regnamespace
+					  WHERE d.adrelid = t.oid AND d.adnum = t.tenant_attnum)
 
 -- a view that reads for its owner, whom row-level security does not bind
 UNION ALL
 SELECT 'view_bypasses', 'error', v.name,
-	   format('reads %s as its owner %I, who %s', (SELECT string_agg(g.name, ', ' ORDER BY g.name) FROM named_by n JOIN guarded g ON g.oid = n.names WHERE n.relation = v.oid),
+	   format('reads %s as its owner %I, who %s', (SELECT string_agg(g.name, ', ' ORDER BY g.name) FROM named_by n JOIN touchable g ON g.oid = n.names WHERE n.relation = v.oid),
 			  u.rolname, u.why),
 	   format('ALTER VIEW %s SET (security_invoker = true)', v.name), 0
 FROM views v JOIN unbound u ON u.oid = v.relowner
 WHERE v.relkind = 'v' AND NOT v.invoker
-	  AND EXISTS (SELECT FROM named_by n JOIN guarded g ON g.oid = n.names WHERE n.relation = v.oid)
+	  AND EXISTS (SELECT FROM named_by n JOIN touchable g ON g.oid = n.names WHERE n.relation = v.oid)
 
 -- so does a rule, for the owner of its table
 UNION ALL
 SELECT 'rule_bypasses', 'error', format('%I on %s', r.rulename, r.ev_class::regclass),
 	   format('touches %s as the owner of its table, %I, who %s: a trigger would not', string_agg(DISTINCT g.name, ', '), u.rolname, u.why), NULL, 0
 FROM named_by n JOIN pg_rewrite r ON r.oid = n.rule AND r.ev_type <> '1'
-	 JOIN guarded g ON g.oid = n.names
+	 JOIN touchable g ON g.oid = n.names
 	 JOIN pg_class c ON c.oid = n.relation AND c.relnamespace NOT IN (SELECT schema FROM left_alone)
 	 JOIN unbound u ON u.oid = c.relowner
 GROUP BY r.rulename, r.ev_class, u.rolname, u.why
@@ -402,6 +415,17 @@ FROM pg_policy p
 	 JOIN pg_proc r ON r.oid = f.oid JOIN pg_namespace n ON n.oid = r.pronamespace
 WHERE f.lanname NOT IN ('c', 'internal') AND f.prosqlbody IS NULL AND NOT f.pinned
 
+-- restrictive policies are evaluated in the order of their names
+UNION ALL
+SELECT 'policy_before_isolation', 'warning', format('%I on %s', p.polname, t.name),
+	   'its name sorts before tenant_isolation: it is evaluated on every tenant''s rows, and an error or notice of it may tell of them',
+	   format('ALTER POLICY %I ON %s RENAME TO %I', p.polname, t.name,
+			  -- a name takes what fits of it
+			  (SELECT n.name FROM (VALUES (('tenant_isolation_' || p.polname)::name, 1), (('tenant_isolation_' || md5(p.polname))::name, 2)) n (name, place)
+			   WHERE NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = p.polrelid AND o.polname = n.name) ORDER BY n.place LIMIT 1)), 0
+FROM pg_policy p JOIN t ON t.oid = p.polrelid AND t.status = 'guarded'
+WHERE NOT p.polpermissive AND p.polname < 'tenant_isolation'
+
 -- a function that the planner may run on rows of other tenants, as its owner says that it tells nothing
 UNION ALL
 SELECT 'leakproof_function', 'warning', f.name, 'is LEAKPROOF: it may be called with values of any tenant''s rows',
@@ -455,6 +479,12 @@ SELECT 'role_bypasses', CASE WHEN r.rolsuper THEN 'warning' ELSE 'info' END, quo
 	   format('ALTER ROLE %I%s%s', r.rolname, CASE WHEN r.rolsuper THEN ' NOSUPERUSER' END, CASE WHEN r.rolbypassrls THEN ' NOBYPASSRLS' END), 0
 FROM pg_roles r JOIN unbound u ON u.oid = r.oid
 WHERE r.rolcanlogin AND r.oid <> 10
+UNION ALL
+SELECT 'role_bypasses', 'warning', quote_ident(r.rolname),
+	   format('logs in and may SET ROLE %I, who %s', u.rolname, u.why),
+	   CASE WHEN EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = u.oid AND m.member = r.oid) THEN format('REVOKE %I FROM %I', u.rolname, r.rolname) END, 0
+FROM pg_roles r JOIN unbound u ON pg_has_role(r.oid, u.oid, 'MEMBER')
+WHERE r.rolcanlogin AND r.oid NOT IN (SELECT b.oid FROM unbound b)
 
 -- a role that logs in and may unprotect tables, or make some that are not guarded
 UNION ALL
@@ -558,7 +588,11 @@ UNION ALL
 SELECT 'mixed_comparison', 'warning', m.object, m.detail || COALESCE(': ' || m.remedy, ''), NULL, 0
 FROM tenant_guard.mixed_comparisons() m
 
--- rules on functions that are trusted to see other tenants' rows (trusted_function) have their place here
+-- functions that a superuser has let filters call beside the tenant's
+UNION ALL
+SELECT 'trusted_function', 'info', f.function::text, 'is labelled trusted: filters may call it with values of any tenant''s rows',
+	   format('SECURITY LABEL FOR tenant_guard ON FUNCTION %s IS NULL', f.function), 0
+FROM tenant_guard.trusted_functions f WHERE f.declared_by = 'label'
 )
 SELECT f.rule, f.level, f.object, f.detail, f.remedy
 FROM findings f

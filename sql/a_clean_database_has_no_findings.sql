@@ -38,9 +38,9 @@ CREATE TRIGGER stamp BEFORE UPDATE ON t.orders FOR EACH ROW EXECUTE FUNCTION t.s
 CREATE FUNCTION t.of_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM t.customers';
 RESET ROLE;
 SELECT tenant_guard.share('t.countries');
-CREATE VIEW t.superusers_view WITH (security_invoker) AS SELECT * FROM t.customers;
+CREATE VIEW t.superusers_view WITH (security_invoker = 1) AS SELECT * FROM t.customers;
 CREATE FUNCTION t.look_up(text) RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER
-SET tenant_guard.bypass = on SET search_path = pg_catalog, pg_temp AS 'SELECT tenant_id FROM t.customers WHERE mail = $1';
+SET tenant_guard.bypass = yes SET search_path = pg_catalog, pg_temp AS 'SELECT tenant_id FROM t.customers WHERE mail = $1';
 REVOKE EXECUTE ON FUNCTION t.look_up FROM PUBLIC;
 CREATE FUNCTION t.unconcerned() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
 CREATE MATERIALIZED VIEW t.countries_kept AS SELECT * FROM t.countries;
@@ -70,7 +70,7 @@ SELECT * FROM tenant_guard.tables_and_partitions;
 RESET ROLE;
 
 -- Whom the DBA lets, may.
-GRANT SELECT ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status TO regress_owner;
+GRANT SELECT ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status, tenant_guard.trusted_functions TO regress_owner;
 GRANT EXECUTE ON FUNCTION tenant_guard.guard_status, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded,
 	tenant_guard.mixed_comparisons, tenant_guard.mixed_comparisons_of TO regress_owner;
 SET ROLE regress_owner;
@@ -78,7 +78,7 @@ SELECT rule, object FROM tenant_guard.audit() WHERE rule = 'unguarded_table';
 SELECT guarded, damaged, unguarded, unprotected, shared, errors, version, library_version FROM tenant_guard.status;
 SELECT relation, status, tenant_column, tenant_type, partitions FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 RESET ROLE;
-REVOKE ALL ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status FROM regress_owner;
+REVOKE ALL ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status, tenant_guard.trusted_functions FROM regress_owner;
 REVOKE ALL ON FUNCTION tenant_guard.guard_status, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded,
 	tenant_guard.mixed_comparisons, tenant_guard.mixed_comparisons_of FROM regress_owner;
 

@@ -56,6 +56,8 @@ is($node->safe_psql('shop', 'SELECT guarded, unguarded, errors, preloaded, versi
 $node->safe_psql('postgres', 'CREATE ROLE nobody SUPERUSER BYPASSRLS');
 is(found('role_bypasses'), '', 'a superuser that cannot log in is none');
 finds('role_bypasses', 'CREATE ROLE "Second" LOGIN SUPERUSER BYPASSRLS; CREATE ROLE job LOGIN BYPASSRLS', "warning \"Second\"\ninfo job");
+finds('role_bypasses', 'CREATE ROLE "Admins" SUPERUSER; CREATE ROLE clerk LOGIN NOINHERIT IN ROLE "Admins"; CREATE ROLE deputy LOGIN IN ROLE clerk', "warning clerk\nwarning deputy");
+$node->safe_psql('postgres', 'DROP ROLE "Admins", clerk, deputy');
 finds('bypass_granted', 'GRANT SET ON PARAMETER tenant_guard.bypass TO app, PUBLIC', "info PUBLIC\ninfo app");
 finds('application_owns_table', 'ALTER TABLE notes OWNER TO app', 'warning app');
 is($node->safe_psql('shop', "SELECT relowner::regrole FROM pg_class WHERE relname = 'notes'"), 'app_owner', 'the table has an owner that does not log in');
