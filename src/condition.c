@@ -19,6 +19,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
+#include "tsearch/ts_type.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -31,6 +32,9 @@
 
 /* An interval or number of days below this moves the present time to no limit. */
 #define MAX_YEARS 1000
+
+/* Matching a tsquery recurses for each of its operators. */
+#define MAX_TSQUERY_ITEMS 100
 
 /* ----------------------------------------------------------------
  *		Constants
@@ -230,6 +234,16 @@ collation_could_fail(Oid funcid, List *args, Oid collation)
 	return false;
 }
 
+/* A tsquery that is known, and so short that matching it recurses no deeper than anything. */
+static bool
+is_short_tsquery(Node *node, ParamListInfo params)
+{
+	const Const *known = exprType(node) == TSQUERYOID ? constant_value(node, params) : NULL;
+
+	return known != NULL &&
+		(known->constisnull || DatumGetTSQuery(known->constvalue)->size <= MAX_TSQUERY_ITEMS);
+}
+
 /* Does a call of a function that is trusted on a condition meet it? */
 bool
 condition_holds(TrustCondition condition, List *args, Oid collation, ParamListInfo params)
@@ -251,6 +265,8 @@ condition_holds(TrustCondition condition, List *args, Oid collation, ParamListIn
 			known = second ? constant_value(second, params) : NULL;
 			return known != NULL && (condition == TRUST_LIKE || letters_have_cases()) &&
 				pattern_is_safe(condition, known, collation);
+		case TRUST_TSQUERY:
+			return second != NULL && (is_short_tsquery(first, params) || is_short_tsquery(second, params));
 		case TRUST_CLOCK:
 			return second != NULL && is_clock(first) && is_sane_shift(constant_value(second, params));
 		case TRUST_ELEMENTS:
@@ -265,6 +281,14 @@ condition_holds(TrustCondition condition, List *args, Oid collation, ParamListIn
 	return false;
 }
 
+/* Does a call make a value as long as its arguments, or a working copy of them? */
+bool
+call_copies(TrustCondition condition, Oid funcid)
+{
+	return condition == TRUST_ILIKE || condition == TRUST_REGEX || condition == TRUST_IREGEX ||
+		get_typlen(get_func_rettype(funcid)) == -1;
+}
+
 const char *
 objection_to_call(TrustCondition condition, Oid funcid)
 {
@@ -277,6 +301,8 @@ objection_to_call(TrustCondition condition, Oid funcid)
 		case TRUST_REGEX:
 		case TRUST_IREGEX:
 			return psprintf("the pattern of function %s is not known, or could fail", name);
+		case TRUST_TSQUERY:
+			return psprintf("the tsquery of function %s is not known, or is too long", name);
 		case TRUST_CLOCK:
 			return psprintf("function %s could go out of range", name);
 		case TRUST_ELEMENTS:

@@ -22,12 +22,17 @@
  * A sub-select in a filter is evaluated on occasion of a row, and so tells by
  * whatever it does that there was one: all in it is a filter ("conditional").
  *
+ * What is made of another value fails if it gets too long, which a query could
+ * bring about by a value of its own that is just short enough.  So only columns
+ * and short constants are copied in a filter, and not too often.
+ *
  * What is not known here is not trusted.  Nothing is changed here.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/transam.h"
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_type.h"
@@ -48,11 +53,17 @@
 #include "sub_select.h"
 #include "trusted.h"
 
+/* Columns may be copied this often in one query, beside constants as long as this. */
+#define MAX_COPIES		100
+#define MAX_COPIED_CONSTANT	10000
+
 typedef struct Examination
 {
 	ParamListInfo params;
 	List	   *around;			/* the queries around a node, innermost first */
 	bool		conditional;	/* in a sub-select of a filter */
+	bool		copied;			/* in what a call or a constructor makes a new value of */
+	int			copies;			/* how many of those there are */
 	List	   *examined;		/* all queries that were examined */
 	const char *objection;
 } Examination;
@@ -77,6 +88,47 @@ note(Examination *exam, const char *objection)
 }
 
 /* ----------------------------------------------------------------
+ *		Copies
+ * ----------------------------------------------------------------
+ */
+
+/* Is this a constant, and one that may be where it is? */
+static bool
+is_known(Node *node, const Examination *exam)
+{
+	const Const *known = constant_value(node, exam->params);
+
+	if (known == NULL)
+		return false;
+	return !exam->copied || known->constisnull || known->constlen > 0 ||
+		(known->constlen == -1 && toast_raw_datum_size(known->constvalue) <= MAX_COPIED_CONSTANT);
+}
+
+/* What is computed elsewhere, of any length. */
+static bool
+examine_foreign_value(Node *node, Examination *exam)
+{
+	if (!exam->copied || get_typlen(exprType(node)) > 0 || is_known(node, exam))
+		return false;
+	return object(exam, "a value of unknown length is copied in a filter");
+}
+
+/* Arguments of a call that makes a value of them, elements of an array or a row. */
+static bool
+examine_copied(Node *node, Examination *exam)
+{
+	bool		outer = exam->copied;
+	bool		objected;
+
+	if (++exam->copies > MAX_COPIES)
+		return object(exam, "filters copy too many values");
+	exam->copied = true;
+	objected = examine_filter(node, exam);
+	exam->copied = outer;
+	return objected;
+}
+
+/* ----------------------------------------------------------------
  *		Calls
  * ----------------------------------------------------------------
  */
@@ -91,8 +143,9 @@ examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exa
 		return object(exam, psprintf("the collation for function %s is not determined",
 									 format_procedure(funcid)));
 	if (condition_holds(condition, args, collation, exam->params))
-		return examine_filter((Node *) args, exam);
-	if (constant_value(node, exam->params) != NULL)
+		return call_copies(condition, funcid) ? examine_copied((Node *) args, exam) :
+			examine_filter((Node *) args, exam);
+	if (is_known(node, exam))
 		return false;
 	return object(exam, objection_to_call(condition, funcid));
 }
@@ -157,7 +210,7 @@ examine_cte_output(const RangeTblEntry *rte, AttrNumber attnum, List *around, Ex
 	ListCell   *lc;
 
 	if (rte->self_reference)
-		return false;
+		return exam->copied && object(exam, "a value of unknown length is copied in a filter");
 	around = list_copy_tail(around, rte->ctelevelsup);
 	if (around == NIL)
 		return object(exam, "a filter refers to a WITH query that was not found");
@@ -229,9 +282,12 @@ static bool
 examine_sublink(SubLink *sublink, Examination *exam)
 {
 	Query	   *query = castNode(Query, sublink->subselect);
-	bool		outer = exam->conditional;
+	Examination outer = *exam;
 	bool		objected;
 
+	if (examine_foreign_value((Node *) sublink, exam))
+		return true;
+	exam->copied = false;
 	if (sublink->subLinkType == MULTIEXPR_SUBLINK || sublink->subLinkType == CTE_SUBLINK)
 		return object(exam, "a filter has a sub-select of an unknown kind");
 	if ((sublink->subLinkType == EXPR_SUBLINK || sublink->subLinkType == ROWCOMPARE_SUBLINK) &&
@@ -241,7 +297,8 @@ examine_sublink(SubLink *sublink, Examination *exam)
 		return true;
 	exam->conditional = true;
 	objected = examine_query(query, exam);
-	exam->conditional = outer;
+	exam->conditional = outer.conditional;
+	exam->copied = outer.copied;
 	return objected;
 }
 
@@ -264,6 +321,8 @@ aggregate_sorts(Oid aggregate)
 static bool
 examine_computed(Node *node, Examination *exam)
 {
+	if (examine_foreign_value(node, exam))
+		return true;
 	if (!exam->conditional)
 		return examine_value(node, exam);
 	if (!IsA(node, Aggref) || !aggregate_is_trusted((Aggref *) node))
@@ -301,7 +360,7 @@ examine_cast(Node *node, Node *arg, Examination *exam)
 {
 	if (IsA(node, CoerceViaIO) && is_plain_output((CoerceViaIO *) node))
 		return examine_filter(arg, exam);
-	if (constant_value(node, exam->params) != NULL)
+	if (is_known(node, exam))
 		return false;
 	return object(exam, psprintf("a cast from %s to %s could fail",
 								 format_type_be(exprType(arg)), format_type_be(exprType(node))));
@@ -348,9 +407,11 @@ examine_filter(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	switch (nodeTag(node))
 	{
 		case T_Const:
+			return examine_foreign_value(node, exam);
 		case T_CaseTestExpr:
 		case T_SQLValueFunction:
 		case T_GroupingFunc:
@@ -358,14 +419,18 @@ examine_filter(Node *node, void *context)
 		case T_Param:
 			if (((Param *) node)->paramkind == PARAM_EXTERN ||
 				((Param *) node)->paramkind == PARAM_SUBLINK)
-				return false;
+				return examine_foreign_value(node, exam);
 			return object(exam, "a filter has a parameter of an unknown kind");
 		case T_Var:
 			return examine_column((Var *) node, exam);
 		case T_ArrayExpr:
-			if (((ArrayExpr *) node)->multidims && constant_value(node, exam->params) == NULL)
+			if (constant_value(node, exam->params) != NULL)
+				return examine_foreign_value(node, exam);
+			if (((ArrayExpr *) node)->multidims)
 				return object(exam, "an array of arrays could fail");
-			break;
+			return examine_copied((Node *) ((ArrayExpr *) node)->elements, exam);
+		case T_RowExpr:
+			return examine_copied((Node *) ((RowExpr *) node)->args, exam);
 		case T_List:
 		case T_TargetEntry:
 		case T_FromExpr:
@@ -380,7 +445,6 @@ examine_filter(Node *node, void *context)
 		case T_CoalesceExpr:
 		case T_NullTest:
 		case T_BooleanTest:
-		case T_RowExpr:
 			break;
 		case T_FuncExpr:
 			return examine_call(node, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args,

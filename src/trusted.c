@@ -89,7 +89,9 @@ static const TrustReason padding = {TRUST_ALWAYS,
 static const TrustReason json = {TRUST_ALWAYS,
 	"jsonb is parsed when it is stored; what is not there is null, and numbers and strings compare as everywhere"};
 static const TrustReason search = {TRUST_ALWAYS,
-	"both sides are parsed when they are stored; matching recurses as deep as the query, not as the row"};
+	"compares words that are parsed when they are stored"};
+static const TrustReason matches = {TRUST_TSQUERY,
+	"both sides are parsed when they are stored; matching recurses as deep as the query, which must be known and short"};
 static const TrustReason arrays = {TRUST_ELEMENTS,
 	"calls nothing but the comparison of the elements"};
 static const TrustReason ranges = {TRUST_RANGE,
@@ -256,15 +258,8 @@ static const TrustedFunction list[] = {
 	{F_TSVECTOR_GE, "tsvector_ge", "tsvector_ge", {TSVECTOROID, TSVECTOROID}, &search},
 	{F_TSVECTOR_GT, "tsvector_gt", "tsvector_gt", {TSVECTOROID, TSVECTOROID}, &search},
 	{F_TSVECTOR_CMP, "tsvector_cmp", "tsvector_cmp", {TSVECTOROID, TSVECTOROID}, &search},
-	{F_TS_MATCH_VQ, "ts_match_vq", "ts_match_vq", {TSVECTOROID, TSQUERYOID}, &search},
-	{F_TS_MATCH_QV, "ts_match_qv", "ts_match_qv", {TSQUERYOID, TSVECTOROID}, &search},
-	{F_TSQUERY_LT, "tsquery_lt", "tsquery_lt", {TSQUERYOID, TSQUERYOID}, &search},
-	{F_TSQUERY_LE, "tsquery_le", "tsquery_le", {TSQUERYOID, TSQUERYOID}, &search},
-	{F_TSQUERY_EQ, "tsquery_eq", "tsquery_eq", {TSQUERYOID, TSQUERYOID}, &search},
-	{F_TSQUERY_NE, "tsquery_ne", "tsquery_ne", {TSQUERYOID, TSQUERYOID}, &search},
-	{F_TSQUERY_GE, "tsquery_ge", "tsquery_ge", {TSQUERYOID, TSQUERYOID}, &search},
-	{F_TSQUERY_GT, "tsquery_gt", "tsquery_gt", {TSQUERYOID, TSQUERYOID}, &search},
-	{F_TSQUERY_CMP, "tsquery_cmp", "tsquery_cmp", {TSQUERYOID, TSQUERYOID}, &search},
+	{F_TS_MATCH_VQ, "ts_match_vq", "ts_match_vq", {TSVECTOROID, TSQUERYOID}, &matches},
+	{F_TS_MATCH_QV, "ts_match_qv", "ts_match_qv", {TSQUERYOID, TSVECTOROID}, &matches},
 	{F_BTARRAYCMP, "btarraycmp", "btarraycmp", {ANYARRAYOID, ANYARRAYOID}, &arrays},
 	{F_ARRAY_NE, "array_ne", "array_ne", {ANYARRAYOID, ANYARRAYOID}, &arrays},
 	{F_ARRAY_LT, "array_lt", "array_lt", {ANYARRAYOID, ANYARRAYOID}, &arrays},
@@ -486,6 +481,8 @@ condition_text(TrustCondition condition)
 		case TRUST_REGEX:
 		case TRUST_IREGEX:
 			return "the pattern is known to the planner, compiles, and has no back-reference or look-around";
+		case TRUST_TSQUERY:
+			return "the tsquery is known to the planner, and short";
 		case TRUST_CASE:
 			return "in UTF8 or an encoding of single bytes";
 		case TRUST_CLOCK:

@@ -92,6 +92,12 @@ sub calls
 	return map { "$function(a_$arguments[0], $_)" } ("'%C_NARY%'", "'a\\\\b%'", "''", 'NULL') if $condition =~ /LIKE|pattern/;
 	return map { ($arguments[0] eq 'timestamp' ? "$function(localtimestamp" : "$function(now()::$arguments[0]") . ", $_)" } ($arguments[1] eq 'int4' ? ('365000', '-365000') : ("'999 years'", "'-999 years -365000 days'"))
 	  if $condition =~ /interval/;
+	if ($condition =~ /tsquery/)
+	{
+		my @queries = ("'!CANARY <-> (a | b:*AD) & c'", "'" . '!(' x 90 . 'a' . ')' x 90 . "'", 'NULL');
+
+		return map { $arguments[0] eq 'tsquery' ? "$function(${_}::tsquery, a_tsvector)" : "$function(a_tsvector, ${_}::tsquery)" } @queries;
+	}
 	foreach my $i (0 .. $#{ $choices[0] })
 	{
 		my @types = map { $_->[ $#$_ ? $i : 0 ] } @choices;

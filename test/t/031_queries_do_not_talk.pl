@@ -48,6 +48,11 @@ CREATE FUNCTION s.stable() RETURNS text LANGUAGE plpgsql STABLE COST 0.000001 AS
 CREATE AGGREGATE s.noisy_agg(text) (sfunc = s.noisy_state, stype = text);
 CREATE AGGREGATE s.noisy_max(text) (sfunc = s.noisy_state, stype = text);
 CREATE OPERATOR s.~~> (leftarg = text, rightarg = text, function = s.noisy_op);
+CREATE OPERATOR s.<>! (leftarg = text, rightarg = text, function = textne, negator = OPERATOR(s.=!), restrict = neqsel);
+CREATE OPERATOR s.=! (leftarg = text, rightarg = text, function = s.noisy_op, negator = OPERATOR(s.<>!));
+CREATE OPERATOR s.<! (leftarg = text, rightarg = text, function = text_lt, commutator = OPERATOR(s.>!), restrict = scalarltsel);
+CREATE OPERATOR s.>! (leftarg = text, rightarg = text, function = s.noisy_op, commutator = OPERATOR(s.<!), restrict = scalargtsel);
+CREATE AGGREGATE s.overflow(*) (sfunc = int8inc, stype = int8, initcond = '9223372036854775807');
 CREATE DOMAIN s.talking AS text CHECK (s.noisy(VALUE));
 CREATE TYPE s.boxed AS (v text);
 CREATE FUNCTION s.box(text) RETURNS s.boxed LANGUAGE plpgsql IMMUTABLE COST 0.000001 AS 'BEGIN RAISE NOTICE ''heard %'', \$1; RETURN ROW(\$1); END';
@@ -76,6 +81,8 @@ my @talkative = (
 	"({}.body NOT LIKE 'CAN%' OR s.quiet())", "CASE WHEN {}.body LIKE 'CAN%' THEN s.stable() ELSE 'x' END = 'x'", "({}.body NOT LIKE 'CAN%' OR 1 / (SELECT count(*) FROM s.mine) = 1)",
 	"({}.body NOT LIKE 'CAN%' OR EXISTS (SELECT FROM s.policed))", "({}.body NOT LIKE 'CAN%' OR (SELECT s.noisy('CANARY')))", "({}.body NOT LIKE 'CAN%' OR {}.id IN (SELECT id FROM s.u FOR UPDATE))",
 	"({}.body NOT LIKE 'CAN%' OR now() + current_setting('s.i', true)::interval > now())", "xpath('/a', ({}.body)::xml) IS NULL", "ROW({}.body)::s.boxed IS NOT NULL",
+	"NOT ({}.body OPERATOR(s.<>!) 'x')", "{}.body OPERATOR(s.<>!) 'x'", "'x' OPERATOR(s.<!) {}.body", "NOT {}.body OPERATOR(s.<>!) ANY ('{x,y}')",
+	"({}.body NOT LIKE 'CAN%' OR EXISTS (SELECT FROM s.u LIMIT -1))", "({}.body NOT LIKE 'CAN%' OR (SELECT s.overflow(*) FROM s.u) > 0)",
 	"COALESCE(s.noisy({}.body), true)", "ARRAY[s.noisy({}.body)] = '{t}'", "NULLIF({}.body::int, 0) IS NULL", "GREATEST({}.body::int, 1) > 0", "{}.body::int = ANY ('{1,2}')");
 my @silent = ('true', "{}.body LIKE '%a%'", "{}.n BETWEEN -1 AND 1000000000", "({}.body ILIKE 'c%' OR {}.id > 0)", "lower({}.body) ~ '^[mc]'");
 
