@@ -99,6 +99,10 @@ BEGIN
 	RETURN false;
 END
 $$;
+-- What the planner does not need must not be evaluated, and so cannot fail.
+SELECT count(*) FROM t.notes WHERE CASE WHEN true THEN id > 0 ELSE 1 / 0 > id END;
+SELECT count(*) FROM t.notes WHERE body LIKE 'm%' OR (false AND 1 / 0 > id);
+
 SET LOCAL enable_seqscan = off;
 SET LOCAL plan_cache_mode = force_generic_plan;
 PREPARE plain(text) AS SELECT FROM t.notes WHERE body LIKE 'mine 1%' AND one = $1;

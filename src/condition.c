@@ -56,10 +56,21 @@ is_not_plain_function(Oid funcid, void *context)
 		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
 
 		plain = proc->prolang == INTERNALlanguageId &&
-			proc->provolatile == PROVOLATILE_IMMUTABLE;
+			proc->provolatile == PROVOLATILE_IMMUTABLE &&
+			!proc->proretset && proc->prorettype != RECORDOID;
 		ReleaseSysCache(tuple);
 	}
 	return !plain;
+}
+
+static Node *
+fold(Node *node, ParamListInfo params)
+{
+	PlannerInfo *root = makeNode(PlannerInfo);
+
+	root->glob = makeNode(PlannerGlobal);
+	root->glob->boundParams = params;
+	return eval_const_expressions(root, copyObject(node));
 }
 
 /* An expression_tree_walker: is there anything that depends on more than the query? */
@@ -77,7 +88,8 @@ is_not_constant(Node *node, void *context)
 		case T_List:
 			break;
 		case T_Param:
-			return ((Param *) node)->paramkind != PARAM_EXTERN;
+			return ((Param *) node)->paramkind != PARAM_EXTERN ||
+				!IsA(fold(node, (ParamListInfo) context), Const);
 		case T_FuncExpr:
 		case T_OpExpr:
 		case T_CoerceViaIO:
@@ -95,23 +107,29 @@ is_not_constant(Node *node, void *context)
 }
 
 /*
+ * Will the planner make a constant of it, or fail, or find that it is not
+ * needed?  It is not evaluated here: where it is not needed it must not fail.
+ */
+bool
+is_folded(Node *node, ParamListInfo params)
+{
+	return !is_not_constant(node, params);
+}
+
+/*
  * What the planner will make a constant of, by the same means, or NULL.  What
  * fails as it does so fails whatever the rows are.
  */
 const Const *
 constant_value(Node *node, ParamListInfo params)
 {
-	PlannerInfo *root;
 	Node	   *folded;
 
 	if (IsA(node, Const))
 		return (const Const *) node;
-	if (is_not_constant(node, NULL))
+	if (!is_folded(node, params))
 		return NULL;
-	root = makeNode(PlannerInfo);
-	root->glob = makeNode(PlannerGlobal);
-	root->glob->boundParams = params;
-	folded = eval_const_expressions(root, copyObject(node));
+	folded = fold(node, params);
 	return IsA(folded, Const) ? (const Const *) folded : NULL;
 }
 

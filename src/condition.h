@@ -13,6 +13,7 @@
 
 #include "trusted.h"
 
+extern bool is_folded(Node *node, ParamListInfo params);
 extern const Const *constant_value(Node *node, ParamListInfo params);
 extern bool is_always_trusted(Oid funcid);
 extern bool condition_holds(TrustCondition condition, List *args, Oid collation, ParamListInfo params);

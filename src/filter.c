@@ -96,21 +96,21 @@ note(Examination *exam, const char *objection)
 static bool
 is_known(Node *node, const Examination *exam)
 {
-	const Const *known = constant_value(node, exam->params);
+	const Const *known;
 
-	if (known == NULL)
-		return false;
-	return !exam->copied || known->constisnull || known->constlen > 0 ||
-		(known->constlen == -1 && toast_raw_datum_size(known->constvalue) <= MAX_COPIED_CONSTANT);
+	if (!exam->copied || !is_folded(node, exam->params))
+		return is_folded(node, exam->params);
+	known = constant_value(node, exam->params);
+	return known != NULL && (known->constisnull || known->constlen > 0 ||
+							 (known->constlen == -1 && toast_raw_datum_size(known->constvalue) <= MAX_COPIED_CONSTANT));
 }
 
 /* What is computed elsewhere, of any length. */
 static bool
 examine_foreign_value(Node *node, Examination *exam)
 {
-	if (!exam->copied || get_typlen(exprType(node)) > 0 || is_known(node, exam))
-		return false;
-	return object(exam, "a value of unknown length is copied in a filter");
+	return exam->copied && get_typlen(exprType(node)) <= 0 && !is_known(node, exam) &&
+		object(exam, "a value of unknown length is copied in a filter");
 }
 
 /* Arguments of a call that makes a value of them, elements of an array or a row. */
@@ -424,7 +424,7 @@ examine_filter(Node *node, void *context)
 		case T_Var:
 			return examine_column((Var *) node, exam);
 		case T_ArrayExpr:
-			if (constant_value(node, exam->params) != NULL)
+			if (is_folded(node, exam->params))
 				return examine_foreign_value(node, exam);
 			if (((ArrayExpr *) node)->multidims)
 				return object(exam, "an array of arrays could fail");
