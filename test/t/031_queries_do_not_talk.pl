@@ -177,7 +177,7 @@ sub outcome
 	my ($said) = @_;
 
 	return "ERROR $1" if $said =~ /ERROR:  (\w{5})/;
-	return join '', sort grep { !/^(?:NOTICE|CONTEXT|LOCATION|PL|SQL)|Filter|Cond|Scan|Rows|Index|Heap|^ / } split /^/, $said;
+	return join '', sort grep { !/^(?:NOTICE|CONTEXT|LOCATION|PL|SQL|parallel worker)|Filter|Cond|Scan|Rows|Index|Heap|^ / } split /^/, $said;
 }
 
 # A canary in what was said of a query, other than one that the query brings itself.
