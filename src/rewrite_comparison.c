@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
@@ -156,7 +157,14 @@ reads_one_relation(const Scope *scope)
 	if (scope->outer != NULL)
 		return false;
 	foreach(lc, scope->query->rtable)
-		switch (lfirst_node(RangeTblEntry, lc)->rtekind)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		/* until 15 a view's query has entries of this name for the view itself */
+		if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW && !rte->inFromCl &&
+			(strcmp(rte->eref->aliasname, "old") == 0 || strcmp(rte->eref->aliasname, "new") == 0))
+			continue;
+		switch (rte->rtekind)
 		{
 			case RTE_RELATION:
 			case RTE_SUBQUERY:
@@ -169,6 +177,7 @@ reads_one_relation(const Scope *scope)
 			default:
 				break;
 		}
+	}
 	return count <= 1;
 }
 
