@@ -303,7 +303,8 @@ SELECT 'unique_without_tenant', CASE WHEN k.private THEN 'info' ELSE 'warning' E
 	   CASE WHEN k.needed_by IS NOT NULL THEN format('is unique over all tenants, and foreign keys need it: %s', k.needed_by)
 			WHEN k.private THEN 'is unique over all tenants; its values are not easily guessed'
 			ELSE 'is unique over all tenants: an error tells that another tenant has the value' END,
-	   CASE WHEN k.needed_by IS NOT NULL THEN NULL
+	   -- another primary key is a change to the application
+	   CASE WHEN k.needed_by IS NOT NULL OR k.private AND k.indisprimary THEN NULL
 			WHEN k.constraint IS NULL
 			THEN format('DROP INDEX %s; CREATE UNIQUE INDEX %I ON %s USING %s', k.index_name, k.index, k.name,
 						regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || ', '))

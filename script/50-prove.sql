@@ -478,6 +478,7 @@ BEGIN
 			ORDER BY t.relation::text COLLATE "C"
 		LOOP
 			relation := target.relation;
+			PERFORM tenant_guard.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = target.relation)); -- once an owner, not a table
 			BEGIN
 				FOR found IN SELECT * FROM tenant_guard.probe_table(target.relation, prober, search_path) LOOP
 					probe := found.probe; ok := found.ok; detail := found.detail;

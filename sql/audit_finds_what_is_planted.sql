@@ -13,7 +13,7 @@ GRANT ALL ON SCHEMA t TO regress_owner, regress_owning;
 
 -- Faults that are the server's are for test/t/030_audit.pl.
 CREATE TEMP VIEW findings AS
-SELECT rule, level, object, replace(detail, ' ' || current_user, ' me') AS detail, remedy FROM tenant_guard.audit()
+SELECT rule, level, object, replace(replace(detail, ' ' || current_user, ' me'), 'Write good.', 'Write ') AS detail, remedy FROM tenant_guard.audit()
 WHERE rule NOT IN ('role_bypasses', 'not_preloaded', 'server_outdated', 'setting_loosened', 'bypass_granted', 'backup_role_missing', 'subscription_will_fail', 'event_trigger_disabled');
 
 -- Each fault is planted once, in a table of its own.
@@ -135,13 +135,14 @@ DROP RULE ruled ON t.named;
 DROP VIEW t.mixing;
 DROP TRIGGER counting ON t.superusers;
 SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
+-- A primary key whose values nobody guesses is left: not every application knows one of two columns.
 SELECT rule, level, object FROM findings;
 
 -- A function that guards call, and that someone has replaced, must be found first.
 SET tenant_guard.bypass = on;
 CREATE OR REPLACE FUNCTION tenant_guard.current_tenant() RETURNS uuid LANGUAGE sql STABLE AS 'SELECT gen_random_uuid()';
 RESET tenant_guard.bypass;
-SELECT rule, object, remedy FROM findings ORDER BY rule <> 'function_replaced', object LIMIT 2;
+SELECT rule, object, remedy FROM findings ORDER BY rule <> 'function_replaced', level, object LIMIT 2;
 SELECT remedy FROM findings WHERE rule = 'function_replaced' \gexec
 SELECT rule, object FROM findings;
 
