@@ -3,7 +3,8 @@
 -- Does isolation hold? For superusers: prove() tries to break it
 --
 -- What is tried is tried as a role that row-level security binds, in a subtransaction that is rolled back. The rows are
--- made with session_replication_role = replica, so that neither triggers nor foreign keys stand in the way.
+-- made with session_replication_role = replica, so that neither triggers nor foreign keys stand in the way; only they, since
+-- each change of that setting makes the server plan everything anew.
 --
 -- Nothing of a table's owner, a trigger, default, CHECK, cast or view, may run as the superuser who proves: a statement
 -- that names a table of the user's, or a type, goes through execute_as(), those that make rows and look at them as the
@@ -128,7 +129,7 @@ FROM (SELECT unnest(tenant_guard.probe_literals(pg_get_constraintdef(k.oid)))
 	  UNION ALL
 	  SELECT unnest(tenant_guard.probe_literals(pg_get_expr(c.relpartbound, c.oid)))
 	  FROM pg_class c
-	  WHERE c.oid IN (SELECT d.relid FROM pg_partition_tree(relation) d) AND c.relispartition
+	  WHERE c.oid = ANY (ARRAY(SELECT d.relid FROM pg_partition_tree(relation) d)) AND c.relispartition
 			AND EXISTS (SELECT FROM pg_partition_ancestors(c.oid) u
 							 JOIN pg_partitioned_table p ON p.partrelid = u.relid
 							 JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs)
@@ -144,6 +145,7 @@ REVOKE ALL ON FUNCTION probe_column_literals(regclass, smallint) FROM PUBLIC;
 CREATE FUNCTION probe_row(relation regclass, fixed jsonb, OUT part oid, OUT place tid, OUT content jsonb, OUT problem text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
 AS $$
 DECLARE
 	seed bigint := 1000000 + floor(random() * 100000000)::bigint;
@@ -197,7 +199,7 @@ BEGIN
 			WHEN culprit <> '' AND domain = '' THEN
 				ARRAY(SELECT DISTINCT n FROM (SELECT unnest(k.conkey) FROM pg_constraint k WHERE k.conrelid = relation AND k.conname = culprit
 											  UNION ALL SELECT unnest(i.indkey::int2[]) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-														WHERE i.indrelid IN (SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation) AND c.relname = culprit) s (n)
+														WHERE i.indrelid = ANY (ARRAY(SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation)) AND c.relname = culprit) s (n)
 					  WHERE n > 0)
 			WHEN domain <> '' THEN ARRAY(SELECT a.attnum FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND t.typname = domain AND a.attnum > 0)
 			WHEN state = '23514' THEN
@@ -265,6 +267,7 @@ AS $$
 BEGIN
 	BEGIN
 		IF before IS NOT NULL THEN
+			PERFORM set_config('session_replication_role', 'replica', true);
 			PERFORM tenant_guard.execute_as_owner(relation, before);
 		END IF;
 		PERFORM set_config('tenant_guard.tenant_id', tenant, true),
@@ -317,6 +320,7 @@ REVOKE ALL ON FUNCTION probe_tenants(regclass, smallint) FROM PUBLIC;
 CREATE FUNCTION probe_parents(relation regclass, tenant text, except_key oid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
 AS $$
 DECLARE
 	key record;
