@@ -384,6 +384,23 @@ ROLLBACK;
 RESET ROLE;
 RESET tenant_guard.tenant_type;
 
+-- A superuser who derives a column must not run the owner's code as superuser.
+SET client_min_messages = error;
+SET ROLE regress_owner;
+CREATE TABLE t.traps (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE t.trapped (trap int CONSTRAINT k REFERENCES t.traps);
+CREATE FUNCTION t.who() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'checked as %', current_user; RETURN true; END $$;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.traps VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+INSERT INTO t.trapped VALUES (1);
+RESET tenant_guard.bypass;
+SET ROLE regress_owner;
+ALTER TABLE t.trapped ADD CHECK (t.who()) NOT VALID;
+RESET ROLE;
+SET client_min_messages = warning;
+SELECT tenant_guard.derive_tenant_column('t.trapped');
+
 SET client_min_messages = error;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_other, regress_app;

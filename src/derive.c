@@ -145,7 +145,8 @@ add_column(const ForeignKey *key, const char *column)
 static uint64
 fill_column(const ForeignKey *key, const char *column)
 {
-	return update_unforced(psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
+	return update_unforced(common_owner(key->child, key->parent),
+						   psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
 									relation_name(key->child), quote_identifier(column),
 									quote_identifier(get_attname(key->parent, key->parent_tenant, false)),
 									only_table(key->parent), key_match(key, "c", "p")));
@@ -170,7 +171,8 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 {
 	char	   *table = relation_name(key->child);
 	int64		nulls;
-	int64		rows = query_unforced(psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE %s)"
+	int64		rows = query_unforced(relation_owner(key->child),
+									  psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE %s)"
 											   " FROM %s AS c WHERE c.%s IS NULL",
 											   key_is_null(key), table, quote_identifier(column)),
 									  &nulls);

@@ -100,7 +100,8 @@ count_crossing_rows(Pairing *pairing)
 	char	   *parent_tenant = tenant_of(key->parent, key->parent_tenant, "p");
 
 	pairing->crossing =
-		query_unforced(psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
+		query_unforced(common_owner(key->child, key->parent),
+					   psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
 								" pg_catalog.count(*) FILTER (WHERE %s IS NULL)"
 								" FROM %s WHERE %s IS NOT NULL",
 								tenant, parent_tenant, parent_tenant,

@@ -9,6 +9,10 @@
  * owner, and nobody else.  Functions that they call get FORCE back (access.c),
  * and the plans are not kept.
  *
+ * Queries and updates run as that owner, in a security-restricted operation, as
+ * ANALYZE does it: a superuser who derives a column must not run the code of a
+ * table's owner as superuser.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -18,6 +22,7 @@
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 
+#include "guard.h"
 #include "policy.h"
 #include "unforced.h"
 
@@ -47,29 +52,51 @@ resume_replication_role(int role)
 		SessionReplicationRole = role;
 }
 
-/* Returns the security context that was in force, for leave_unforced. */
-static int
-enter_unforced(void)
+/* Who was the user before enter_unforced, and in which security context. */
+typedef struct Identity
 {
 	Oid			user;
 	int			context;
+} Identity;
 
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(user, context | SECURITY_NOFORCE_RLS);
-	return context;
+/* "owner" is whom to become, or InvalidOid to stay who one is. */
+static Identity
+enter_unforced(Oid owner)
+{
+	Identity	before;
+
+	GetUserIdAndSecContext(&before.user, &before.context);
+	if (OidIsValid(owner))
+		SetUserIdAndSecContext(owner, before.context | SECURITY_NOFORCE_RLS |
+							   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	else
+		SetUserIdAndSecContext(before.user, before.context | SECURITY_NOFORCE_RLS);
+	return before;
 }
 
 static void
-leave_unforced(int context)
+leave_unforced(Identity before)
 {
-	SetUserIdAndSecContext(GetUserId(), context);
+	SetUserIdAndSecContext(before.user, before.context);
 }
 
-/* Runs a query of two counts, with names that are qualified; returns the first. */
-int64
-query_unforced(const char *sql, int64 *second)
+/* The one owner of both tables, or InvalidOid. */
+Oid
+common_owner(Oid table, Oid other)
 {
-	int			context = enter_unforced();
+	Oid			owner = relation_owner(table);
+
+	return owner == relation_owner(other) ? owner : InvalidOid;
+}
+
+/*
+ * Runs a query of two counts, with names that are qualified; returns the first.
+ * "owner" owns what it reads; InvalidOid for the caller.
+ */
+int64
+query_unforced(Oid owner, const char *sql, int64 *second)
+{
+	Identity	before = enter_unforced(owner);
 	volatile int64 counts[2] = {0, 0};
 
 	PG_TRY();
@@ -94,7 +121,7 @@ query_unforced(const char *sql, int64 *second)
 	}
 	PG_FINALLY();
 	{
-		leave_unforced(context);
+		leave_unforced(before);
 	}
 	PG_END_TRY();
 	*second = counts[1];
@@ -107,9 +134,9 @@ query_unforced(const char *sql, int64 *second)
  * those that are ENABLE ALWAYS or REPLICA.  Returns the number of rows.
  */
 uint64
-update_unforced(const char *sql)
+update_unforced(Oid owner, const char *sql)
 {
-	int			context = enter_unforced();
+	Identity	before = enter_unforced(owner);
 	int			outer_role = role_of_session;
 	volatile uint64 rows = 0;
 
@@ -129,7 +156,7 @@ update_unforced(const char *sql)
 	{
 		SessionReplicationRole = role_of_session;
 		role_of_session = outer_role;
-		leave_unforced(context);
+		leave_unforced(before);
 	}
 	PG_END_TRY();
 	return rows;
@@ -139,7 +166,7 @@ update_unforced(const char *sql)
 void
 run_ddl_unforced(Oid relid, const char *sql)
 {
-	int			context = enter_unforced();
+	Identity	before = enter_unforced(InvalidOid);
 
 	PG_TRY();
 	{
@@ -147,7 +174,7 @@ run_ddl_unforced(Oid relid, const char *sql)
 	}
 	PG_FINALLY();
 	{
-		leave_unforced(context);
+		leave_unforced(before);
 	}
 	PG_END_TRY();
 }

@@ -9,10 +9,11 @@
 #ifndef TENANT_GUARD_UNFORCED_H
 #define TENANT_GUARD_UNFORCED_H
 
-extern int64 query_unforced(const char *sql, int64 *second);
-extern uint64 update_unforced(const char *sql);
+extern int64 query_unforced(Oid owner, const char *sql, int64 *second);
+extern uint64 update_unforced(Oid owner, const char *sql);
 extern int	suspend_replication_role(void);
 extern void resume_replication_role(int role);
+extern Oid	common_owner(Oid table, Oid other);
 extern void run_ddl_unforced(Oid relid, const char *sql);
 
 #endif							/* TENANT_GUARD_UNFORCED_H */
