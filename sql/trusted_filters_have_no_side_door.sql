@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 CREATE ROLE regress_app;
 CREATE SCHEMA t;
 GRANT ALL ON SCHEMA t TO regress_app;
-CREATE TABLE t.notes (id int, tenant_id uuid, body text, one text COLLATE "C", two text COLLATE "POSIX", words tsvector);
+CREATE TABLE t.notes (id int, tenant_id uuid, body text, one text COLLATE "C", two text COLLATE "POSIX", words tsvector, doc jsonb);
 CREATE INDEX notes_body ON t.notes (tenant_id, body text_pattern_ops);
 CREATE TABLE t.parts (id int) PARTITION BY LIST (id);
 CREATE FOREIGN DATA WRAPPER regress_wrapper;
@@ -89,6 +89,10 @@ SELECT t.note('ARRAY[body, (SELECT body FROM t.notes LIMIT 1)] <> ''{}''');
 SELECT t.note('lower(body || '' '' || one) ILIKE ''%x%'' AND id = ANY (ARRAY[1, id])');
 SELECT t.note('words @@ ''x & !y''');
 SELECT t.note('words @@ (repeat(''!('', 200) || ''x'' || repeat('')'', 200))::tsquery');
+SELECT t.note('doc @> ''{"a": [{"b": 1}]}''');
+SELECT t.note('''{"a": 1}'' @> doc');
+SELECT t.note('doc @> (repeat(''['', 51) || repeat('']'', 51))::jsonb');
+SELECT t.note('doc @> doc');
 CREATE FUNCTION t.by_index(query text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	line text;

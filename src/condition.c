@@ -21,6 +21,7 @@
 #include "optimizer/optimizer.h"
 #include "tsearch/ts_type.h"
 #include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -32,6 +33,9 @@
 
 /* An interval or number of days below this moves the present time to no limit. */
 #define MAX_YEARS 1000
+
+/* Containment recurses for each level that both sides have. */
+#define MAX_JSONB_DEPTH 50
 
 /* Matching a tsquery recurses for each of its operators. */
 #define MAX_TSQUERY_ITEMS 100
@@ -252,6 +256,29 @@ collation_could_fail(Oid funcid, List *args, Oid collation)
 	return false;
 }
 
+/* A jsonb that is known, and not so deep that walking through it could fail. */
+static bool
+is_shallow_jsonb(Node *node, ParamListInfo params)
+{
+	const Const *known = constant_value(node, params);
+	JsonbIterator *it;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	int			depth = 0;
+
+	if (known == NULL || known->consttype != JSONBOID || known->constisnull)
+		return known != NULL && known->constisnull;
+	it = JsonbIteratorInit(&DatumGetJsonbP(known->constvalue)->root);
+	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE)
+	{
+		if ((token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT) && ++depth > MAX_JSONB_DEPTH)
+			return false;
+		if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
+			depth--;
+	}
+	return true;
+}
+
 /* A tsquery that is known, and so short that matching it recurses no deeper than anything. */
 static bool
 is_short_tsquery(Node *node, ParamListInfo params)
@@ -283,6 +310,8 @@ condition_holds(TrustCondition condition, List *args, Oid collation, ParamListIn
 			known = second ? constant_value(second, params) : NULL;
 			return known != NULL && (condition == TRUST_LIKE || letters_have_cases()) &&
 				pattern_is_safe(condition, known, collation);
+		case TRUST_JSONB:
+			return second != NULL && (is_shallow_jsonb(first, params) || is_shallow_jsonb(second, params));
 		case TRUST_TSQUERY:
 			return second != NULL && (is_short_tsquery(first, params) || is_short_tsquery(second, params));
 		case TRUST_CLOCK:
@@ -319,6 +348,8 @@ objection_to_call(TrustCondition condition, Oid funcid)
 		case TRUST_REGEX:
 		case TRUST_IREGEX:
 			return psprintf("the pattern of function %s is not known, or could fail", name);
+		case TRUST_JSONB:
+			return psprintf("the jsonb of function %s is not known, or is too deep", name);
 		case TRUST_TSQUERY:
 			return psprintf("the tsquery of function %s is not known, or is too long", name);
 		case TRUST_CLOCK:

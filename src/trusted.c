@@ -88,6 +88,8 @@ static const TrustReason padding = {TRUST_ALWAYS,
 	"takes trailing blanks off"};
 static const TrustReason json = {TRUST_ALWAYS,
 	"jsonb is parsed when it is stored; what is not there is null, and numbers and strings compare as everywhere"};
+static const TrustReason containment = {TRUST_JSONB,
+	"recurses as deep as both sides are, of which one must be known and not deep"};
 static const TrustReason search = {TRUST_ALWAYS,
 	"compares words that are parsed when they are stored"};
 static const TrustReason matches = {TRUST_TSQUERY,
@@ -246,11 +248,11 @@ static const TrustedFunction list[] = {
 	{F_JSONB_GE, "jsonb_ge", "jsonb_ge", {JSONBOID, JSONBOID}, &json},
 	{F_JSONB_EQ, "jsonb_eq", "jsonb_eq", {JSONBOID, JSONBOID}, &json},
 	{F_JSONB_CMP, "jsonb_cmp", "jsonb_cmp", {JSONBOID, JSONBOID}, &json},
-	{F_JSONB_CONTAINS, "jsonb_contains", "jsonb_contains", {JSONBOID, JSONBOID}, &json},
+	{F_JSONB_CONTAINS, "jsonb_contains", "jsonb_contains", {JSONBOID, JSONBOID}, &containment},
 	{F_JSONB_EXISTS, "jsonb_exists", "jsonb_exists", {JSONBOID, TEXTOID}, &json},
 	{F_JSONB_EXISTS_ANY, "jsonb_exists_any", "jsonb_exists_any", {JSONBOID, TEXTARRAYOID}, &json},
 	{F_JSONB_EXISTS_ALL, "jsonb_exists_all", "jsonb_exists_all", {JSONBOID, TEXTARRAYOID}, &json},
-	{F_JSONB_CONTAINED, "jsonb_contained", "jsonb_contained", {JSONBOID, JSONBOID}, &json},
+	{F_JSONB_CONTAINED, "jsonb_contained", "jsonb_contained", {JSONBOID, JSONBOID}, &containment},
 	{F_TSVECTOR_LT, "tsvector_lt", "tsvector_lt", {TSVECTOROID, TSVECTOROID}, &search},
 	{F_TSVECTOR_LE, "tsvector_le", "tsvector_le", {TSVECTOROID, TSVECTOROID}, &search},
 	{F_TSVECTOR_EQ, "tsvector_eq", "tsvector_eq", {TSVECTOROID, TSVECTOROID}, &search},
@@ -481,6 +483,8 @@ condition_text(TrustCondition condition)
 		case TRUST_REGEX:
 		case TRUST_IREGEX:
 			return "the pattern is known to the planner, compiles, and has no back-reference or look-around";
+		case TRUST_JSONB:
+			return "one jsonb is known to the planner, and not deep";
 		case TRUST_TSQUERY:
 			return "the tsquery is known to the planner, and short";
 		case TRUST_CASE:

@@ -19,6 +19,7 @@ typedef enum TrustCondition
 	TRUST_ILIKE,				/* and the encoding is one whose letters all have a case */
 	TRUST_REGEX,
 	TRUST_IREGEX,
+	TRUST_JSONB,				/* one side is known, and not deep */
 	TRUST_TSQUERY,				/* the tsquery is known, and short */
 	TRUST_CASE,					/* the encoding, as of TRUST_ILIKE */
 	TRUST_CLOCK,				/* moves the present time by a known and sane interval */

@@ -92,6 +92,8 @@ sub calls
 	return map { "$function(a_$arguments[0], $_)" } ("'%C_NARY%'", "'a\\\\b%'", "''", 'NULL') if $condition =~ /LIKE|pattern/;
 	return map { ($arguments[0] eq 'timestamp' ? "$function(localtimestamp" : "$function(now()::$arguments[0]") . ", $_)" } ($arguments[1] eq 'int4' ? ('365000', '-365000') : ("'999 years'", "'-999 years -365000 days'"))
 	  if $condition =~ /interval/;
+	return map { ("$function(a_jsonb, ${_}::jsonb)", "$function(${_}::jsonb, a_jsonb)") } ("'{\"k\": \"CANARY\"}'", "'" . '{"k":' x 40 . '1' . '}' x 40 . "'", 'NULL')
+	  if $condition =~ /jsonb/;
 	if ($condition =~ /tsquery/)
 	{
 		my @queries = ("'!CANARY <-> (a | b:*AD) & c'", "'" . '!(' x 90 . 'a' . ')' x 90 . "'", 'NULL');
