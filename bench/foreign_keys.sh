@@ -8,19 +8,21 @@
 # delete    of a row that could be referenced, and is not
 # cascade   the same of one with three rows that go with it
 #
-# Prints the medians of each and their ratio, paired to plain: transactions per second (more is better), and the
-# processor time that the server took for one (less is better), which says more where others use the machine.
+# Prints the medians of each and their ratio, paired to plain.
 set -u -o pipefail
+# shellcheck source=bench/server.sh
+. "$(dirname "${BASH_SOURCE[0]}")/server.sh"
+# shellcheck source=bench/compare.sh
+. "$(dirname "${BASH_SOURCE[0]}")/compare.sh"
 
 rounds=${1-9} transactions=${2-20000}
-# shellcheck source-path=SCRIPTDIR source=common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-sql() { as_owner psql -Xq -v ON_ERROR_STOP=1 -p "${port[server]}" -f - >/dev/null; }
+sql() { as_owner psql -Xq -v ON_ERROR_STOP=1 -f - >/dev/null; }
 
 # Both have the same index on the referencing column: pairing adds none there, and this one goes on serving the cascade.
 make_tables() {
 	sql <<'SQL'
+CREATE EXTENSION tenant_guard;
 SET client_min_messages = warning;
 SET tenant_guard.foreign_keys = off;
 CREATE ROLE app LOGIN;
@@ -73,21 +75,22 @@ SQL
 
 # shellcheck disable=SC2317,SC2329 # called by compare
 run() {
-	fill "$1" "$2" && measure_run "$1" "$2" && went "$1" "$2"
+	fill "$1" "$2" && measure "$1" "$2" && went "$1" "$2"
 }
 
 # What was to be deleted must be gone, or the time was that of something else.
 went() {
 	local left
 	[ "$2" != insert ] || return 0
-	left=$(as_owner psql -XAtq -c "SET row_security = off; SELECT count(*) FROM $1.parents WHERE id < 5000000" -p "${port[server]}" </dev/null)
+	left=$(as_owner psql -XAtq -c "SET row_security = off; SELECT count(*) FROM $1.parents WHERE id < 5000000")
 	[ "$left" = 0 ] || { echo "$left rows were not deleted" >&2; return 1; }
 }
 
-measure_run() {
-	measure server -U app -M prepared -D i=0 -t "$transactions" -f "$work/tmp/$1-$2.sql" postgres
+measure() {
+	cost server -c 2 -j 2 -U app -M prepared -D i=0 -t "$transactions" -f "$work/tmp/$1-$2.sql" postgres
 }
 
-make_copy || fail "test/run.sh has left no PostgreSQL to measure"
-{ start server 5432 tenant_guard && make_tables && write_scripts; } || fail "the server does not start"
-for what in insert delete cascade; do compare "$what" plain paired "$rounds"; done
+make_copy
+start_server server 5432 tenant_guard 'shared_buffers = 512MB'
+{ make_tables && write_scripts; } || fail "the tables could not be made"
+for what in insert delete cascade; do compare "$rounds" "$what" plain paired; done

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
 # Throwaway servers for the benchmarks, of the private copy of PostgreSQL that test/run.sh makes. Read by the scripts
-# beside it; its words are make_copy, start_server, as_owner, median and fail. "work" is the directory of it all.
+# beside it; its words are make_copy, start_server, as_owner and fail. "work" is the directory of it all.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 work='' bin=''
@@ -11,12 +11,12 @@ fail() {
 	exit 1
 }
 
-# As the user that test/run.sh gave the files to. The caller's settings stay out, but for PGOPTIONS.
+# As the user that test/run.sh gave the files to. The caller's settings stay out, but for PGOPTIONS and PGPORT.
 as_owner() {
 	local switch=()
 	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$(stat -c %U "$work")" --)
 	(cd "$work/tmp" && "${switch[@]}" env -i PATH="$bin:$PATH" LC_ALL=C.UTF-8 PGHOST="$work/tmp" PGUSER=postgres \
-		PGOPTIONS="${PGOPTIONS-}" "$@" </dev/null)
+		PGPORT="${PGPORT-5432}" PGOPTIONS="${PGOPTIONS-}" "$@")
 }
 
 # shellcheck disable=SC2317,SC2329 # called by the trap
@@ -31,23 +31,24 @@ clean_up() {
 
 # A copy of PostgreSQL with the library: what one test leaves.
 make_copy() {
-	work=$("$project/test/run.sh" --keep regress a_plain_role_can_do_little | sed -n 's/^results and logs: //p')
-	[ -n "$work" ] && bin=$(dirname "$(find "$work/pg" -name pgbench)") && rm -rf "$work"/{plain,preloaded}
+	work=$("$project/test/run.sh" --keep regress a_plain_role_can_do_little </dev/null | sed -n 's/^results and logs: //p')
+	[ -n "$work" ] || fail "test/run.sh has left no PostgreSQL to measure"
+	bin=$(dirname "$(find "$work/pg" -name pgbench)")
+	rm -rf "$work"/{plain,preloaded}
 }
 
 # start_server <name> <port> <libraries to preload> [line of postgresql.conf...]
 start_server() {
-	as_owner initdb -D "$work/$1" -U postgres -A trust --no-sync >/dev/null && {
+	as_owner initdb -D "$work/$1" -U postgres -A trust --no-sync >/dev/null || fail "initdb has failed ($1)"
+	{
 		echo "listen_addresses = ''"
 		echo "unix_socket_directories = '$work/tmp'"
 		echo "port = $2"
 		echo "shared_preload_libraries = '$3'"
 		printf '%s\n' 'fsync = off' 'autovacuum = off' "${@:4}"
-	} >>"$work/$1/postgresql.conf" && as_owner pg_ctl -s -w -D "$work/$1" -l "$work/tmp/$1.log" start
+	} >>"$work/$1/postgresql.conf"
+	as_owner pg_ctl -s -w -D "$work/$1" -l "$work/tmp/$1.log" start </dev/null || fail "the server does not start ($1)"
 }
-
-# median <file> <column>
-median() { sort -g -k "$2,$2" "$1" | awk -v k="$2" '{ v[NR] = $k } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
 
 trap clean_up EXIT
 trap 'exit 130' INT TERM

@@ -5,48 +5,14 @@
 #
 #   bench/type_mismatch.sh [rounds [seconds]]      by default 15 rounds of 6 seconds for each
 #
-# Prints the medians of each and their ratio, off to error: transactions per second, and the processor time that the
-# server took for one, which says more where others use the machine. The server is a throwaway one, of the private copy
-# of PostgreSQL that test/run.sh makes.
+# Prints the medians of each and their ratio, error to off.
 set -u -o pipefail
+# shellcheck source=bench/server.sh
+. "$(dirname "${BASH_SOURCE[0]}")/server.sh"
+# shellcheck source=bench/compare.sh
+. "$(dirname "${BASH_SOURCE[0]}")/compare.sh"
 
-project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 rounds=${1-15} seconds=${2-6}
-work='' bin=''
-
-fail() {
-	echo "bench/type_mismatch.sh: $*" >&2
-	exit 1
-}
-
-# As the user that test/run.sh gave the files to.
-as_owner() {
-	local switch=()
-	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$(stat -c %U "$work")" --)
-	(cd "$work/tmp" && "${switch[@]}" env -i PATH="$bin:$PATH" LC_ALL=C.UTF-8 PGHOST="$work/tmp" PGDATABASE=postgres "$@")
-}
-
-# shellcheck disable=SC2317,SC2329 # called by the trap
-clean_up() {
-	[ -n "$work" ] || return
-	[ ! -e "$work/data/postmaster.pid" ] || as_owner pg_ctl -s -D "$work/data" -m immediate stop
-	rm -rf "$work"
-}
-
-# A copy of PostgreSQL with the library: what one test leaves.
-make_copy() {
-	work=$("$project/test/run.sh" --keep regress a_plain_role_can_do_little </dev/null | sed -n 's/^results and logs: //p')
-	[ -n "$work" ] && bin=$(dirname "$(find "$work/pg" -name pgbench)") && rm -rf "$work"/{plain,preloaded}
-}
-
-start() {
-	as_owner initdb -D "$work/data" -U postgres -A trust --no-sync >/dev/null && {
-		echo "listen_addresses = ''"
-		echo "unix_socket_directories = '$work/tmp'"
-		echo "shared_preload_libraries = 'tenant_guard'"
-		printf '%s\n' 'fsync = off' 'autovacuum = off' 'join_collapse_limit = 1'
-	} >>"$work/data/postgresql.conf" && as_owner pg_ctl -s -w -D "$work/data" -l "$work/tmp/server.log" start </dev/null
-}
 
 # A chain of ten tables; what a query compares is numbers, texts and uuids, as a report does.
 make_tables() {
@@ -73,44 +39,11 @@ make_query() {
 	echo "AND t5.tenant_id = 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa' ORDER BY t1.id;"
 }
 
-# The processor time of the server's sessions that have ended, in ticks.
-session_time() { awk '{ print $16 + $17 }' "/proc/$(head -n 1 "$work/data/postmaster.pid")/stat"; }
+# shellcheck disable=SC2317,SC2329 # called by compare
+run() { cost server -c 1 -M simple -T "$seconds" -f query.sql -U "$1" postgres; }
 
-# measure <role> [seconds]: transactions per second, microseconds of processor time for each.
-measure() {
-	local before out
-	before=$(session_time)
-	out=$(as_owner pgbench -n -U "$1" -c 1 -M simple -T "${2-$seconds}" -f query.sql </dev/null 2>/dev/null) && sleep 0.3 || return
-	awk -v ticks="$(($(session_time) - before))" -v hz="$(getconf CLK_TCK)" \
-		'/transactions actually processed/ { count = $NF } /^tps = .*without/ { tps = $3 } END { print tps, ticks / hz / count * 1e6 }' <<<"$out"
-}
-
-# median <file> <column>
-median() { sort -g -k "$2,$2" "$1" | awk -v k="$2" '{ v[NR] = $k } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
-
-# report <column> <unit> <quotient that is the ratio>
-report() {
-	local off error
-	off=$(median "$work/tmp/off" "$1") error=$(median "$work/tmp/error" "$1")
-	echo "off $off $2, error $error $2, ratio $(awk "BEGIN { printf \"%.3f\", $3 }")"
-}
-
-# The setting that goes first changes with the round: what slows the machine down meets both.
-compare() {
-	local round role order=(off error)
-	for role in "${order[@]}"; do measure "$role" 3 >/dev/null; done
-	for ((round = 0; round < rounds; round++)); do
-		for role in "${order[@]}"; do measure "$role" >>"$work/tmp/$role" || fail "pgbench has failed"; done
-		order=("${order[1]}" "${order[0]}")
-	done
-	report 1 "tps" "$(median "$work/tmp/error" 1) / $(median "$work/tmp/off" 1)"
-	report 2 "us" "$(median "$work/tmp/off" 2) / $(median "$work/tmp/error" 2)"
-}
-
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-make_copy || fail "test/run.sh has left no PostgreSQL to measure"
-start || fail "the server does not start"
-make_tables | as_owner psql -XqU postgres -v ON_ERROR_STOP=1 || fail "the tables cannot be made"
+make_copy
+start_server server 5432 tenant_guard 'join_collapse_limit = 1'
+make_tables | as_owner psql -Xq -v ON_ERROR_STOP=1 || fail "the tables cannot be made"
 make_query | tr '\n' ' ' >"$work/tmp/query.sql"
-compare
+compare "$rounds" "ten joined tables" off error

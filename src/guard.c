@@ -30,7 +30,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_language.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -49,6 +48,7 @@
 
 #include "compat.h"
 #include "guard.h"
+#include "own_function.h"
 
 typedef struct GuardEntry
 {
@@ -173,42 +173,6 @@ type_serves(Oid type, TenantType *tenant_type)
  *		Recognising our policies
  * ----------------------------------------------------------------
  */
-
-/*
- * Is this function ours, as the install script made it?  One that a superuser
- * has replaced is not, and then no policy that calls it guards anything.
- */
-static bool
-is_own_function(Oid funcid, const char *prefix)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	Form_pg_proc proc;
-	char	   *schema;
-	bool		isnull;
-	bool		own;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	schema = get_namespace_name(proc->pronamespace);
-	own = proc->prolang == ClanguageId && proc->pronargs == 0 &&
-		schema != NULL && strcmp(schema, EXTENSION_NAME) == 0 &&
-		strncmp(NameStr(proc->proname), prefix, strlen(prefix)) == 0;
-	if (own)
-	{
-		Datum		src = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
-
-		own = !isnull && strcmp(TextDatumGetCString(src), NameStr(proc->proname)) == 0;
-	}
-	if (own)
-	{
-		Datum		bin = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &isnull);
-
-		own = !isnull && strcmp(TextDatumGetCString(bin), "$libdir/tenant_guard") == 0;
-	}
-	ReleaseSysCache(tuple);
-	return own;
-}
 
 static Node *
 strip_relabel(Node *node)

@@ -11,9 +11,9 @@
 #include "access/attnum.h"
 #include "nodes/pg_list.h"
 
+#include "own_function.h"
 #include "settings.h"
 
-#define EXTENSION_NAME		"tenant_guard"
 #define ISOLATION_POLICY	"tenant_isolation"
 #define ACCESS_POLICY		"tenant_access"
 #define NOT_NULL_CHECK		"tenant_not_null"

@@ -34,6 +34,7 @@ _PG_init(void)
 	define_settings();
 	define_tenant_setting();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
+	init_own_functions();
 	init_guard_cache();
 	init_access();
 	init_trusted();
