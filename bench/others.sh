@@ -1,0 +1,91 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # what run.sh sets and reads
+#
+# What else a guard costs, each against the same without one: setting the tenant, planning, CREATE TABLE, and all of it
+# as tables and tenants become many. Read by run.sh, whose words it uses; prints lines, and leaves them in others.md.
+
+# pair <name> [pgbench's option...]: the second script against the first, in simple protocol, for the small tenant.
+pair() {
+	local more=("${@:2}")
+	protocol=simple tenant=$small
+	measure_by_turns pair first second
+	awk -v name="$1" -v a="$(median "$work/tmp/pair-first" 1)" -v b="$(median "$work/tmp/pair-second" 1)" -v file="$results/others.md" 'BEGIN {
+		printf "%-66s %10.3f ms %10.3f ms %9.2f\n", name, a, b, b / a
+		printf "| %s | %.3f ms | %.3f ms | %.2f |\n", name, a, b, b / a >>file }'
+}
+
+# shape_for_both <prefix> <shape>: scripts of a query of shapes.sh, by hand and guarded.
+shape_for_both() {
+	local line
+	line=$(grep "^$2|" <<<"$shapes")
+	write_script first "$1 $(query hand "$small" "${line#*|}");"
+	write_script second "$1 $(query guarded "$small" "${line#*|}");"
+}
+
+compare_setting() {
+	write_script second 'BEGIN;' "SELECT tenant_guard.set_tenant('$small');" 'COMMIT;'
+	write_script first 'BEGIN;' "SET LOCAL app.tenant = '$small';" 'COMMIT;'
+	pair 'transaction: SET LOCAL, set_tenant'
+	write_script first 'BEGIN;' "SELECT set_config('app.tenant', '$small', true);" 'COMMIT;'
+	pair 'transaction: set_config, set_tenant'
+}
+
+compare_planning() {
+	local name
+	for name in 'point by key' 'join of two' 'join of four' update; do
+		shape_for_both EXPLAIN "$name"
+		pair "planning alone (EXPLAIN), $name: by hand, guarded"
+	done
+}
+
+# compare_creation <where>
+compare_creation() {
+	write_script first 'BEGIN;' 'CREATE TABLE hand.made (id int, tenant_id uuid);' 'ROLLBACK;'
+	write_script second 'BEGIN;' 'CREATE TABLE guarded.made (id int, tenant_id uuid);' 'ROLLBACK;'
+	pair "CREATE TABLE$1: not guarded, guarded"
+}
+
+# A point query and CREATE TABLE beside ever more guarded tables; a session's first query fills its caches.
+grow_tables() {
+	local tables made=0
+	sql -c 'CREATE SCHEMA many' -c 'GRANT USAGE ON SCHEMA many TO app'
+	for tables in 10 100 1000 10000; do
+		[ "$tables" -le $((rows / 100)) ] || break
+		while [ "$made" -lt "$tables" ]; do
+			sql -c "SET client_min_messages = warning; DO \$\$ BEGIN FOR i IN $made .. least($made + 199, $tables - 1) LOOP EXECUTE format('CREATE TABLE many.t%s (id int, tenant_id uuid)', i); END LOOP; END \$\$"
+			made=$((made + 200 < tables ? made + 200 : tables))
+		done
+		shape_for_both '' 'point by key'
+		pair "point query beside $tables guarded tables: by hand, guarded"
+		pair "a session's first query beside $tables guarded tables: by hand, guarded" -C
+		compare_creation " beside $tables guarded tables"
+	done
+}
+
+# The same number of rows, of ever more tenants: a transaction of any one of them, its tenant set for it in both.
+grow_tenants() {
+	local tenants schema
+	for tenants in 10 100 1000 10000 100000 1000000; do
+		[ "$tenants" -le "$rows" ] || break
+		for schema in hand guarded; do
+			sql -c 'SET tenant_guard.bypass = on' -c 'SET client_min_messages = warning' -c "DROP TABLE IF EXISTS $schema.grown" \
+				-c "CREATE TABLE $schema.grown (id bigint, tenant_id uuid, body text)" \
+				-c "INSERT INTO $schema.grown SELECT i, hand.tenant(1 + i % $tenants), 'body ' || i FROM generate_series(1, $rows) i" \
+				-c "ALTER TABLE $schema.grown ADD PRIMARY KEY (tenant_id, id)" -c "GRANT SELECT ON $schema.grown TO app" -c "VACUUM ANALYZE $schema.grown"
+		done
+		write_script first "\\set n random(1, $tenants)" 'BEGIN;' "SELECT set_config('app.tenant', hand.tenant(:n)::text, true);" \
+			'SELECT id, body FROM hand.grown WHERE tenant_id = hand.tenant(:n) ORDER BY id LIMIT 10;' 'COMMIT;'
+		write_script second "\\set n random(1, $tenants)" 'BEGIN;' 'SELECT tenant_guard.set_tenant(hand.tenant(:n));' \
+			'SELECT id, body FROM guarded.grown ORDER BY id LIMIT 10;' 'COMMIT;'
+		pair "transaction of one of $tenants tenants: by hand, guarded"
+	done
+}
+
+others() {
+	printf '%s\n' '| what | first | second | ratio |' '|---|---|---|---|' >"$results/others.md"
+	sql -c 'GRANT CREATE ON SCHEMA hand, guarded TO app'
+	compare_setting
+	compare_planning
+	compare_creation ''
+	grow_tables
+	grow_tenants
+}
