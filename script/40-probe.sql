@@ -44,7 +44,7 @@ REVOKE ALL ON FUNCTION probe_locate(regclass, text, text) FROM PUBLIC;
 
 -- Strings and numbers, and the numbers beside these, in the text of an expression: a CHECK, or a partition's bound.
 CREATE FUNCTION probe_literals(expression text) RETURNS text[]
-LANGUAGE sql IMMUTABLE STRICT
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT array_agg(x.literal ORDER BY x.place)

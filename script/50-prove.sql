@@ -2,7 +2,7 @@
 -- Does this error come from behind the policies? They are judged before constraints are, and triggers, types and the
 -- choice of a partition before them.
 CREATE FUNCTION passed_policies(state text, culprit text) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT state IN ('23502', '23503', '23505', '23P01') OR state = '23514' AND culprit <> ''
@@ -12,7 +12,7 @@ REVOKE ALL ON FUNCTION passed_policies(text, text) FROM PUBLIC;
 
 -- What a try tells. An error that is neither a refusal nor from behind the policies tells nothing.
 CREATE FUNCTION probe_verdict(state text, message text, broken boolean, good text, bad text, OUT ok boolean, OUT detail text)
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT CASE WHEN state = '42501' OR state LIKE 'TG%' THEN true
