@@ -28,7 +28,7 @@ cost() {
 	local server=$1 before out
 	sleep 0.3 # for sessions that are about to end
 	before=$(session_time "$server")
-	out=$(PGPORT=$(sed -n 4p "$work/$server/postmaster.pid") as_owner pgbench -n "${@:2}" 2>/dev/null) && sleep 0.3 || return
+	out=$(port=$(sed -n 4p "$work/$server/postmaster.pid") as_owner pgbench -n "${@:2}" 2>/dev/null) && sleep 0.3 || return
 	awk -v ticks="$(($(session_time "$server") - before))" -v hz="$(getconf CLK_TCK)" \
 		'/transactions actually processed/ { sub(/\/.*/, "", $NF); count = $NF } /^tps = .*without/ { tps = $3 } END { print tps, ticks / hz / count * 1e6 }' \
 		<<<"$out"

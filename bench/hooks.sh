@@ -20,6 +20,6 @@ make_copy
 start_server plain 5432 ''
 start_server preloaded 5433 tenant_guard
 for port in 5432 5433; do
-	PGPORT=$port as_owner pgbench -q -i -s 10 >/dev/null 2>&1 || fail "pgbench -i has failed"
+	as_owner pgbench -q -i -s 10 >/dev/null 2>&1 || fail "pgbench -i has failed"
 done
 for protocol in simple prepared; do compare "$rounds" $protocol plain preloaded; done

@@ -68,7 +68,7 @@ choose_values() {
 # time_of <transactions> <file> [pgbench's option...]: milliseconds of a transaction, of this protocol and tenant.
 time_of() {
 	rm -f "$work"/tmp/times.*
-	PGOPTIONS=$(options "$tenant") as_owner pgbench -n -c 1 -M "$protocol" -t "$1" -l --log-prefix=times -f "$2" -U app "${@:3}" bench \
+	settings=$(options "$tenant") as_owner pgbench -n -c 1 -M "$protocol" -t "$1" -l --log-prefix=times -f "$2" -U app "${@:3}" bench \
 		</dev/null >/dev/null 2>"$work/tmp/error" || { cat "$work/tmp/error" "$2" >&2; return 1; }
 	sort -n -k 3,3 "$work"/tmp/times.* | awk '{ time[NR] = $3 } END { skip = int((NR + 1) / 4)
 		for (i = skip + 1; i <= NR - skip; i++) sum += time[i]
@@ -100,7 +100,7 @@ write_query() {
 	esac
 }
 
-keep_plan() { PGOPTIONS=$(options "$tenant") sql -U app -c "BEGIN; EXPLAIN (ANALYZE, BUFFERS) $2; ROLLBACK" >"$results/plans/$1.txt"; }
+keep_plan() { settings=$(options "$tenant") sql -U app -c "BEGIN; EXPLAIN (ANALYZE, BUFFERS) $2; ROLLBACK" >"$results/plans/$1.txt"; }
 
 # shape <name> <SQL>
 shape() {

@@ -1,22 +1,23 @@
 # shellcheck shell=bash
 #
 # Throwaway servers for the benchmarks, of the private copy of PostgreSQL that test/run.sh makes. Read by the scripts
-# beside it; its words are make_copy, start_server, as_owner and fail. "work" is the directory of it all.
+# beside it; its words are make_copy, start_server, as_owner and fail. "work" is the directory of it all, "port" and
+# "settings" (as of PGOPTIONS) say where and how as_owner connects.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
-work='' bin=''
+work='' bin='' port=5432 settings=''
 
 fail() {
 	echo "$0: $*" >&2
 	exit 1
 }
 
-# As the user that test/run.sh gave the files to. The caller's settings stay out, but for PGOPTIONS and PGPORT.
+# As the user that test/run.sh gave the files to; the caller's environment stays out.
 as_owner() {
 	local switch=()
 	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$(stat -c %U "$work")" --)
 	(cd "$work/tmp" && "${switch[@]}" env -i PATH="$bin:$PATH" LC_ALL=C.UTF-8 PGHOST="$work/tmp" PGUSER=postgres \
-		PGPORT="${PGPORT-5432}" PGOPTIONS="${PGOPTIONS-}" "$@")
+		PGPORT="$port" PGOPTIONS="$settings" "$@")
 }
 
 # shellcheck disable=SC2317,SC2329 # called by the trap
