@@ -5,11 +5,12 @@
 # One bar for each shape: the ratio of tenant_guard, the small tenant and the whale, simple protocol.
 draw() {
 	awk -F, '$3 == "simple" && $4 != "hand" { key = $1 "," $2; if (!(key in seen)) { seen[key] = ++n; name[n] = $1 " (" $2 ")" } ratio[seen[key], $4] = $6 }
-		function x(r) { return 190 + 100 * log(r < 0.5 ? 0.5 : r > 200 ? 200 : r) / log(10) + 30 }
+		function x(r) { return 190 + 100 * log(r < 0.5 ? 0.5 : r > 10000 ? 10000 : r) / log(10) + 30 }
 		END {
-			printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"520\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n", n * 16 + 50
-			printf "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/><text x=\"8\" y=\"14\">time, in times of the hand-written query (logarithmic)</text>\n"
-			for (r = 1; r <= 100; r *= 10) printf "<line x1=\"%d\" x2=\"%d\" y1=\"22\" y2=\"%d\" stroke=\"#ccc\"/><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%d</text>\n", x(r), x(r), n * 16 + 28, x(r), n * 16 + 42, r
+			print "<!-- made by bench/run.sh -->"
+			printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"660\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n", n * 16 + 50
+			printf "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/><text x=\"8\" y=\"14\">time, in times of the hand-written query (logarithmic): <tspan fill=\"#1b7f3b\">tenant_guard</tspan>, <tspan fill=\"#d62728\">current_setting</tspan>, <tspan fill=\"#ff9f1c\">(SELECT current_setting)</tspan></text>\n"
+			for (r = 1; r <= 10000; r *= 10) printf "<line x1=\"%d\" x2=\"%d\" y1=\"22\" y2=\"%d\" stroke=\"#ccc\"/><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%d</text>\n", x(r), x(r), n * 16 + 28, x(r), n * 16 + 42, r
 			for (i = 1; i <= n; i++) {
 				y = 14 + i * 16
 				printf "<text x=\"8\" y=\"%d\">%s</text><circle cx=\"%.1f\" cy=\"%d\" r=\"4\" fill=\"#d62728\"><title>current_setting: %s</title></circle><circle cx=\"%.1f\" cy=\"%d\" r=\"4\" fill=\"#ff9f1c\"><title>(SELECT current_setting): %s</title></circle><circle cx=\"%.1f\" cy=\"%d\" r=\"4\" fill=\"#1b7f3b\"><title>tenant_guard: %s</title></circle>\n", \
