@@ -85,18 +85,17 @@ put_qual(Node **tree, Index rti, Node *qual)
 }
 
 /*
- * Lowers the barrier of one table.  The folded constant of tenant_access goes
+ * Lowers the barrier of one table, of which this is the tenant_qual.  The folded constant of tenant_access goes
  * too: any security qual would keep the statistics closed.  False where the
  * table is not in the join tree: nothing is changed then.
  */
 bool
-lower_barrier(Query *query, Index rti)
+lower_barrier(Query *query, Index rti, Node *qual)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
-	Node	   *qual = tenant_qual(rte, rti);
 	Node	   *tree = (Node *) query->jointree;
 
-	if (qual == NULL || !put_qual(&tree, rti, qual))
+	if (!put_qual(&tree, rti, qual))
 		return false;
 	rte->securityQuals = NIL;
 	return true;

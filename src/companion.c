@@ -29,7 +29,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "companion.h"
 #include "foreign_key.h"
@@ -102,19 +101,11 @@ name_of_key(const ForeignKey *key)
 static List *
 counterparts(Oid constraint)
 {
-	Oid			relid = InvalidOid;
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Oid			relid = table_of_key(constraint);
+	List	   *keys = OidIsValid(relid) ? foreign_keys_from(relid) : NIL;
 	List	   *names = NIL;
-	List	   *keys;
 	ListCell   *lc;
 
-	if (HeapTupleIsValid(tuple))
-	{
-		if (((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
-			relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
-		ReleaseSysCache(tuple);
-	}
-	keys = OidIsValid(relid) ? foreign_keys_from(relid) : NIL;
 	foreach(lc, keys)
 	{
 		ForeignKey *key = lfirst(lc);

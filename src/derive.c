@@ -19,7 +19,6 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -29,6 +28,7 @@
 #include "foreign_key.h"
 #include "guard.h"
 #include "ownership.h"
+#include "pair.h"
 #include "policy.h"
 #include "protect.h"
 #include "refuse_key.h"
@@ -204,7 +204,6 @@ derive_tenant_column(PG_FUNCTION_ARGS)
 	ForeignKey *key;
 	char	   *column;
 	uint64		rows;
-	ListCell   *lc;
 
 	lock_relation(relid);
 	check_is_whole(relid);
@@ -213,9 +212,8 @@ derive_tenant_column(PG_FUNCTION_ARGS)
 	column = get_attname(key->parent, key->parent_tenant, false);
 	if (get_attnum(relid, column) != InvalidAttrNumber)
 		raise_refusal(column_is_there(relation_name(relid), column));
-	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
-		if (AfterTriggerPendingOnRel(lfirst_oid(lc)))
-			raise_refusal(key_events_pending(relation_name(lfirst_oid(lc))));
+	(void) find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	check_no_event_pending(relid);
 
 	add_column(key, column);
 	rows = fill_column(key, column);

@@ -314,7 +314,8 @@ check_can_be_unvalidated(const Pairing *pairing)
 			   psprintf("Run SELECT tenant_guard.pair_foreign_keys(%s);", quote_literal_cstr(relation_name(key->child))));
 }
 
-static void
+/* Refuses to change a table, or a part of it, whose deferred checks are still to come. */
+void
 check_no_event_pending(Oid root)
 {
 	ListCell   *lc;

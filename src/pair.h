@@ -10,6 +10,7 @@
 
 #include "nodes/pg_list.h"
 
+extern void check_no_event_pending(Oid root);
 extern void pair_keys(List *keys, bool validate);
 
 #endif							/* TENANT_GUARD_PAIR_H */

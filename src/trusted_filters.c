@@ -40,13 +40,14 @@ static const char *
 note_of_table(Query *query, Index rti, const char *objection)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
+	Node	   *qual = tenant_qual(rte, rti);
 
-	if (tenant_qual(rte, rti) == NULL)
+	if (qual == NULL)
 		return psprintf("behind the barrier: table %s has policies of its own",
 						relation_name(rte->relid));
 	if (objection != NULL)
 		return psprintf("behind the barrier: %s", objection);
-	return lower_barrier(query, rti) ? TRUSTED :
+	return lower_barrier(query, rti, qual) ? TRUSTED :
 		psprintf("behind the barrier: table %s is no part of a join", relation_name(rte->relid));
 }
 
