@@ -32,8 +32,11 @@ clean_up() {
 
 # A copy of PostgreSQL with the library: what one test leaves.
 make_copy() {
-	work=$("$project/test/run.sh" --keep regress a_plain_role_can_do_little </dev/null | sed -n 's/^results and logs: //p')
-	[ -n "$work" ] || fail "test/run.sh has left no PostgreSQL to measure"
+	local log status
+	log=$("$project/test/run.sh" --keep regress a_plain_role_can_do_little </dev/null)
+	status=$?
+	work=$(sed -n 's/^results and logs: //p' <<<"$log")
+	[ "$status" -eq 0 ] && [ -n "$work" ] || { tail -n 20 <<<"$log" >&2; fail "test/run.sh has left no PostgreSQL to measure"; }
 	bin=$(dirname "$(find "$work/pg" -name pgbench)")
 	rm -rf "$work"/{plain,preloaded}
 }

@@ -20,9 +20,10 @@ find_pg_config() {
 	[ -n "$pg_config" ] || pg_config=$(command -v pg_config)
 }
 
-# A server, and what builds and tests an extension for it: two packages in Debian, whose pg_config is in neither.
+# A server, and what builds and tests an extension for it: pgxs and headers, which Debian has in different packages.
 postgres_is_complete() {
-	[ -n "$pg_config" ] && [ -x "$("$pg_config" --bindir)/postgres" ] && [ -f "$("$pg_config" --pgxs)" ]
+	[ -n "$pg_config" ] && [ -x "$("$pg_config" --bindir)/postgres" ] && [ -f "$("$pg_config" --pgxs)" ] &&
+		[ -f "$("$pg_config" --includedir-server)/postgres.h" ]
 } 2>/dev/null
 
 # The packages, by their Debian names, that are needed and not found.
