@@ -92,10 +92,15 @@ add_values(List *refusals, List *found, refusal_of_value refuse, const char *obj
  * ----------------------------------------------------------------
  */
 
-/* A copy of the row with this OID, or NULL. */
-static HeapTuple
-row_of(Relation catalog, Oid index, AttrNumber key_column, Oid object)
+/* Looks at one row of a catalog. */
+typedef List *(*RowReader) (Relation catalog, HeapTuple tuple);
+
+/* Has a reader look at the row with this OID, if it is there. */
+static List *
+read_row(Oid catalogid, Oid index, AttrNumber key_column, Oid object, RowReader reader)
 {
+	Relation	catalog = table_open(catalogid, AccessShareLock);
+	List	   *refusals = NIL;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -106,7 +111,10 @@ row_of(Relation catalog, Oid index, AttrNumber key_column, Oid object)
 	if (HeapTupleIsValid(tuple))
 		tuple = heap_copytuple(tuple);
 	systable_endscan(scan);
-	return tuple;
+	if (HeapTupleIsValid(tuple))
+		refusals = reader(catalog, tuple);
+	table_close(catalog, AccessShareLock);
+	return refusals;
 }
 
 static Node *
@@ -167,105 +175,66 @@ query_over_changes(Oid relid)
 	return query;
 }
 
+/* What the expression in a column of a catalog's row mixes. */
 static List *
-mixed_in_policy(Oid policyid)
+mixed_in_column(Relation catalog, HeapTuple tuple, AttrNumber column, const Query *query)
 {
-	Relation	catalog = table_open(PolicyRelationId, AccessShareLock);
-	HeapTuple	tuple = row_of(catalog, PolicyOidIndexId, Anum_pg_policy_oid, policyid);
-	List	   *refusals = NIL;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		Query	   *query = query_over(((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
-
-		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_policy_polqual), query)));
-		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_policy_polwithcheck), query)));
-	}
-	table_close(catalog, AccessShareLock);
-	return refusals;
+	return refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, column), query));
 }
 
 static List *
-mixed_in_constraint(Oid constraintid)
+mixed_in_policy(Relation catalog, HeapTuple tuple)
 {
-	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
-	HeapTuple	tuple = row_of(catalog, ConstraintOidIndexId, Anum_pg_constraint_oid, constraintid);
-	List	   *refusals = NIL;
+	Query	   *query = query_over(((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
 
-	if (HeapTupleIsValid(tuple) && OidIsValid(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid))
-		refusals = refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_constraint_conbin),
-															query_over(((Form_pg_constraint) GETSTRUCT(tuple))->conrelid)));
-	table_close(catalog, AccessShareLock);
-	return refusals;
+	return list_concat(mixed_in_column(catalog, tuple, Anum_pg_policy_polqual, query),
+					   mixed_in_column(catalog, tuple, Anum_pg_policy_polwithcheck, query));
 }
 
 static List *
-mixed_in_generated(Oid defaultid)
+mixed_in_constraint(Relation catalog, HeapTuple tuple)
 {
-	Relation	catalog = table_open(AttrDefaultRelationId, AccessShareLock);
-	HeapTuple	tuple = row_of(catalog, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, defaultid);
-	List	   *refusals = NIL;
+	Oid			relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
 
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_attrdef def = (Form_pg_attrdef) GETSTRUCT(tuple);
-		Node	   *expression = expression_of(catalog, tuple, Anum_pg_attrdef_adbin);
-		Query	   *query = query_over(def->adrelid);
-		char	   *column = get_attname(def->adrelid, def->adnum, true);
-
-		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(expression, query)));
-		refusals = add_values(refusals, mixed_as_value(expression, query), held_as_text,
-							  psprintf("generated column \"%s\"", column ? column : "..."));
-	}
-	table_close(catalog, AccessShareLock);
-	return refusals;
+	return OidIsValid(relid) ?
+		mixed_in_column(catalog, tuple, Anum_pg_constraint_conbin, query_over(relid)) : NIL;
 }
 
 static List *
-mixed_in_trigger(Oid triggerid)
+mixed_in_generated(Relation catalog, HeapTuple tuple)
 {
-	Relation	catalog = table_open(TriggerRelationId, AccessShareLock);
-	HeapTuple	tuple = row_of(catalog, TriggerOidIndexId, Anum_pg_trigger_oid, triggerid);
-	List	   *refusals = NIL;
+	Form_pg_attrdef def = (Form_pg_attrdef) GETSTRUCT(tuple);
+	Query	   *query = query_over(def->adrelid);
+	char	   *column = get_attname(def->adrelid, def->adnum, true);
 
-	if (HeapTupleIsValid(tuple))
-		refusals = refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_trigger_tgqual),
-															query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid)));
-	table_close(catalog, AccessShareLock);
-	return refusals;
+	return add_values(mixed_in_column(catalog, tuple, Anum_pg_attrdef_adbin, query),
+					  mixed_as_value(expression_of(catalog, tuple, Anum_pg_attrdef_adbin), query), held_as_text,
+					  psprintf("generated column \"%s\"", column ? column : "..."));
+}
+
+static List *
+mixed_in_trigger(Relation catalog, HeapTuple tuple)
+{
+	return mixed_in_column(catalog, tuple, Anum_pg_trigger_tgqual,
+						   query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid));
 }
 
 /* A view's query, or a rule. */
 static List *
-mixed_in_rule(Oid ruleid)
+mixed_in_rule(Relation catalog, HeapTuple tuple)
 {
-	Relation	catalog = table_open(RewriteRelationId, AccessShareLock);
-	HeapTuple	tuple = row_of(catalog, RewriteOidIndexId, Anum_pg_rewrite_oid, ruleid);
-	List	   *refusals = NIL;
+	Query	   *query = query_over_changes(((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class);
+	List	   *actions = (List *) expression_of(catalog, tuple, Anum_pg_rewrite_ev_action);
 
-	if (HeapTupleIsValid(tuple))
-	{
-		Query	   *query = query_over_changes(((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class);
-
-		refusals = refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_rewrite_ev_qual), query));
-		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_queries((List *) expression_of(catalog, tuple, Anum_pg_rewrite_ev_action))));
-	}
-	table_close(catalog, AccessShareLock);
-	return refusals;
+	return list_concat(mixed_in_column(catalog, tuple, Anum_pg_rewrite_ev_qual, query),
+					   refusals_of_mixed(mixed_in_queries(actions)));
 }
 
 static List *
-mixed_in_row_filter(Oid publication_rel)
+mixed_in_row_filter(Relation catalog, HeapTuple tuple)
 {
-	Relation	catalog = table_open(PublicationRelRelationId, AccessShareLock);
-	HeapTuple	tuple = row_of(catalog, PublicationRelObjectIndexId, Anum_pg_publication_rel_oid, publication_rel);
-	List	   *refusals = NIL;
-
-	if (HeapTupleIsValid(tuple))
-		refusals = refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_publication_rel_prqual),
-															query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid)));
-	table_close(catalog, AccessShareLock);
-	return refusals;
+	return mixed_in_column(catalog, tuple, Anum_pg_publication_rel_prqual,
+						   query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid));
 }
 
 /* CREATE PUBLICATION is collected as the publication, ALTER as each table. */
@@ -282,7 +251,7 @@ mixed_in_publication(Oid publication)
 				ObjectIdGetDatum(publication));
 	scan = systable_beginscan(catalog, PublicationRelPrpubidIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		refusals = list_concat(refusals, mixed_in_row_filter(((Form_pg_publication_rel) GETSTRUCT(tuple))->oid));
+		refusals = list_concat(refusals, mixed_in_row_filter(catalog, tuple));
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return refusals;
@@ -306,37 +275,27 @@ mixed_keys(Node *keys, const Query *query, const char *object)
 }
 
 static List *
-mixed_in_index(Oid indexid)
+mixed_in_index(Relation catalog, HeapTuple tuple)
 {
-	Relation	catalog = table_open(IndexRelationId, AccessShareLock);
-	HeapTuple	tuple = row_of(catalog, IndexRelidIndexId, Anum_pg_index_indexrelid, indexid);
-	List	   *refusals = NIL;
+	Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
+	Query	   *query;
 
-	if (HeapTupleIsValid(tuple) &&
-		!(heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) && heap_attisnull(tuple, Anum_pg_index_indpred, NULL)))
-	{
-		Query	   *query = query_over(((Form_pg_index) GETSTRUCT(tuple))->indrelid);
-
-		refusals = mixed_keys(expression_of(catalog, tuple, Anum_pg_index_indexprs), query,
-							  psprintf("index %s", relation_name(indexid)));
-		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, Anum_pg_index_indpred), query)));
-	}
-	table_close(catalog, AccessShareLock);
-	return refusals;
+	if (heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+		return NIL;
+	query = query_over(index->indrelid);
+	return list_concat(mixed_keys(expression_of(catalog, tuple, Anum_pg_index_indexprs), query,
+								  psprintf("index %s", relation_name(index->indexrelid))),
+					   mixed_in_column(catalog, tuple, Anum_pg_index_indpred, query));
 }
 
 static List *
-mixed_in_partition_key(Oid relid)
+mixed_in_partition_key(Relation catalog, HeapTuple tuple)
 {
-	Relation	catalog = table_open(PartitionedRelationId, AccessShareLock);
-	HeapTuple	tuple = row_of(catalog, PartitionedRelidIndexId, Anum_pg_partitioned_table_partrelid, relid);
-	List	   *refusals = NIL;
+	Oid			relid = ((Form_pg_partitioned_table) GETSTRUCT(tuple))->partrelid;
 
-	if (HeapTupleIsValid(tuple))
-		refusals = mixed_keys(expression_of(catalog, tuple, Anum_pg_partitioned_table_partexprs), query_over(relid),
-							  psprintf("the partition key of table %s", relation_name(relid)));
-	table_close(catalog, AccessShareLock);
-	return refusals;
+	return mixed_keys(expression_of(catalog, tuple, Anum_pg_partitioned_table_partexprs), query_over(relid),
+					  psprintf("the partition key of table %s", relation_name(relid)));
 }
 
 static List *
@@ -346,9 +305,10 @@ mixed_in_relation(Oid relid)
 	{
 		case RELKIND_INDEX:
 		case RELKIND_PARTITIONED_INDEX:
-			return mixed_in_index(relid);
+			return read_row(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, relid, mixed_in_index);
 		case RELKIND_PARTITIONED_TABLE:
-			return mixed_in_partition_key(relid);
+			return read_row(PartitionedRelationId, PartitionedRelidIndexId,
+							Anum_pg_partitioned_table_partrelid, relid, mixed_in_partition_key);
 		default:
 			return NIL;
 	}
@@ -365,19 +325,19 @@ mixed_in_any(Oid catalog, Oid object, bool parse)
 	switch (catalog)
 	{
 		case PolicyRelationId:
-			return mixed_in_policy(object);
+			return read_row(catalog, PolicyOidIndexId, Anum_pg_policy_oid, object, mixed_in_policy);
 		case ConstraintRelationId:
-			return mixed_in_constraint(object);
+			return read_row(catalog, ConstraintOidIndexId, Anum_pg_constraint_oid, object, mixed_in_constraint);
 		case AttrDefaultRelationId:
-			return mixed_in_generated(object);
+			return read_row(catalog, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, object, mixed_in_generated);
 		case TriggerRelationId:
-			return mixed_in_trigger(object);
+			return read_row(catalog, TriggerOidIndexId, Anum_pg_trigger_oid, object, mixed_in_trigger);
 		case RewriteRelationId:
-			return mixed_in_rule(object);
+			return read_row(catalog, RewriteOidIndexId, Anum_pg_rewrite_oid, object, mixed_in_rule);
 		case PublicationRelationId:
 			return mixed_in_publication(object);
 		case PublicationRelRelationId:
-			return mixed_in_row_filter(object);
+			return read_row(catalog, PublicationRelObjectIndexId, Anum_pg_publication_rel_oid, object, mixed_in_row_filter);
 		case RelationRelationId:
 			return mixed_in_relation(object);
 		case ProcedureRelationId:
