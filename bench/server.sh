@@ -36,7 +36,7 @@ make_copy() {
 	log=$("$project/test/run.sh" --keep regress a_plain_role_can_do_little </dev/null)
 	status=$?
 	work=$(sed -n 's/^results and logs: //p' <<<"$log")
-	[ "$status" -eq 0 ] && [ -n "$work" ] || { tail -n 20 <<<"$log" >&2; fail "test/run.sh has left no PostgreSQL to measure"; }
+	if [ "$status" -ne 0 ] || [ -z "$work" ]; then tail -n 20 <<<"$log" >&2; fail "test/run.sh has left no PostgreSQL to measure"; fi
 	bin=$(dirname "$(find "$work/pg" -name pgbench)")
 	rm -rf "$work"/{plain,preloaded}
 }
