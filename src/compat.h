@@ -17,6 +17,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "commands/explain.h"
+#include "executor/execdesc.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -118,6 +119,19 @@ typedef RangeTblEntry PermissionInfo;
 	List *permission_infos, bool ereport_on_violation
 #define CHECK_PERMS_ARGUMENTS \
 	permission_infos, ereport_on_violation
+#endif
+
+/* ExecutorRun's last argument went with 18. */
+#if PG_VERSION_NUM >= 180000
+#define EXECUTOR_RUN_PARAMETERS \
+	QueryDesc *query_desc, ScanDirection direction, uint64 count
+#define EXECUTOR_RUN_ARGUMENTS \
+	query_desc, direction, count
+#else
+#define EXECUTOR_RUN_PARAMETERS \
+	QueryDesc *query_desc, ScanDirection direction, uint64 count, bool execute_once
+#define EXECUTOR_RUN_ARGUMENTS \
+	query_desc, direction, count, execute_once
 #endif
 
 /* CHECK ... NOT ENFORCED came with 18. */

@@ -225,12 +225,15 @@ range_is_trusted(Oid type)
 bool
 replacements_are_trusted(Oid opno)
 {
-	TrustCondition own = trust_in(get_opcode(opno));
-	Oid			negator = get_negator(opno);
-	Oid			commutator = get_commutator(opno);
+	TrustCondition own;
+	Oid			negator;
+	Oid			commutator;
 
 	if (opno < FirstGenbkiObjectId)
 		return true;
+	own = trust_in(get_opcode(opno));
+	negator = get_negator(opno);
+	commutator = get_commutator(opno);
 	if (OidIsValid(negator) && !is_always_trusted(get_opcode(negator)) &&
 		trust_in(get_opcode(negator)) != own)
 		return false;
@@ -254,6 +257,26 @@ collation_could_fail(Oid funcid, List *args, Oid collation)
 		if (type_is_collatable(exprType(lfirst(lc))))
 			return true;
 	return false;
+}
+
+/* Is this a cast to text of a type of which every value has a text? */
+bool
+is_plain_output(const CoerceViaIO *cast)
+{
+	if (cast->resulttype != TEXTOID && cast->resulttype != VARCHAROID)
+		return false;
+	switch (exprType((Node *) cast->arg))
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case UUIDOID:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /* A jsonb that is known, and not so deep that walking through it could fail. */
@@ -332,8 +355,10 @@ condition_holds(TrustCondition condition, List *args, Oid collation, ParamListIn
 bool
 call_copies(TrustCondition condition, Oid funcid)
 {
+	Oid			result = get_func_rettype(funcid);
+
 	return condition == TRUST_ILIKE || condition == TRUST_REGEX || condition == TRUST_IREGEX ||
-		get_typlen(get_func_rettype(funcid)) == -1;
+		(result != BOOLOID && get_typlen(result) == -1);
 }
 
 const char *

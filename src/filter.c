@@ -26,6 +26,10 @@
  * bring about by a value of its own that is just short enough.  So only columns
  * and short constants are copied in a filter, and not too often.
  *
+ * The executor goes down the plan's levels, and down again for a sub-select of
+ * a filter, and fails where the stack ends.  So a query may not have too many
+ * parts (stack_room.c).
+ *
  * What is not known here is not trusted.  Nothing is changed here.
  *
  *-------------------------------------------------------------------------
@@ -34,8 +38,6 @@
 
 #include "access/detoast.h"
 #include "access/transam.h"
-#include "catalog/pg_aggregate.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/subscripting.h"
@@ -43,7 +45,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "barrier.h"
@@ -57,6 +58,9 @@
 #define MAX_COPIES		100
 #define MAX_COPIED_CONSTANT	10000
 
+/* Queries, tables and windows: a level of the plan each, or a few. */
+#define MAX_PARTS		200
+
 typedef struct Examination
 {
 	ParamListInfo params;
@@ -64,6 +68,7 @@ typedef struct Examination
 	bool		conditional;	/* in a sub-select of a filter */
 	bool		copied;			/* in what a call or a constructor makes a new value of */
 	int			copies;			/* how many of those there are */
+	int			parts;			/* as of MAX_PARTS */
 	List	   *examined;		/* all queries that were examined */
 	const char *objection;
 } Examination;
@@ -302,21 +307,6 @@ examine_sublink(SubLink *sublink, Examination *exam)
 	return objected;
 }
 
-/* May the planner answer it by an index, as it does min and max? */
-static bool
-aggregate_sorts(Oid aggregate)
-{
-	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
-	bool		sorts = true;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		sorts = OidIsValid(((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop);
-		ReleaseSysCache(tuple);
-	}
-	return sorts;
-}
-
 /* An aggregate or window function in a filter is computed above the scans. */
 static bool
 examine_computed(Node *node, Examination *exam)
@@ -334,26 +324,6 @@ examine_computed(Node *node, Examination *exam)
  *		Expressions
  * ----------------------------------------------------------------
  */
-
-/* Is this a cast to text of a type of which every value has a text? */
-static bool
-is_plain_output(const CoerceViaIO *cast)
-{
-	if (cast->resulttype != TEXTOID && cast->resulttype != VARCHAROID)
-		return false;
-	switch (exprType((Node *) cast->arg))
-	{
-		case BOOLOID:
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case NUMERICOID:
-		case UUIDOID:
-			return true;
-		default:
-			return false;
-	}
-}
 
 static bool
 examine_cast(Node *node, Node *arg, Examination *exam)
@@ -575,6 +545,9 @@ examine_query(Query *query, Examination *exam)
 
 	check_stack_depth();
 	exam->examined = lappend(exam->examined, query);
+	exam->parts += 1 + list_length(query->rtable) + list_length(query->windowClause);
+	if (exam->parts > MAX_PARTS)
+		return object(exam, "the query has too many parts");
 	if (query->commandType == CMD_MERGE)
 		return object(exam, "MERGE is not supported");
 	if (query->hasTargetSRFs)

@@ -46,6 +46,7 @@ static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static needs_fmgr_hook_type prev_needs_fmgr = NULL;
 static fmgr_hook_type prev_fmgr = NULL;
 static planner_hook_type prev_planner = NULL;
+static ExecutorRun_hook_type prev_executor_run = NULL;
 #ifdef EXPLAIN_HAS_PLAN_HOOK
 static explain_per_plan_hook_type prev_explain_plan = NULL;
 #else
@@ -376,13 +377,24 @@ explain_query(EXPLAIN_QUERY_PARAMETERS)
 static PlannedStmt *
 plan_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
 {
-	Query	   *trusted = trust_filters(query, params);
-	PlannedStmt *plan = prev_planner ?
-		prev_planner(trusted, query_string, cursor_options, params) :
-		standard_planner(trusted, query_string, cursor_options, params);
+	PlannedStmt *plan;
 
+	trust_filters(query, params);
+	plan = prev_planner ?
+		prev_planner(query, query_string, cursor_options, params) :
+		standard_planner(query, query_string, cursor_options, params);
 	note_plan(query, plan);
 	return plan;
+}
+
+static void
+executor_run(EXECUTOR_RUN_PARAMETERS)
+{
+	check_stack_for_trusted(query_desc->plannedstmt);
+	if (prev_executor_run)
+		prev_executor_run(EXECUTOR_RUN_ARGUMENTS);
+	else
+		standard_ExecutorRun(EXECUTOR_RUN_ARGUMENTS);
 }
 
 void
@@ -402,6 +414,8 @@ install_hooks(void)
 	fmgr_hook = fmgr;
 	prev_planner = planner_hook;
 	planner_hook = plan_query;
+	prev_executor_run = ExecutorRun_hook;
+	ExecutorRun_hook = executor_run;
 #ifdef EXPLAIN_HAS_PLAN_HOOK
 	prev_explain_plan = explain_per_plan_hook;
 	explain_per_plan_hook = explain_plan;

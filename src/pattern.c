@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "regex/regex.h"
@@ -21,9 +23,15 @@
 
 #include "pattern.h"
 
-/* LIKE recurses for each %, and compiling a regex takes time. */
+/*
+ * LIKE recurses for each %, and compiling a regex for each parenthesis and, in
+ * places, for each state of its automaton.  All must fit into stack_room.c's
+ * STACK_ROOM.
+ */
 #define MAX_PATTERN_LENGTH	1000
 #define MAX_PERCENTS		50
+#define MAX_PARENTHESES		100
+#define MAX_REGEX_STATES	2000
 
 /*
  * Does looking up the case of a letter never fail?  In UTF8 every character
@@ -61,7 +69,54 @@ like_pattern_is_safe(const char *pattern, int len)
 	return percents <= MAX_PERCENTS;
 }
 
-/* Compiles, and to an automaton alone. */
+/*
+ * How often {n}, {n,} or {n,m} repeats what stands before it, from behind its
+ * brace on; 0 for anything else, such as one with blanks and comments in it.
+ */
+static int
+repetitions(const char *bound, const char *end)
+{
+	int			number = 0;
+	int			most = 1;
+
+	for (; bound < end && *bound != '}'; bound++)
+	{
+		if (*bound == ',')
+		{
+			most = Max(most, number + 1);	/* the last one may be repeated */
+			number = 0;
+		}
+		else if (isdigit((unsigned char) *bound))
+			number = Min(number * 10 + (*bound - '0'), MAX_REGEX_STATES);
+		else
+			return 0;
+	}
+	return bound < end ? Max(most, number) : 0;
+}
+
+/*
+ * Could it be too deep, or have too many states?  What is repeated is not
+ * longer than the pattern.
+ */
+static bool
+regex_is_large(const char *pattern, int len)
+{
+	int64		states = Max(len, 1);
+	int			parentheses = 0;
+
+	for (int i = 0; i < len; i++)
+	{
+		if (pattern[i] == '(')
+			parentheses++;
+		else if (pattern[i] == '{')
+			states *= repetitions(pattern + i + 1, pattern + len);
+		if (states == 0 || states > MAX_REGEX_STATES || parentheses > MAX_PARENTHESES)
+			return true;
+	}
+	return len > MAX_PATTERN_LENGTH;
+}
+
+/* Compiles, not too deep, and to an automaton alone. */
 static bool
 regex_is_safe(const char *pattern, int len, int flags, Oid collation)
 {
@@ -70,7 +125,7 @@ regex_is_safe(const char *pattern, int len, int flags, Oid collation)
 	regex_t		regex;
 	bool		safe;
 
-	if (len > MAX_PATTERN_LENGTH)
+	if (regex_is_large(pattern, len))
 		return false;
 	wide = palloc((len + 1) * sizeof(pg_wchar));
 	wide_len = pg_mb2wchar_with_len(pattern, wide, len);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * refuse_query.c
- *	  Refusals of queries and stored expressions that take a tenant for text.
+ *	  Refusals of queries, and of stored expressions, that take a tenant for
+ *	  text or have no stack left.
  *
  *-------------------------------------------------------------------------
  */
@@ -80,5 +81,16 @@ held_as_text(const char *object, const char *relation, const char *column,
 			"Comparisons of what is stored would take a tenant for a string, where nothing tells them from others.",
 			psprintf("Generate it without column %s, and turn the column into a string where it is displayed.",
 					 quote_identifier(column))
+	};
+}
+
+Refusal
+no_stack_for_filters(void)
+{
+	return (Refusal) {
+		ERRCODE_STATEMENT_TOO_COMPLEX,
+			"not enough stack is left for a query on guarded tables",
+			"Its filters are evaluated beside the tenant's, where they must not fail for want of stack.",
+			"Call it from fewer levels of functions, or increase max_stack_depth."
 	};
 }

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * refuse_query.h
- *	  Refusals of queries and stored expressions that take a tenant for text.
+ *	  Refusals of queries, and of stored expressions, that take a tenant for
+ *	  text or have no stack left.
  *
  * "relation" is the qualified and quoted name of one.
  *
@@ -20,6 +21,8 @@ extern Refusal indexed_as_text(const char *object, const char *relation, const c
 							   const char *type, const char *text_type);
 extern Refusal held_as_text(const char *object, const char *relation, const char *column,
 							  const char *type, const char *text_type);
+
+extern Refusal no_stack_for_filters(void);
 
 extern char *hint_of_comparison(const char *column, const char *type, const char *rewritten,
 								bool pattern, const char *via);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * sub_select.c
- *	  What a sub-select in a filter does, beside computing expressions.
+ *	  What a sub-select or an aggregate in a filter does, beside computing
+ *	  expressions.
  *
  * It is evaluated on occasion of a row, and so whatever it does that can be
  * noticed, a mere error included, tells that there was one.  What is said here
@@ -67,6 +68,21 @@ aggregate_is_trusted(const Aggref *aggref)
 		(is_always_trusted(agg->aggtransfn) || trust_in(agg->aggtransfn) == TRUST_STATE);
 	ReleaseSysCache(tuple);
 	return trusted;
+}
+
+/* May the planner answer it by an index, as it does min and max? */
+bool
+aggregate_sorts(Oid aggregate)
+{
+	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+	bool		sorts = true;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		sorts = OidIsValid(((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop);
+		ReleaseSysCache(tuple);
+	}
+	return sorts;
 }
 
 /* Why the table may not be read, or NULL. */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * sub_select.h
- *	  What a sub-select in a filter does, beside computing expressions.
+ *	  What a sub-select or an aggregate in a filter does, beside computing
+ *	  expressions.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +13,7 @@
 #include "nodes/parsenodes.h"
 
 extern bool returns_one_row(const Query *query, ParamListInfo params);
+extern bool aggregate_sorts(Oid aggregate);
 extern bool aggregate_is_trusted(const Aggref *aggref);
 extern const char *objection_to_table(const RangeTblEntry *rte, Index rti);
 extern const char *objection_to_sub_select(const Query *query, ParamListInfo params);

@@ -231,6 +231,8 @@ static const TrustedFunction list[] = {
 	{F_OCTET_LENGTH_TEXT, "octet_length", "textoctetlen", {TEXTOID}, &lengths},
 	{F_OCTET_LENGTH_BPCHAR, "octet_length", "bpcharoctetlen", {BPCHAROID}, &lengths},
 	{F_CHAR_LENGTH_TEXT, "char_length", "textlen", {TEXTOID}, &lengths},
+	{F_LENGTH_TEXT, "length", "textlen", {TEXTOID}, &lengths},
+	{F_LENGTH_BPCHAR, "length", "bpcharlen", {BPCHAROID}, &lengths},
 	{F_LOWER_TEXT, "lower", "lower", {TEXTOID}, &cases},
 	{F_UPPER_TEXT, "upper", "upper", {TEXTOID}, &cases},
 	{F_TEXT_BPCHAR, "text", "rtrim1", {BPCHAROID}, &padding},
@@ -482,7 +484,7 @@ condition_text(TrustCondition condition)
 			return "as for LIKE, in UTF8 or an encoding of single bytes";
 		case TRUST_REGEX:
 		case TRUST_IREGEX:
-			return "the pattern is known to the planner, compiles, and has no back-reference or look-around";
+			return "the pattern is known to the planner, compiles, is not large, and has no back-reference or look-around";
 		case TRUST_JSONB:
 			return "one jsonb is known to the planner, and not deep";
 		case TRUST_TSQUERY:

@@ -10,10 +10,13 @@
  * the query is planned as PostgreSQL would.  Either way each guarded table's
  * range-table entry carries a note for EXPLAIN.
  *
- * The caller's tree is never changed, and no value of a tenant or of a row
- * takes part in the verdict: a plan made after it serves every tenant.  A
- * parameter takes part only if the planner has its value, and then the plan is
- * for that execution alone.
+ * The query is changed as the planner itself changes it: whoever wants to keep
+ * one plans a copy (plancache.c, explain.c).  A copy of our own would cost a
+ * short statement more than all the rest of this.
+ *
+ * No value of a tenant or of a row takes part in the verdict: a plan made
+ * after it serves every tenant.  A parameter takes part only if the planner
+ * has its value, and then the plan is for that execution alone.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +28,9 @@
 #include "barrier.h"
 #include "filter.h"
 #include "guard.h"
+#include "refuse_query.h"
 #include "settings.h"
+#include "stack_room.h"
 #include "trusted_filters.h"
 
 #define TRUSTED	"trusted"
@@ -101,26 +106,52 @@ has_no_barrier(const Query *query)
 	return true;
 }
 
-/* The query to plan: the one given, or a copy of it that can be planned better. */
-Query *
+/* Makes of a query that is about to be planned one that can be planned better. */
+void
 trust_filters(Query *query, ParamListInfo params)
 {
 	Filters		filters;
 	ListCell   *lc;
 
 	if (!query->hasRowSecurity || query->commandType == CMD_UTILITY || has_no_barrier(query))
-		return query;
-	query = copyObject(query);
-	if (setting_trusted_filters)
-		filters = examine_filters(query, params);
-	else
+		return;
+	if (!setting_trusted_filters)
 		filters.objection = "tenant_guard.trusted_filters is off";
+	else if (!stack_can_have_room())
+		filters.objection = "max_stack_depth is too low";
+	else
+		filters = examine_filters(query, params);
 	if (filters.objection != NULL)
 		(void) treat_all((Node *) query, unconstify(char *, filters.objection));
 	else
 		foreach(lc, filters.queries)
 			treat_query(lfirst(lc), NULL);
-	return query;
+}
+
+static bool
+has_trusted_filters(const PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->rtable)
+	{
+		RangeTblEntry *rte = lfirst(lc);
+
+		if (rte->rtekind == RTE_RELATION && NOTE_OF(rte) != NULL && strcmp(NOTE_OF(rte), TRUSTED) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A plan is about to run, perhaps deep in functions of its caller's: its
+ * trusted filters must not fail there for a row's sake.
+ */
+void
+check_stack_for_trusted(const PlannedStmt *plan)
+{
+	if (!stack_has_room() && has_trusted_filters(plan))
+		raise_refusal(no_stack_for_filters());
 }
 
 /* The different notes of a plan, as strings. */

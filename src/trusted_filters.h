@@ -13,7 +13,8 @@
 
 #include "compat.h"
 
-extern Query *trust_filters(Query *query, ParamListInfo params);
+extern void trust_filters(Query *query, ParamListInfo params);
+extern void check_stack_for_trusted(const PlannedStmt *plan);
 extern List *filter_notes(const PlannedStmt *plan);
 extern void explain_notes(List *notes, ExplainState *es);
 

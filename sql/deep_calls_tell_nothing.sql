@@ -1,0 +1,107 @@
+--
+-- A filter that recurses fails where the stack ends. Whoever calls a query from
+-- deep in functions of his own must not learn from that what another tenant's
+-- row holds.
+--
+\set SHOW_CONTEXT never
+SET tenant_guard.trusted_filters = on;
+SET max_stack_depth = '1MB';
+SET jit = off;
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_app;
+CREATE TABLE t.notes (id int, tenant_id uuid, body text);
+CREATE TABLE t.own (n int);
+SET tenant_guard.bypass = on;
+INSERT INTO t.notes VALUES (1, :a, 'mine'), (2, :b, 'CANARY');
+RESET tenant_guard.bypass;
+INSERT INTO t.own VALUES (1);
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+-- So dear that the tenant's own filter comes last.
+ALTER FUNCTION tenant_guard.current_tenant() COST 1000000;
+RESET client_min_messages;
+SET ROLE regress_app;
+
+-- The query is planned where there is room, and run "depth" calls deeper. For each sub-select in a sub-select that it
+-- evaluates there the executor recurses.
+DO $$
+BEGIN
+	EXECUTE format($f$
+	CREATE FUNCTION t.count_by(body text, depth int) RETURNS bigint LANGUAGE plpgsql AS $b$
+	BEGIN
+		IF depth > 0 THEN
+			RETURN t.count_by(body, depth - 1);
+		END IF;
+		RETURN (SELECT count(*) FROM t.notes WHERE CASE WHEN notes.body = count_by.body THEN %s ELSE false END);
+	END $b$ $f$, (SELECT string_agg(format('EXISTS (SELECT FROM t.own o%s WHERE o%1$s.n > notes.id OR ', i), '') FROM generate_series(1, 80) i) ||
+		'true' || repeat(')', 80));
+END
+$$;
+CREATE FUNCTION t.says(body text, depth int) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN t.count_by(body, depth);
+EXCEPTION WHEN statement_too_complex THEN
+	RETURN sqlerrm;
+END
+$$;
+CREATE FUNCTION t.deepest() RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	good int := 0;
+	bad int := 4096;
+BEGIN
+	WHILE bad - good > 1 LOOP
+		IF t.says('nobody''s', (good + bad) / 2) = '0' THEN good := (good + bad) / 2; ELSE bad := (good + bad) / 2; END IF;
+	END LOOP;
+	RETURN good;
+END
+$$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SET LOCAL plan_cache_mode = force_generic_plan;
+SELECT t.says('CANARY', 0);
+-- At no depth must the other tenant's row make a difference.
+SELECT depth - deepest AS depth, t.says('CANARY', depth), t.says('nobody''s', depth)
+FROM t.deepest() deepest, generate_series(greatest(deepest - 40, 0), deepest + 40) depth
+WHERE t.says('CANARY', depth) <> t.says('nobody''s', depth);
+-- Where there is no room the query must be refused, whatever the rows are.
+SELECT t.count_by('nobody''s', t.deepest() + 20);
+ROLLBACK;
+
+-- Nor may a pattern or a query be trusted that needs more room than is kept for it.
+CREATE FUNCTION t.note(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line LIKE '%Tenant Filter%' THEN RETURN trim(line); END IF;
+	END LOOP;
+END
+$$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT pattern, t.note(format('SELECT FROM t.notes WHERE body ~ %L', pattern))
+FROM unnest(ARRAY['', '^[0-9]{3}-[0-9]{3}-[0-9]{4}$', 'x{2,}', 'x{200}y{200}', '(?x) x{ 255 }', '(?b)x\{255\}', 'x{200,}y{10}', '{']) pattern;
+SELECT n, t.note(format('SELECT FROM t.notes WHERE body ~ %L', repeat('(', n) || 'x' || repeat(')', n))) FROM unnest(ARRAY[100, 101]) n;
+SELECT n, t.note('SELECT FROM ' || repeat('(SELECT * FROM ', n) || 't.notes WHERE body LIKE ''x%'' OFFSET 0' || repeat(') x', n))
+FROM unnest(ARRAY[60, 120]) n;
+SELECT n, t.note('SELECT FROM t.notes WHERE body LIKE ''x%'' AND ' || repeat('EXISTS (SELECT FROM t.own WHERE n > 0 AND ', n) || 'true' || repeat(')', n))
+FROM unnest(ARRAY[60, 120]) n;
+COMMIT;
+RESET ROLE;
+
+-- Where max_stack_depth is low, there is no room for anything else.
+SET max_stack_depth = '500kB';
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT t.note('SELECT FROM t.notes WHERE body LIKE ''x%''');
+COMMIT;
+RESET ROLE;
+
+SET client_min_messages = warning;
+ALTER FUNCTION tenant_guard.current_tenant() COST 1;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_app;
