@@ -92,7 +92,8 @@ install_useful_packages() {
 	command -v apt-get >/dev/null || return
 	[ "$(id -u)" -eq 0 ] || become=(sudo -n)
 	for name in $(useful_packages); do
-		apt-cache policy "$name" | grep -q '^ *Candidate: [0-9]' || continue
+		# no "| grep -q": it ends before apt-cache does, which pipefail takes for "not to be had"
+		[[ $(LC_ALL=C apt-cache policy "$name") == *"Candidate: "[0-9]* ]] || continue
 		"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$name" ||
 			echo "could not install $name: its tests are skipped"
 	done
