@@ -35,6 +35,7 @@
 #include "compat.h"
 #include "context.h"
 #include "refuse.h"
+#include "tenant_plan.h"
 #include "value.h"
 
 /* A value that arrived in a parallel worker with its leader's settings, or
@@ -167,6 +168,13 @@ transaction_has_tenant(void)
 	TenantValue value;
 
 	return transaction_is_sealed() || judge_tenant(&value) == TENANT_USABLE;
+}
+
+/* The tenant that this transaction has used, or NULL; good for the transaction. */
+const TenantValue *
+sealed_tenant(void)
+{
+	return transaction_is_sealed() ? &seal->value : NULL;
 }
 
 static pg_noreturn void
@@ -418,6 +426,8 @@ assign_tenant_id(const char *newval, void *extra)
 	seal_confirmed = false;
 	if (IsParallelWorker())
 		return;
+	if (newval != NULL && newval[0] != '\0')
+		drop_plans_of_others(newval);
 
 	if (origin == NULL)
 		leader_set_in = 0;

@@ -8,9 +8,12 @@
 #ifndef TENANT_GUARD_CONTEXT_H
 #define TENANT_GUARD_CONTEXT_H
 
+#include "value.h"
+
 extern void define_tenant_setting(void);
 extern void define_leader_setting(const char *name, int *variable);
 extern void require_tenant(void);
 extern bool transaction_has_tenant(void);
+extern const TenantValue *sealed_tenant(void);
 
 #endif							/* TENANT_GUARD_CONTEXT_H */

@@ -34,6 +34,7 @@
 #include "ddl.h"
 #include "function_comparison.h"
 #include "hooks.h"
+#include "large_tenant.h"
 #include "refuse_query.h"
 #include "stored_setting.h"
 #include "trusted_filters.h"
@@ -383,6 +384,7 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 	plan = prev_planner ?
 		prev_planner(query, query_string, cursor_options, params) :
 		standard_planner(query, query_string, cursor_options, params);
+	mark_plan_of_large_tenant(plan);
 	note_plan(query, plan);
 	return plan;
 }
