@@ -38,8 +38,8 @@ CREATE TABLE hand.lines AS
 SELECT o.id, o.tenant_id, o.id AS order_id, p.id AS product_id, (random() * 100)::numeric(10, 2) AS price
 FROM hand.orders o JOIN (SELECT tenant_id, array_agg(id) AS ids FROM hand.products GROUP BY 1) t USING (tenant_id)
 	 JOIN hand.products p ON p.id = t.ids[1 + o.id % array_length(t.ids, 1)];
-CREATE TABLE hand.events (id bigint, tenant_id uuid, placed_at timestamptz, body text) PARTITION BY RANGE (placed_at);
-CREATE TABLE hand.sink (id bigint, tenant_id uuid, body text);
+CREATE TABLE hand.events (id bigint, tenant_id uuid NOT NULL, placed_at timestamptz, body text) PARTITION BY RANGE (placed_at);
+CREATE TABLE hand.sink (id bigint, tenant_id uuid NOT NULL, body text);
 
 -- The same tables in each schema, in the same order of rows.
 CREATE PROCEDURE hand.copy_to(schema text) LANGUAGE plpgsql AS $$
@@ -62,7 +62,7 @@ BEGIN
 	EXECUTE format('CREATE INDEX ON %I.orders USING gin (words)', schema);
 	EXECUTE format('CREATE INDEX ON %I.orders USING gin (body gin_trgm_ops)', schema);
 	EXECUTE format('CREATE INDEX ON %I.lines (tenant_id, order_id)', schema);
-	EXECUTE format('CREATE TABLE IF NOT EXISTS %I.events (id bigint, tenant_id uuid, placed_at timestamptz, body text) PARTITION BY RANGE (placed_at)', schema);
+	EXECUTE format('CREATE TABLE IF NOT EXISTS %I.events (id bigint, tenant_id uuid NOT NULL, placed_at timestamptz, body text) PARTITION BY RANGE (placed_at)', schema);
 	FOR i IN 0 .. 12 LOOP
 		month := '2024-01-01'::date + make_interval(months => i);
 		EXECUTE format('CREATE TABLE %1$I.events_%2$s PARTITION OF %1$I.events FOR VALUES FROM (%3$L) TO (%4$L)',

@@ -8,10 +8,12 @@
 # 50 ms: a few minutes, good for looking at plans.
 #
 # Prints a table of medians and of their ratios to the hand-written query, for a tenant with half of the rows (whale) and
-# a small one, in simple and prepared protocol. A measurement is the mean of the middle half of its transactions, those
-# that nothing else of the machine has met; variants go by turns. Leaves results.csv, results.svg, results.md, others.md,
-# hooks.txt and the plans of every query in bench/results/ of the directory that it is called in. The server is a
-# throwaway one, of the private copy of PostgreSQL that test/run.sh makes.
+# a small one, in simple and prepared protocol. The hand-written query and the guarded one share a connection, each
+# transaction one of them by lot, and what counts is the median of the rounds' ratios; the others go by turns. A
+# measurement is the mean of the middle half of its transactions, those that nothing else of the machine has met. Leaves
+# results.csv, results.svg, results.md, others.md, hooks.txt and the plans of every query in bench/results/ of the
+# directory that it is called in, and says where the guarded query's plan is not of the hand-written one's shape. The server
+# is a throwaway one, of the private copy of PostgreSQL that test/run.sh makes.
 set -u -o pipefail
 # shellcheck source=bench/server.sh
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"
@@ -29,8 +31,9 @@ if [ "${1-}" = --quick ]; then rounds=3 rows=50000 budget=50; shift; fi
 rounds=${1-$rounds} rows=${2-$rows} budget=${3-$budget}
 results=$PWD/bench/results
 variants=(hand setting subselect guarded)
+measured=(hand+guarded setting subselect)
 whale=00000001-0000-4000-8000-000000000000 small=''
-protocol='' tenant='' # of what is measured
+protocol='' tenant='' plan='' # of what is measured
 declare -A value=() count=()
 
 sql() { as_owner psql -XAtq -d bench "$@" </dev/null; }
@@ -65,29 +68,42 @@ choose_values() {
 	done
 }
 
-# time_of <transactions> <file> [pgbench's option...]: milliseconds of a transaction, of this protocol and tenant.
-time_of() {
+# times_of <transactions> <script[+script...]> [pgbench's option...]: milliseconds of a transaction of each script, of this
+# protocol and tenant.
+times_of() {
+	local script scripts=() files=()
+	IFS=+ read -ra scripts <<<"$2"
+	for script in "${scripts[@]}"; do files+=(-f "$work/tmp/$script.sql"); done
 	rm -f "$work"/tmp/times.*
-	settings=$(options "$tenant") as_owner pgbench -n -c 1 -M "$protocol" -t "$1" -l --log-prefix=times -f "$2" -U app "${@:3}" bench \
-		</dev/null >/dev/null 2>"$work/tmp/error" || { cat "$work/tmp/error" "$2" >&2; return 1; }
-	sort -n -k 3,3 "$work"/tmp/times.* | awk '{ time[NR] = $3 } END { skip = int((NR + 1) / 4)
-		for (i = skip + 1; i <= NR - skip; i++) sum += time[i]
-		print sum / (NR - 2 * skip) / 1000 }'
+	settings=$(options "$tenant") as_owner pgbench -n -c 1 -M "$protocol" -t "$1" -l --log-prefix=times "${files[@]}" -U app "${@:3}" bench \
+		</dev/null >/dev/null 2>"$work/tmp/error" || { cat "$work/tmp/error" "${files[@]:1:1}" >&2; return 1; }
+	sort -n -k 4,4 -k 3,3 "$work"/tmp/times.* | awk -v scripts=${#scripts[@]} '{ time[$4, ++n[$4]] = $3 } END {
+		for (s = 0; s < scripts; s++) {
+			skip = int((n[s] + 1) / 4); sum = 0
+			for (i = skip + 1; i <= n[s] - skip; i++) sum += time[s, i]
+			printf "%s ", sum / (n[s] - 2 * skip) / 1000
+		} }'
 }
 
-# measure_by_turns <what> <variant...>: each by its script, as often as the budget holds.
+# Adds the ratio of the second time to the first.
+with_ratio() { awk '{ print $0, (NF > 1 ? $2 / $1 : "") }'; }
+
+# measure_by_turns <what> <scripts...>: each as often as the budget holds; those that share a connection at least so often
+# that the lot falls on each.
 measure_by_turns() {
-	local variant
+	local variant script sum
 	rm -f "$work/tmp/$1"-*
 	for variant in "${@:2}"; do
-		count[$variant]=$(time_of 3 "$work/tmp/$variant.sql" "${more[@]}" |
-			awk -v budget="$budget" '{ n = int(budget / ($1 + 0.001)); print (n < 3 ? 3 : n > 20000 ? 20000 : n) }')
+		sum=0
+		for script in ${variant//+/ }; do sum="$sum $(times_of 3 "$script" "${more[@]}")"; done
+		count[$variant]=$(awk -v budget="$budget" -v least="$([[ $variant == *+* ]] && echo 24 || echo 3)" \
+			'{ for (i = 2; i <= NF; i++) sum += $i + 0.001; n = int(budget * (NF - 1) ^ 2 / sum); print (n < least ? least : n > 20000 ? 20000 : n) }' <<<"$sum")
 	done
 	by_turns "$rounds" "$@"
 }
 
 # shellcheck disable=SC2317,SC2329 # called by by_turns
-run() { time_of "${count[$1]}" "$work/tmp/$1.sql" "${more[@]}"; }
+run() { times_of "${count[$1]}" "$1" "${more[@]}" | with_ratio; }
 
 # write_script <name> <line...>
 write_script() { printf '%s\n' "${@:2}" >"$work/tmp/$1.sql" && chmod a+r "$work/tmp/$1.sql"; }
@@ -102,33 +118,43 @@ write_query() {
 
 keep_plan() { settings=$(options "$tenant") sql -U app -c "BEGIN; EXPLAIN (ANALYZE, BUFFERS) $2; ROLLBACK" >"$results/plans/$1.txt"; }
 
+# The nodes of a kept plan, with what they are on.
+nodes_of() { sed -nE 's/^( *(->)?.*) \(cost=.*/\1/p' "$results/plans/$1.txt" | sed -E 's/\bon (hand|guarded)\./on /'; }
+
 # shape <name> <SQL>
 shape() {
-	local size variant text more=()
+	local size variant text more=() file=${1// /-}
 	for size in whale small; do
 		tenant=${!size}
 		for variant in "${variants[@]}"; do
 			text=$(query "$variant" "$tenant" "$2")
 			write_query "$variant" "$text"
-			keep_plan "${1// /-}.$size.$variant" "$text"
+			keep_plan "$file.$size.$variant" "$text"
 		done
+		plan=same
+		[ "$(nodes_of "$file.$size.hand")" = "$(nodes_of "$file.$size.guarded")" ] || plan=other
 		for protocol in simple prepared; do
-			measure_by_turns "$protocol" "${variants[@]}"
+			# what was rolled back is in nobody's way
+			sql -c 'VACUUM hand.sink, guarded.sink, hand.lines, guarded.lines, hand.orders, guarded.orders'
+			measure_by_turns "$protocol" "${measured[@]}"
 			report_shape "$1" "$size"
 		done
 	done
 }
 
 report_shape() {
-	local variant hand middle
-	hand=$(median "$work/tmp/$protocol-hand" 1)
-	printf '%-18s %-6s %-9s %10.3f ms' "$1" "$2" "$protocol" "$hand"
-	for variant in "${variants[@]}"; do
-		middle=$(median "$work/tmp/$protocol-$variant" 1)
-		awk -v a="$1,$2,$protocol,$variant,$middle" -v b="$middle" -v c="$hand" 'BEGIN { printf "%s,%.3f\n", a, b / c }' >>"$results/results.csv"
-		[ "$variant" = hand ] || awk -v b="$middle" -v c="$hand" 'BEGIN { printf " %9.2f", b / c }'
+	local both="$work/tmp/$protocol-hand+guarded" variant
+	declare -A ms=([hand]=$(median "$both" 1) [guarded]=$(median "$both" 2)) ratio=([hand]=1 [guarded]=$(median "$both" 3))
+	for variant in setting subselect; do
+		ms[$variant]=$(median "$work/tmp/$protocol-$variant" 1)
+		ratio[$variant]=$(awk -v a="${ms[$variant]}" -v b="${ms[hand]}" 'BEGIN { print a / b }')
 	done
-	echo
+	for variant in "${variants[@]}"; do
+		awk -v a="$1,$2,$protocol,$variant,${ms[$variant]}" -v b="${ratio[$variant]}" -v plan="$plan" \
+			'BEGIN { printf "%s,%.3f,%s\n", a, b, plan }' >>"$results/results.csv"
+	done
+	printf '%-18s %-6s %-9s %10.3f ms %9.2f %9.2f %9.2f%s\n' "$1" "$2" "$protocol" "${ms[hand]}" "${ratio[setting]}" "${ratio[subselect]}" "${ratio[guarded]}" \
+		"$([ "$plan" = same ] || echo ", another plan")"
 }
 
 make_copy
@@ -144,6 +170,7 @@ while IFS='|' read -r name text; do
 done <<<"$shapes"
 draw
 tabulate
+goals
 others
 "$project/bench/hooks.sh" "$rounds" 2 | tee "$results/hooks.txt"
 echo "plans, CSV, tables and picture: $results"

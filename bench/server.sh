@@ -7,6 +7,11 @@
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 work='' bin='' port=5432 settings=''
 
+# Clients and servers take turns on one processor: to wake another one up takes longer than a short query does, and how
+# long is the machine's affair.
+pin=()
+! command -v taskset >/dev/null || pin=(taskset -c "$(taskset -pc $$ | sed 's/.*[ ,-]//')")
+
 fail() {
 	echo "$0: $*" >&2
 	exit 1
@@ -16,7 +21,7 @@ fail() {
 as_owner() {
 	local switch=()
 	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$(stat -c %U "$work")" --)
-	(cd "$work/tmp" && "${switch[@]}" env -i PATH="$bin:$PATH" LC_ALL=C.UTF-8 PGHOST="$work/tmp" PGUSER=postgres \
+	(cd "$work/tmp" && "${pin[@]}" "${switch[@]}" env -i PATH="$bin:$PATH" LC_ALL=C.UTF-8 PGHOST="$work/tmp" PGUSER=postgres \
 		PGPORT="$port" PGOPTIONS="$settings" "$@")
 }
 

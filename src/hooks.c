@@ -34,6 +34,7 @@
 #include "ddl.h"
 #include "function_comparison.h"
 #include "hooks.h"
+#include "known_check.h"
 #include "large_tenant.h"
 #include "refuse_query.h"
 #include "stored_setting.h"
@@ -380,6 +381,7 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 {
 	PlannedStmt *plan;
 
+	drop_known_checks(query);
 	trust_filters(query, params);
 	plan = prev_planner ?
 		prev_planner(query, query_string, cursor_options, params) :

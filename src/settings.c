@@ -133,6 +133,13 @@ assign_trusted_filters(bool newval, void *extra)
 		ResetPlanCache();
 }
 
+static void
+assign_missing_tenant(int newval, void *extra)
+{
+	if (newval != setting_missing_tenant)
+		ResetPlanCache();
+}
+
 void
 define_settings(void)
 {
@@ -165,7 +172,7 @@ define_settings(void)
 							 "\"error\" refuses the query, \"empty\" shows no rows.",
 							 &setting_missing_tenant,
 							 MISSING_IS_ERROR, missing_tenant_options,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
+							 PGC_SUSET, 0, NULL, assign_missing_tenant, NULL);
 	DefineCustomBoolVariable("tenant_guard.auto_protect",
 							 "Guards a table with the tenant column in the statement that creates it.",
 							 NULL,

@@ -1,0 +1,103 @@
+/*-------------------------------------------------------------------------
+ *
+ * known_check.c
+ *	  New rows that are known to be the tenant's need no check.
+ *
+ * The policy checks each row that INSERT and UPDATE make.  Mostly it is known
+ * to be right: INSERT leaves the tenant column to its default, which is the
+ * getter that the check compares with, and UPDATE leaves it as it was in a row
+ * that the policy let through.  Then the check costs every row a twentieth of
+ * what writing it does, and can say nothing.
+ *
+ * It is known only where nothing but the query makes the row: no BEFORE
+ * trigger, no child or partition that might have one, no generated column.
+ * All of these are changes of the table, after which a plan is made anew.
+ * Other checks, of the application's policies, of views and of ON CONFLICT,
+ * stay, and so does a check of a value that the query computes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "nodes/primnodes.h"
+#include "parser/parsetree.h"
+#include "utils/rel.h"
+
+#include "barrier.h"
+#include "guard.h"
+#include "known_check.h"
+#include "settings.h"
+
+/* Is a row of the table what the query computes, in this column? */
+static bool
+rows_are_as_computed(Oid relid, AttrNumber attnum, CmdType command)
+{
+	Relation	relation = table_open(relid, NoLock);
+	const TriggerDesc *triggers = relation->trigdesc;
+	bool		changed = triggers != NULL &&
+		(command == CMD_INSERT ? triggers->trig_insert_before_row : triggers->trig_update_before_row);
+	bool		computed = !changed && !relation->rd_rel->relhassubclass && /* partitions are, too */
+		TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attgenerated == '\0';
+
+	table_close(relation, NoLock);
+	return computed;
+}
+
+/* What the query puts into a column, or NULL. */
+static const Expr *
+value_for(const Query *query, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		const TargetEntry *target = lfirst(lc);
+
+		if (!target->resjunk && target->resno == attnum)
+			return target->expr;
+	}
+	return NULL;
+}
+
+/* Does the query leave the tenant column to its default, or as it is? */
+static bool
+leaves_tenant(const Query *query, const RangeTblEntry *rte, Node *qual, AttrNumber attnum)
+{
+	const Expr *value = value_for(query, attnum);
+
+	if (value != NULL)
+		return equal(value, lsecond(((OpExpr *) qual)->args));
+	return query->commandType == CMD_UPDATE && tenant_qual(rte, query->resultRelation) != NULL;
+}
+
+/* Is this check the policy's own, and known to hold? */
+static bool
+is_known(const WithCheckOption *check, const Query *query)
+{
+	const RangeTblEntry *rte = rt_fetch(query->resultRelation, query->rtable);
+	AttrNumber	attnum = tenant_qual_column(check->qual, query->resultRelation);
+
+	return check->kind == (query->commandType == CMD_INSERT ? WCO_RLS_INSERT_CHECK : WCO_RLS_UPDATE_CHECK) &&
+		attnum > 0 && attnum == guard_of(rte->relid).attnum &&
+		leaves_tenant(query, rte, check->qual, attnum) &&
+		rows_are_as_computed(rte->relid, attnum, query->commandType);
+}
+
+/*
+ * Takes the checks that are known to hold from a query that is about to be
+ * planned, before its barrier is lowered.  Where a missing tenant is no error
+ * the getter may return null, and the check refuses that.
+ */
+void
+drop_known_checks(Query *query)
+{
+	ListCell   *lc;
+
+	if (query->withCheckOptions == NIL || setting_missing_tenant == MISSING_IS_EMPTY ||
+		(query->commandType != CMD_INSERT && query->commandType != CMD_UPDATE))
+		return;
+	foreach(lc, query->withCheckOptions)
+		if (is_known(lfirst_node(WithCheckOption, lc), query))
+			query->withCheckOptions = foreach_delete_current(query->withCheckOptions, lc);
+}
