@@ -34,11 +34,13 @@ cost() {
 		<<<"$out"
 }
 
-# report <what> <variant> <variant> <column> <unit>: the medians, and the ratio of the second to the first.
+# report <what> <variant> <variant> <column> <unit>: the medians, and of the ratios of the second to the first, round by
+# round, the median: what lasts longer than a round has met both.
 report() {
 	local first second
 	first=$(median "$work/tmp/$1-$2" "$4") second=$(median "$work/tmp/$1-$3" "$4")
-	echo "$1: $2 $first $5, $3 $second $5, ratio $(awk "BEGIN { printf \"%.3f\", $second / $first }")"
+	paste -d ' ' "$work/tmp/$1-$2" "$work/tmp/$1-$3" | awk -v k="$4" '{ print $(NF / 2 + k) / $k }' >"$work/tmp/ratios"
+	echo "$1: $2 $first $5, $3 $second $5, ratio $(printf '%.3f' "$(median "$work/tmp/ratios" 1)")"
 }
 
 # compare <rounds> <what> <variant> <variant>: two that are measured by the word cost. The first run of each is not

@@ -172,5 +172,5 @@ draw
 tabulate
 goals
 others
-"$project/bench/hooks.sh" "$rounds" 2 | tee "$results/hooks.txt"
+"$project/bench/hooks.sh" $((rounds * 5)) 1 | tee "$results/hooks.txt"
 echo "plans, CSV, tables and picture: $results"
