@@ -3,10 +3,10 @@
 # What else a guard costs, each against the same without one: setting the tenant, planning, CREATE TABLE, and all of it
 # as tables and tenants become many. Read by run.sh, whose words it uses; prints lines, and leaves them in others.md.
 
-# pair <name> [pgbench's option...]: the second script against the first, in simple protocol, for the small tenant.
+# pair <name> [pgbench's option...]: the second script against the first, for the small tenant.
 pair() {
 	local more=("${@:2}")
-	protocol=simple tenant=$small
+	tenant=$small
 	measure_by_turns pair first+second
 	local both="$work/tmp/pair-first+second"
 	awk -v name="$1" -v a="$(median "$both" 1)" -v b="$(median "$both" 2)" -v ratio="$(median "$both" 3)" -v file="$results/others.md" 'BEGIN {
@@ -36,6 +36,21 @@ compare_planning() {
 		shape_for_both EXPLAIN "$name"
 		pair "planning alone (EXPLAIN), $name: by hand, guarded"
 	done
+}
+
+# A statement that is prepared once and executed for the small tenant, now and then for the whale. By hand it has a
+# parameter, and PostgreSQL plans it for each value or for none; guarded it is planned for the tenant of the moment. With
+# this page cost the whale reads the table from end to end.
+compare_kept_plans() {
+	local schema number
+	number=$((16#${small%%-*})) protocol=prepared more_options='-c random_page_cost=4'
+	for schema in hand guarded; do
+		write_script $schema '\set n random(1, 20)' '\if :n > 1' "\\set n $number" '\endif' 'BEGIN;' 'SELECT tenant_guard.set_tenant(hand.tenant(:n));' \
+			"SELECT count(*) FROM $schema.orders WHERE status <> 'none'$([ $schema = guarded ] || echo ' AND tenant_id = hand.tenant(:n)');" 'COMMIT;'
+	done
+	mv "$work/tmp/hand.sql" "$work/tmp/first.sql" && mv "$work/tmp/guarded.sql" "$work/tmp/second.sql"
+	pair 'a kept plan, of the small tenant and the whale: by hand with a parameter, guarded'
+	protocol=simple more_options=''
 }
 
 # compare_creation <where>
@@ -84,8 +99,10 @@ grow_tenants() {
 others() {
 	printf '%s\n' '| what | first | second | ratio |' '|---|---|---|---|' >"$results/others.md"
 	sql -c 'GRANT CREATE ON SCHEMA hand, guarded TO app'
+	protocol=simple
 	compare_setting
 	compare_planning
+	compare_kept_plans
 	compare_creation ''
 	grow_tables
 	grow_tenants

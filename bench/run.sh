@@ -33,13 +33,13 @@ results=$PWD/bench/results
 variants=(hand setting subselect guarded)
 measured=(hand+guarded setting subselect)
 whale=00000001-0000-4000-8000-000000000000 small=''
-protocol='' tenant='' plan='' # of what is measured
+protocol='' tenant='' plan='' more_options='' # of what is measured
 declare -A value=() count=()
 
 sql() { as_owner psql -XAtq -d bench "$@" </dev/null; }
 
 # Connection settings set the tenant for every variant: none of them pays for setting it.
-options() { echo "-c jit=off -c app.tenant=$1 -c tenant_guard.tenant_id=$1"; }
+options() { echo "-c jit=off -c app.tenant=$1 -c tenant_guard.tenant_id=$1 $more_options"; }
 
 # query <variant> <tenant> <SQL>: the query of a shape, filled in.
 query() {
