@@ -218,8 +218,8 @@ column_is_virtual(Oid relid, AttrNumber attnum)
 }
 
 /*
- * The expressions that an entry of the range table for GROUP BY stands for; it
- * came with 18.
+ * What a query is grouped by is an entry of its range table from 18 on: its
+ * expressions, or NIL for another entry.
  */
 static inline List *
 grouping_expressions(const RangeTblEntry *rte)
@@ -272,27 +272,6 @@ is_drop_constraint(AlterTableType subtype)
 		return true;
 #endif
 	return subtype == AT_DropConstraint;
-}
-
-/* What a query is grouped by is a range-table entry of its own from 18 on. */
-static inline bool
-rte_is_grouping(const RangeTblEntry *rte)
-{
-#if PG_VERSION_NUM >= 180000
-	return rte->rtekind == RTE_GROUP;
-#else
-	return false;
-#endif
-}
-
-static inline List *
-rte_group_exprs(const RangeTblEntry *rte)
-{
-#if PG_VERSION_NUM >= 180000
-	return rte->groupexprs;
-#else
-	return NIL;
-#endif
 }
 
 /*

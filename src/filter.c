@@ -267,8 +267,8 @@ examine_column(const Var *var, Examination *exam)
 		case RTE_NAMEDTUPLESTORE:
 			return false;
 		default:
-			if (rte_is_grouping(rte) && var->varattno > 0)
-				return examine_filter_within(list_nth(rte_group_exprs(rte), var->varattno - 1),
+			if (grouping_expressions(rte) != NIL && var->varattno > 0)
+				return examine_filter_within(list_nth(grouping_expressions(rte), var->varattno - 1),
 											 around, exam);
 			return object(exam, "a filter refers to what a function returns");
 	}
@@ -505,8 +505,8 @@ examine_range(RangeTblEntry *rte, Index rti, Examination *exam)
 		case RTE_NAMEDTUPLESTORE:
 			return false;
 		default:
-			if (rte_is_grouping(rte))
-				return examine_value((Node *) rte_group_exprs(rte), exam);
+			if (grouping_expressions(rte) != NIL)
+				return examine_value((Node *) grouping_expressions(rte), exam);
 			return object(exam, "the query reads from what is not known to be safe");
 	}
 }
