@@ -32,41 +32,8 @@ rounds=${1-$rounds} rows=${2-$rows} budget=${3-$budget}
 results=$PWD/bench/results
 variants=(hand setting subselect guarded)
 measured=(hand+guarded setting subselect)
-whale=00000001-0000-4000-8000-000000000000 small=''
 protocol='' tenant='' plan='' more_options='' # of what is measured
-declare -A value=() count=()
-
-sql() { as_owner psql -XAtq -d bench "$@" </dev/null; }
-
-# Connection settings set the tenant for every variant: none of them pays for setting it.
-options() { echo "-c jit=off -c app.tenant=$1 -c tenant_guard.tenant_id=$1 $more_options"; }
-
-# query <variant> <tenant> <SQL>: the query of a shape, filled in.
-query() {
-	local text=${3//S./$1.} alias literal=$2
-	while [[ $text =~ \[([a-z])\] ]]; do
-		alias=${BASH_REMATCH[1]}
-		if [ "$1" = hand ]; then text=${text//"[$alias]"/"AND $alias.tenant_id = '$literal'"}; else text=${text//"[$alias]"/}; fi
-	done
-	if [ "$1" = hand ]; then
-		text=${text//'sink (id, body) VALUES (1'/"sink (tenant_id, id, body) VALUES ('$literal', 1"}
-		text=${text//'sink (id, body) SELECT id'/"sink (tenant_id, id, body) SELECT tenant_id, id"}
-	fi
-	text=${text//'{id}'/${value[$2.id]}}
-	text=${text//'{day}'/${value[$2.day]}}
-	echo "${text//'{number}'/${value[$2.number]}}"
-}
-
-# Values of a tenant's own rows.
-choose_values() {
-	local tenant
-	small=$(sql -c "SELECT tenant_id FROM hand.orders GROUP BY 1 HAVING count(*) >= $rows / 20000 ORDER BY count(*), 1 LIMIT 1")
-	for tenant in "$whale" "$small"; do
-		value[$tenant.id]=$(sql -c "SELECT min(id) FROM hand.orders WHERE tenant_id = '$tenant'")
-		value[$tenant.day]=$(sql -c "SELECT placed_at::date FROM hand.orders WHERE tenant_id = '$tenant' ORDER BY id LIMIT 1")
-		value[$tenant.number]=$(sql -c "SELECT doc->'k' FROM hand.orders WHERE tenant_id = '$tenant' ORDER BY id LIMIT 1")
-	done
-}
+declare -A count=()
 
 # times_of <transactions> <script[+script...]> [pgbench's option...]: milliseconds of a transaction of each script, of this
 # protocol and tenant.
@@ -157,11 +124,7 @@ report_shape() {
 		"$([ "$plan" = same ] || echo ", another plan")"
 }
 
-make_copy
-start_server bench 5432 tenant_guard 'shared_buffers = 2GB' 'max_wal_size = 10GB' 'work_mem = 64MB' 'default_statistics_target = 1000' 'random_page_cost = 1.1' 'max_parallel_workers_per_gather = 0'
-as_owner createdb bench || fail "the database could not be created"
-{ install -m 644 "$project/bench/load.sql" "$work/tmp/load.sql" && sql -v rows="$rows" -f "$work/tmp/load.sql" >/dev/null; } || fail "the data could not be loaded"
-choose_values
+load_data "$rows"
 { rm -rf "$results" && mkdir -p "$results/plans"; } || fail "cannot write to $results"
 echo "PostgreSQL $(sql -c 'SHOW server_version'), $rows rows, $rounds rounds"
 printf '%-18s %-6s %-9s %13s %9s %9s %9s\n' query tenant protocol 'by hand' setting subselect guarded

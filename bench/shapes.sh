@@ -1,7 +1,13 @@
-# shellcheck shell=bash disable=SC2034 # read by run.sh
+# shellcheck shell=bash disable=SC2034,SC2154 # what the scripts that read it, and server.sh, define and use
 #
-# The queries of bench/run.sh, one a line: name|SQL. S. stands for the schema; [x] for the tenant's condition on table
-# x, which only the hand-written query has, and {id}, {day}, {number} for values of the tenant's own rows.
+# The queries of run.sh and instructions.sh, and the server with their data. Read after server.sh; the words are
+# load_data, query, options and sql, the two tenants "whale" and "small".
+
+whale=00000001-0000-4000-8000-000000000000 small=''
+declare -A value=()
+
+# One a line: name|SQL. S. stands for the schema; [x] for the tenant's condition on table x, which only the hand-written
+# query has, and {id}, {day}, {number} for values of the tenant's own rows.
 shapes="
 point by key|SELECT * FROM S.orders o WHERE o.id = {id} [o]
 range on index|SELECT count(*), max(id) FROM S.orders o WHERE o.placed_at >= '{day}' AND o.placed_at < '{day}'::date + 2 [o]
@@ -24,3 +30,45 @@ update|UPDATE S.orders o SET status = 'paid' WHERE o.id = {id} [o]
 delete|DELETE FROM S.lines l WHERE l.order_id = {id} [l]
 bulk insert|INSERT INTO S.sink (id, body) SELECT id, body FROM S.orders o WHERE o.amount < 1000 [o] LIMIT 1000
 "
+
+sql() { as_owner psql -XAtq -d bench "$@" </dev/null; }
+
+# Connection settings set the tenant for every variant: none of them pays for setting it.
+options() { echo "-c jit=off -c app.tenant=$1 -c tenant_guard.tenant_id=$1 $more_options"; }
+
+# query <variant> <tenant> <SQL>: the query of a shape, filled in.
+query() {
+	local text=${3//S./$1.} alias literal=$2
+	while [[ $text =~ \[([a-z])\] ]]; do
+		alias=${BASH_REMATCH[1]}
+		if [ "$1" = hand ]; then text=${text//"[$alias]"/"AND $alias.tenant_id = '$literal'"}; else text=${text//"[$alias]"/}; fi
+	done
+	if [ "$1" = hand ]; then
+		text=${text//'sink (id, body) VALUES (1'/"sink (tenant_id, id, body) VALUES ('$literal', 1"}
+		text=${text//'sink (id, body) SELECT id'/"sink (tenant_id, id, body) SELECT tenant_id, id"}
+	fi
+	text=${text//'{id}'/${value[$2.id]}}
+	text=${text//'{day}'/${value[$2.day]}}
+	echo "${text//'{number}'/${value[$2.number]}}"
+}
+
+# Values of a tenant's own rows.
+choose_values() {
+	local tenant
+	small=$(sql -c "SELECT tenant_id FROM hand.orders GROUP BY 1 HAVING count(*) >= $rows / 20000 ORDER BY count(*), 1 LIMIT 1")
+	for tenant in "$whale" "$small"; do
+		value[$tenant.id]=$(sql -c "SELECT min(id) FROM hand.orders WHERE tenant_id = '$tenant'")
+		value[$tenant.day]=$(sql -c "SELECT placed_at::date FROM hand.orders WHERE tenant_id = '$tenant' ORDER BY id LIMIT 1")
+		value[$tenant.number]=$(sql -c "SELECT doc->'k' FROM hand.orders WHERE tenant_id = '$tenant' ORDER BY id LIMIT 1")
+	done
+}
+
+# load_data <rows>: on a server of its own.
+load_data() {
+	rows=$1
+	make_copy
+	start_server bench 5432 tenant_guard 'shared_buffers = 2GB' 'max_wal_size = 10GB' 'work_mem = 64MB' 'default_statistics_target = 1000' 'random_page_cost = 1.1' 'max_parallel_workers_per_gather = 0'
+	as_owner createdb bench || fail "the database could not be created"
+	{ install -m 644 "$project/bench/load.sql" "$work/tmp/load.sql" && sql -v rows="$rows" -f "$work/tmp/load.sql" >/dev/null; } || fail "the data could not be loaded"
+	choose_values
+}
