@@ -14,8 +14,10 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_language.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
@@ -217,42 +219,58 @@ range_is_trusted(Oid type)
 		is_always_trusted(lookup_type_cache(subtype, TYPECACHE_CMP_PROC)->cmp_proc);
 }
 
-/*
- * The planner may put an operator's negator in its place, under NOT, and call
- * its negator's or commutator's function with what the statistics hold.  Those
- * of an operator that a user has made may be any function of that user's.
- */
-bool
-replacements_are_trusted(Oid opno)
+static bool
+is_superusers_operator(Oid opno)
 {
-	TrustCondition own;
-	Oid			negator;
-	Oid			commutator;
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
+	bool		superusers = false;
 
-	if (opno < FirstGenbkiObjectId)
-		return true;
-	own = trust_in(get_opcode(opno));
-	negator = get_negator(opno);
-	commutator = get_commutator(opno);
-	if (OidIsValid(negator) && !is_always_trusted(get_opcode(negator)) &&
-		trust_in(get_opcode(negator)) != own)
-		return false;
-	return !OidIsValid(commutator) || is_always_trusted(get_opcode(commutator));
+	if (HeapTupleIsValid(tuple))
+	{
+		superusers = superuser_arg(((Form_pg_operator) GETSTRUCT(tuple))->oprowner);
+		ReleaseSysCache(tuple);
+	}
+	return superusers;
 }
 
 /*
- * Is a collation wanted and not known, or one that the function refuses?  That
- * is an error only when a row reaches the call.
+ * The planner may put an operator's negator in its place, under NOT, and call
+ * the function of either's commutator with what the statistics hold.  Who owns
+ * an operator chooses these, or may give it some while a query is planned.
  */
 bool
-collation_could_fail(Oid funcid, List *args, Oid collation)
+operator_is_trusted(Oid opno)
+{
+	List	   *kin = list_make1_oid(opno);
+
+	if (opno < FirstGenbkiObjectId)
+		return true;
+	for (int i = 0; i < list_length(kin); i++)
+	{
+		Oid			each = list_nth_oid(kin, i);
+
+		if (!OidIsValid(each))
+			continue;
+		if (!is_always_trusted(get_opcode(each)) ||
+			(each >= FirstGenbkiObjectId && !is_superusers_operator(each)))
+			return false;
+		kin = list_append_unique_oid(kin, get_negator(each));
+		kin = list_append_unique_oid(kin, get_commutator(each));
+	}
+	return true;
+}
+
+/*
+ * Is a collation wanted and not known, or one that could speak?  Either shows
+ * only when a row reaches the call.
+ */
+bool
+collation_could_fail(List *args, Oid collation)
 {
 	ListCell   *lc;
 
-	if (funcid == F_STARTS_WITH)
-		return !collation_is_plain(collation);
 	if (OidIsValid(collation))
-		return false;
+		return !collation_is_silent(collation);
 	foreach(lc, args)
 		if (type_is_collatable(exprType(lfirst(lc))))
 			return true;
@@ -344,7 +362,6 @@ condition_holds(TrustCondition condition, List *args, Oid collation, ParamListIn
 		case TRUST_RANGE:
 			return second != NULL &&
 				(range_is_trusted(exprType(first)) || range_is_trusted(exprType(second)));
-		case TRUST_STATE:
 		case TRUST_NONE:
 			break;
 	}
@@ -357,6 +374,7 @@ call_copies(TrustCondition condition, Oid funcid)
 {
 	Oid			result = get_func_rettype(funcid);
 
+	/* most return booleans: a look-up less */
 	return condition == TRUST_ILIKE || condition == TRUST_REGEX || condition == TRUST_IREGEX ||
 		(result != BOOLOID && get_typlen(result) == -1);
 }

@@ -17,10 +17,10 @@ extern bool is_folded(Node *node, ParamListInfo params);
 extern const Const *constant_value(Node *node, ParamListInfo params);
 extern bool is_always_trusted(Oid funcid);
 extern bool condition_holds(TrustCondition condition, List *args, Oid collation, ParamListInfo params);
-extern bool replacements_are_trusted(Oid opno);
+extern bool operator_is_trusted(Oid opno);
 extern bool is_plain_output(const CoerceViaIO *cast);
 extern bool call_copies(TrustCondition condition, Oid funcid);
-extern bool collation_could_fail(Oid funcid, List *args, Oid collation);
+extern bool collation_could_fail(List *args, Oid collation);
 extern const char *objection_to_call(TrustCondition condition, Oid funcid);
 
 #endif							/* TENANT_GUARD_CONDITION_H */

@@ -19,16 +19,20 @@
  * computes them from rows that have passed every filter of their scans, the
  * tenant's included, so any function may be called there.
  *
- * A sub-select in a filter is evaluated on occasion of a row, and so tells by
- * whatever it does that there was one: all in it is a filter ("conditional").
+ * A sub-select in a filter is evaluated on occasion of a row, and whatever it
+ * does tells that there was one: its locks, its statistics, what it logs.  Only
+ * those are let pass of which the planner makes joins (sub_select.c).
  *
- * What is made of another value fails if it gets too long, which a query could
- * bring about by a value of its own that is just short enough.  So only columns
- * and short constants are copied in a filter, and not too often.
+ * What is made of another value fails if it gets too long.  A query could bring
+ * that about by a value of its own that is just short enough, where another
+ * tenant's row decides whether it is made.  So new values are made of columns
+ * and short constants only, of few, and of columns of one table: the row's own.
  *
- * The executor goes down the plan's levels, and down again for a sub-select of
- * a filter, and fails where the stack ends.  So a query may not have too many
- * parts (stack_room.c).
+ * The executor goes down the plan's levels, and fails where the stack ends.  So
+ * a query may not have too many parts (stack_room.c).
+ *
+ * While a query is planned, functions of its writer's may run, and change what
+ * its writer owns.  So what filters call is built in or a superuser's.
  *
  * What is not known here is not trusted.  Nothing is changed here.
  *
@@ -36,87 +40,40 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
+#include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_aggregate.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/subscripting.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "barrier.h"
 #include "compat.h"
 #include "condition.h"
+#include "examination.h"
 #include "filter.h"
 #include "sub_select.h"
 #include "trusted.h"
 
-/* Columns may be copied this often in one query, beside constants as long as this. */
-#define MAX_COPIES		100
-#define MAX_COPIED_CONSTANT	10000
-
 /* Queries, tables and windows: a level of the plan each, or a few. */
-#define MAX_PARTS		200
-
-typedef struct Examination
-{
-	ParamListInfo params;
-	List	   *around;			/* the queries around a node, innermost first */
-	bool		conditional;	/* in a sub-select of a filter */
-	bool		copied;			/* in what a call or a constructor makes a new value of */
-	int			copies;			/* how many of those there are */
-	int			parts;			/* as of MAX_PARTS */
-	List	   *examined;		/* all queries that were examined */
-	const char *objection;
-} Examination;
+#define MAX_PARTS		100
 
 static bool examine_filter(Node *node, void *context);
+static bool examine_clause(Node *node, Examination *exam);
 static bool examine_value(Node *node, void *context);
 static bool examine_query(Query *query, Examination *exam);
 
-/* Notes why the filters are not trusted; true, which ends a walk. */
-static bool
-object(Examination *exam, const char *objection)
-{
-	exam->objection = objection;
-	return true;
-}
-
-/* The same, if there is an objection. */
-static bool
-note(Examination *exam, const char *objection)
-{
-	return objection != NULL && object(exam, objection);
-}
-
 /* ----------------------------------------------------------------
- *		Copies
+ *		Calls
  * ----------------------------------------------------------------
  */
-
-/* Is this a constant, and one that may be where it is? */
-static bool
-is_known(Node *node, const Examination *exam)
-{
-	const Const *known;
-
-	if (!exam->copied || !is_folded(node, exam->params))
-		return is_folded(node, exam->params);
-	known = constant_value(node, exam->params);
-	return known != NULL && (known->constisnull || known->constlen > 0 ||
-							 (known->constlen == -1 && toast_raw_datum_size(known->constvalue) <= MAX_COPIED_CONSTANT));
-}
-
-/* What is computed elsewhere, of any length. */
-static bool
-examine_foreign_value(Node *node, Examination *exam)
-{
-	return exam->copied && get_typlen(exprType(node)) <= 0 && !is_known(node, exam) &&
-		object(exam, "a value of unknown length is copied in a filter");
-}
 
 /* Arguments of a call that makes a value of them, elements of an array or a row. */
 static bool
@@ -125,18 +82,13 @@ examine_copied(Node *node, Examination *exam)
 	bool		outer = exam->copied;
 	bool		objected;
 
-	if (++exam->copies > MAX_COPIES)
-		return object(exam, "filters copy too many values");
+	if (!outer)
+		exam->copies = 0;
 	exam->copied = true;
 	objected = examine_filter(node, exam);
 	exam->copied = outer;
 	return objected;
 }
-
-/* ----------------------------------------------------------------
- *		Calls
- * ----------------------------------------------------------------
- */
 
 /* A node that calls a function: it, its arguments. */
 static bool
@@ -144,14 +96,14 @@ examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exa
 {
 	TrustCondition condition = trust_in(funcid);
 
-	if (collation_could_fail(funcid, args, collation))
-		return object(exam, psprintf("the collation for function %s is not determined",
+	if (collation_could_fail(args, collation))
+		return object(exam, psprintf("the collation for function %s is not determined, or not trusted",
 									 format_procedure(funcid)));
 	if (condition_holds(condition, args, collation, exam->params))
 		return call_copies(condition, funcid) ? examine_copied((Node *) args, exam) :
 			examine_filter((Node *) args, exam);
 	if (is_known(node, exam))
-		return false;
+		return count_copy(exam);
 	return object(exam, objection_to_call(condition, funcid));
 }
 
@@ -159,8 +111,8 @@ examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exa
 static bool
 examine_operator(Node *node, Oid opno, List *args, Oid collation, Examination *exam)
 {
-	if (!replacements_are_trusted(opno))
-		return object(exam, psprintf("the negator or commutator of operator %s is not trusted",
+	if (!operator_is_trusted(opno))
+		return object(exam, psprintf("operator %s, its negator or its commutator is not trusted",
 									 format_operator(opno)));
 	return examine_call(node, get_opcode(opno), args, collation, exam);
 }
@@ -175,10 +127,13 @@ static bool
 examine_filter_within(Node *node, List *around, Examination *exam)
 {
 	List	   *outer = exam->around;
+	bool		direct = exam->direct;
 	bool		objected;
 
 	exam->around = around;
+	exam->direct = false;
 	objected = examine_filter(node, exam);
+	exam->direct = direct;
 	exam->around = outer;
 	return objected;
 }
@@ -241,6 +196,8 @@ examine_column(const Var *var, Examination *exam)
 	if (query == NULL || var->varno <= 0 || var->varno > list_length(query->rtable))
 		return object(exam, "a filter refers to a column that was not found");
 	rte = rt_fetch(var->varno, query->rtable);
+	if (rte->rtekind != RTE_JOIN)
+		note_source(exam, query, rte, var->varlevelsup > 0);
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
@@ -248,7 +205,8 @@ examine_column(const Var *var, Examination *exam)
 				return object(exam, "a filter refers to a whole row");
 			if (var->varattno > 0 && column_is_virtual(rte->relid, var->varattno))
 				return object(exam, "a filter refers to a virtual generated column");
-			return false;
+			exam->clause.copies_column |= exam->copied;
+			return count_copy(exam);
 		case RTE_SUBQUERY:
 			return examine_output(rte->subquery, var->varattno, around, exam);
 		case RTE_CTE:
@@ -265,7 +223,8 @@ examine_column(const Var *var, Examination *exam)
 					return exam->objection ? true : object(exam, "a filter refers to a whole row");
 			return false;
 		case RTE_NAMEDTUPLESTORE:
-			return false;
+			exam->clause.copies_column |= exam->copied;
+			return count_copy(exam);
 		default:
 			if (grouping_expressions(rte) != NIL && var->varattno > 0)
 				return examine_filter_within(list_nth(grouping_expressions(rte), var->varattno - 1),
@@ -280,44 +239,53 @@ examine_column(const Var *var, Examination *exam)
  */
 
 /*
- * A sub-select in a filter: what it does tells that a row was met.  What ANY
- * compares with is a filter even where the planner makes a join of it.
+ * A sub-select of which the planner makes a join.  What ANY compares with is a
+ * part of the join's condition.
  */
 static bool
 examine_sublink(SubLink *sublink, Examination *exam)
 {
 	Query	   *query = castNode(Query, sublink->subselect);
-	Examination outer = *exam;
-	bool		objected;
+	List	   *around = lcons(query, list_copy(exam->around));
+	ListCell   *lc;
 
-	if (examine_foreign_value((Node *) sublink, exam))
-		return true;
-	exam->copied = false;
-	if (sublink->subLinkType == MULTIEXPR_SUBLINK || sublink->subLinkType == CTE_SUBLINK)
-		return object(exam, "a filter has a sub-select of an unknown kind");
-	if ((sublink->subLinkType == EXPR_SUBLINK || sublink->subLinkType == ROWCOMPARE_SUBLINK) &&
-		!returns_one_row(query, exam->params))
-		return object(exam, "a sub-select could return more than one row");
-	if (examine_filter(sublink->testexpr, exam))
-		return true;
-	exam->conditional = true;
-	objected = examine_query(query, exam);
-	exam->conditional = outer.conditional;
-	exam->copied = outer.copied;
-	return objected;
+	if (!exam->tried)
+	{
+		exam->joined = sub_selects_become_joins(exam->whole, exam->params);
+		exam->tried = true;
+	}
+	if (!exam->direct || exam->copied || !exam->joined)
+		return object(exam, "a filter has a sub-select that is evaluated for a row");
+	if (sublink->subLinkType == ANY_SUBLINK)
+	{
+		exam->clause.joins = true;
+		foreach(lc, query->targetList)
+			if (examine_filter_within((Node *) lfirst_node(TargetEntry, lc)->expr, around, exam))
+				return true;
+	}
+	return examine_filter(sublink->testexpr, exam) || examine_query(query, exam);
+}
+
+/* May the planner answer it by an index, as it does min and max? */
+static bool
+aggregate_sorts(Oid aggregate)
+{
+	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+	bool		sorts = true;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		sorts = OidIsValid(((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop);
+		ReleaseSysCache(tuple);
+	}
+	return sorts;
 }
 
 /* An aggregate or window function in a filter is computed above the scans. */
 static bool
 examine_computed(Node *node, Examination *exam)
 {
-	if (examine_foreign_value(node, exam))
-		return true;
-	if (!exam->conditional)
-		return examine_value(node, exam);
-	if (!IsA(node, Aggref) || !aggregate_is_trusted((Aggref *) node))
-		return object(exam, "a sub-select of a filter has an aggregate that is not trusted");
-	return expression_tree_walker(node, examine_filter, exam);
+	return copies_foreign_value(exam, node) || examine_value(node, exam);
 }
 
 /* ----------------------------------------------------------------
@@ -331,7 +299,7 @@ examine_cast(Node *node, Node *arg, Examination *exam)
 	if (IsA(node, CoerceViaIO) && is_plain_output((CoerceViaIO *) node))
 		return examine_filter(arg, exam);
 	if (is_known(node, exam))
-		return false;
+		return count_copy(exam);
 	return object(exam, psprintf("a cast from %s to %s could fail",
 								 format_type_be(exprType(arg)), format_type_be(exprType(node))));
 }
@@ -345,8 +313,8 @@ examine_row_comparison(RowCompareExpr *comparison, Examination *exam)
 	ListCell   *collation;
 
 	forboth(arg, comparison->largs, collation, comparison->inputcollids)
-		if (type_is_collatable(exprType(lfirst(arg))) && !OidIsValid(lfirst_oid(collation)))
-			return object(exam, "the collation for a comparison of rows is not determined");
+		if (collation_could_fail(list_make1(lfirst(arg)), lfirst_oid(collation)))
+			return object(exam, "the collation for a comparison of rows is not determined, or not trusted");
 	forboth(op, comparison->opnos, family, comparison->opfamilies)
 		if (lfirst_oid(family) >= FirstGenbkiObjectId ||
 			!is_always_trusted(get_opcode(lfirst_oid(op))))
@@ -381,7 +349,7 @@ examine_filter(Node *node, void *context)
 	switch (nodeTag(node))
 	{
 		case T_Const:
-			return examine_foreign_value(node, exam);
+			return count_copy(exam) || copies_foreign_value(exam, node);
 		case T_CaseTestExpr:
 		case T_SQLValueFunction:
 		case T_GroupingFunc:
@@ -389,13 +357,13 @@ examine_filter(Node *node, void *context)
 		case T_Param:
 			if (((Param *) node)->paramkind == PARAM_EXTERN ||
 				((Param *) node)->paramkind == PARAM_SUBLINK)
-				return examine_foreign_value(node, exam);
+				return count_copy(exam) || copies_foreign_value(exam, node);
 			return object(exam, "a filter has a parameter of an unknown kind");
 		case T_Var:
 			return examine_column((Var *) node, exam);
 		case T_ArrayExpr:
 			if (is_folded(node, exam->params))
-				return examine_foreign_value(node, exam);
+				return count_copy(exam) || copies_foreign_value(exam, node);
 			if (((ArrayExpr *) node)->multidims)
 				return object(exam, "an array of arrays could fail");
 			return examine_copied((Node *) ((ArrayExpr *) node)->elements, exam);
@@ -403,9 +371,6 @@ examine_filter(Node *node, void *context)
 			return examine_copied((Node *) ((RowExpr *) node)->args, exam);
 		case T_List:
 		case T_TargetEntry:
-		case T_FromExpr:
-		case T_JoinExpr:
-		case T_RangeTblRef:
 		case T_BoolExpr:
 		case T_RelabelType:
 		case T_CollateExpr:
@@ -431,7 +396,7 @@ examine_filter(Node *node, void *context)
 		case T_MinMaxExpr:
 			if (!is_always_trusted(lookup_type_cache(((MinMaxExpr *) node)->minmaxtype,
 													 TYPECACHE_CMP_PROC)->cmp_proc) ||
-				collation_could_fail(InvalidOid, ((MinMaxExpr *) node)->args,
+				collation_could_fail(((MinMaxExpr *) node)->args,
 									 ((MinMaxExpr *) node)->inputcollid))
 				return object(exam, "GREATEST or LEAST is not trusted with this type");
 			break;
@@ -456,6 +421,57 @@ examine_filter(Node *node, void *context)
 	return expression_tree_walker(node, examine_filter, exam);
 }
 
+/* Each clause of a filter by itself: the planner evaluates it where its tables are there. */
+static bool
+examine_clause(Node *node, Examination *exam)
+{
+	List	   *clauses = node != NULL && is_andclause(node) ? ((BoolExpr *) node)->args : NIL;
+	Clause		outer = exam->clause;
+	bool		objected;
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, clauses)
+		if (examine_clause(lfirst(lc), exam))
+			return true;
+	if (node == NULL || clauses != NIL)
+		return false;
+	exam->clause = (Clause) {0};
+	objected = examine_filter(node, exam) || joins_copies(exam);
+	exam->clause = outer;
+	return objected;
+}
+
+/* The clauses of WHERE or ON, as they stand there. */
+static bool
+examine_direct(Node *node, Examination *exam)
+{
+	bool		objected;
+
+	exam->direct = true;
+	objected = examine_clause(node, exam);
+	exam->direct = false;
+	return objected;
+}
+
+static bool
+examine_join_tree(Node *node, Examination *exam)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (node == NULL || IsA(node, RangeTblRef))
+		return false;
+	if (IsA(node, JoinExpr))
+		return examine_join_tree(((JoinExpr *) node)->larg, exam) ||
+			examine_join_tree(((JoinExpr *) node)->rarg, exam) ||
+			examine_direct(((JoinExpr *) node)->quals, exam);
+	foreach(lc, castNode(FromExpr, node)->fromlist)
+		if (examine_join_tree(lfirst(lc), exam))
+			return true;
+	return examine_direct(((FromExpr *) node)->quals, exam);
+}
+
 /* An expression_tree_walker: true where what a value contains is not to be trusted. */
 static bool
 examine_value(Node *node, void *context)
@@ -464,14 +480,12 @@ examine_value(Node *node, void *context)
 
 	if (node == NULL)
 		return false;
-	if (exam->conditional)
-		return examine_filter(node, exam);
 	check_stack_depth();
 	if (IsA(node, SubLink))
 		return examine_value(((SubLink *) node)->testexpr, exam) ||
 			examine_query(castNode(Query, ((SubLink *) node)->subselect), exam);
 	if (IsA(node, Aggref) && aggregate_sorts(((Aggref *) node)->aggfnoid) &&
-		examine_filter((Node *) ((Aggref *) node)->args, exam))
+		examine_clause((Node *) ((Aggref *) node)->args, exam))
 		return true;
 	return expression_tree_walker(node, examine_value, exam);
 }
@@ -482,28 +496,26 @@ examine_value(Node *node, void *context)
  */
 
 static bool
-examine_range(RangeTblEntry *rte, Index rti, Examination *exam)
+examine_range(RangeTblEntry *rte, Examination *exam)
 {
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
-			if (rte->tablesample != NULL)
-				return object(exam, "TABLESAMPLE calls a function for the rows");
-			return exam->conditional && note(exam, objection_to_table(rte, rti));
+			return rte->tablesample != NULL &&
+				object(exam, "TABLESAMPLE calls a function for the rows");
 		case RTE_SUBQUERY:
 			return examine_query(rte->subquery, exam);
-		case RTE_CTE:
-			return exam->conditional &&
-				object(exam, "a sub-select of a filter reads a WITH query");
 		case RTE_VALUES:
 			return examine_value((Node *) rte->values_lists, exam);
 		case RTE_FUNCTION:
 		case RTE_TABLEFUNC:
 			return object(exam, "a function in FROM is not trusted");
 		case RTE_JOIN:
+		case RTE_CTE:
 		case RTE_RESULT:
 		case RTE_NAMEDTUPLESTORE:
-			return false;
+			exam->clause.copies_column |= exam->copied;
+			return count_copy(exam);
 		default:
 			if (grouping_expressions(rte) != NIL)
 				return examine_value((Node *) grouping_expressions(rte), exam);
@@ -519,16 +531,15 @@ static bool
 examine_parts(Query *query, Examination *exam)
 {
 	ListCell   *lc;
-	Index		rti = 0;
 
 	foreach(lc, query->rtable)
-		if (examine_range(lfirst(lc), ++rti, exam))
+		if (examine_range(lfirst(lc), exam))
 			return true;
 	foreach(lc, query->cteList)
 		if (examine_query((Query *) lfirst_node(CommonTableExpr, lc)->ctequery, exam))
 			return true;
-	return examine_filter((Node *) query->jointree, exam) ||
-		examine_filter(query->havingQual, exam) ||
+	return examine_join_tree((Node *) query->jointree, exam) ||
+		examine_clause(query->havingQual, exam) ||
 		examine_value((Node *) query->targetList, exam) ||
 		examine_value((Node *) query->returningList, exam) ||
 		examine_value((Node *) query->onConflict, exam) ||
@@ -541,21 +552,26 @@ static bool
 examine_query(Query *query, Examination *exam)
 {
 	List	   *outer = exam->around;
+	bool		direct = exam->direct;
 	bool		objected;
+	ListCell   *lc;
 
 	check_stack_depth();
 	exam->examined = lappend(exam->examined, query);
-	exam->parts += 1 + list_length(query->rtable) + list_length(query->windowClause);
+	exam->parts += 1 + list_length(query->windowClause);
+	foreach(lc, query->rtable)
+		if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_JOIN)
+			exam->parts++;
 	if (exam->parts > MAX_PARTS)
 		return object(exam, "the query has too many parts");
 	if (query->commandType == CMD_MERGE)
 		return object(exam, "MERGE is not supported");
 	if (query->hasTargetSRFs)
 		return object(exam, "a function in the select list returns rows");
-	if (exam->conditional && note(exam, objection_to_sub_select(query, exam->params)))
-		return true;
 	exam->around = lcons(query, list_copy(outer));
+	exam->direct = false;
 	objected = examine_parts(query, exam);
+	exam->direct = direct;
 	exam->around = outer;
 	return objected;
 }
@@ -563,7 +579,7 @@ examine_query(Query *query, Examination *exam)
 Filters
 examine_filters(Query *query, ParamListInfo params)
 {
-	Examination exam = {.params = params};
+	Examination exam = {.whole = query,.params = params};
 	Filters		filters;
 
 	(void) examine_query(query, &exam);

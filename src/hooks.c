@@ -35,11 +35,12 @@
 #include "function_comparison.h"
 #include "hooks.h"
 #include "known_check.h"
-#include "large_tenant.h"
+#include "plan_mark.h"
 #include "refuse_query.h"
 #include "stored_setting.h"
 #include "trusted_filters.h"
 #include "unforced.h"
+#include "unlike_tenant.h"
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
@@ -379,14 +380,16 @@ explain_query(EXPLAIN_QUERY_PARAMETERS)
 static PlannedStmt *
 plan_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
 {
+	bool		unchecked = drop_known_checks(query);
 	PlannedStmt *plan;
 
-	drop_known_checks(query);
 	trust_filters(query, params);
 	plan = prev_planner ?
 		prev_planner(query, query_string, cursor_options, params) :
 		standard_planner(query, query_string, cursor_options, params);
-	mark_plan_of_large_tenant(plan);
+	if (unchecked)
+		mark_plan(plan, MARK_UNCHECKED);
+	mark_plan_of_unlike_tenant(plan);
 	note_plan(query, plan);
 	return plan;
 }
@@ -395,6 +398,9 @@ static void
 executor_run(EXECUTOR_RUN_PARAMETERS)
 {
 	check_stack_for_trusted(query_desc->plannedstmt);
+	if (query_desc->plannedstmt->resultRelations != NIL &&
+		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
+		check_unchecked_rows(query_desc);
 	if (prev_executor_run)
 		prev_executor_run(EXECUTOR_RUN_ARGUMENTS);
 	else

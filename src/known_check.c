@@ -11,15 +11,19 @@
  *
  * It is known only where nothing but the query makes the row: no BEFORE
  * trigger, no child or partition that might have one, no generated column.
- * All of these are changes of the table, after which a plan is made anew.
  * Other checks, of the application's policies, of views and of ON CONFLICT,
  * stay, and so does a check of a value that the query computes.
+ *
+ * A plan may run after a trigger was made: planning may call a function that
+ * makes one, and functions in SQL and portals keep their plans.  So when it
+ * runs, what the executor holds of its tables is looked at once more.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/table.h"
+#include "nodes/execnodes.h"
 #include "nodes/primnodes.h"
 #include "parser/parsetree.h"
 #include "utils/rel.h"
@@ -27,17 +31,24 @@
 #include "barrier.h"
 #include "guard.h"
 #include "known_check.h"
+#include "refuse_query.h"
 #include "settings.h"
+
+/* May triggers change rows that a command makes?  Those that are disabled count. */
+static bool
+triggers_change_rows(const TriggerDesc *triggers, CmdType command)
+{
+	return triggers != NULL &&
+		(command == CMD_INSERT ? triggers->trig_insert_before_row : triggers->trig_update_before_row);
+}
 
 /* Is a row of the table what the query computes, in this column? */
 static bool
 rows_are_as_computed(Oid relid, AttrNumber attnum, CmdType command)
 {
 	Relation	relation = table_open(relid, NoLock);
-	const TriggerDesc *triggers = relation->trigdesc;
-	bool		changed = triggers != NULL &&
-		(command == CMD_INSERT ? triggers->trig_insert_before_row : triggers->trig_update_before_row);
-	bool		computed = !changed && !relation->rd_rel->relhassubclass && /* partitions are, too */
+	bool		computed = !triggers_change_rows(relation->trigdesc, command) &&
+		!relation->rd_rel->relhassubclass && /* partitions are, too */
 		TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attgenerated == '\0';
 
 	table_close(relation, NoLock);
@@ -73,7 +84,7 @@ leaves_tenant(const Query *query, const RangeTblEntry *rte, Node *qual, AttrNumb
 
 /* Is this check the policy's own, and known to hold? */
 static bool
-is_known(const WithCheckOption *check, const Query *query)
+check_is_known(const WithCheckOption *check, const Query *query)
 {
 	const RangeTblEntry *rte = rt_fetch(query->resultRelation, query->rtable);
 	AttrNumber	attnum = tenant_qual_column(check->qual, query->resultRelation);
@@ -86,18 +97,40 @@ is_known(const WithCheckOption *check, const Query *query)
 
 /*
  * Takes the checks that are known to hold from a query that is about to be
- * planned, before its barrier is lowered.  Where a missing tenant is no error
- * the getter may return null, and the check refuses that.
+ * planned, before its barrier is lowered; true if there were any.  Where a
+ * missing tenant is no error the getter may return null, and the check refuses
+ * that.
  */
-void
+bool
 drop_known_checks(Query *query)
 {
+	bool		dropped = false;
 	ListCell   *lc;
 
 	if (query->withCheckOptions == NIL || setting_missing_tenant == MISSING_IS_EMPTY ||
 		(query->commandType != CMD_INSERT && query->commandType != CMD_UPDATE))
-		return;
+		return false;
 	foreach(lc, query->withCheckOptions)
-		if (is_known(lfirst_node(WithCheckOption, lc), query))
-			query->withCheckOptions = foreach_delete_current(query->withCheckOptions, lc);
+	{
+		if (!check_is_known(lfirst_node(WithCheckOption, lc), query))
+			continue;
+		query->withCheckOptions = foreach_delete_current(query->withCheckOptions, lc);
+		dropped = true;
+	}
+	return dropped;
+}
+
+/* A plan without such checks is about to run: does what was known still hold? */
+void
+check_unchecked_rows(const QueryDesc *query_desc)
+{
+	ListCell   *lc;
+
+	foreach(lc, query_desc->plannedstmt->resultRelations)
+	{
+		const ResultRelInfo *result = query_desc->estate->es_result_relations[lfirst_int(lc) - 1];
+
+		if (result != NULL && triggers_change_rows(result->ri_TrigDesc, query_desc->operation))
+			raise_refusal(trigger_is_new(relation_name(RelationGetRelid(result->ri_RelationDesc))));
+	}
 }

@@ -8,8 +8,10 @@
 #ifndef TENANT_GUARD_KNOWN_CHECK_H
 #define TENANT_GUARD_KNOWN_CHECK_H
 
+#include "executor/execdesc.h"
 #include "nodes/parsenodes.h"
 
-extern void drop_known_checks(Query *query);
+extern bool drop_known_checks(Query *query);
+extern void check_unchecked_rows(const QueryDesc *query_desc);
 
 #endif							/* TENANT_GUARD_KNOWN_CHECK_H */

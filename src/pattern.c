@@ -14,6 +14,7 @@
 
 #include <ctype.h>
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "regex/regex.h"
@@ -44,11 +45,17 @@ letters_have_cases(void)
 	return GetDatabaseEncoding() == PG_UTF8 || pg_database_encoding_max_length() == 1;
 }
 
-/* One that is determined, and that LIKE and regular expressions support. */
+/*
+ * A collation of which the server never says that its version differs: the
+ * database's own, of which it says so when a session starts, and those without
+ * a version.  All of them are deterministic, as LIKE and regular expressions
+ * want them.
+ */
 bool
-collation_is_plain(Oid collation)
+collation_is_silent(Oid collation)
 {
-	return OidIsValid(collation) && get_collation_isdeterministic(collation);
+	return collation == DEFAULT_COLLATION_OID || collation == C_COLLATION_OID ||
+		collation == POSIX_COLLATION_OID;
 }
 
 /* Not too deep, and no escape character without a character to escape. */
@@ -181,7 +188,7 @@ texts_are_safe(TrustCondition condition, Datum array, Oid collation)
 bool
 pattern_is_safe(TrustCondition condition, const Const *pattern, Oid collation)
 {
-	if (!collation_is_plain(collation))
+	if (!collation_is_silent(collation))
 		return false;
 	if (pattern->constisnull)
 		return true;

@@ -2,7 +2,7 @@
  *
  * refuse_query.h
  *	  Refusals of queries, and of stored expressions, that take a tenant for
- *	  text or have no stack left.
+ *	  text; of plans that must not run.
  *
  * "relation" is the qualified and quoted name of one.
  *
@@ -23,6 +23,7 @@ extern Refusal held_as_text(const char *object, const char *relation, const char
 							  const char *type, const char *text_type);
 
 extern Refusal no_stack_for_filters(void);
+extern Refusal trigger_is_new(const char *relation);
 
 extern char *hint_of_comparison(const char *column, const char *type, const char *rewritten,
 								bool pattern, const char *via);

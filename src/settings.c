@@ -133,6 +133,7 @@ assign_trusted_filters(bool newval, void *extra)
 		ResetPlanCache();
 }
 
+/* The same. */
 static void
 assign_missing_tenant(int newval, void *extra)
 {

@@ -21,16 +21,18 @@
 #include "stack_room.h"
 
 /*
- * In bytes.  The deepest patterns that pattern.c lets pass were tried with ever
- * lower values of max_stack_depth: they take less than half of this.
+ * In bytes: for the levels of a plan (MAX_PARTS in filter.c) and the deepest
+ * pattern below them (pattern.c).  With ever lower values of max_stack_depth 100
+ * sub-selects were seen to take 100 kB, and patterns 100 kB; the rest is for
+ * compilers that make larger frames.
  */
-#define STACK_ROOM	(256 * 1024)
+#define STACK_ROOM	(384 * 1024)
 
 /* Is max_stack_depth such that most of a session's queries find the room? */
 bool
 stack_can_have_room(void)
 {
-	return (int64) max_stack_depth * 1024 >= 3 * STACK_ROOM;
+	return (int64) max_stack_depth * 1024 >= 2 * STACK_ROOM;
 }
 
 /* Asks with a frame of that size on the stack. */

@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sub_select.h
- *	  What a sub-select or an aggregate in a filter does, beside computing
- *	  expressions.
+ *	  Sub-selects of filters: will the planner make joins of them?
  *
  *-------------------------------------------------------------------------
  */
@@ -12,10 +11,6 @@
 #include "nodes/params.h"
 #include "nodes/parsenodes.h"
 
-extern bool returns_one_row(const Query *query, ParamListInfo params);
-extern bool aggregate_sorts(Oid aggregate);
-extern bool aggregate_is_trusted(const Aggref *aggref);
-extern const char *objection_to_table(const RangeTblEntry *rte, Index rti);
-extern const char *objection_to_sub_select(const Query *query, ParamListInfo params);
+extern bool sub_selects_become_joins(const Query *query, ParamListInfo params);
 
 #endif							/* TENANT_GUARD_SUB_SELECT_H */

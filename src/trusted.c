@@ -8,12 +8,12 @@
  * row that the tenant's filter then drops; one that raises, warns, or acts,
  * does.  Trusted are functions that are LEAKPROOF (PostgreSQL's own judgement,
  * or a superuser's), those of the list below, and those that a superuser has
- * labelled 'trusted'.  None that is VOLATILE is.
+ * labelled 'trusted'.  None that is VOLATILE is, and none whose owner is no
+ * superuser: a function of his own that the planner calls could replace it.
  *
  * An entry is believed only where pg_proc says the same: the OID's name,
  * argument types and C symbol, language internal, the bootstrap superuser as
- * owner.  A label counts only for functions in C whose owner is a superuser:
- * whoever else owned it could replace it under its label.
+ * owner.  A label counts only for functions in C.
  *
  * Not considered: exhausted memory, which a value of half a gigabyte may be
  * enough for.  The support functions of an index's operator class are their
@@ -102,9 +102,6 @@ static const TrustReason networks = {TRUST_ALWAYS,
 	"compares bits; two families of addresses are just not equal"};
 static const TrustReason enums = {TRUST_ALWAYS,
 	"compares OIDs, or the places of two labels that exist"};
-static const TrustReason states = {TRUST_STATE,
-	"counts from zero, which no table is large enough to overflow, or joins two booleans"};
-
 static const TrustedFunction list[] = {
 	{F_NUMERIC_EQ, "numeric_eq", "numeric_eq", {NUMERICOID, NUMERICOID}, &numbers},
 	{F_NUMERIC_NE, "numeric_ne", "numeric_ne", {NUMERICOID, NUMERICOID}, &numbers},
@@ -302,10 +299,6 @@ static const TrustedFunction list[] = {
 	{F_ENUM_LE, "enum_le", "enum_le", {ANYENUMOID, ANYENUMOID}, &enums},
 	{F_ENUM_GE, "enum_ge", "enum_ge", {ANYENUMOID, ANYENUMOID}, &enums},
 	{F_ENUM_CMP, "enum_cmp", "enum_cmp", {ANYENUMOID, ANYENUMOID}, &enums},
-	{F_INT8INC, "int8inc", "int8inc", {INT8OID}, &states},
-	{F_BOOLAND_STATEFUNC, "booland_statefunc", "booland_statefunc", {BOOLOID, BOOLOID}, &states},
-	{F_BOOLOR_STATEFUNC, "boolor_statefunc", "boolor_statefunc", {BOOLOID, BOOLOID}, &states},
-	{F_INT8INC_ANY, "int8inc_any", "int8inc_any", {INT8OID, ANYOID}, &states},
 };
 
 /* The verdict on one function; dropped when functions or labels change. */
@@ -413,7 +406,7 @@ read_trust(Oid funcid)
 	if (!HeapTupleIsValid(tuple))
 		return TRUST_NONE;
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	if (proc->provolatile == PROVOLATILE_VOLATILE)
+	if (proc->provolatile == PROVOLATILE_VOLATILE || !superuser_arg(proc->proowner))
 		condition = TRUST_NONE;
 	else if (proc->proleakproof)
 		condition = TRUST_ALWAYS;
@@ -497,8 +490,6 @@ condition_text(TrustCondition condition)
 			return "the elements' own comparison is trusted";
 		case TRUST_RANGE:
 			return "a built-in range, whose bounds' comparison is trusted";
-		case TRUST_STATE:
-			return "as the transition function of an aggregate";
 		case TRUST_NONE:
 		case TRUST_ALWAYS:
 			break;

@@ -106,7 +106,11 @@ has_no_barrier(const Query *query)
 	return true;
 }
 
-/* Makes of a query that is about to be planned one that can be planned better. */
+/*
+ * Makes of a query that is about to be planned one that can be planned better.
+ * Estimates call trusted filters with what the statistics hold of all tenants,
+ * so planning needs the room that running does.
+ */
 void
 trust_filters(Query *query, ParamListInfo params)
 {
@@ -121,6 +125,8 @@ trust_filters(Query *query, ParamListInfo params)
 		filters.objection = "max_stack_depth is too low";
 	else
 		filters = examine_filters(query, params);
+	if (filters.objection == NULL && !stack_has_room())
+		raise_refusal(no_stack_for_filters());
 	if (filters.objection != NULL)
 		(void) treat_all((Node *) query, unconstify(char *, filters.objection));
 	else

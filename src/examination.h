@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * examination.h
+ *	  What an examination of filters is about, and what it has found so far.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_EXAMINATION_H
+#define TENANT_GUARD_EXAMINATION_H
+
+#include "nodes/params.h"
+#include "nodes/parsenodes.h"
+
+/* What was found in one clause of a filter. */
+typedef struct Clause
+{
+	List	   *sources;		/* whose rows it refers to, one of each query */
+	bool		joins;			/* it has several of one query, or of outer ones */
+	bool		copies_column;	/* it makes a new value of a column */
+} Clause;
+
+typedef struct Examination
+{
+	const Query *whole;
+	ParamListInfo params;
+	List	   *around;			/* the queries around a node, innermost first */
+	bool		copied;			/* in what a call or a constructor makes a new value of */
+	int			copies;			/* how many columns and constants there are in that */
+	Clause		clause;
+	bool		direct;			/* at what stands in WHERE or ON itself */
+	bool		tried;			/* whether sub-selects become joins: */
+	bool		joined;			/* they all do */
+	int			parts;			/* as of MAX_PARTS */
+	List	   *examined;		/* all queries that were examined */
+	const char *objection;
+} Examination;
+
+extern bool object(Examination *exam, const char *objection);
+extern bool joins_copies(Examination *exam);
+extern void note_source(Examination *exam, const Query *query, const RangeTblEntry *rte, bool outer);
+extern bool count_copy(Examination *exam);
+extern bool is_known(Node *node, const Examination *exam);
+extern bool copies_foreign_value(Examination *exam, Node *node);
+
+#endif							/* TENANT_GUARD_EXAMINATION_H */

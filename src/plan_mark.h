@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan_mark.h
+ *	  Marks on plans, and the plan cache told to drop those that carry one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_PLAN_MARK_H
+#define TENANT_GUARD_PLAN_MARK_H
+
+#include "nodes/plannodes.h"
+
+typedef enum PlanMark
+{
+	MARK_OF_ONE_TENANT = 0x74670001,	/* good for one tenant only */
+	MARK_UNCHECKED = 0x74670002 /* does not check the rows that it makes */
+} PlanMark;
+
+extern void mark_plan(PlannedStmt *plan, PlanMark mark);
+extern bool plan_is_marked(const PlannedStmt *plan, PlanMark mark);
+extern void drop_marked_plans(PlanMark mark);
+
+#endif							/* TENANT_GUARD_PLAN_MARK_H */
