@@ -44,6 +44,10 @@ SELECT t.calls_of('INSERT INTO t.notes (id, body) SELECT i, ''x'' FROM generate_
 SELECT t.calls_of('INSERT INTO t.parts (id, body) SELECT i, ''x'' FROM generate_series(1, 10) i') < 20 AS without_check;
 SELECT t.calls_of('INSERT INTO t.notes (id, tenant_id) SELECT i, ' || quote_literal(:a) || ' FROM generate_series(11, 30) i') < 20 AS without_check;
 
+SELECT t.calls_of('UPDATE t.notes SET body = ''y'' WHERE id > 0') < 45 AS without_check;
+SELECT t.calls_of('UPDATE t.notes SET body = ''y'', tenant_id = tenant_id WHERE id > 0') < 45 AS without_check;
+SELECT t.calls_of('UPDATE t.parts SET body = ''y'' WHERE id > 0') < 15 AS without_check;
+
 -- A tenant that the query names must be checked, in each way of naming it.
 SAVEPOINT s;
 INSERT INTO t.notes (id, tenant_id) VALUES (101, :b);
@@ -123,10 +127,32 @@ ROLLBACK TO s;
 EXECUTE change_parent;
 ROLLBACK;
 
--- Where a missing tenant is no error, a row of none must be refused by the policy, in a statement prepared before too.
+-- Or while it is planned, or between two runs of a plan that a function in SQL keeps: then it must not run.
 RESET ROLE;
 DROP TRIGGER to_b ON t.notes;
 SET ROLE regress_app;
+CREATE FUNCTION t.make_trigger() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	CREATE TRIGGER to_b BEFORE INSERT OR UPDATE ON t.notes FOR EACH ROW EXECUTE FUNCTION t.to_b();
+	RETURN true;
+END
+$$;
+CREATE FUNCTION t.make_trigger_early() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN t.make_trigger(); END';
+CREATE FUNCTION t.fill(int) RETURNS void LANGUAGE sql AS 'INSERT INTO t.notes (id) VALUES ($1)';
+CREATE FUNCTION t.change(int) RETURNS void LANGUAGE sql AS 'UPDATE t.notes SET body = ''moved'' WHERE id = $1';
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+INSERT INTO t.notes (id) SELECT 401 WHERE t.make_trigger_early();
+ROLLBACK TO s;
+UPDATE t.notes SET body = 'moved' WHERE t.make_trigger_early();
+ROLLBACK TO s;
+SELECT t.fill(id), CASE WHEN id = 401 THEN t.make_trigger() END FROM generate_series(401, 402) id;
+ROLLBACK TO s;
+SELECT t.change(id), CASE WHEN id = 1 THEN t.make_trigger() END FROM generate_series(1, 2) id;
+ROLLBACK;
+
+-- Where a missing tenant is no error, a row of none must be refused by the policy, in a statement prepared before too.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 EXECUTE fill;

@@ -1,6 +1,6 @@
 --
 -- A plan that is kept serves every tenant. One that was made for a tenant with
--- more rows than others must not be what others get.
+-- many more rows than others, or hardly any, must not be what others get.
 --
 SET tenant_guard.trusted_filters = on;
 \set SHOW_CONTEXT never
@@ -23,7 +23,16 @@ GRANT ALL ON t.notes TO regress_app;
 RESET client_min_messages;
 SET ROLE regress_app;
 SET enable_bitmapscan = off;
+SET enable_seqscan = on;
+SET enable_indexscan = on;
+SET enable_indexonlyscan = on;
 SET max_parallel_workers_per_gather = 0;
+SET seq_page_cost = 1;
+SET random_page_cost = 4;
+SET cpu_tuple_cost = 0.01;
+SET cpu_index_tuple_cost = 0.005;
+SET cpu_operator_cost = 0.0025;
+SET plan_cache_mode = auto;
 
 -- It is folded, and so called, whenever a statement is planned.
 CREATE FUNCTION t.planned(what text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
@@ -37,7 +46,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line ~ ' Scan ' THEN RETURN substring(line FROM '\w+ Scan'); END IF;
+		IF line ~ 'Nested Loop|Hash Join|Merge Join| Scan ' THEN RETURN substring(line FROM 'Nested Loop|Hash Join|Merge Join|\w+ Scan'); END IF;
 	END LOOP;
 END
 $$;
@@ -133,7 +142,92 @@ SELECT tenant_guard.set_tenant(:other);
 EXECUTE whole;
 COMMIT;
 
+RESET enable_indexscan;
+RESET enable_indexonlyscan;
+
+-- LIMIT must not hide what a plan costs: the large tenant's last rows are found where the newest are, others' are not.
 RESET ROLE;
+SET client_min_messages = warning;
+SET tenant_guard.tenant_type = 'bigint';
+CREATE TABLE t.lists (id int, tenant_id bigint);
+SET tenant_guard.bypass = on;
+INSERT INTO t.lists SELECT i, CASE WHEN i > 4000 THEN 1 ELSE 2 + i % 100 END FROM generate_series(1, 40000) i;
+CREATE INDEX ON t.lists (tenant_id);
+CREATE INDEX lists_newest ON t.lists (id);
+VACUUM ANALYZE t.lists;
+RESET tenant_guard.bypass;
+GRANT ALL ON t.lists TO regress_app;
+RESET client_min_messages;
+SET ROLE regress_app;
+CREATE FUNCTION t.by_newest() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) EXECUTE newest' LOOP
+		IF line LIKE '%lists_newest%' THEN RETURN true; END IF;
+	END LOOP;
+	RETURN false;
+END
+$$;
+PREPARE newest AS SELECT id FROM t.lists ORDER BY id DESC LIMIT 5;
+BEGIN;
+SELECT tenant_guard.set_tenant(1);
+SELECT t.by_newest();
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(7);
+SELECT t.by_newest();
+COMMIT;
+
+-- So it must be where there are so many tenants that nobody has counted them.
+RESET ROLE;
+SET tenant_guard.bypass = on;
+UPDATE t.lists SET tenant_id = id WHERE tenant_id <> 1;
+INSERT INTO t.lists SELECT i, i FROM generate_series(40001, 60000) i;
+VACUUM ANALYZE t.lists;
+RESET tenant_guard.bypass;
+SELECT stadistinct < 0 AS not_counted FROM pg_statistic WHERE starelid = 't.lists'::regclass AND staattnum = 2;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(1);
+SELECT t.by_newest();
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(7);
+SELECT t.by_newest();
+COMMIT;
+
+-- A tenant without rows loops over a loop; others must not.
+RESET ROLE;
+SET tenant_guard.bypass = on;
+SET client_min_messages = warning;
+CREATE TABLE t.one (k int, tenant_id bigint);
+CREATE TABLE t.two (k int, tenant_id bigint);
+INSERT INTO t.one SELECT i, i % 20 FROM generate_series(1, 20000) i;
+INSERT INTO t.two SELECT i, i % 20 FROM generate_series(1, 20000) i;
+VACUUM ANALYZE t.one, t.two;
+RESET tenant_guard.bypass;
+GRANT ALL ON t.one, t.two TO regress_app;
+RESET client_min_messages;
+SET ROLE regress_app;
+SET enable_mergejoin = off;
+PREPARE pair AS SELECT count(*) FROM t.one JOIN t.two USING (k);
+BEGIN;
+SELECT tenant_guard.set_tenant(20);
+SELECT t.scan('EXECUTE pair');
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(7);
+SELECT t.scan('EXECUTE pair');
+COMMIT;
+-- What they have made must then be the new tenant's too.
+BEGIN;
+SELECT tenant_guard.set_tenant(20);
+SELECT t.scan('EXECUTE pair');
+COMMIT;
+
+RESET ROLE;
+RESET tenant_guard.tenant_type;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_app;
