@@ -8,7 +8,7 @@
 # delete    of a row that could be referenced, and is not
 # cascade   the same of one with three rows that go with it
 #
-# Prints the medians of each and their ratio, paired to plain.
+# Prints the medians of each and of their ratios, paired to plain.
 set -u -o pipefail
 # shellcheck source=bench/server.sh
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"

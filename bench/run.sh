@@ -43,7 +43,7 @@ times_of() {
 	for script in "${scripts[@]}"; do files+=(-f "$work/tmp/$script.sql"); done
 	rm -f "$work"/tmp/times.*
 	settings=$(options "$tenant") as_owner pgbench -n -c 1 -M "$protocol" -t "$1" -l --log-prefix=times "${files[@]}" -U app "${@:3}" bench \
-		</dev/null >/dev/null 2>"$work/tmp/error" || { cat "$work/tmp/error" "${files[@]:1:1}" >&2; return 1; }
+		</dev/null >/dev/null 2>"$work/tmp/error" || { cat "$work/tmp/error" >&2; echo "(scripts: $2)" >&2; return 1; }
 	sort -n -k 4,4 -k 3,3 "$work"/tmp/times.* | awk -v scripts=${#scripts[@]} '{ time[$4, ++n[$4]] = $3 } END {
 		for (s = 0; s < scripts; s++) {
 			skip = int((n[s] + 1) / 4); sum = 0
@@ -102,7 +102,7 @@ shape() {
 		[ "$(nodes_of "$file.$size.hand")" = "$(nodes_of "$file.$size.guarded")" ] || plan=other
 		for protocol in simple prepared; do
 			# what was rolled back is in nobody's way
-			sql -c 'VACUUM hand.sink, guarded.sink, hand.lines, guarded.lines, hand.orders, guarded.orders'
+			for variant in "${variants[@]}"; do sql -c "VACUUM $variant.sink, $variant.lines, $variant.orders"; done
 			measure_by_turns "$protocol" "${measured[@]}"
 			report_shape "$1" "$size"
 		done

@@ -5,7 +5,7 @@
 #
 #   bench/type_mismatch.sh [rounds [seconds]]      by default 15 rounds of 6 seconds for each
 #
-# Prints the medians of each and their ratio, error to off.
+# Prints the medians of each and of their ratios, error to off.
 set -u -o pipefail
 # shellcheck source=bench/server.sh
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"

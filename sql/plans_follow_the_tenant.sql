@@ -169,7 +169,7 @@ BEGIN
 	RETURN false;
 END
 $$;
-PREPARE newest AS SELECT id FROM t.lists ORDER BY id DESC LIMIT 5;
+PREPARE newest AS SELECT id FROM t.lists ORDER BY id DESC LIMIT 20;
 BEGIN;
 SELECT tenant_guard.set_tenant(1);
 SELECT t.by_newest();
