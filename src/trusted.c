@@ -15,8 +15,8 @@
  * argument types and C symbol, language internal, the bootstrap superuser as
  * owner.  A label counts only for functions in C.
  *
- * Not considered: exhausted memory, which a value of half a gigabyte may be
- * enough for.  The support functions of an index's operator class are their
+ * Not considered: another tenant's value that is so long that what a query makes
+ * of it fails, which from sixteen of 64 megabytes it does.  The support functions of an index's operator class are their
  * superuser's to answer for, as they are for LEAKPROOF operators.
  *
  *-------------------------------------------------------------------------
