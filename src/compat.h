@@ -81,6 +81,11 @@ guc_strdup(int elevel, const char *src)
 #define guc_free(p) free(p)
 #endif
 
+/* The collation has kept its number, but lost its name with 18 (pg_collation.dat). */
+#if PG_VERSION_NUM >= 180000
+#define POSIX_COLLATION_OID 951
+#endif
+
 /*
  * The GUC record of a variable that is known to exist, or NULL.  Until 15
  * guc.c keeps its look-up to itself, but lends out the whole table.
