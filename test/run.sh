@@ -1,6 +1,7 @@
 #!/bin/bash
-# Every test, on servers of its own: regression tests and isolation specs on a server that preloads the library and
-# on one that does not, TAP tests (which start their own servers), pgTAP tests, lints.
+# Every test, on servers of its own: regression tests and isolation specs on a server that preloads the library, on one
+# that has tenant_guard.trusted_filters off, and on one that does not preload it; TAP tests (which start their own
+# servers), pgTAP tests, lints.
 #
 #   test/run.sh                          everything
 #   test/run.sh tap,lint                 some parts: regress, isolation, tap, pgtap, clients, demo, lint
@@ -82,14 +83,16 @@ make_work() {
 
 # --- Servers ----------------------------------------------------------------------------------------------------
 
-# start_server <name> <libraries to preload> [initdb's option...]
+preload="shared_preload_libraries = 'tenant_guard'"
+
+# start_server <name> <settings, a line each> [initdb's option...]
 start_server() {
 	data=$work/$1
 	as_tester initdb -D "$data" -U postgres -A trust --no-sync "${@:3}" >"$work/log/$1" 2>&1 && {
 		echo "listen_addresses = ''"
 		echo "unix_socket_directories = '$work/tmp'"
-		echo "shared_preload_libraries = '$2'"
 		echo "fsync = off"
+		echo "$2"
 	} >>"$data/postgresql.conf" && as_tester pg_ctl -s -w -D "$data" -l "$work/log/$1-server" start && return
 	fail "the server ($1) does not start"
 	show 50 "$work/log/$1"
@@ -184,7 +187,7 @@ pgtap() {
 		skipped=$((skipped + 1))
 		return
 	fi
-	start_server pgtap tenant_guard || return
+	start_server pgtap "$preload" || return
 	for test in $(tests_of test/pgtap .sql); do
 		log=$work/log/pgtap-$test
 		if as_tester createdb "$test" && as_tester psql -Xq -v ON_ERROR_STOP=1 -d "$test" -f test/pgtap/schema/"$test".sql >"$log" 2>&1 &&
@@ -239,7 +242,7 @@ clients() {
 	local name selected
 	mapfile -t selected < <(clients_to_test)
 	install_node_modules "${selected[@]/%//packages}"
-	start_server clients tenant_guard || return
+	start_server clients "$preload" || return
 	as_tester psql -Xq -v ON_ERROR_STOP=1 -f test/clients/roles.sql -f test/clients/template.sql ||
 		fail "the roles of the clients"
 	for name in "${selected[@]}"; do client "$name"; done
@@ -291,7 +294,7 @@ finish() {
 	[ $failed -gt 0 ] || [ $passed -eq 0 ] || status=0
 	if [ $status -ne 0 ] && [ -z "$keep" ] && [ -d "$work" ] && [ -z "${CI-}" ]; then
 		keep=yes
-		rm -rf "$work"/{pg,preloaded,plain}
+		rm -rf "$work"/{pg,preloaded,unfiltered,plain}
 	fi
 	printf '\n'
 	if [ $failed -gt 0 ]; then repeat_failures; fi
@@ -311,7 +314,8 @@ if ! pg_config=$("$project/test/needs.sh" ${parts//,/ }) || ! make_work; then
 fi
 if [ "$parts" != lint ] && build; then
 	if wants regress || wants isolation; then
-		installcheck_on preloaded tenant_guard
+		installcheck_on preloaded "$preload"
+		installcheck_on unfiltered "$preload"$'\ntenant_guard.trusted_filters = off'
 		# "make installcheck" is for anyone's server: this one sorts words as people do, where PostgreSQL can.
 		! "$pg_config" --configure | grep -q -- --with-icu || sorting=(--locale-provider=icu --icu-locale=en-US)
 		installcheck_on plain '' "${sorting[@]}"
