@@ -164,6 +164,32 @@ END
 $$;
 ROLLBACK;
 
+-- So must it not be where the only partition is made then; a trigger on a table that WITH writes to must not matter.
+RESET ROLE;
+CREATE TABLE t.empty (id int, tenant_id uuid, body text) PARTITION BY RANGE (id);
+ALTER TABLE t.empty OWNER TO regress_app;
+CREATE TABLE t.log (id int);
+CREATE FUNCTION t.as_it_is() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER as_it_is BEFORE INSERT OR UPDATE ON t.log FOR EACH ROW EXECUTE FUNCTION t.as_it_is();
+GRANT ALL ON t.log TO regress_app;
+SET ROLE regress_app;
+CREATE FUNCTION t.make_partition() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	CREATE TABLE t.only PARTITION OF t.empty DEFAULT;
+	CREATE TRIGGER to_b BEFORE INSERT OR UPDATE ON t.only FOR EACH ROW EXECUTE FUNCTION t.to_b();
+	RETURN true;
+END
+$$;
+CREATE FUNCTION t.make_partition_early() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN t.make_partition(); END';
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+INSERT INTO t.empty (id) SELECT 501 WHERE t.make_partition_early();
+ROLLBACK TO s;
+WITH logged AS (INSERT INTO t.log VALUES (501) RETURNING id) INSERT INTO t.notes (id) SELECT id FROM logged RETURNING id;
+WITH logged AS (UPDATE t.log SET id = 502 RETURNING id) UPDATE t.notes SET body = 'logged' FROM logged WHERE notes.id = 501 RETURNING notes.id;
+ROLLBACK;
+
 -- Where a missing tenant is no error, a row of none must be refused by the policy, in a statement prepared before too.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);

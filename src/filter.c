@@ -514,8 +514,7 @@ examine_range(RangeTblEntry *rte, Examination *exam)
 		case RTE_CTE:
 		case RTE_RESULT:
 		case RTE_NAMEDTUPLESTORE:
-			exam->clause.copies_column |= exam->copied;
-			return count_copy(exam);
+			return false;
 		default:
 			if (grouping_expressions(rte) != NIL)
 				return examine_value((Node *) grouping_expressions(rte), exam);

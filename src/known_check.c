@@ -23,7 +23,9 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/pg_class.h"
 #include "nodes/execnodes.h"
+#include "nodes/plannodes.h"
 #include "nodes/primnodes.h"
 #include "parser/parsetree.h"
 #include "utils/rel.h"
@@ -48,7 +50,7 @@ rows_are_as_computed(Oid relid, AttrNumber attnum, CmdType command)
 {
 	Relation	relation = table_open(relid, NoLock);
 	bool		computed = !triggers_change_rows(relation->trigdesc, command) &&
-		!relation->rd_rel->relhassubclass && /* partitions are, too */
+		relation->rd_rel->relkind == RELKIND_RELATION && !relation->rd_rel->relhassubclass &&
 		TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attgenerated == '\0';
 
 	table_close(relation, NoLock);
@@ -124,9 +126,11 @@ drop_known_checks(Query *query)
 void
 check_unchecked_rows(const QueryDesc *query_desc)
 {
+	const Plan *plan = query_desc->plannedstmt->planTree;
 	ListCell   *lc;
 
-	foreach(lc, query_desc->plannedstmt->resultRelations)
+	/* whatever it does in WITH is checked */
+	foreach(lc, castNode(ModifyTable, plan)->resultRelations)
 	{
 		const ResultRelInfo *result = query_desc->estate->es_result_relations[lfirst_int(lc) - 1];
 
