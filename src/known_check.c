@@ -122,15 +122,25 @@ drop_known_checks(Query *query)
 	return dropped;
 }
 
+/*
+ * What the statement itself writes to.  Whatever it does in WITH is checked;
+ * who makes plans of another shape has all of it looked at.
+ */
+static const List *
+results_of(const PlannedStmt *plan)
+{
+	if (IsA(plan->planTree, ModifyTable))
+		return ((const ModifyTable *) plan->planTree)->resultRelations;
+	return plan->resultRelations;
+}
+
 /* A plan without such checks is about to run: does what was known still hold? */
 void
 check_unchecked_rows(const QueryDesc *query_desc)
 {
-	const Plan *plan = query_desc->plannedstmt->planTree;
 	ListCell   *lc;
 
-	/* whatever it does in WITH is checked */
-	foreach(lc, castNode(ModifyTable, plan)->resultRelations)
+	foreach(lc, results_of(query_desc->plannedstmt))
 	{
 		const ResultRelInfo *result = query_desc->estate->es_result_relations[lfirst_int(lc) - 1];
 
