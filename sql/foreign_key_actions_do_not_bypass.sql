@@ -178,6 +178,51 @@ SELECT id FROM t.children ORDER BY id;
 ROLLBACK;
 RESET ROLE;
 
+-- A cast that PostgreSQL has looked up before, and keeps, must not see other tenants where a foreign key's statement calls
+-- it; nor may the plans that it makes there and keeps.
+SET client_min_messages = warning;
+SET ROLE regress_owner;
+CREATE TABLE t.secrets (id int, tenant_id uuid, body text);
+CREATE TYPE t.code AS ENUM ('1', '2');
+CREATE FUNCTION t.to_int(t.code) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RAISE WARNING 'the cast sees %', (SELECT string_agg(body, ', ') FROM t.secrets);
+	RETURN $1::text::int;
+END
+$$;
+CREATE CAST (t.code AS int) WITH FUNCTION t.to_int(t.code) AS IMPLICIT;
+CREATE FUNCTION t.cast_it() RETURNS int LANGUAGE sql SECURITY DEFINER AS $$ SELECT x::t.code::int FROM (VALUES ('1')) v(x) $$;
+CREATE TABLE t.codes (id int PRIMARY KEY);
+CREATE TABLE t.elders (id int PRIMARY KEY);
+CREATE TABLE t.kids (id int, elder int REFERENCES t.elders ON UPDATE CASCADE, code t.code REFERENCES t.codes);
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+INSERT INTO t.codes VALUES (1), (2);
+INSERT INTO t.elders VALUES (1), (2);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.secrets VALUES (1, :a, 'mine'), (2, :b, 'CANARY');
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.kids VALUES (1, 1, '1'), (2, 2, '2');
+COMMIT;
+\c
+SET client_min_messages = warning;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+UPDATE t.kids SET id = 5 WHERE elder = 2;
+UPDATE t.elders SET id = 100 WHERE id = 1;
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SELECT t.cast_it();
+COMMIT;
+RESET ROLE;
+RESET client_min_messages;
+SET tenant_guard.foreign_keys = off;
+
 -- A partition that another tenant's rows reference must not be detached by
 -- a role that cannot see them, nor by one that can.
 SET client_min_messages = warning;

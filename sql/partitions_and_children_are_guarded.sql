@@ -3,6 +3,7 @@
 -- may be queried by its own name.
 --
 \set SHOW_CONTEXT never
+SET tenant_guard.trusted_filters = on;
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 \set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 CREATE ROLE regress_app;

@@ -137,6 +137,7 @@ SELECT t.note('doc @> ''{"a": [{"b": 1}]}''');
 SELECT t.note('''{"a": 1}'' @> doc');
 SELECT t.note('doc @> (repeat(''['', 51) || repeat('']'', 51))::jsonb');
 SELECT t.note('doc @> doc');
+CREATE FUNCTION t.one() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION t.by_index(query text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
@@ -147,6 +148,25 @@ BEGIN
 	RETURN false;
 END
 $$;
+-- A getter of another type raises, CURRENT_SCHEMA makes a schema, and some functions are LEAKPROOF and raise all the same.
+SELECT t.note('tenant_id = tenant_guard.current_tenant()');
+SELECT t.note('tenant_guard.current_tenant_bigint() IS NOT NULL');
+SELECT t.note('tenant_guard.current_tenant_text() IS NOT NULL');
+SELECT count(*) FROM t.notes WHERE CASE WHEN body LIKE 'CAN%' THEN tenant_guard.current_tenant_bigint() IS NOT NULL ELSE true END;
+SELECT t.note('CURRENT_SCHEMA = body');
+SELECT t.note('CURRENT_USER = body AND CURRENT_CATALOG = body AND CURRENT_DATE < LOCALTIMESTAMP');
+SELECT t.note('circle ''<(0,0),1>'' < (ARRAY[circle ''<(0,0),1>''])[id]');
+SELECT t.note('lseg ''[(0,0),(1,1)]'' < (ARRAY[lseg ''[(0,0),(1,1)]''])[id]');
+SELECT t.note('md5(body) = ''x''');
+-- A sub-select's LIMIT may be one thing when it is looked at, and another when it is planned.
+SELECT t.note('EXISTS (SELECT FROM t.own WHERE n = id LIMIT 1)');
+SELECT t.note('EXISTS (SELECT FROM t.own WHERE n = id LIMIT 1 + 1)');
+SELECT t.note('EXISTS (SELECT FROM t.own WHERE n = id LIMIT t.one())');
+-- What a column stands for, and that in its turn, must not take for ever to look at.
+SELECT t.note('x > 0', (SELECT 'WITH c0 AS (SELECT id AS x FROM t.notes)' ||
+	string_agg(format(', c%s AS MATERIALIZED (SELECT CASE WHEN x > 3 THEN x ELSE x END AS x FROM c%s)', i, i - 1), '' ORDER BY i) ||
+	' SELECT FROM c30 WHERE %s' FROM generate_series(1, 30) i));
+
 -- What the planner does not need must not be evaluated, and so cannot fail.
 SELECT count(*) FROM t.notes WHERE CASE WHEN true THEN id > 0 ELSE 1 / 0 > id END;
 SELECT count(*) FROM t.notes WHERE body LIKE 'm%' OR (false AND 1 / 0 > id);

@@ -31,7 +31,9 @@
 #include "utils/typcache.h"
 
 #include "condition.h"
+#include "guard.h"
 #include "pattern.h"
+#include "settings.h"
 
 /* An interval or number of days below this moves the present time to no limit. */
 #define MAX_YEARS 1000
@@ -149,7 +151,7 @@ static bool
 is_clock(Node *node)
 {
 	if (IsA(node, SQLValueFunction))
-		return true;
+		return ((SQLValueFunction *) node)->op <= SVFOP_LOCALTIMESTAMP_N;
 	if (!IsA(node, FuncExpr))
 		return false;
 	switch (((FuncExpr *) node)->funcid)
@@ -297,6 +299,15 @@ is_plain_output(const CoerceViaIO *cast)
 	}
 }
 
+/* The getters of other types raise. */
+static bool
+is_usable_getter(Oid getter)
+{
+	TenantType	type;
+
+	return type_serves(get_func_rettype(getter), &type) && type == setting_tenant_type;
+}
+
 /* A jsonb that is known, and not so deep that walking through it could fail. */
 static bool
 is_shallow_jsonb(Node *node, ParamListInfo params)
@@ -332,7 +343,7 @@ is_short_tsquery(Node *node, ParamListInfo params)
 
 /* Does a call of a function that is trusted on a condition meet it? */
 bool
-condition_holds(TrustCondition condition, List *args, Oid collation, ParamListInfo params)
+condition_holds(TrustCondition condition, Oid funcid, List *args, Oid collation, ParamListInfo params)
 {
 	Node	   *first = args ? linitial(args) : NULL;
 	Node	   *second = list_length(args) == 2 ? lsecond(args) : NULL;
@@ -362,6 +373,8 @@ condition_holds(TrustCondition condition, List *args, Oid collation, ParamListIn
 		case TRUST_RANGE:
 			return second != NULL &&
 				(range_is_trusted(exprType(first)) || range_is_trusted(exprType(second)));
+		case TRUST_TENANT:
+			return is_usable_getter(funcid);
 		case TRUST_NONE:
 			break;
 	}

@@ -16,7 +16,7 @@
 extern bool is_folded(Node *node, ParamListInfo params);
 extern const Const *constant_value(Node *node, ParamListInfo params);
 extern bool is_always_trusted(Oid funcid);
-extern bool condition_holds(TrustCondition condition, List *args, Oid collation, ParamListInfo params);
+extern bool condition_holds(TrustCondition condition, Oid funcid, List *args, Oid collation, ParamListInfo params);
 extern bool operator_is_trusted(Oid opno);
 extern bool is_plain_output(const CoerceViaIO *cast);
 extern bool call_copies(TrustCondition condition, Oid funcid);

@@ -78,6 +78,9 @@ static LocalTransactionId sealed_in = InvalidLocalTransactionId;
 /* Has the setting been compared with the seal since it last changed? */
 static bool seal_confirmed = false;
 
+/* Is a statement running that was begun with the seal's tenant? */
+static bool tenant_is_kept = false;
+
 /*
  * What a parallel worker must know of its leader and cannot see in the value:
  * in which of the leader's transactions the value was set (0: below the
@@ -235,11 +238,11 @@ seal_tenant(const TenantValue *value)
 }
 
 /*
- * Seals the tenant that is set, or raises.  False where none is set and
- * missing_tenant says that this is no error.
+ * Seals the tenant that is set, or raises, unless the seal's may be kept.  False
+ * where none is set and missing_tenant says that this is no error.
  */
 static bool
-use_tenant(void)
+use_tenant(bool kept)
 {
 	TenantValue value;
 	TenantVerdict verdict;
@@ -249,6 +252,8 @@ use_tenant(void)
 	verdict = judge_tenant(&value);
 	if (verdict == TENANT_MISSING && setting_missing_tenant == MISSING_IS_EMPTY)
 		return false;
+	if (verdict != TENANT_USABLE && kept && transaction_is_sealed())
+		return true;
 	if (verdict != TENANT_USABLE)
 		refuse_tenant(verdict);
 
@@ -262,7 +267,34 @@ use_tenant(void)
 void
 require_tenant(void)
 {
-	(void) use_tenant();
+	(void) use_tenant(false);
+}
+
+/*
+ * A statement that has begun keeps its tenant to its end, a cursor too, even
+ * where a function that it calls, or what comes between two FETCHes, unsets
+ * it.  A getter that raised then would tell that a row has got as far as the
+ * tenant's qual: another tenant's, which other filters let through.
+ *
+ * Returns what held before, to be put back.
+ */
+bool
+keep_tenant(bool keep)
+{
+	bool		outer = tenant_is_kept;
+
+	tenant_is_kept = keep;
+	return outer;
+}
+
+/*
+ * The tenant as the getters have it: raises as they do; NULL where none is set
+ * and that is no error.
+ */
+const TenantValue *
+tenant_in_use(void)
+{
+	return use_tenant(tenant_is_kept) ? &seal->value : NULL;
 }
 
 /* What a getter does where the seal has not been confirmed. */
@@ -271,7 +303,7 @@ judge_and_get_tenant(FunctionCallInfo fcinfo, TenantType returned)
 {
 	if (returned != setting_tenant_type)
 		raise_refusal(getter_type_differs(returned, setting_tenant_type));
-	if (!use_tenant())
+	if (!use_tenant(tenant_is_kept))
 		PG_RETURN_NULL();
 	return seal->datum;
 }

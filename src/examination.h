@@ -31,6 +31,7 @@ typedef struct Examination
 	bool		tried;			/* whether sub-selects become joins: */
 	bool		joined;			/* they all do */
 	int			parts;			/* as of MAX_PARTS */
+	int			visits;			/* of nodes, as of MAX_VISITS */
 	List	   *examined;		/* all queries that were examined */
 	const char *objection;
 } Examination;

@@ -17,7 +17,8 @@
  * Values are what else a query computes: select lists, SET, RETURNING,
  * GROUP BY, ORDER BY, other aggregates, window functions.  The executor
  * computes them from rows that have passed every filter of their scans, the
- * tenant's included, so any function may be called there.
+ * tenant's included, so any function may be called there.  (But the distance of
+ * ORDER BY p <-> q, where an index computes it: behind the barrier, too.)
  *
  * A sub-select in a filter is evaluated on occasion of a row, and whatever it
  * does tells that there was one: its locks, its statistics, what it logs.  Only
@@ -65,6 +66,9 @@
 /* Queries, tables and windows: a level of the plan each, or a few. */
 #define MAX_PARTS		100
 
+/* What a column stands for is looked at each time that a filter refers to it. */
+#define MAX_VISITS		20000
+
 static bool examine_filter(Node *node, void *context);
 static bool examine_clause(Node *node, Examination *exam);
 static bool examine_value(Node *node, void *context);
@@ -99,7 +103,7 @@ examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exa
 	if (collation_could_fail(args, collation))
 		return object(exam, psprintf("the collation for function %s is not determined, or not trusted",
 									 format_procedure(funcid)));
-	if (condition_holds(condition, args, collation, exam->params))
+	if (condition_holds(condition, funcid, args, collation, exam->params))
 		return call_copies(condition, funcid) ? examine_copied((Node *) args, exam) :
 			examine_filter((Node *) args, exam);
 	if (is_known(node, exam))
@@ -256,6 +260,9 @@ examine_sublink(SubLink *sublink, Examination *exam)
 	}
 	if (!exam->direct || exam->copied || !exam->joined)
 		return object(exam, "a filter has a sub-select that is evaluated for a row");
+	/* the planner looks at its value once more, when it may be another */
+	if (query->limitCount != NULL && !is_folded(query->limitCount, exam->params))
+		return object(exam, "a sub-select in a filter has a LIMIT that is computed");
 	if (sublink->subLinkType == ANY_SUBLINK)
 	{
 		exam->clause.joins = true;
@@ -346,14 +353,19 @@ examine_filter(Node *node, void *context)
 		return false;
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
+	if (++exam->visits > MAX_VISITS)
+		return object(exam, "the filters are too large");
 	switch (nodeTag(node))
 	{
 		case T_Const:
 			return count_copy(exam) || copies_foreign_value(exam, node);
 		case T_CaseTestExpr:
-		case T_SQLValueFunction:
 		case T_GroupingFunc:
 			return false;
+		case T_SQLValueFunction:
+			/* makes the session's temporary schema, if that is the first of the path */
+			return ((SQLValueFunction *) node)->op == SVFOP_CURRENT_SCHEMA &&
+				object(exam, "CURRENT_SCHEMA may make a schema");
 		case T_Param:
 			if (((Param *) node)->paramkind == PARAM_EXTERN ||
 				((Param *) node)->paramkind == PARAM_SUBLINK)

@@ -50,6 +50,7 @@ static needs_fmgr_hook_type prev_needs_fmgr = NULL;
 static fmgr_hook_type prev_fmgr = NULL;
 static planner_hook_type prev_planner = NULL;
 static ExecutorRun_hook_type prev_executor_run = NULL;
+static ExecutorFinish_hook_type prev_executor_finish = NULL;
 #ifdef EXPLAIN_HAS_PLAN_HOOK
 static explain_per_plan_hook_type prev_explain_plan = NULL;
 #else
@@ -70,8 +71,9 @@ static Explained explained = {NULL, NULL, NIL};
 typedef struct FunctionCall
 {
 	bool		suspended;		/* FORCE was suspended; it is back for the call */
+	bool		unforced;		/* under a statement of ours: so is the replication role */
+	int			role;			/* to be put back then */
 	Datum		prev_arg;		/* the previous hook's */
-	int			role;			/* to be put back with it */
 } FunctionCall;
 
 /*
@@ -257,13 +259,16 @@ check_perms(CHECK_PERMS_PARAMETERS)
 	return check_access(permission_infos, ereport_on_violation);
 }
 
-/* Only functions called under a foreign key's statement are of interest. */
+/*
+ * Of interest are functions that are called while a foreign key's statement is
+ * planned, and all that one of our own calls.
+ */
 static bool
 needs_fmgr(Oid funcid)
 {
 	bool		wanted = prev_needs_fmgr && prev_needs_fmgr(funcid);
 
-	return wanted || InNoForceRLSOperation();
+	return wanted || InNoForceRLSOperation() || updates_unforced();
 }
 
 static void
@@ -287,19 +292,21 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 				*arg = PointerGetDatum(call);
 			}
 			call->suspended = suspend_noforce();
-			if (call->suspended)
+			call->unforced = updates_unforced();
+			if (call->unforced)
 				call->role = suspend_replication_role();
 			call_prev_fmgr(event, flinfo, &call->prev_arg);
 			break;
 		case FHET_END:
 		case FHET_ABORT:
 			call_prev_fmgr(event, flinfo, call ? &call->prev_arg : arg);
-			if (call != NULL && call->suspended)
-			{
-				call->suspended = false;
+			if (call == NULL)
+				break;
+			if (call->unforced)
 				resume_replication_role(call->role);
+			if (call->suspended)
 				resume_noforce();
-			}
+			call->unforced = call->suspended = false;
 			break;
 	}
 }
@@ -380,6 +387,7 @@ explain_query(EXPLAIN_QUERY_PARAMETERS)
 static PlannedStmt *
 plan_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
 {
+	bool		bound = query->hasRowSecurity;
 	bool		unchecked = drop_known_checks(query);
 	PlannedStmt *plan;
 
@@ -387,6 +395,8 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 	plan = prev_planner ?
 		prev_planner(query, query_string, cursor_options, params) :
 		standard_planner(query, query_string, cursor_options, params);
+	/* as the plan cache has it by itself; the executor is told, too */
+	plan->dependsOnRole |= bound;
 	if (unchecked)
 		mark_plan(plan, MARK_UNCHECKED);
 	mark_plan_of_unlike_tenant(plan);
@@ -394,17 +404,110 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 	return plan;
 }
 
-static void
-executor_run(EXECUTOR_RUN_PARAMETERS)
+/* ----------------------------------------------------------------
+ *		Running
+ * ----------------------------------------------------------------
+ */
+
+/* What is different while a plan runs that row-level security has a part in. */
+typedef struct Run
 {
-	check_stack_for_trusted(query_desc->plannedstmt);
-	if (query_desc->plannedstmt->resultRelations != NIL &&
-		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
-		check_unchecked_rows(query_desc);
+	bool		kept;			/* the tenant was kept already */
+	bool		suspended;		/* a foreign key's statement: FORCE was suspended */
+} Run;
+
+static bool
+is_plain_run(const QueryDesc *query_desc)
+{
+	return !query_desc->plannedstmt->dependsOnRole && !InNoForceRLSOperation();
+}
+
+/*
+ * A foreign key's statement has been planned and its access is checked when it
+ * runs.  FORCE is back then, also for functions that PostgreSQL has looked up
+ * before and keeps, of which needs_fmgr never heard: those of casts and ranges.
+ */
+static Run
+enter_run(void)
+{
+	Run			run = {keep_tenant(true), suspend_noforce()};
+
+	return run;
+}
+
+static void
+leave_run(Run run)
+{
+	(void) keep_tenant(run.kept);
+	if (run.suspended)
+		resume_noforce();
+}
+
+static void
+run_plan(EXECUTOR_RUN_PARAMETERS)
+{
 	if (prev_executor_run)
 		prev_executor_run(EXECUTOR_RUN_ARGUMENTS);
 	else
 		standard_ExecutorRun(EXECUTOR_RUN_ARGUMENTS);
+}
+
+static void
+executor_run(EXECUTOR_RUN_PARAMETERS)
+{
+	Run			run;
+
+	check_stack_for_trusted(query_desc->plannedstmt);
+	if (query_desc->plannedstmt->resultRelations != NIL &&
+		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
+		check_unchecked_rows(query_desc);
+	if (is_plain_run(query_desc))
+	{
+		run_plan(EXECUTOR_RUN_ARGUMENTS);
+		return;
+	}
+	run = enter_run();
+	PG_TRY();
+	{
+		run_plan(EXECUTOR_RUN_ARGUMENTS);
+	}
+	PG_FINALLY();
+	{
+		leave_run(run);
+	}
+	PG_END_TRY();
+}
+
+static void
+finish_plan(QueryDesc *query_desc)
+{
+	if (prev_executor_finish)
+		prev_executor_finish(query_desc);
+	else
+		standard_ExecutorFinish(query_desc);
+}
+
+/* What WITH writes may be written only now. */
+static void
+executor_finish(QueryDesc *query_desc)
+{
+	Run			run;
+
+	if (is_plain_run(query_desc))
+	{
+		finish_plan(query_desc);
+		return;
+	}
+	run = enter_run();
+	PG_TRY();
+	{
+		finish_plan(query_desc);
+	}
+	PG_FINALLY();
+	{
+		leave_run(run);
+	}
+	PG_END_TRY();
 }
 
 void
@@ -426,6 +529,8 @@ install_hooks(void)
 	planner_hook = plan_query;
 	prev_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = executor_run;
+	prev_executor_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = executor_finish;
 #ifdef EXPLAIN_HAS_PLAN_HOOK
 	prev_explain_plan = explain_per_plan_hook;
 	explain_per_plan_hook = explain_plan;

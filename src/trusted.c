@@ -395,6 +395,29 @@ is_labelled(Oid funcid)
 	return label != NULL && strcmp(label, LABEL_TRUSTED) == 0;
 }
 
+/*
+ * LEAKPROOF, and raising all the same: comparing lengths and areas overflows,
+ * and a cryptographic library may refuse its service, as for MD5 where FIPS 140
+ * is kept.
+ */
+static bool
+raises_though_leakproof(Form_pg_proc proc)
+{
+	switch (proc->oid)
+	{
+		case F_MD5_TEXT:
+		case F_MD5_BYTEA:
+		case F_SHA224:
+		case F_SHA256:
+		case F_SHA384:
+		case F_SHA512:
+			return true;
+		default:
+			return proc->pronargs > 0 &&
+				(proc->proargtypes.values[0] == CIRCLEOID || proc->proargtypes.values[0] == LSEGOID);
+	}
+}
+
 static TrustCondition
 read_trust(Oid funcid)
 {
@@ -408,8 +431,10 @@ read_trust(Oid funcid)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	if (proc->provolatile == PROVOLATILE_VOLATILE || !superuser_arg(proc->proowner))
 		condition = TRUST_NONE;
+	else if (is_own_function(funcid, "current_tenant"))
+		condition = TRUST_TENANT;
 	else if (proc->proleakproof)
-		condition = TRUST_ALWAYS;
+		condition = raises_though_leakproof(proc) ? TRUST_NONE : TRUST_ALWAYS;
 	else if (listed != NULL)
 		condition = is_as_listed(tuple, listed) ? listed->reason->condition : TRUST_NONE;
 	else if (label_counts(proc) && is_labelled(funcid))
@@ -490,6 +515,7 @@ condition_text(TrustCondition condition)
 			return "the elements' own comparison is trusted";
 		case TRUST_RANGE:
 			return "a built-in range, whose bounds' comparison is trusted";
+		case TRUST_TENANT:
 		case TRUST_NONE:
 		case TRUST_ALWAYS:
 			break;

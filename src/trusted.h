@@ -24,7 +24,8 @@ typedef enum TrustCondition
 	TRUST_CASE,					/* the encoding, as of TRUST_ILIKE */
 	TRUST_CLOCK,				/* moves the present time by a known and sane interval */
 	TRUST_ELEMENTS,				/* arrays, whose elements are compared by trusted functions */
-	TRUST_RANGE					/* built-in ranges, whose bounds are so */
+	TRUST_RANGE,				/* built-in ranges, whose bounds are so */
+	TRUST_TENANT				/* a getter, of the type that tenants have */
 } TrustCondition;
 
 extern void init_trusted(void);

@@ -27,6 +27,7 @@
 
 #include "barrier.h"
 #include "filter.h"
+#include "first_check.h"
 #include "guard.h"
 #include "refuse_query.h"
 #include "settings.h"
@@ -41,19 +42,22 @@
  */
 #define NOTE_OF(rte)	((rte)->ctename)
 
+/* Lowers the barrier of one table, or has the tenant checked first; notes which. */
 static const char *
-note_of_table(Query *query, Index rti, const char *objection)
+treat_table(Query *query, Index rti, const char *objection)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
 	Node	   *qual = tenant_qual(rte, rti);
 
+	if (qual != NULL && objection == NULL && lower_barrier(query, rti, qual))
+		return TRUSTED;
+	check_tenant_first(rte, rti);
 	if (qual == NULL)
 		return psprintf("behind the barrier: table %s has policies of its own",
 						relation_name(rte->relid));
 	if (objection != NULL)
 		return psprintf("behind the barrier: %s", objection);
-	return lower_barrier(query, rti, qual) ? TRUSTED :
-		psprintf("behind the barrier: table %s is no part of a join", relation_name(rte->relid));
+	return psprintf("behind the barrier: table %s is no part of a join", relation_name(rte->relid));
 }
 
 /* Lowers the barriers of one query, unless there is an objection; notes which. */
@@ -70,7 +74,7 @@ treat_query(Query *query, const char *objection)
 		rti++;
 		if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL &&
 			guard_of(rte->relid).status == GUARD_WHOLE)
-			NOTE_OF(rte) = pstrdup(note_of_table(query, rti, objection));
+			NOTE_OF(rte) = pstrdup(treat_table(query, rti, objection));
 	}
 }
 

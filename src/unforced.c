@@ -6,8 +6,8 @@
  *
  * As the foreign-key machinery does it (ri_triggers.c), FORCE ROW LEVEL
  * SECURITY is suspended for them, and access.c excuses them.  That helps an
- * owner, and nobody else.  Functions that they call get FORCE back (access.c),
- * and the plans are not kept.
+ * owner, and nobody else.  When they run, FORCE is back (hooks.c), so functions
+ * that they call are bound; and the plans are not kept.
  *
  * Queries and updates run as that owner, in a security-restricted operation, as
  * ANALYZE does it: a superuser who derives a column must not run the code of a
@@ -50,6 +50,13 @@ resume_replication_role(int role)
 {
 	if (role_of_session != NO_ROLE)
 		SessionReplicationRole = role;
+}
+
+/* Is update_unforced at work? */
+bool
+updates_unforced(void)
+{
+	return role_of_session != NO_ROLE;
 }
 
 /* Who was the user before enter_unforced, and in which security context. */

@@ -11,6 +11,7 @@
 
 extern int64 query_unforced(Oid owner, const char *sql, int64 *second);
 extern uint64 update_unforced(Oid owner, const char *sql);
+extern bool updates_unforced(void);
 extern int	suspend_replication_role(void);
 extern void resume_replication_role(int role);
 extern Oid	common_owner(Oid table, Oid other);

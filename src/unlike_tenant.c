@@ -22,7 +22,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_statistic.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -46,34 +45,6 @@
  *		Tenants
  * ----------------------------------------------------------------
  */
-
-/* Is a tenant column's value this tenant? */
-static bool
-is_tenant(Datum value, Oid type, const TenantValue *tenant)
-{
-	text	   *string;
-
-	switch (getBaseType(type))
-	{
-		case UUIDOID:
-			return tenant->type == TENANT_UUID &&
-				memcmp(DatumGetUUIDP(value), &tenant->uuid, sizeof(pg_uuid_t)) == 0;
-		case INT8OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt64(value) == tenant->number;
-		case INT4OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt32(value) == tenant->number;
-		case INT2OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt16(value) == tenant->number;
-		case TEXTOID:
-		case VARCHAROID:
-			string = DatumGetTextPP(value);
-			return tenant->type == TENANT_TEXT &&
-				VARSIZE_ANY_EXHDR(string) == strlen(tenant->text) &&
-				memcmp(VARDATA_ANY(string), tenant->text, VARSIZE_ANY_EXHDR(string)) == 0;
-		default:
-			return false;
-	}
-}
 
 /* How many tenants are in a table, as far as ANALYZE knows; 0 where it does not. */
 static double
@@ -102,7 +73,7 @@ share_of(const AttStatsSlot *common, Form_pg_statistic stats, double tenants, co
 
 	for (int i = 0; i < n; i++)
 	{
-		if (is_tenant(common->values[i], common->valuetype, tenant))
+		if (tenant_is(tenant, common->values[i], getBaseType(common->valuetype)))
 			return common->numbers[i];
 		others -= common->numbers[i];
 	}

@@ -1,0 +1,96 @@
+--
+-- A statement that has begun keeps its tenant to its end: whether it is unset
+-- meanwhile must not show where a row of another tenant was met.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_app;
+CREATE TABLE t.notes (id int, tenant_id uuid, body text, secret boolean);
+SET tenant_guard.bypass = on;
+INSERT INTO t.notes VALUES (1, :a, 'mine', false), (2, :b, 'CANARY', true);
+RESET tenant_guard.bypass;
+GRANT ALL ON t.notes TO regress_app;
+RESET client_min_messages;
+SET ROLE regress_app;
+CREATE FUNCTION t.clear() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM tenant_guard.clear_tenant(); RETURN 1; END';
+CREATE FUNCTION t.reset() RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET tenant_guard.tenant_id; RETURN 1; END';
+
+-- A cursor must read the same whether a filter lets another tenant's row through or not, with trusted filters and without.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DECLARE found CURSOR FOR SELECT body FROM t.notes WHERE body LIKE 'CAN%';
+DECLARE missed CURSOR FOR SELECT body FROM t.notes WHERE body LIKE 'NAN%';
+DECLARE own CURSOR FOR SELECT body FROM t.notes;
+RESET ROLE;
+SET LOCAL tenant_guard.trusted_filters = off;
+SET ROLE regress_app;
+DECLARE found_off CURSOR FOR SELECT body FROM t.notes WHERE secret;
+DECLARE missed_off CURSOR FOR SELECT body FROM t.notes WHERE secret IS NULL;
+SELECT tenant_guard.clear_tenant();
+FETCH ALL FROM found;
+FETCH ALL FROM missed;
+FETCH ALL FROM own;
+FETCH ALL FROM found_off;
+FETCH ALL FROM missed_off;
+-- A statement that begins now must be refused, and another tenant as well.
+SAVEPOINT s;
+SELECT body FROM t.notes;
+ROLLBACK TO s;
+SELECT tenant_guard.current_tenant();
+ROLLBACK TO s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+INSERT INTO t.notes (id) VALUES (3);
+ROLLBACK;
+
+-- So must one statement whose functions unset it.
+CREATE FUNCTION t.try(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	n int;
+BEGIN
+	PERFORM tenant_guard.set_tenant('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+	EXECUTE query INTO n;
+	RETURN n;
+EXCEPTION WHEN others THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT pattern, call, t.try(format('SELECT count(x) FROM (SELECT %s AS x OFFSET 0) s CROSS JOIN t.notes WHERE body LIKE %L', call, pattern))
+FROM unnest(ARRAY['CAN%', 'NAN%', 'mine']) pattern, unnest(ARRAY['t.clear()', 't.reset()']) call;
+-- What WITH writes may be written after the rest.
+SELECT pattern, t.try(format('WITH changed AS (UPDATE t.notes SET body = ''changed'' WHERE body LIKE %L RETURNING 1) SELECT t.clear()', pattern))
+FROM unnest(ARRAY['CAN%', 'NAN%']) pattern;
+-- A function's own statements begin anew: they must be refused, and the statement that called it must go on.
+CREATE FUNCTION t.look() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM tenant_guard.clear_tenant();
+	RETURN (SELECT body FROM t.notes);
+EXCEPTION WHEN others THEN
+	RETURN SQLERRM;
+END
+$$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT looked, body FROM (SELECT t.look() AS looked OFFSET 0) s CROSS JOIN t.notes;
+SELECT body FROM t.notes;
+-- After the statement nothing must be kept, not even where it has failed.
+SELECT c, body FROM (SELECT t.clear() AS c OFFSET 0) s CROSS JOIN t.notes;
+SELECT tenant_guard.current_tenant();
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+SELECT 1 / (length(body) - 4) FROM t.notes;
+ROLLBACK TO s;
+SELECT tenant_guard.clear_tenant();
+SELECT tenant_guard.current_tenant();
+ROLLBACK;
+
+RESET ROLE;
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_app;

@@ -1,0 +1,147 @@
+--
+-- Where the security barrier stays, no filter must be evaluated for another
+-- tenant's row: not one that costs nothing, nor one that is given no column.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_app;
+CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text, secret boolean);
+CREATE TABLE t.parts (id int, tenant_id uuid, secret boolean) PARTITION BY RANGE (id);
+CREATE TABLE t.part PARTITION OF t.parts DEFAULT;
+CREATE TABLE t.parent (id int, tenant_id uuid, secret boolean);
+CREATE TABLE t.child () INHERITS (t.parent);
+CREATE TABLE t.policed (id int, tenant_id uuid, secret boolean);
+CREATE FUNCTION t.is_open() RETURNS boolean LANGUAGE plpgsql COST 0.000001 AS 'BEGIN RAISE WARNING ''the policy is asked''; RETURN true; END';
+CREATE POLICY asks ON t.policed AS RESTRICTIVE USING (CASE WHEN secret THEN t.is_open() ELSE true END);
+CREATE VIEW t.seen WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM t.notes WHERE id > 0;
+SET tenant_guard.bypass = on;
+INSERT INTO t.notes SELECT i, CASE WHEN i < 4 THEN :a ELSE :b END::uuid, CASE WHEN i < 4 THEN 'mine' ELSE 'CANARY' END, i > 3 FROM generate_series(1, 9) i;
+INSERT INTO t.parts SELECT id, tenant_id, secret FROM t.notes;
+INSERT INTO t.child SELECT id, tenant_id, secret FROM t.notes;
+INSERT INTO t.policed SELECT id, tenant_id, secret FROM t.notes;
+RESET tenant_guard.bypass;
+ANALYZE t.notes, t.parts, t.parent, t.child, t.policed;
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+RESET client_min_messages;
+SET ROLE regress_app;
+CREATE FUNCTION t.talk() RETURNS boolean LANGUAGE plpgsql COST 0.000000001 AS 'BEGIN RAISE WARNING ''another tenant has a secret''; RETURN true; END';
+CREATE FUNCTION t.stable_talk() RETURNS boolean LANGUAGE plpgsql STABLE COST 0.000000001 AS 'BEGIN RETURN t.talk(); END';
+
+-- Nothing must be said, whatever the filters are told to cost, with trusted filters and without.
+CREATE FUNCTION t.listen() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	query text;
+BEGIN
+	FOREACH query IN ARRAY ARRAY[
+		'SELECT FROM t.notes WHERE CASE WHEN secret THEN t.talk() END',
+		'SELECT FROM t.notes WHERE CASE WHEN secret THEN t.stable_talk() END',
+		'SELECT FROM t.notes WHERE secret AND t.talk()',
+		'SELECT FROM t.notes WHERE COALESCE(NOT secret, NULL) OR t.talk()',
+		'SELECT FROM t.notes WHERE CASE WHEN secret THEN (SELECT t.talk()) END',
+		'SELECT FROM t.notes WHERE CASE WHEN body = ''CANARY'' THEN t.talk() END',
+		'SELECT FROM t.notes WHERE body LIKE ''CAN%'' AND CASE WHEN secret THEN t.talk() END',
+		'SELECT FROM t.notes WHERE CASE WHEN id = 5 THEN t.talk() END',
+		'SELECT FROM t.notes WHERE CASE WHEN secret THEN tenant_guard.current_tenant_bigint() IS NULL END',
+		'SELECT FROM t.notes WHERE CASE WHEN secret THEN 1 / (id - id) = 1 END',
+		'SELECT FROM t.notes a JOIN t.notes b ON a.id = b.id AND CASE WHEN b.secret THEN t.talk() END',
+		'SELECT FROM t.notes a LEFT JOIN t.notes b ON a.id = b.id AND CASE WHEN b.secret THEN t.talk() END WHERE a.id > 0',
+		'SELECT FROM t.notes a WHERE EXISTS (SELECT FROM t.notes b WHERE b.id > a.id AND CASE WHEN b.secret THEN t.talk() END)',
+		'SELECT FROM (SELECT *, t.talk() AS said FROM t.notes WHERE secret OFFSET 0) s WHERE said',
+		'SELECT FROM t.seen WHERE CASE WHEN secret THEN t.talk() END',
+		'SELECT FROM t.parts WHERE CASE WHEN secret THEN t.talk() END',
+		'SELECT FROM t.part WHERE CASE WHEN secret THEN t.talk() END',
+		'SELECT FROM t.parent WHERE CASE WHEN secret THEN t.talk() END',
+		'SELECT FROM t.child WHERE CASE WHEN secret THEN t.talk() END',
+		'SELECT FROM t.notes UNION ALL SELECT FROM t.notes WHERE CASE WHEN secret THEN t.talk() END',
+		'SELECT FROM t.notes WHERE CASE WHEN secret THEN t.talk() END FOR UPDATE',
+		'UPDATE t.notes SET body = ''mine'' WHERE CASE WHEN secret THEN t.talk() END',
+		'DELETE FROM t.notes WHERE CASE WHEN secret THEN t.talk() END',
+		'MERGE INTO t.notes USING t.notes b ON notes.id = b.id AND CASE WHEN b.secret THEN t.talk() END WHEN MATCHED THEN DO NOTHING',
+		'INSERT INTO t.notes (id) SELECT id + 100 FROM t.notes WHERE CASE WHEN secret THEN t.talk() END',
+		'PREPARE p AS SELECT FROM t.notes WHERE CASE WHEN secret THEN t.talk() END; EXECUTE p; DEALLOCATE p',
+		'SELECT FROM t.policed WHERE CASE WHEN secret THEN t.talk() END']
+	LOOP
+		EXECUTE query;
+	END LOOP;
+END
+$$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SET LOCAL client_min_messages = warning;
+SELECT t.listen();
+SET LOCAL enable_seqscan = off;
+SELECT t.listen();
+SET LOCAL cpu_operator_cost = 0;
+SELECT t.listen();
+SET LOCAL enable_seqscan = on;
+SET LOCAL plan_cache_mode = force_generic_plan;
+SELECT t.listen();
+RESET ROLE;
+SET LOCAL tenant_guard.trusted_filters = off;
+SET ROLE regress_app;
+SELECT t.listen();
+RESET cpu_operator_cost;
+SELECT t.listen();
+-- Of the tenant's own secrets it must be.
+UPDATE t.notes SET secret = true WHERE id = 1;
+SELECT id FROM t.notes WHERE CASE WHEN secret THEN t.talk() END;
+ROLLBACK;
+
+-- The check that stands first must not count as a filter: the estimate is that of the tenant's qual alone.
+CREATE FUNCTION t.estimate(query text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN plan->0->'Plan'->>'Plan Rows';
+END
+$$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT t.estimate('SELECT FROM t.notes');
+RESET ROLE;
+SET LOCAL tenant_guard.trusted_filters = off;
+SET ROLE regress_app;
+SELECT t.estimate('SELECT FROM t.notes');
+COMMIT;
+
+-- Each type that a tenant column may have must be compared right.
+RESET ROLE;
+SET client_min_messages = warning;
+SET tenant_guard.trusted_filters = off;
+CREATE FUNCTION t.try_type(type text, tenant text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	found text;
+BEGIN
+	EXECUTE format('CREATE TABLE t.tried (id int, tenant_id %s)', type);
+	EXECUTE format('SELECT tenant_guard.set_tenant(%L::text)', tenant);
+	SET LOCAL ROLE regress_app;
+	EXECUTE 'INSERT INTO t.tried (id) VALUES (1), (2)';
+	EXECUTE 'SELECT string_agg(id || '' '' || tenant_id, '', '') FROM t.tried WHERE random() < 2' INTO found;
+	RESET ROLE;
+	DROP TABLE t.tried;
+	RETURN found;
+END
+$$;
+CREATE DOMAIN t.tenant_uuid AS uuid;
+CREATE DOMAIN t.tenant_number AS int;
+CREATE DOMAIN t.tenant_name AS varchar(20);
+ALTER DEFAULT PRIVILEGES IN SCHEMA t GRANT ALL ON TABLES TO regress_app;
+BEGIN;
+SELECT type, t.try_type(type, :a) FROM unnest(ARRAY['uuid', 't.tenant_uuid']) type;
+ROLLBACK;
+BEGIN;
+SET LOCAL tenant_guard.tenant_type = 'bigint';
+SELECT type, t.try_type(type, '-7') FROM unnest(ARRAY['bigint', 'int', 'smallint', 't.tenant_number']) type;
+ROLLBACK;
+BEGIN;
+SET LOCAL tenant_guard.tenant_type = 'text';
+SELECT type, t.try_type(type, 'acme & sons') FROM unnest(ARRAY['text', 'varchar', 'varchar(20)', 't.tenant_name']) type;
+ROLLBACK;
+
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_app;
