@@ -14,6 +14,7 @@
 
 #include "catalog/pg_type.h"
 
+#include "compat.h"
 #include "value.h"
 
 static int
