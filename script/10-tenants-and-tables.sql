@@ -51,14 +51,6 @@ CREATE FUNCTION current_tenant_bigint() RETURNS bigint
 LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION current_tenant_bigint() IS 'the tenant of the transaction where tenant_guard.tenant_type is bigint; an error where none is set';
 
-CREATE FUNCTION is_current_tenant_support(internal) RETURNS internal
-LANGUAGE C STRICT AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION is_current_tenant_support(internal) IS 'tells the planner that is_current_tenant() costs nothing';
-
-CREATE FUNCTION is_current_tenant("any") RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF SUPPORT is_current_tenant_support AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION is_current_tenant("any") IS 'whether a value of the tenant column is the tenant of the transaction; stands before the filters in plans that keep the security barrier';
-
 CREATE FUNCTION has_tenant() RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION has_tenant() IS 'whether a tenant is set that this transaction may use; never an error';

@@ -90,6 +90,37 @@ SELECT tenant_guard.clear_tenant();
 SELECT tenant_guard.current_tenant();
 ROLLBACK;
 
+-- Nor must a statement get the tenant that is no longer set from a table that is not guarded, or another than its own
+-- where a transaction may have several.
+RESET ROLE;
+CREATE TABLE t.policed (id int);
+INSERT INTO t.policed VALUES (1);
+ALTER TABLE t.policed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY any_row ON t.policed USING (true);
+GRANT SELECT ON t.policed TO regress_app;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT body FROM t.notes;
+SELECT tenant_guard.clear_tenant();
+SELECT tenant_guard.current_tenant() FROM t.policed;
+ROLLBACK;
+RESET ROLE;
+SET tenant_guard.one_tenant_per_transaction = off;
+SET ROLE regress_app;
+CREATE FUNCTION t.visit() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM tenant_guard.set_tenant('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'), count(*) FROM t.notes;
+	PERFORM count(*) FROM t.notes;
+	PERFORM tenant_guard.clear_tenant();
+	RETURN 1;
+END
+$$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT visited, body FROM (SELECT t.visit() AS visited OFFSET 0) s CROSS JOIN t.notes;
+ROLLBACK;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

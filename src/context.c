@@ -252,7 +252,7 @@ use_tenant(bool kept)
 	verdict = judge_tenant(&value);
 	if (verdict == TENANT_MISSING && setting_missing_tenant == MISSING_IS_EMPTY)
 		return false;
-	if (verdict != TENANT_USABLE && kept && transaction_is_sealed())
+	if (verdict != TENANT_USABLE && kept && setting_one_tenant_per_transaction && transaction_is_sealed())
 		return true;
 	if (verdict != TENANT_USABLE)
 		refuse_tenant(verdict);
@@ -274,7 +274,8 @@ require_tenant(void)
  * A statement that has begun keeps its tenant to its end, a cursor too, even
  * where a function that it calls, or what comes between two FETCHes, unsets
  * it.  A getter that raised then would tell that a row has got as far as the
- * tenant's qual: another tenant's, which other filters let through.
+ * tenant's qual: another tenant's, which other filters let through.  (Not where
+ * a transaction may have several tenants, whose last the seal is.)
  *
  * Returns what held before, to be put back.
  */
@@ -285,16 +286,6 @@ keep_tenant(bool keep)
 
 	tenant_is_kept = keep;
 	return outer;
-}
-
-/*
- * The tenant as the getters have it: raises as they do; NULL where none is set
- * and that is no error.
- */
-const TenantValue *
-tenant_in_use(void)
-{
-	return use_tenant(tenant_is_kept) ? &seal->value : NULL;
 }
 
 /* What a getter does where the seal has not been confirmed. */

@@ -14,7 +14,6 @@ extern void define_tenant_setting(void);
 extern void define_leader_setting(const char *name, int *variable);
 extern void require_tenant(void);
 extern bool keep_tenant(bool keep);
-extern const TenantValue *tenant_in_use(void);
 extern bool transaction_has_tenant(void);
 extern const TenantValue *sealed_tenant(void);
 

@@ -174,7 +174,7 @@ type_serves(Oid type, TenantType *tenant_type)
  * ----------------------------------------------------------------
  */
 
-static Node *
+Node *
 strip_relabel(Node *node)
 {
 	while (node != NULL && IsA(node, RelabelType))
@@ -183,7 +183,7 @@ strip_relabel(Node *node)
 }
 
 /* The equality operators that policy.c's qual can resolve to. */
-static bool
+bool
 is_tenant_equality(Oid opno)
 {
 	switch (get_opcode(opno))

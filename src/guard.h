@@ -54,6 +54,8 @@ extern Oid	table_of_isolation_policy(Oid policyid);
 extern bool has_not_null_check(Oid relid, AttrNumber attnum);
 extern bool column_has_not_null(Oid relid, AttrNumber attnum, bool validated);
 extern bool column_is_not_null(Oid relid, AttrNumber attnum, bool validated);
+extern Node *strip_relabel(Node *node);
+extern bool is_tenant_equality(Oid opno);
 extern AttrNumber tenant_qual_column(Node *qual, Index rti);
 extern bool is_access_qual(Node *qual);
 extern bool calls_getter(Node *expression);

@@ -33,6 +33,7 @@
 #include "context.h"
 #include "ddl.h"
 #include "function_comparison.h"
+#include "guarded_plan.h"
 #include "hooks.h"
 #include "known_check.h"
 #include "plan_mark.h"
@@ -387,7 +388,7 @@ explain_query(EXPLAIN_QUERY_PARAMETERS)
 static PlannedStmt *
 plan_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
 {
-	bool		bound = query->hasRowSecurity;
+	bool		row_security = query->hasRowSecurity;
 	bool		unchecked = drop_known_checks(query);
 	PlannedStmt *plan;
 
@@ -395,8 +396,7 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 	plan = prev_planner ?
 		prev_planner(query, query_string, cursor_options, params) :
 		standard_planner(query, query_string, cursor_options, params);
-	/* as the plan cache has it by itself; the executor is told, too */
-	plan->dependsOnRole |= bound;
+	put_tenant_first(plan, row_security);
 	if (unchecked)
 		mark_plan(plan, MARK_UNCHECKED);
 	mark_plan_of_unlike_tenant(plan);
@@ -409,7 +409,7 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
  * ----------------------------------------------------------------
  */
 
-/* What is different while a plan runs that row-level security has a part in. */
+/* What is different while a plan with guarded tables runs (guarded_plan.c). */
 typedef struct Run
 {
 	bool		kept;			/* the tenant was kept already */

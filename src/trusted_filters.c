@@ -27,7 +27,6 @@
 
 #include "barrier.h"
 #include "filter.h"
-#include "first_check.h"
 #include "guard.h"
 #include "refuse_query.h"
 #include "settings.h"
@@ -42,22 +41,19 @@
  */
 #define NOTE_OF(rte)	((rte)->ctename)
 
-/* Lowers the barrier of one table, or has the tenant checked first; notes which. */
 static const char *
-treat_table(Query *query, Index rti, const char *objection)
+note_of_table(Query *query, Index rti, const char *objection)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
 	Node	   *qual = tenant_qual(rte, rti);
 
-	if (qual != NULL && objection == NULL && lower_barrier(query, rti, qual))
-		return TRUSTED;
-	check_tenant_first(rte, rti);
 	if (qual == NULL)
 		return psprintf("behind the barrier: table %s has policies of its own",
 						relation_name(rte->relid));
 	if (objection != NULL)
 		return psprintf("behind the barrier: %s", objection);
-	return psprintf("behind the barrier: table %s is no part of a join", relation_name(rte->relid));
+	return lower_barrier(query, rti, qual) ? TRUSTED :
+		psprintf("behind the barrier: table %s is no part of a join", relation_name(rte->relid));
 }
 
 /* Lowers the barriers of one query, unless there is an objection; notes which. */
@@ -74,7 +70,7 @@ treat_query(Query *query, const char *objection)
 		rti++;
 		if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL &&
 			guard_of(rte->relid).status == GUARD_WHOLE)
-			NOTE_OF(rte) = pstrdup(treat_table(query, rti, objection));
+			NOTE_OF(rte) = pstrdup(note_of_table(query, rti, objection));
 	}
 }
 
@@ -138,18 +134,21 @@ trust_filters(Query *query, ParamListInfo params)
 			treat_query(lfirst(lc), NULL);
 }
 
+/* Do the filters of this table of a plan stand beside the tenant's? */
+bool
+filters_are_trusted(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && NOTE_OF(rte) != NULL && strcmp(NOTE_OF(rte), TRUSTED) == 0;
+}
+
 static bool
 has_trusted_filters(const PlannedStmt *plan)
 {
 	ListCell   *lc;
 
 	foreach(lc, plan->rtable)
-	{
-		RangeTblEntry *rte = lfirst(lc);
-
-		if (rte->rtekind == RTE_RELATION && NOTE_OF(rte) != NULL && strcmp(NOTE_OF(rte), TRUSTED) == 0)
+		if (filters_are_trusted(lfirst(lc)))
 			return true;
-	}
 	return false;
 }
 

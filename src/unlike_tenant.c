@@ -22,8 +22,8 @@
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_statistic.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
@@ -31,6 +31,7 @@
 
 #include "context.h"
 #include "guard.h"
+#include "plan_walk.h"
 #include "tenant_plan.h"
 #include "unlike_tenant.h"
 #include "value.h"
@@ -45,6 +46,34 @@
  *		Tenants
  * ----------------------------------------------------------------
  */
+
+/* Is a tenant column's value this tenant? */
+static bool
+is_tenant(Datum value, Oid type, const TenantValue *tenant)
+{
+	text	   *string;
+
+	switch (getBaseType(type))
+	{
+		case UUIDOID:
+			return tenant->type == TENANT_UUID &&
+				memcmp(DatumGetUUIDP(value), &tenant->uuid, sizeof(pg_uuid_t)) == 0;
+		case INT8OID:
+			return tenant->type == TENANT_BIGINT && DatumGetInt64(value) == tenant->number;
+		case INT4OID:
+			return tenant->type == TENANT_BIGINT && DatumGetInt32(value) == tenant->number;
+		case INT2OID:
+			return tenant->type == TENANT_BIGINT && DatumGetInt16(value) == tenant->number;
+		case TEXTOID:
+		case VARCHAROID:
+			string = DatumGetTextPP(value);
+			return tenant->type == TENANT_TEXT &&
+				VARSIZE_ANY_EXHDR(string) == strlen(tenant->text) &&
+				memcmp(VARDATA_ANY(string), tenant->text, VARSIZE_ANY_EXHDR(string)) == 0;
+		default:
+			return false;
+	}
+}
 
 /* How many tenants are in a table, as far as ANALYZE knows; 0 where it does not. */
 static double
@@ -73,7 +102,7 @@ share_of(const AttStatsSlot *common, Form_pg_statistic stats, double tenants, co
 
 	for (int i = 0; i < n; i++)
 	{
-		if (tenant_is(tenant, common->values[i], getBaseType(common->valuetype)))
+		if (is_tenant(common->values[i], common->valuetype, tenant))
 			return common->numbers[i];
 		others -= common->numbers[i];
 	}
@@ -126,43 +155,14 @@ typedef struct Parts
 	bool		loops;			/* over what no join condition limits */
 } Parts;
 
-static void look_at_plan(const Plan *plan, Parts *parts);
-
+/* A PlanVisitor.  LIMIT and the like make what is below them look cheap, so each node counts. */
 static void
-look_at_plans(const List *plans, Parts *parts)
+look_at_node(Plan *plan, void *context)
 {
-	ListCell   *lc;
+	Parts	   *parts = context;
 
-	foreach(lc, plans)
-		look_at_plan(lfirst(lc), parts);
-}
-
-/* LIMIT and the like make what is below them look cheap, so each node counts. */
-static void
-look_at_plan(const Plan *plan, Parts *parts)
-{
-	if (plan == NULL)
-		return;
-	check_stack_depth();
 	parts->dearest = Max(parts->dearest, plan->total_cost);
-	if (IsA(plan, NestLoop) && ((const NestLoop *) plan)->nestParams == NIL)
-		parts->loops = true;
-	switch (nodeTag(plan))
-	{
-		case T_Append:
-			look_at_plans(((const Append *) plan)->appendplans, parts);
-			break;
-		case T_MergeAppend:
-			look_at_plans(((const MergeAppend *) plan)->mergeplans, parts);
-			break;
-		case T_SubqueryScan:
-			look_at_plan(((const SubqueryScan *) plan)->subplan, parts);
-			break;
-		default:
-			break;
-	}
-	look_at_plan(plan->lefttree, parts);
-	look_at_plan(plan->righttree, parts);
+	parts->loops |= IsA(plan, NestLoop) && ((NestLoop *) plan)->nestParams == NIL;
 }
 
 /* What the plan cache takes planning for: cached_plan_cost in plancache.c. */
@@ -184,8 +184,7 @@ mark_plan_of_unlike_tenant(PlannedStmt *plan)
 
 	if (tenant == NULL || plan->commandType == CMD_UTILITY)
 		return;
-	look_at_plan(plan->planTree, &parts);
-	look_at_plans(plan->subplans, &parts);
+	visit_plan_nodes(plan, look_at_node, &parts);
 	dear = parts.dearest > DEAR * cost_of_planning(plan);
 	if (!dear && !parts.loops)
 		return;

@@ -12,9 +12,6 @@
 
 #include <ctype.h>
 
-#include "catalog/pg_type.h"
-
-#include "compat.h"
 #include "value.h"
 
 static int
@@ -148,35 +145,4 @@ tenant_canonical(const TenantValue *value, char *buf)
 			return value->text;
 	}
 	return buf;
-}
-
-/*
- * Is this value of a tenant column the tenant?  "type" is no domain.  A text is
- * compared byte by byte, as the deterministic collations do that tenant columns
- * have.  It must not be toasted.
- */
-bool
-tenant_is(const TenantValue *tenant, Datum value, Oid type)
-{
-	const struct varlena *text;
-
-	switch (type)
-	{
-		case UUIDOID:
-			return tenant->type == TENANT_UUID &&
-				memcmp(DatumGetUUIDP(value), &tenant->uuid, sizeof(pg_uuid_t)) == 0;
-		case INT8OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt64(value) == tenant->number;
-		case INT4OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt32(value) == tenant->number;
-		case INT2OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt16(value) == tenant->number;
-		case TEXTOID:
-		case VARCHAROID:
-			text = (const struct varlena *) DatumGetPointer(value);
-			return tenant->type == TENANT_TEXT && VARSIZE_ANY_EXHDR(text) == strlen(tenant->text) &&
-				memcmp(VARDATA_ANY(text), tenant->text, VARSIZE_ANY_EXHDR(text)) == 0;
-		default:
-			return false;
-	}
 }

@@ -29,7 +29,6 @@ typedef struct TenantValue
 
 extern bool parse_tenant(TenantType type, const char *str, TenantValue *value);
 extern bool tenant_equal(const TenantValue *a, const TenantValue *b);
-extern bool tenant_is(const TenantValue *tenant, Datum value, Oid type);
 extern const char *tenant_canonical(const TenantValue *value, char *buf);
 
 #endif							/* TENANT_GUARD_VALUE_H */

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TenantGuard;
 
-my $node = start_server('primary', conf => "log_statement = 'none'");
+my $node = start_server('primary', conf => "log_statement = 'none'\njit = off");
 my %encodings = (utf8 => "ENCODING 'UTF8'", latin1 => "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
 $node->safe_psql('postgres', "CREATE DATABASE $_ TEMPLATE template0 $encodings{$_}") foreach sort keys %encodings;
 
