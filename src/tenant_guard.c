@@ -17,6 +17,7 @@
 #include "label.h"
 #include "library.h"
 #include "settings.h"
+#include "tenant_shares.h"
 #include "trusted.h"
 
 PG_MODULE_MAGIC;
@@ -38,6 +39,7 @@ _PG_init(void)
 	init_guard_cache();
 	init_access();
 	init_trusted();
+	init_tenant_shares();
 	register_labels();
 	install_hooks();
 }

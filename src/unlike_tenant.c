@@ -19,20 +19,14 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_statistic.h"
-#include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "context.h"
 #include "guard.h"
 #include "plan_walk.h"
 #include "tenant_plan.h"
+#include "tenant_shares.h"
 #include "unlike_tenant.h"
 #include "value.h"
 
@@ -42,111 +36,14 @@
 /* A share is unlike the average if it is so many times larger, or smaller. */
 #define UNLIKE			2.0
 
-/* ----------------------------------------------------------------
- *		Tenants
- * ----------------------------------------------------------------
- */
-
-/* Is a tenant column's value this tenant? */
-static bool
-is_tenant(Datum value, Oid type, const TenantValue *tenant)
-{
-	text	   *string;
-
-	switch (getBaseType(type))
-	{
-		case UUIDOID:
-			return tenant->type == TENANT_UUID &&
-				memcmp(DatumGetUUIDP(value), &tenant->uuid, sizeof(pg_uuid_t)) == 0;
-		case INT8OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt64(value) == tenant->number;
-		case INT4OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt32(value) == tenant->number;
-		case INT2OID:
-			return tenant->type == TENANT_BIGINT && DatumGetInt16(value) == tenant->number;
-		case TEXTOID:
-		case VARCHAROID:
-			string = DatumGetTextPP(value);
-			return tenant->type == TENANT_TEXT &&
-				VARSIZE_ANY_EXHDR(string) == strlen(tenant->text) &&
-				memcmp(VARDATA_ANY(string), tenant->text, VARSIZE_ANY_EXHDR(string)) == 0;
-		default:
-			return false;
-	}
-}
-
-/* How many tenants are in a table, as far as ANALYZE knows; 0 where it does not. */
-static double
-count_tenants(Form_pg_statistic stats)
-{
-	HeapTuple	tuple;
-	double		rows = 0;
-
-	if (stats->stadistinct >= 0)
-		return stats->stadistinct;
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(stats->starelid));
-	if (HeapTupleIsValid(tuple))
-	{
-		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
-		ReleaseSysCache(tuple);
-	}
-	return Max(rows, 0) * -stats->stadistinct;
-}
-
-/* A tenant's estimated share: its own of the common ones, else that of one who is not. */
-static double
-share_of(const AttStatsSlot *common, Form_pg_statistic stats, double tenants, const TenantValue *tenant)
-{
-	int			n = Min(common->nvalues, common->nnumbers);
-	double		others = 1.0 - stats->stanullfrac;
-
-	for (int i = 0; i < n; i++)
-	{
-		if (is_tenant(common->values[i], common->valuetype, tenant))
-			return common->numbers[i];
-		others -= common->numbers[i];
-	}
-	return Max(others, 0) / Max(tenants - n, 1);
-}
-
-/*
- * How many times the average the tenant's share of a table is; 1 where nothing
- * is known.  The average is (1 - nulls) / tenants, as for a plan that knows no
- * tenant (var_eq_non_const in selfuncs.c).
- */
+/* How many times the average the tenant's share of a table is. */
 static double
 relative_size(const RangeTblEntry *rte, const TenantValue *tenant)
 {
 	Guard		guard = guard_of(rte->relid);
-	HeapTuple	tuple;
-	Form_pg_statistic stats;
-	AttStatsSlot common;
-	double		tenants;
-	double		size = 1.0;
 
-	if (guard.status != GUARD_WHOLE)
-		return size;
-	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(rte->relid),
-							Int16GetDatum(guard.attnum), BoolGetDatum(rte->inh));
-	if (!HeapTupleIsValid(tuple))
-		return size;
-	stats = (Form_pg_statistic) GETSTRUCT(tuple);
-	tenants = count_tenants(stats);
-	if (tenants >= 1 && stats->stanullfrac < 1 &&
-		get_attstatsslot(&common, tuple, STATISTIC_KIND_MCV, InvalidOid,
-						 ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS))
-	{
-		size = share_of(&common, stats, tenants, tenant) * tenants / (1.0 - stats->stanullfrac);
-		free_attstatsslot(&common);
-	}
-	ReleaseSysCache(tuple);
-	return size;
+	return guard.status == GUARD_WHOLE ? relative_share(rte->relid, rte->inh, guard.attnum, tenant) : 1.0;
 }
-
-/* ----------------------------------------------------------------
- *		Plans
- * ----------------------------------------------------------------
- */
 
 /* What a plan is made of. */
 typedef struct Parts
