@@ -78,11 +78,11 @@ leave_statement(StatementKind outer)
 }
 
 /*
- * A function is called under a foreign key's statement, which runs as the
- * table's owner with FORCE ROW LEVEL SECURITY suspended.  What is good for the
- * foreign key is not for a user's function: FORCE is back while it runs, so
- * that the plans it makes, and keeps, are bound.  True if there is anything to
- * resume.
+ * A foreign key's statement is planned and checked as the table's owner with
+ * FORCE ROW LEVEL SECURITY suspended.  What is good for it is not for a user's
+ * function that it calls: FORCE is back while one is called and while the
+ * statement runs, so that the plans a function makes, and keeps, are bound.
+ * True if there is anything to resume.
  */
 bool
 suspend_noforce(void)

@@ -35,7 +35,7 @@
 #include "plan_walk.h"
 #include "trusted_filters.h"
 
-/* What a scan's filters say of a table's column; NULL for what says nothing of one. */
+/* The table's column that stands in a scan's filter, or NULL for anything else. */
 static const Var *
 column_of(const Plan *scan, Node *node)
 {
@@ -54,24 +54,28 @@ column_of(const Plan *scan, Node *node)
 	return IsA(var, Var) ? var : NULL;
 }
 
+/* Are these the tenant column and what is no column? */
+static bool
+are_tenant_and_value(Node *column, Node *value, const Plan *scan, AttrNumber attnum)
+{
+	const Var  *var = column_of(scan, column);
+
+	return var != NULL && var->varattno == attnum && !contain_var_clause(value);
+}
+
 /*
- * Does a filter compare the tenant column with what is no column?  Where the
- * query does so too, the planner compares the column with the query's value and
- * that value with the tenant, once.
+ * Does a filter compare them?  Where the query does so too, the planner compares
+ * the column with the query's value and that value with the tenant, once.
  */
 static bool
 is_tenants(Node *filter, const Plan *scan, AttrNumber attnum)
 {
 	const OpExpr *op = (const OpExpr *) filter;
-	const Var  *left;
-	const Var  *right;
 
 	if (!IsA(op, OpExpr) || list_length(op->args) != 2 || !is_tenant_equality(op->opno))
 		return false;
-	left = column_of(scan, linitial(op->args));
-	right = column_of(scan, lsecond(op->args));
-	return (left != NULL && left->varattno == attnum && !contain_var_clause(lsecond(op->args))) ||
-		(right != NULL && right->varattno == attnum && !contain_var_clause(linitial(op->args)));
+	return are_tenant_and_value(linitial(op->args), lsecond(op->args), scan, attnum) ||
+		are_tenant_and_value(lsecond(op->args), linitial(op->args), scan, attnum);
 }
 
 static bool
