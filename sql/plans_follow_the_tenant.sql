@@ -142,6 +142,23 @@ SELECT tenant_guard.set_tenant(:other);
 EXECUTE whole;
 COMMIT;
 
+-- A tenant that ANALYZE has found grown must be a large one from then on.
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.notes SELECT i, :small, 'note ' || i FROM generate_series(1, 40000) i;
+RESET tenant_guard.bypass;
+VACUUM ANALYZE t.notes;
+SET ROLE regress_app;
+SET enable_indexscan = on;
+BEGIN;
+SELECT tenant_guard.set_tenant(:small);
+SELECT t.scan('EXECUTE whole');
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:other);
+SELECT t.scan('EXECUTE whole');
+COMMIT;
+
 RESET enable_indexscan;
 RESET enable_indexonlyscan;
 

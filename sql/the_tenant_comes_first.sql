@@ -18,7 +18,7 @@ CREATE TABLE t.policed (id int, tenant_id uuid, secret boolean);
 CREATE FUNCTION t.is_open() RETURNS boolean LANGUAGE plpgsql COST 0.000001 AS 'BEGIN RAISE WARNING ''the policy is asked''; RETURN true; END';
 CREATE POLICY asks ON t.policed AS RESTRICTIVE USING (CASE WHEN secret THEN t.is_open() ELSE true END);
 CREATE VIEW t.both WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM t.notes UNION ALL SELECT * FROM t.notes;
-CREATE INDEX notes_secret ON t.notes (secret, tenant_id);
+CREATE INDEX notes_secret ON t.notes (secret) INCLUDE (body, tenant_id);
 CREATE VIEW t.seen WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM t.notes WHERE id > 0;
 SET tenant_guard.bypass = on;
 INSERT INTO t.notes SELECT i, CASE WHEN i < 4 THEN :a ELSE :b END::uuid, CASE WHEN i < 4 THEN 'mine' ELSE 'CANARY' END, i > 3 FROM generate_series(1, 9) i;
