@@ -24,9 +24,12 @@ mirror() {
 		head -n 1
 }
 
+# Chroots may be made at once; the second waits for the first one's apt-get, and finds it installed.
+install_debootstrap() { apt-get -q -o DPkg::Lock::Timeout=600 install -y debootstrap; }
+
 bootstrap() {
 	local script=''
-	command -v debootstrap >/dev/null || apt-get -q install -y debootstrap || { apt-get -q update && apt-get -q install -y debootstrap; } || return
+	command -v debootstrap >/dev/null || install_debootstrap || { apt-get -q update && install_debootstrap; } || return
 	# An older debootstrap does not know the newest suites by name; all are made as sid is.
 	[ -e "/usr/share/debootstrap/scripts/$suite" ] || script=sid
 	mkdir -p "$root" && debootstrap --variant=minbase "$suite" "$root" "$(mirror)" $script

@@ -6,6 +6,7 @@
 # Installs what is missing where there is apt, as root or by sudo; elsewhere says what to install and fails. The
 # extensions and programs with which the TAP tests run ours, pgTAP and the clients are taken where they are to be had;
 # without one its tests are skipped. TG_CLIENTS names the clients to install; all when it is not set.
+# Another apt-get, as of unattended upgrades, is waited for.
 # PG_CONFIG selects the server; a path of Debian's (/usr/lib/postgresql/17/bin/pg_config) also the one to install.
 set -u -o pipefail
 
@@ -68,7 +69,7 @@ install_packages() {
 		packages+=("${package/#postgresql*/$package-$version}")
 	done
 	without_main_cluster "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q install -y --no-install-recommends "${packages[@]}"
+		apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "${packages[@]}"
 }
 
 # The packages, of Debian, whose absence only skips tests: extensions to be beside, clients.
@@ -94,7 +95,7 @@ install_useful_packages() {
 	for name in $(useful_packages); do
 		# no "| grep -q": it ends before apt-cache does, which pipefail takes for "not to be had"
 		[[ $(LC_ALL=C apt-cache policy "$name") == *"Candidate: "[0-9]* ]] || continue
-		"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$name" ||
+		"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$name" ||
 			echo "could not install $name: its tests are skipped"
 	done
 }
@@ -112,7 +113,7 @@ without_daemons() {
 
 # All at once, and where that fails one by one, so that one that is not to be had does not take the others along.
 install_clients() {
-	local package packages become=() install=(env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends)
+	local package packages become=() install=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends)
 	local names=${TG_CLIENTS:-$(cd "$clients" && echo */)}
 	[[ $parts == *" clients "* ]] && command -v apt-get >/dev/null || return
 	# shellcheck disable=SC2086 # a list of clients
