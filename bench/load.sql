@@ -93,6 +93,26 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+-- The tables by hand become the guarded ones, and those the tables by hand.
+CREATE PROCEDURE swap_copies() LANGUAGE plpgsql AS $$
+DECLARE
+	rel regclass;
+BEGIN
+	SET LOCAL client_min_messages = warning;
+	FOR rel IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+		WHERE nspname = 'guarded' AND relkind IN ('r', 'p') AND NOT relispartition LOOP
+		PERFORM tenant_guard.unprotect(rel);
+	END LOOP;
+	ALTER SCHEMA guarded RENAME TO resting;
+	ALTER SCHEMA hand RENAME TO guarded;
+	ALTER SCHEMA resting RENAME TO hand;
+	FOR rel IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+		WHERE nspname = 'guarded' AND relkind IN ('r', 'p') AND NOT relispartition LOOP
+		PERFORM tenant_guard.protect(rel);
+	END LOOP;
+END
+$$;
 GRANT USAGE ON SCHEMA hand, setting, subselect, guarded TO app;
 GRANT ALL ON ALL TABLES IN SCHEMA hand, setting, subselect, guarded TO app;
 VACUUM (ANALYZE);
