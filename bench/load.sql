@@ -98,19 +98,20 @@ $$;
 CREATE PROCEDURE swap_copies() LANGUAGE plpgsql AS $$
 DECLARE
 	rel regclass;
+	schema text;
 BEGIN
 	SET LOCAL client_min_messages = warning;
-	FOR rel IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-		WHERE nspname = 'guarded' AND relkind IN ('r', 'p') AND NOT relispartition LOOP
-		PERFORM tenant_guard.unprotect(rel);
+	FOR rel, schema IN SELECT c.oid, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+		WHERE nspname IN ('hand', 'guarded') AND relkind IN ('r', 'p') AND NOT relispartition LOOP
+		IF schema = 'guarded' THEN
+			PERFORM tenant_guard.unprotect(rel);
+		ELSE
+			PERFORM tenant_guard.protect(rel);
+		END IF;
 	END LOOP;
 	ALTER SCHEMA guarded RENAME TO resting;
 	ALTER SCHEMA hand RENAME TO guarded;
 	ALTER SCHEMA resting RENAME TO hand;
-	FOR rel IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-		WHERE nspname = 'guarded' AND relkind IN ('r', 'p') AND NOT relispartition LOOP
-		PERFORM tenant_guard.protect(rel);
-	END LOOP;
 END
 $$;
 GRANT USAGE ON SCHEMA hand, setting, subselect, guarded TO app;

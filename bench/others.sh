@@ -7,7 +7,7 @@
 pair() {
 	local more=("${@:2}")
 	tenant=$small
-	measure_by_turns pair first+second
+	measure_by_turns "$rounds" pair first+second
 	local both="$work/tmp/pair-first+second"
 	awk -v name="$1" -v a="$(median "$both" 1)" -v b="$(median "$both" 2)" -v ratio="$(median "$both" 3)" -v file="$results/others.md" 'BEGIN {
 		printf "%-66s %10.3f ms %10.3f ms %9.2f\n", name, a, b, ratio

@@ -4,18 +4,18 @@
 #
 #   bench/run.sh [--quick] [rounds [rows [milliseconds]]]
 #
-# By default 9 rounds, 1,000,000 rows, 300 ms for each measurement: about an hour. With --quick 3 rounds, 50,000 rows and
+# By default 10 rounds, 1,000,000 rows, 300 ms for each measurement: about an hour. With --quick 4 rounds, 50,000 rows and
 # 50 ms: a few minutes, good for looking at plans.
 #
 # Prints a table of medians and of their ratios to the hand-written query, for a tenant with half of the rows (whale) and
 # a small one, in simple and prepared protocol. The hand-written query and the guarded one share a connection, each
 # transaction one of them by lot, and what counts is the median of the rounds' ratios; the others go by turns. In the
 # midst of the rounds the two change places: where a copy of a table lies in memory makes up to a fifth of a scan's time,
-# so the ratio is the geometric mean of both halves'. A
-# measurement is the mean of the middle half of its transactions, those that nothing else of the machine has met. Leaves
-# results.csv, results.svg, results.md, others.md, hooks.txt and the plans of every query in bench/results/ of the
-# directory that it is called in, and says where the guarded query's plan is not of the hand-written one's shape. The server
-# is a throwaway one, of the private copy of PostgreSQL that test/run.sh makes.
+# so the ratio is the geometric mean of both halves'. A measurement is the mean of the middle half of its transactions,
+# those that nothing else of the machine has met. Leaves results.csv, results.svg, results.md, others.md, hooks.txt and
+# the plans of every query in bench/results/ of the directory that it is called in, and says where the guarded query's
+# plan is not of the hand-written one's shape. The server is a throwaway one, of the private copy of PostgreSQL that
+# test/run.sh makes.
 set -u -o pipefail
 # shellcheck source=bench/server.sh
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"
@@ -28,10 +28,9 @@ set -u -o pipefail
 # shellcheck source=bench/figures.sh
 . "$(dirname "${BASH_SOURCE[0]}")/figures.sh"
 
-rounds=9 rows=1000000 budget=300
-if [ "${1-}" = --quick ]; then rounds=3 rows=50000 budget=50; shift; fi
+rounds=10 rows=1000000 budget=300
+if [ "${1-}" = --quick ]; then rounds=4 rows=50000 budget=50; shift; fi
 rounds=${1-$rounds} rows=${2-$rows} budget=${3-$budget}
-turns=$rounds
 results=$PWD/bench/results
 variants=(hand setting subselect guarded)
 measured=(hand+guarded setting subselect)
@@ -58,18 +57,18 @@ times_of() {
 # Adds the ratio of the second time to the first.
 with_ratio() { awk '{ print $0, (NF > 1 ? $2 / $1 : "") }'; }
 
-# measure_by_turns <what> <scripts...>: each as often as the budget holds; those that share a connection at least so often
+# measure_by_turns <rounds> <what> <scripts...>: each as often as the budget holds; those that share a connection at least so often
 # that the lot falls on each.
 measure_by_turns() {
 	local variant script sum
-	for variant in "${@:2}"; do
-		rm -f "$work/tmp/$1-$variant"
+	for variant in "${@:3}"; do
+		rm -f "$work/tmp/$2-$variant"
 		sum=0
 		for script in ${variant//+/ }; do sum="$sum $(times_of 3 "$script" "${more[@]}")"; done
 		count[$variant]=$(awk -v budget="$budget" -v least="$([[ $variant == *+* ]] && echo 24 || echo 3)" \
 			'{ for (i = 2; i <= NF; i++) sum += $i + 0.001; n = int(budget * (NF - 1) ^ 2 / sum); print (n < least ? least : n > 20000 ? 20000 : n) }' <<<"$sum")
 	done
-	by_turns "$turns" "$@"
+	by_turns "$@"
 }
 
 # shellcheck disable=SC2317,SC2329 # called by by_turns
@@ -91,11 +90,11 @@ keep_plan() { settings=$(options "$tenant") sql -U app -c "BEGIN; EXPLAIN (ANALY
 # The nodes of a kept plan, with what they are on.
 nodes_of() { sed -nE 's/^( *(->)?.*) \(cost=.*/\1/p' "$results/plans/$1.txt" | sed -E 's/\bon (hand|guarded)\./on /'; }
 
-# measure <protocol> <scripts...>: half of the rounds; what was rolled back before is in nobody's way.
-measure() {
-	local variant turns=$(((rounds + 1) / 2))
+# measure_half <scripts...>: in half of the rounds; what was rolled back before is in nobody's way.
+measure_half() {
+	local variant
 	for variant in "${variants[@]}"; do sql -c "VACUUM $variant.sink, $variant.lines, $variant.orders"; done
-	measure_by_turns "$@"
+	measure_by_turns $(((rounds + 1) / 2)) "$protocol" "$@"
 }
 
 # A column's median before the copies of the tables have changed places and after it, and their geometric mean.
@@ -114,10 +113,10 @@ shape() {
 		plan=same
 		[ "$(nodes_of "$file.$size.hand")" = "$(nodes_of "$file.$size.guarded")" ] || plan=other
 		for protocol in simple prepared; do
-			measure "$protocol" "${measured[@]}"
+			measure_half "${measured[@]}"
 			mv "$work/tmp/$protocol-hand+guarded" "$work/tmp/before"
 			sql -c 'CALL swap_copies()' || fail "the copies could not change places"
-			measure "$protocol" hand+guarded
+			measure_half hand+guarded
 			mv "$work/tmp/$protocol-hand+guarded" "$work/tmp/after"
 			report_shape "$1" "$size"
 		done

@@ -14,6 +14,7 @@ parts=" ${*:-regress isolation tap pgtap clients lint} "
 clients=$(cd "$(dirname "${BASH_SOURCE[0]}")/clients" && pwd)
 pg_config=${PG_CONFIG-}
 as_root=()
+install=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends)
 
 # Without PG_CONFIG: the newest of Debian's directories, else the PATH's.
 find_pg_config() {
@@ -68,8 +69,7 @@ install_packages() {
 	for package in "$@"; do
 		packages+=("${package/#postgresql*/$package-$version}")
 	done
-	without_main_cluster "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "${packages[@]}"
+	without_main_cluster "${as_root[@]}" "${install[@]}" "${packages[@]}"
 }
 
 # The packages, of Debian, whose absence only skips tests: extensions to be beside, clients.
@@ -95,7 +95,7 @@ install_useful_packages() {
 	for name in $(useful_packages); do
 		# no "| grep -q": it ends before apt-cache does, which pipefail takes for "not to be had"
 		[[ $(LC_ALL=C apt-cache policy "$name") == *"Candidate: "[0-9]* ]] || continue
-		"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$name" ||
+		"${become[@]}" "${install[@]}" "$name" ||
 			echo "could not install $name: its tests are skipped"
 	done
 }
@@ -113,7 +113,7 @@ without_daemons() {
 
 # All at once, and where that fails one by one, so that one that is not to be had does not take the others along.
 install_clients() {
-	local package packages become=() install=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends)
+	local package packages become=()
 	local names=${TG_CLIENTS:-$(cd "$clients" && echo */)}
 	[[ $parts == *" clients "* ]] && command -v apt-get >/dev/null || return
 	# shellcheck disable=SC2086 # a list of clients
