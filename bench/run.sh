@@ -90,6 +90,8 @@ keep_plan() { settings=$(options "$tenant") sql -U app -c "BEGIN; EXPLAIN (ANALY
 # The nodes of a kept plan, with what they are on.
 nodes_of() { sed -nE 's/^( *(->)?.*) \(cost=.*/\1/p' "$results/plans/$1.txt" | sed -E 's/\bon (hand|guarded)\./on /'; }
 
+swap_copies() { sql -c 'CALL swap_copies()' || fail "the copies could not change places"; }
+
 # measure_half <scripts...>: in half of the rounds; what was rolled back before is in nobody's way.
 measure_half() {
 	local variant
@@ -108,14 +110,17 @@ shape() {
 		for variant in "${variants[@]}"; do
 			text=$(query "$variant" "$tenant" "$2")
 			write_query "$variant" "$text"
-			keep_plan "$file.$size.$variant" "$text"
+			[ "$variant" = hand ] || keep_plan "$file.$size.$variant" "$text"
 		done
+		# of the copy that the guarded plan was made for: ANALYZE draws another sample of each
+		swap_copies
+		keep_plan "$file.$size.hand" "$(query hand "$tenant" "$2")"
 		plan=same
 		[ "$(nodes_of "$file.$size.hand")" = "$(nodes_of "$file.$size.guarded")" ] || plan=other
 		for protocol in simple prepared; do
 			measure_half "${measured[@]}"
 			mv "$work/tmp/$protocol-hand+guarded" "$work/tmp/before"
-			sql -c 'CALL swap_copies()' || fail "the copies could not change places"
+			swap_copies
 			measure_half hand+guarded
 			mv "$work/tmp/$protocol-hand+guarded" "$work/tmp/after"
 			report_shape "$1" "$size"
