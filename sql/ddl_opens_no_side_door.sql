@@ -56,6 +56,31 @@ CREATE TABLE t.legacy_1 PARTITION OF t.legacy FOR VALUES IN (1);
 CREATE TABLE t.legacy_2 (tenant_id uuid NOT NULL, n int);
 ALTER TABLE t.legacy ATTACH PARTITION t.legacy_2 FOR VALUES IN (2);
 
+-- But it must not open what was closed: rows that are there, in a partition or
+-- below it, and any table that is to inherit.
+CREATE TABLE t.legacy_3 (tenant_id uuid NOT NULL, n int);
+CREATE TABLE t.legacy_4 (tenant_id uuid NOT NULL, n int) PARTITION BY LIST (n);
+CREATE TABLE t.legacy_4_1 PARTITION OF t.legacy_4 DEFAULT;
+BEGIN;
+SELECT tenant_guard.set_tenant('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+INSERT INTO t.legacy_3 (n) VALUES (3);
+INSERT INTO t.legacy_4 (n) VALUES (4);
+COMMIT;
+ALTER TABLE t.legacy ATTACH PARTITION t.legacy_3 FOR VALUES IN (3);
+ALTER TABLE t.legacy ATTACH PARTITION t.legacy_4 FOR VALUES IN (4);
+CREATE TABLE t.gets_column (id int);
+SELECT tenant_guard.share('t.gets_column');
+ALTER TABLE t.gets_column ADD COLUMN tenant_id uuid;
+CREATE TABLE t.joins (id int, tenant_id uuid);
+ALTER TABLE t.joins INHERIT t.gets_column;
+\echo :LAST_ERROR_SQLSTATE
+
+-- An owner's revoked privileges must make no difference to that.
+REVOKE ALL ON t.legacy_3 FROM regress_owner;
+\set VERBOSITY sqlstate
+ALTER TABLE t.legacy ATTACH PARTITION t.legacy_3 FOR VALUES IN (3);
+\set VERBOSITY default
+
 -- A child of two guarded tables must keep its guard when one loses it.
 \set VERBOSITY terse
 CREATE TABLE t.one (id int, tenant_id uuid);

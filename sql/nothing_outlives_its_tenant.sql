@@ -113,6 +113,70 @@ COMMIT;
 FETCH ALL FROM plain_one;
 CLOSE plain_one;
 
+-- Nor must it get rows by way of a cursor inside it: of a function's loop, of a
+-- cursor that was open before, of a temporary table that ends with the
+-- transaction, or of what is called while it is planned.
+CREATE FUNCTION t.loop_over_notes() RETURNS SETOF text LANGUAGE plpgsql AS
+$$ DECLARE r record; BEGIN FOR r IN SELECT body FROM t.notes LOOP RETURN NEXT r.body; END LOOP; END $$;
+CREATE FUNCTION t.loop_over_any(query text) RETURNS SETOF text LANGUAGE plpgsql AS
+$$ DECLARE r record; BEGIN FOR r IN EXECUTE query LOOP RETURN NEXT r.body; END LOOP; END $$;
+CREATE FUNCTION t.fetch_one(c refcursor) RETURNS text LANGUAGE plpgsql AS
+$$ DECLARE found text; BEGIN FETCH c INTO found; RETURN found; END $$;
+CREATE FUNCTION t.called_early() RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+$$ DECLARE r record; BEGIN FOR r IN SELECT body FROM t.notes LOOP RETURN r.body; END LOOP; END $$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t.loop_over_notes();
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+CREATE TEMP TABLE copied ON COMMIT DROP AS SELECT * FROM t.notes;
+SAVEPOINT s;
+DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t.loop_over_any('SELECT body FROM t.note_view');
+FETCH 1 FROM c;
+ROLLBACK TO s;
+DECLARE d CURSOR FOR SELECT body FROM t.notes;
+DECLARE c CURSOR WITH HOLD FOR SELECT t.fetch_one('d');
+FETCH 1 FROM c;
+ROLLBACK TO s;
+DECLARE d CURSOR FOR SELECT body FROM t.notes;
+CREATE MATERIALIZED VIEW t.fetched AS SELECT t.fetch_one('d');
+ROLLBACK TO s;
+DECLARE c CURSOR WITH HOLD FOR SELECT t.called_early();
+ROLLBACK TO s;
+DECLARE c CURSOR WITH HOLD FOR SELECT body FROM copied;
+ROLLBACK TO s;
+DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t.loop_over_any('SELECT body FROM copied');
+FETCH 1 FROM c;
+ROLLBACK TO s;
+CREATE MATERIALIZED VIEW t.from_copied AS SELECT * FROM t.loop_over_any('SELECT body FROM copied');
+ROLLBACK TO s;
+DECLARE d CURSOR FOR SELECT body FROM copied;
+DECLARE c CURSOR WITH HOLD FOR SELECT t.fetch_one('d');
+FETCH 1 FROM c;
+ROLLBACK;
+
+-- What was refused must leave the transaction's own cursors as they are, and
+-- without a tenant such a temporary table is anyone's.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DECLARE d CURSOR FOR SELECT body FROM t.notes;
+SAVEPOINT s;
+DECLARE c CURSOR WITH HOLD FOR SELECT t.fetch_one('d');
+\set VERBOSITY sqlstate
+FETCH 1 FROM c;
+\set VERBOSITY default
+ROLLBACK TO s;
+SELECT count(*) FROM t.loop_over_notes();
+COMMIT;
+BEGIN;
+CREATE TEMP TABLE copied (tenant_id uuid, body text) ON COMMIT DROP;
+INSERT INTO copied VALUES (:a, 'no tenant''s');
+DECLARE plain_one CURSOR WITH HOLD FOR SELECT body FROM copied;
+COMMIT;
+FETCH ALL FROM plain_one;
+CLOSE plain_one;
+
 -- A transaction with a tenant must not be prepared, whether it was used or not.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);

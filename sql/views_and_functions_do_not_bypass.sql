@@ -56,7 +56,9 @@ SELECT * FROM t.invoker;
 COMMIT;
 SELECT * FROM t.invoker;
 
--- The hint must mend it.
+-- Where a view of the caller's reads one of its owner's, the hint must name the
+-- latter, and mend it.
+SELECT * FROM t.invoker_over_owner;
 RESET ROLE;
 ALTER VIEW t.as_owner SET (security_invoker = true);
 SET ROLE regress_app;

@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "commands/dbcommands.h"
@@ -32,10 +33,12 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
 
 #include "access.h"
+#include "auto_protect.h"
 #include "compat.h"
 #include "context.h"
 #include "guard.h"
@@ -57,18 +60,38 @@ typedef enum AccessVerdict
 /* A StatementKind; an int, since parallel workers get their leader's as a GUC. */
 static int	statement_kind = STATEMENT_PLAIN;
 
+/* Would rows that are read for this kind of statement outlive their transaction? */
+static bool
+keeps_rows(StatementKind kind)
+{
+	return kind == STATEMENT_MATERIALIZES || kind == STATEMENT_HOLDS;
+}
+
+static bool
+portal_holds(void)
+{
+	return ActivePortal != NULL && (ActivePortal->cursorOptions & CURSOR_OPT_HOLD) != 0;
+}
+
 /*
  * Returns the kind that was in force, for leave_statement.  What a statement
- * that materializes runs in its turn, materializes too.
+ * that keeps rows runs in its turn, keeps them too.
  */
 StatementKind
 enter_statement(StatementKind kind)
 {
 	StatementKind outer = statement_kind;
 
-	if (kind != STATEMENT_PLAIN || outer != STATEMENT_MATERIALIZES)
+	if (keeps_rows(kind) || !keeps_rows(outer))
 		statement_kind = kind;
 	return outer;
+}
+
+/* The same, for a plan that the active portal runs. */
+StatementKind
+enter_portal(void)
+{
+	return enter_statement(portal_holds() ? STATEMENT_HOLDS : statement_kind);
 }
 
 void
@@ -161,12 +184,24 @@ means_of_materializing(void)
 	return NULL;
 }
 
-/* Would rows that are read now outlive the transaction, in a held cursor? */
-static bool
-statement_holds(void)
+/* Would rows that are read now outlive the transaction? */
+bool
+rows_are_kept(void)
 {
-	return statement_kind == STATEMENT_HOLDS ||
-		(ActivePortal != NULL && (ActivePortal->cursorOptions & CURSOR_OPT_HOLD) != 0);
+	return keeps_rows(statement_kind) || portal_holds();
+}
+
+/*
+ * A temporary table that ends with the transaction needs no guard, for its
+ * rows end with it.  What copies them out of one may be a tenant's.
+ */
+static AccessVerdict
+judge_unguarded(Oid relid)
+{
+	if (!rows_are_kept() || !is_dropped_on_commit(relid) || !transaction_has_tenant() ||
+		means_of_bypass(InvalidOid) != NULL)
+		return ACCESS_NOT_GUARDED;
+	return statement_kind == STATEMENT_MATERIALIZES ? ACCESS_MATERIALIZES : ACCESS_HOLDS;
 }
 
 /*
@@ -181,7 +216,7 @@ judge_access(Oid relid, Oid check_as_user, bool foreign_key, const char **means)
 	bool		bound;
 
 	if (guard.status == GUARD_NONE)
-		return ACCESS_NOT_GUARDED;
+		return judge_unguarded(relid);
 	if (IsBinaryUpgrade || foreign_key)
 		return ACCESS_EXCUSED;
 
@@ -193,7 +228,7 @@ judge_access(Oid relid, Oid check_as_user, bool foreign_key, const char **means)
 	bypass = means_of_bypass(check_as_user);
 	bound = check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
 		guard.status == GUARD_WHOLE;
-	if (statement_holds())
+	if (rows_are_kept())
 	{
 		*means = bypass;
 		if (bypass == NULL)
@@ -213,7 +248,20 @@ judge_access(Oid relid, Oid check_as_user, bool foreign_key, const char **means)
  * ----------------------------------------------------------------
  */
 
-/* The view of this owner that the query goes through, or InvalidOid. */
+static bool
+is_view_of_its_owner(Oid relid)
+{
+	Relation	view = try_relation_open(relid, AccessShareLock);
+	bool		found;
+
+	if (view == NULL)
+		return false;
+	found = view->rd_rel->relkind == RELKIND_VIEW && !RelationHasSecurityInvoker(view);
+	relation_close(view, AccessShareLock);
+	return found;
+}
+
+/* The view of this owner that the query goes through as the owner, or InvalidOid. */
 static Oid
 view_of_owner(List *permission_infos, Oid owner)
 {
@@ -223,8 +271,7 @@ view_of_owner(List *permission_infos, Oid owner)
 	{
 		Oid			relid = ((PermissionInfo *) lfirst(lc))->relid;
 
-		if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_VIEW &&
-			relation_owner(relid) == owner)
+		if (OidIsValid(relid) && relation_owner(relid) == owner && is_view_of_its_owner(relid))
 			return relid;
 	}
 	return InvalidOid;
@@ -391,6 +438,18 @@ check_access(List *permission_infos, bool raise)
 	if (raise && bypassed != NIL && !logged)
 		log_bypassed_relations(bypassed, bypassed_by);
 	return true;
+}
+
+/*
+ * A plan that goes on may have been started by another statement, as a
+ * cursor's was: its rows must not be kept either.  (A parallel worker's was
+ * not.)
+ */
+void
+check_rows_not_kept(List *permission_infos)
+{
+	if (keeps_rows(statement_kind) && !IsParallelWorker())
+		(void) check_access(permission_infos, true);
 }
 
 /* TRUNCATE knows no row-level security: it takes every tenant's rows. */

@@ -21,11 +21,14 @@ typedef enum StatementKind
 
 extern void init_access(void);
 extern StatementKind enter_statement(StatementKind kind);
+extern StatementKind enter_portal(void);
 extern void leave_statement(StatementKind outer);
 extern bool suspend_noforce(void);
 extern void resume_noforce(void);
 
+extern bool rows_are_kept(void);
 extern bool check_access(List *permission_infos, bool raise);
+extern void check_rows_not_kept(List *permission_infos);
 extern void check_truncate(Oid relid);
 extern const char *means_of_bypass(Oid check_as_user);
 extern void log_bypass(const char *what, const char *means);

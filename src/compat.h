@@ -117,6 +117,7 @@ typedef RTEPermissionInfo PermissionInfo;
 	List *range_table, List *permission_infos, bool ereport_on_violation
 #define CHECK_PERMS_ARGUMENTS \
 	range_table, permission_infos, ereport_on_violation
+#define plan_permission_infos(plan) ((plan)->permInfos)
 #else
 typedef RangeTblEntry PermissionInfo;
 
@@ -124,6 +125,7 @@ typedef RangeTblEntry PermissionInfo;
 	List *permission_infos, bool ereport_on_violation
 #define CHECK_PERMS_ARGUMENTS \
 	permission_infos, ereport_on_violation
+#define plan_permission_infos(plan) ((plan)->rtable)
 #endif
 
 /* ExecutorRun's last argument went with 18. */

@@ -17,6 +17,8 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -31,6 +33,7 @@
 #include "tcop/deparse_utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "access.h"
@@ -85,11 +88,47 @@ weakening_is_meant(Oid relid)
 	return means != NULL;
 }
 
+/* Looks at the table itself: nobody's privileges and policies matter. */
+static bool
+holds_rows_of_its_own(Oid relid)
+{
+	Relation	rel;
+	Snapshot	snapshot;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+	bool		found;
+
+	if (get_rel_relkind(relid) != RELKIND_RELATION)
+		return false;
+	rel = table_open(relid, AccessShareLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	slot = table_slot_create(rel, NULL);
+	scan = table_beginscan(rel, snapshot, 0, NULL);
+	found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/*
+ * Does it open what was closed to put a guarded table below this parent?  Not
+ * where a partition that is empty comes to a table of tenants' rows, which is
+ * open anyway: so partitions are made while an application adopts guards.
+ */
+static bool
+is_opened_by(Oid relid, Oid parent)
+{
+	return get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE ||
+		get_attnum(parent, setting_tenant_column) <= 0 ||
+		holds_rows_of_its_own(relid);
+}
+
 /*
  * A guarded table below one that is not guarded shows its rows to everyone who
- * queries that one.  Such a table of tenants' rows is open anyway: this is
- * said.  One without the tenant column would open what was closed: refused,
- * but for a table that is new.
+ * queries that one.  What would be opened by that is refused; of a table that
+ * is new, and has no rows to open, it is said.
  */
 static void
 check_ancestors(Oid relid, bool made)
@@ -108,7 +147,7 @@ check_ancestors(Oid relid, bool made)
 
 			if (guard_of(parent).status != GUARD_NONE)
 				continue;
-			if (!made && get_attnum(parent, setting_tenant_column) <= 0 &&
+			if (!made && is_opened_by(lfirst_oid(lc), parent) &&
 				!weakening_is_meant(lfirst_oid(lc)))
 				raise_refusal(guarded_below_unguarded(relation_name(lfirst_oid(lc)),
 													  relation_name(parent)));

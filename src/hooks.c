@@ -409,9 +409,13 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
  * ----------------------------------------------------------------
  */
 
-/* What is different while a plan with guarded tables runs (guarded_plan.c). */
+/*
+ * What is different while a plan runs that has guarded tables
+ * (guarded_plan.c), or whose rows are kept.
+ */
 typedef struct Run
 {
+	StatementKind statement;	/* the outer one's kind */
 	bool		kept;			/* the tenant was kept already */
 	bool		suspended;		/* a foreign key's statement: FORCE was suspended */
 } Run;
@@ -419,7 +423,8 @@ typedef struct Run
 static bool
 is_plain_run(const QueryDesc *query_desc)
 {
-	return !query_desc->plannedstmt->dependsOnRole && !InNoForceRLSOperation();
+	return !query_desc->plannedstmt->dependsOnRole && !InNoForceRLSOperation() &&
+		!rows_are_kept();
 }
 
 /*
@@ -430,7 +435,7 @@ is_plain_run(const QueryDesc *query_desc)
 static Run
 enter_run(void)
 {
-	Run			run = {keep_tenant(true), suspend_noforce()};
+	Run			run = {enter_portal(), keep_tenant(true), suspend_noforce()};
 
 	return run;
 }
@@ -438,6 +443,7 @@ enter_run(void)
 static void
 leave_run(Run run)
 {
+	leave_statement(run.statement);
 	(void) keep_tenant(run.kept);
 	if (run.suspended)
 		resume_noforce();
@@ -466,6 +472,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 		run_plan(EXECUTOR_RUN_ARGUMENTS);
 		return;
 	}
+	check_rows_not_kept(plan_permission_infos(query_desc->plannedstmt));
 	run = enter_run();
 	PG_TRY();
 	{
