@@ -111,6 +111,14 @@ open_to AS MATERIALIZED (
 	WHERE c.relkind IN ('m', 'f') AND x.grantee <> c.relowner
 	GROUP BY c.oid
 ),
+-- who may read the planner's statistics, as far as somebody granted it
+statistics_grantees AS MATERIALIZED (
+	SELECT e.grantee FROM pg_class c, aclexplode(c.relacl) e
+	WHERE c.oid IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass) AND e.privilege_type = 'SELECT' AND e.grantee <> c.relowner
+	UNION
+	SELECT e.grantee FROM pg_attribute a, aclexplode(a.attacl) e
+	WHERE a.attrelid IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass) AND e.privilege_type = 'SELECT'
+),
 -- functions of users, and the guarded tables that their bodies name; what they put together at run time cannot be seen
 functions AS MATERIALIZED (
 	SELECT p.oid, p.oid::regprocedure::text AS name, p.prosrc, p.proowner, p.prosecdef, p.proconfig, p.proacl,
@@ -296,6 +304,21 @@ SELECT 'foreign_key_not_valid', 'warning', format('%I on %s', k.conname, k.child
 	   format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.child, k.conname), 0
 FROM guarded_keys k
 WHERE k.carries_tenant AND NOT k.convalidated
+
+-- a key by which a change to a table that is not guarded is one to every tenant's rows; "by" others than its owner, or
+-- not. One by the tenant column is to the tenants' own table, of whose rows each acts on one tenant's.
+UNION ALL
+SELECT 'cascade_from_outside', CASE WHEN a.by_others THEN 'warning' ELSE 'info' END, format('%I on %s', k.conname, c.name),
+	   format('whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it: %s', k.confrelid::regclass, a.actions), NULL, 0
+FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
+	 CROSS JOIN LATERAL (SELECT string_agg(format('ON %s %s', x.privilege, x.action), ', ' ORDER BY x.privilege) AS actions,
+								bool_or(EXISTS (SELECT FROM aclexplode(p.relacl) e WHERE e.privilege_type = x.privilege AND e.grantee <> p.relowner)
+										OR EXISTS (SELECT FROM pg_attribute f, aclexplode(f.attacl) e
+												   WHERE f.attrelid = p.oid AND f.attnum = ANY (k.confkey) AND e.privilege_type = x.privilege AND e.grantee <> p.relowner)) AS by_others
+						 FROM (SELECT d.privilege, CASE d.type WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END
+							   FROM (VALUES ('DELETE', k.confdeltype), ('UPDATE', k.confupdtype)) AS d (privilege, type)) AS x (privilege, action)
+						 WHERE x.action IS NOT NULL) a
+WHERE a.actions IS NOT NULL AND c.tenant_attnum <> ALL (k.conkey) AND k.confrelid NOT IN (SELECT g.oid FROM guarded g)
 
 -- a key that is unique over all tenants: an error, or a lock wait, tells that another tenant has the value
 UNION ALL
@@ -486,6 +509,17 @@ SELECT 'role_bypasses', 'warning', quote_ident(r.rolname),
 	   CASE WHEN EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = u.oid AND m.member = r.oid) THEN format('REVOKE %I FROM %I', u.rolname, r.rolname) END, 0
 FROM pg_roles r JOIN unbound u ON pg_has_role(r.oid, u.oid, 'MEMBER')
 WHERE r.rolcanlogin AND r.oid NOT IN (SELECT b.oid FROM unbound b)
+
+-- the planner's statistics hold values of every tenant's rows; pg_stats hides from a role what row-level security does
+UNION ALL
+SELECT 'statistics_readable', 'warning', quote_ident(r.rolname),
+	   'logs in and may read pg_statistic or pg_statistic_ext_data, which hold values of every tenant''s rows',
+	   CASE WHEN EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = 'pg_read_all_data'::regrole AND m.member = r.oid) THEN format('REVOKE pg_read_all_data FROM %I', r.rolname)
+			WHEN EXISTS (SELECT FROM statistics_grantees s WHERE s.grantee = r.oid) THEN format('REVOKE SELECT ON pg_statistic, pg_statistic_ext_data FROM %I', r.rolname) END, 0
+FROM pg_roles r
+WHERE r.rolcanlogin AND r.oid NOT IN (SELECT u.oid FROM unbound u) AND EXISTS (SELECT FROM guarded)
+	  AND (pg_has_role(r.oid, 'pg_read_all_data', 'MEMBER')
+		   OR EXISTS (SELECT FROM statistics_grantees s WHERE s.grantee = 0 OR pg_has_role(r.oid, s.grantee, 'MEMBER')))
 
 -- a role that logs in and may unprotect tables, or make some that are not guarded
 UNION ALL

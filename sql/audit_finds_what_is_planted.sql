@@ -48,6 +48,12 @@ ALTER TABLE t.keyed ADD CONSTRAINT crossing FOREIGN KEY (good) REFERENCES t.good
 CREATE INDEX ON t.keyed (tenant_id, good);
 CREATE UNIQUE INDEX keyed_code ON t.keyed (lower(code)) WHERE code <> '';
 CREATE UNIQUE INDEX "odd USING btree (" ON t.keyed (code) INCLUDE (no);
+CREATE TABLE t.common (id int PRIMARY KEY, code int UNIQUE);
+GRANT UPDATE (code) ON t.common TO regress_app;
+CREATE TABLE t.obeying (tenant_id uuid PRIMARY KEY, by_id int, by_code int,
+	CONSTRAINT by_id FOREIGN KEY (by_id) REFERENCES t.common ON UPDATE CASCADE ON DELETE SET NULL,
+	CONSTRAINT by_code FOREIGN KEY (by_code) REFERENCES t.common (code) ON UPDATE CASCADE,
+	CONSTRAINT obeying_nothing FOREIGN KEY (by_id) REFERENCES t.common);
 CREATE TABLE t.no_index (tenant_id uuid);
 SET row_security = off; -- as an older version let it through
 SET client_min_messages = error;
@@ -130,7 +136,7 @@ SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
 SELECT rule, level, object FROM findings;
 
 -- What takes a decision has no remedy; nor what waits for another.
-DROP TABLE t.untypable;
+DROP TABLE t.untypable, t.obeying;
 DROP RULE ruled ON t.named;
 DROP VIEW t.mixing;
 DROP TRIGGER counting ON t.superusers;

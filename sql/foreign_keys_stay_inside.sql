@@ -386,5 +386,36 @@ COMMIT;
 SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 't.again'::regclass AND contype = 'f';
 RESET ROLE;
 
+-- A table that is not guarded must not change every tenant's rows unsaid: with
+-- the key, in whatever order it comes, and with the guard.
+RESET client_min_messages;
+RESET tenant_guard.foreign_keys;
+SET ROLE regress_owner;
+CREATE TABLE t.categories (id int PRIMARY KEY, code int UNIQUE);
+SELECT tenant_guard.share('t.categories');
+CREATE TABLE t.of_category (tenant_id uuid, category int CONSTRAINT category REFERENCES t.categories ON DELETE CASCADE);
+CREATE TABLE t.recoded (tenant_id uuid, code int);
+ALTER TABLE t.recoded ADD CONSTRAINT "by code" FOREIGN KEY (code) REFERENCES t.categories (code) ON DELETE SET NULL ON UPDATE CASCADE;
+SELECT tenant_guard.unprotect('t.of_category');
+SELECT tenant_guard.protect('t.of_category');
+
+-- The second of its hints must do, and leave the key at work.
+ALTER TABLE t.of_category DROP CONSTRAINT category, ADD CONSTRAINT category FOREIGN KEY (category) REFERENCES t.categories (id);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO t.categories VALUES (1);
+INSERT INTO t.of_category (category) VALUES (1);
+COMMIT;
+\set VERBOSITY terse
+DELETE FROM t.categories;
+\set VERBOSITY default
+
+-- Nothing need be said of a key that does nothing to the rows, or of the one to
+-- the tenants' own table.
+CREATE TABLE t.accounts (id uuid PRIMARY KEY);
+CREATE TABLE t.of_account (tenant_id uuid REFERENCES t.accounts ON DELETE CASCADE ON UPDATE CASCADE, category int REFERENCES t.categories ON DELETE RESTRICT);
+RESET ROLE;
+
+SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_app;

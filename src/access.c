@@ -466,6 +466,17 @@ check_truncate(Oid relid)
 	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), means);
 }
 
+/* May a table be weakened?  Then the log says so. */
+bool
+weakening_is_meant(Oid relid)
+{
+	const char *means = means_of_bypass(InvalidOid);
+
+	if (means != NULL)
+		log_bypass(psprintf("a statement weakened the guard of %s", relation_name(relid)), means);
+	return means != NULL;
+}
+
 /*
  * A role's attributes have changed.  Until minor releases of 2025 the plan
  * cache does not hear of it, and a role that has lost BYPASSRLS would keep

@@ -32,5 +32,6 @@ extern void check_rows_not_kept(List *permission_infos);
 extern void check_truncate(Oid relid);
 extern const char *means_of_bypass(Oid check_as_user);
 extern void log_bypass(const char *what, const char *means);
+extern bool weakening_is_meant(Oid relid);
 
 #endif							/* TENANT_GUARD_ACCESS_H */

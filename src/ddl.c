@@ -17,8 +17,6 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -33,7 +31,6 @@
 #include "tcop/deparse_utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "access.h"
@@ -49,6 +46,7 @@
 #include "refuse_table.h"
 #include "settle.h"
 #include "stored_comparison.h"
+#include "unguarded_parent.h"
 
 PG_FUNCTION_INFO_V1(on_ddl_command_start);
 PG_FUNCTION_INFO_V1(on_ddl_command_end);
@@ -76,85 +74,6 @@ typedef struct TableChange
  *		Refusing what weakens a guard
  * ----------------------------------------------------------------
  */
-
-/* May a table be weakened?  Then the log says so. */
-static bool
-weakening_is_meant(Oid relid)
-{
-	const char *means = means_of_bypass(InvalidOid);
-
-	if (means != NULL)
-		log_bypass(psprintf("a statement weakened the guard of %s", relation_name(relid)), means);
-	return means != NULL;
-}
-
-/* Looks at the table itself: nobody's privileges and policies matter. */
-static bool
-holds_rows_of_its_own(Oid relid)
-{
-	Relation	rel;
-	Snapshot	snapshot;
-	TupleTableSlot *slot;
-	TableScanDesc scan;
-	bool		found;
-
-	if (get_rel_relkind(relid) != RELKIND_RELATION)
-		return false;
-	rel = table_open(relid, AccessShareLock);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	slot = table_slot_create(rel, NULL);
-	scan = table_beginscan(rel, snapshot, 0, NULL);
-	found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
-/*
- * Does it open what was closed to put a guarded table below this parent?  Not
- * where a partition that is empty comes to a table of tenants' rows, which is
- * open anyway: so partitions are made while an application adopts guards.
- */
-static bool
-is_opened_by(Oid relid, Oid parent)
-{
-	return get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE ||
-		get_attnum(parent, setting_tenant_column) <= 0 ||
-		holds_rows_of_its_own(relid);
-}
-
-/*
- * A guarded table below one that is not guarded shows its rows to everyone who
- * queries that one.  What would be opened by that is refused; of a table that
- * is new, and has no rows to open, it is said.
- */
-static void
-check_ancestors(Oid relid, bool made)
-{
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		ListCell   *above;
-
-		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
-			continue;
-		foreach(above, ancestors_of(lfirst_oid(lc)))
-		{
-			Oid			parent = lfirst_oid(above);
-
-			if (guard_of(parent).status != GUARD_NONE)
-				continue;
-			if (!made && is_opened_by(lfirst_oid(lc), parent) &&
-				!weakening_is_meant(lfirst_oid(lc)))
-				raise_refusal(guarded_below_unguarded(relation_name(lfirst_oid(lc)),
-													  relation_name(parent)));
-			warn_of_unguarded_parent(lfirst_oid(lc), parent);
-		}
-	}
-}
 
 /* The topmost guarded table of which this one is a part, or itself. */
 static Oid
@@ -499,9 +418,9 @@ check_change(TableChange change)
 	if (OidIsValid(change.leaves))
 		unsettled = list_concat(unsettled, check_leaving(change.leaves, change.relid));
 	if (change.made)
-		check_ancestors(change.relid, true);
+		check_parents(change.relid, true);
 	if (OidIsValid(change.joins))
-		check_ancestors(change.joins, false);
+		check_parents(change.joins, false);
 	if (change.forbids_null)
 		drop_spent_checks(change.relid);
 	if (change.adds_key ||

@@ -43,13 +43,37 @@
 #include "guard.h"
 #include "label.h"
 
+/* Does this action write the rows that reference one that goes or changes? */
+bool
+acts_on_child(char action)
+{
+	return action == FKCONSTR_ACTION_CASCADE || action == FKCONSTR_ACTION_SETNULL ||
+		action == FKCONSTR_ACTION_SETDEFAULT;
+}
+
+/*
+ * Of a key to a table that is not guarded.  By the tenant column it is one to
+ * the tenants' own table, each of whose rows acts on one tenant's.
+ */
+static KeyKind
+kind_of_key_to_outside(const ForeignKey *key)
+{
+	if (guard_of(key->parent).status != GUARD_NONE || guard_of(key->child).status != GUARD_WHOLE ||
+		!(acts_on_child(key->on_delete) || acts_on_child(key->on_update)))
+		return KEY_NOT_CONCERNED;
+	for (int i = 0; i < key->ncolumns; i++)
+		if (key->columns[i] == key->tenant)
+			return KEY_NOT_CONCERNED;
+	return KEY_OBEYS_OUTSIDE;
+}
+
 static KeyKind
 kind_of_key(const ForeignKey *key)
 {
 	KeyKind		kind = KEY_UNPAIRED;
 
 	if (guard_of(key->parent).status != GUARD_WHOLE)
-		return KEY_NOT_CONCERNED;
+		return kind_of_key_to_outside(key);
 	if (guard_of(key->child).status != GUARD_WHOLE)
 		return inherited_label(key->child) == NULL ? KEY_FROM_OUTSIDE : KEY_NOT_CONCERNED;
 	for (int i = 0; i < key->ncolumns; i++)

@@ -15,8 +15,9 @@
 
 typedef enum KeyKind
 {
-	KEY_NOT_CONCERNED,			/* the parent is not guarded, or the child is so on purpose */
+	KEY_NOT_CONCERNED,			/* neither is guarded, or one is not on purpose */
 	KEY_FROM_OUTSIDE,			/* the child is not guarded */
+	KEY_OBEYS_OUTSIDE,			/* the parent is not, and acts on all tenants' rows of the child */
 	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
 	KEY_NAMES_TENANT,			/* another column references the tenant column */
 	KEY_ACCOMPANIED,			/* its companion carries the tenant (companion.c) */
@@ -51,6 +52,7 @@ typedef struct ForeignKey
 
 extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
+extern bool acts_on_child(char action);
 extern Oid	whole_key(Oid constraint);
 extern Oid	table_of_key(Oid constraint);
 extern ForeignKey *companion_of(const ForeignKey *key, List *keys);

@@ -448,18 +448,6 @@ guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 	return true;
 }
 
-/* Says that a guarded table can be read through one that is not. */
-void
-warn_of_unguarded_parent(Oid relid, Oid parent)
-{
-	ereport(WARNING,
-			(errmsg("table %s inherits from table %s, which is not guarded",
-					relation_name(relid), relation_name(parent)),
-			 errdetail("A query on that table shows the rows of this one to every tenant."),
-			 errhint("Run SELECT tenant_guard.protect(%s);",
-					 quote_literal_cstr(relation_name(parent)))));
-}
-
 /* ----------------------------------------------------------------
  *		Taking it off
  * ----------------------------------------------------------------

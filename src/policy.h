@@ -21,7 +21,6 @@ typedef enum NullRows
 extern void run_ddl(Oid relid, const char *sql);
 extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);
 extern void unguard_hierarchy(Oid root);
-extern void warn_of_unguarded_parent(Oid relid, Oid parent);
 extern bool drop_spent_check(Oid relid);
 extern bool is_own_ddl(const Node *stmt);
 

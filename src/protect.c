@@ -27,6 +27,7 @@
 #include "protect.h"
 #include "refuse_table.h"
 #include "settle.h"
+#include "unguarded_parent.h"
 
 PG_FUNCTION_INFO_V1(protect);
 PG_FUNCTION_INFO_V1(unprotect);

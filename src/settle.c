@@ -118,6 +118,40 @@ warn_of_named_tenants(Oid root, KeyDirection direction)
 	}
 }
 
+/* "DELETE", "UPDATE" or both, of a key's parent: what writes the key's child. */
+static const char *
+statements_obeyed(const ForeignKey *key)
+{
+	if (!acts_on_child(key->on_update))
+		return "DELETE";
+	return acts_on_child(key->on_delete) ? "DELETE, UPDATE" : "UPDATE";
+}
+
+/*
+ * What a key does to rows it does to those of all tenants, whoever changes the
+ * parent's.
+ */
+static void
+warn_of_keys_that_obey_outside(Oid root)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys_of_hierarchy(root, KEY_OBEYS_OUTSIDE, KEYS_FROM))
+	{
+		ForeignKey *key = lfirst(lc);
+		char	   *child = relation_name(key->child);
+		char	   *parent = relation_name(key->parent);
+
+		ereport(WARNING,
+				(errmsg("foreign key \"%s\" changes rows of guarded table %s with those of table %s, which is not guarded",
+						key->name, child, parent),
+				 errdetail("Whoever may change a row of that table changes every tenant's rows that reference it."),
+				 errhint("Let no role of an application do so: REVOKE %s ON %s FROM ...; or let the key refuse it: ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %s FOREIGN KEY %s;",
+						 statements_obeyed(key), parent, child, quote_identifier(key->name),
+						 quote_identifier(key->name), key_references(key, false))));
+	}
+}
+
 /*
  * A table that references a guarded one and is not guarded itself holds
  * tenants' rows most often, and tells each tenant of the others'.
@@ -248,6 +282,7 @@ settle(Oid root, KeyDirection direction)
 			return;
 	}
 	warn_of_named_tenants(root, direction);
+	warn_of_keys_that_obey_outside(root);
 }
 
 /*

@@ -1,0 +1,14 @@
+/*-------------------------------------------------------------------------
+ *
+ * unguarded_parent.h
+ *	  Guarded tables below a parent that is not guarded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_UNGUARDED_PARENT_H
+#define TENANT_GUARD_UNGUARDED_PARENT_H
+
+extern void warn_of_unguarded_parent(Oid relid, Oid parent);
+extern void check_parents(Oid relid, bool made);
+
+#endif							/* TENANT_GUARD_UNGUARDED_PARENT_H */
