@@ -396,6 +396,7 @@ SELECT tenant_guard.share('t.categories');
 CREATE TABLE t.of_category (tenant_id uuid, category int CONSTRAINT category REFERENCES t.categories ON DELETE CASCADE);
 CREATE TABLE t.recoded (tenant_id uuid, code int);
 ALTER TABLE t.recoded ADD CONSTRAINT "by code" FOREIGN KEY (code) REFERENCES t.categories (code) ON DELETE SET NULL ON UPDATE CASCADE;
+ALTER TABLE t.recoded ADD old int CONSTRAINT old REFERENCES t.categories (code) ON UPDATE SET DEFAULT;
 SELECT tenant_guard.unprotect('t.of_category');
 SELECT tenant_guard.protect('t.of_category');
 
