@@ -118,6 +118,14 @@ typedef RTEPermissionInfo PermissionInfo;
 #define CHECK_PERMS_ARGUMENTS \
 	range_table, permission_infos, ereport_on_violation
 #define plan_permission_infos(plan) ((plan)->permInfos)
+
+/* As whom a table of a plan is read; InvalidOid for the current user. */
+static inline Oid
+check_as_user(const PlannedStmt *plan, const RangeTblEntry *rte)
+{
+	return rte->perminfoindex == 0 ? InvalidOid :
+		list_nth_node(RTEPermissionInfo, plan->permInfos, rte->perminfoindex - 1)->checkAsUser;
+}
 #else
 typedef RangeTblEntry PermissionInfo;
 
@@ -126,6 +134,12 @@ typedef RangeTblEntry PermissionInfo;
 #define CHECK_PERMS_ARGUMENTS \
 	permission_infos, ereport_on_violation
 #define plan_permission_infos(plan) ((plan)->rtable)
+
+static inline Oid
+check_as_user(const PlannedStmt *plan, const RangeTblEntry *rte)
+{
+	return rte->checkAsUser;
+}
 #endif
 
 /* ExecutorRun's last argument went with 18. */

@@ -3,9 +3,12 @@
  * condition.c
  *	  Does a call of a function meet the condition on which it is trusted?
  *
- * What is constant in a query is what the planner will fold, by its own means
- * and under the same parameters.  Only immutable built-in functions in C take
- * part: folding them once more has no effect that anyone could see.
+ * Where it takes the value of a constant, that must be a constant in the query
+ * itself: what is one only when it is folded may be another when the planner
+ * does so (a text search configuration that its owner changes meanwhile), or is
+ * in a branch that is never taken, and fails.  fold_filters.c makes constants
+ * of what will be one.  Where the value does not matter, any immutable built-in
+ * function of constants is one.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,14 +16,13 @@
 
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/pathnodes.h"
-#include "optimizer/optimizer.h"
 #include "tsearch/ts_type.h"
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
@@ -31,6 +33,7 @@
 #include "utils/typcache.h"
 
 #include "condition.h"
+#include "fold_constants.h"
 #include "guard.h"
 #include "pattern.h"
 #include "settings.h"
@@ -71,14 +74,10 @@ is_not_plain_function(Oid funcid, void *context)
 	return !plain;
 }
 
-static Node *
-fold(Node *node, ParamListInfo params)
+static bool
+param_is_known(Node *param, ParamListInfo params)
 {
-	PlannerInfo *root = makeNode(PlannerInfo);
-
-	root->glob = makeNode(PlannerGlobal);
-	root->glob->boundParams = params;
-	return eval_const_expressions(root, copyObject(node));
+	return IsA(fold_constants(param, params), Const);
 }
 
 /* An expression_tree_walker: is there anything that depends on more than the query? */
@@ -97,7 +96,7 @@ is_not_constant(Node *node, void *context)
 			break;
 		case T_Param:
 			return ((Param *) node)->paramkind != PARAM_EXTERN ||
-				!IsA(fold(node, (ParamListInfo) context), Const);
+				!param_is_known(node, (ParamListInfo) context);
 		case T_FuncExpr:
 		case T_OpExpr:
 		case T_CoerceViaIO:
@@ -124,21 +123,14 @@ is_folded(Node *node, ParamListInfo params)
 	return !is_not_constant(node, params);
 }
 
-/*
- * What the planner will make a constant of, by the same means, or NULL.  What
- * fails as it does so fails whatever the rows are.
- */
+/* The constant, or NULL; what would be one is noted. */
 const Const *
-constant_value(Node *node, ParamListInfo params)
+constant_value(Node *node, Constants *constants)
 {
-	Node	   *folded;
-
 	if (IsA(node, Const))
 		return (const Const *) node;
-	if (!is_folded(node, params))
-		return NULL;
-	folded = fold(node, params);
-	return IsA(folded, Const) ? (const Const *) folded : NULL;
+	constants->unfolded |= is_folded(node, constants->params);
+	return NULL;
 }
 
 /* ----------------------------------------------------------------
@@ -310,9 +302,9 @@ is_usable_getter(Oid getter)
 
 /* A jsonb that is known, and not so deep that walking through it could fail. */
 static bool
-is_shallow_jsonb(Node *node, ParamListInfo params)
+is_shallow_jsonb(Node *node, Constants *constants)
 {
-	const Const *known = constant_value(node, params);
+	const Const *known = constant_value(node, constants);
 	JsonbIterator *it;
 	JsonbValue	value;
 	JsonbIteratorToken token;
@@ -333,9 +325,9 @@ is_shallow_jsonb(Node *node, ParamListInfo params)
 
 /* A tsquery that is known, and so short that matching it recurses no deeper than anything. */
 static bool
-is_short_tsquery(Node *node, ParamListInfo params)
+is_short_tsquery(Node *node, Constants *constants)
 {
-	const Const *known = exprType(node) == TSQUERYOID ? constant_value(node, params) : NULL;
+	const Const *known = exprType(node) == TSQUERYOID ? constant_value(node, constants) : NULL;
 
 	return known != NULL &&
 		(known->constisnull || DatumGetTSQuery(known->constvalue)->size <= MAX_TSQUERY_ITEMS);
@@ -343,7 +335,7 @@ is_short_tsquery(Node *node, ParamListInfo params)
 
 /* Does a call of a function that is trusted on a condition meet it? */
 bool
-condition_holds(TrustCondition condition, Oid funcid, List *args, Oid collation, ParamListInfo params)
+condition_holds(TrustCondition condition, Oid funcid, List *args, Oid collation, Constants *constants)
 {
 	Node	   *first = args ? linitial(args) : NULL;
 	Node	   *second = list_length(args) == 2 ? lsecond(args) : NULL;
@@ -359,15 +351,15 @@ condition_holds(TrustCondition condition, Oid funcid, List *args, Oid collation,
 		case TRUST_ILIKE:
 		case TRUST_REGEX:
 		case TRUST_IREGEX:
-			known = second ? constant_value(second, params) : NULL;
+			known = second ? constant_value(second, constants) : NULL;
 			return known != NULL && (condition == TRUST_LIKE || letters_have_cases()) &&
 				pattern_is_safe(condition, known, collation);
 		case TRUST_JSONB:
-			return second != NULL && (is_shallow_jsonb(first, params) || is_shallow_jsonb(second, params));
+			return second != NULL && (is_shallow_jsonb(first, constants) || is_shallow_jsonb(second, constants));
 		case TRUST_TSQUERY:
-			return second != NULL && (is_short_tsquery(first, params) || is_short_tsquery(second, params));
+			return second != NULL && (is_short_tsquery(first, constants) || is_short_tsquery(second, constants));
 		case TRUST_CLOCK:
-			return second != NULL && is_clock(first) && is_sane_shift(constant_value(second, params));
+			return second != NULL && is_clock(first) && is_sane_shift(constant_value(second, constants));
 		case TRUST_ELEMENTS:
 			return first != NULL && elements_are_trusted(exprType(first));
 		case TRUST_RANGE:
@@ -379,6 +371,21 @@ condition_holds(TrustCondition condition, Oid funcid, List *args, Oid collation,
 			break;
 	}
 	return false;
+}
+
+/* May the planner answer an aggregate by an index, as it does min and max? */
+bool
+aggregate_sorts(Oid aggregate)
+{
+	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+	bool		sorts = true;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		sorts = OidIsValid(((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop);
+		ReleaseSysCache(tuple);
+	}
+	return sorts;
 }
 
 /* Does a call make a value as long as its arguments, or a working copy of them? */

@@ -10,11 +10,18 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "condition.h"
 #include "examination.h"
+#include "guard.h"
 
 /* One value may be made of so many columns and constants, of so long a constant. */
 #define MAX_COPIES		16
@@ -78,13 +85,16 @@ note_source(Examination *exam, const Query *query, const RangeTblEntry *rte, boo
 
 /* Is this a constant, and one that may be where it is? */
 bool
-is_known(Node *node, const Examination *exam)
+is_known(Node *node, Examination *exam)
 {
 	const Const *known;
 
-	if (!exam->copied || !is_folded(node, exam->params))
-		return is_folded(node, exam->params);
-	known = constant_value(node, exam->params);
+	if (!is_folded(node, exam->constants.params))
+		return false;
+	note_type(exam, exprType(node));
+	if (!exam->copied)
+		return true;
+	known = constant_value(node, &exam->constants);
 	return known != NULL && (known->constisnull || known->constlen > 0 ||
 							 (known->constlen == -1 && toast_raw_datum_size(known->constvalue) <= MAX_COPIED_CONSTANT));
 }
@@ -103,4 +113,71 @@ count_copy(Examination *exam)
 {
 	return exam->copied && ++exam->copies > MAX_COPIES &&
 		object(exam, "a filter makes a value of too many others");
+}
+
+/* ----------------------------------------------------------------
+ *		Types
+ * ----------------------------------------------------------------
+ */
+
+/* A value of this type stands in a filter, or is made there. */
+void
+note_type(Examination *exam, Oid type)
+{
+	if (type >= FirstGenbkiObjectId)
+		exam->types = list_append_unique_oid(exam->types, type);
+}
+
+static Oid
+type_owner(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+static bool
+owns_guarded_table(Oid role, const Examination *exam)
+{
+	ListCell   *lq;
+	ListCell   *lc;
+
+	foreach(lq, exam->examined)
+		foreach(lc, ((const Query *) lfirst(lq))->rtable)
+		{
+			const RangeTblEntry *rte = lfirst(lc);
+
+			if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL &&
+				relation_owner(rte->relid) == role)
+				return true;
+		}
+	return false;
+}
+
+/*
+ * Could one of the types go, while the query is planned or its plan is kept?
+ * Functions that are trusted look a type up, and raise if it is gone.  A
+ * superuser's stays, and one of who owns a guarded table of the query: DDL of
+ * the owner's sees every tenant's rows anyway.
+ */
+bool
+types_could_go(Examination *exam)
+{
+	ListCell   *lc;
+
+	foreach(lc, exam->types)
+	{
+		Oid			owner = type_owner(lfirst_oid(lc));
+
+		if (!OidIsValid(owner) || (!superuser_arg(owner) && !owns_guarded_table(owner, exam)))
+			return object(exam, psprintf("type %s belongs to a role that could drop it",
+										 format_type_be(lfirst_oid(lc))));
+	}
+	return false;
 }

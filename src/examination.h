@@ -8,8 +8,9 @@
 #ifndef TENANT_GUARD_EXAMINATION_H
 #define TENANT_GUARD_EXAMINATION_H
 
-#include "nodes/params.h"
 #include "nodes/parsenodes.h"
+
+#include "condition.h"
 
 /* What was found in one clause of a filter. */
 typedef struct Clause
@@ -22,7 +23,7 @@ typedef struct Clause
 typedef struct Examination
 {
 	const Query *whole;
-	ParamListInfo params;
+	Constants	constants;
 	List	   *around;			/* the queries around a node, innermost first */
 	bool		copied;			/* in what a call or a constructor makes a new value of */
 	int			copies;			/* how many columns and constants there are in that */
@@ -33,6 +34,7 @@ typedef struct Examination
 	int			parts;			/* as of MAX_PARTS */
 	int			visits;			/* of nodes, as of MAX_VISITS */
 	List	   *examined;		/* all queries that were examined */
+	List	   *types;			/* of users, that filters use; OIDs */
 	const char *objection;
 } Examination;
 
@@ -40,7 +42,9 @@ extern bool object(Examination *exam, const char *objection);
 extern bool joins_copies(Examination *exam);
 extern void note_source(Examination *exam, const Query *query, const RangeTblEntry *rte, bool outer);
 extern bool count_copy(Examination *exam);
-extern bool is_known(Node *node, const Examination *exam);
+extern bool is_known(Node *node, Examination *exam);
+extern void note_type(Examination *exam, Oid type);
+extern bool types_could_go(Examination *exam);
 extern bool copies_foreign_value(Examination *exam, Node *node);
 
 #endif							/* TENANT_GUARD_EXAMINATION_H */

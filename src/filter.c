@@ -33,7 +33,8 @@
  * a query may not have too many parts (stack_room.c).
  *
  * While a query is planned, functions of its writer's may run, and change what
- * its writer owns.  So what filters call is built in or a superuser's.
+ * its writer owns.  So what filters call is built in or a superuser's, and so are
+ * the types that they use.
  *
  * What is not known here is not trusted.  Nothing is changed here.
  *
@@ -41,9 +42,7 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/transam.h"
-#include "catalog/pg_aggregate.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -52,7 +51,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "barrier.h"
@@ -103,7 +101,7 @@ examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exa
 	if (collation_could_fail(args, collation))
 		return object(exam, psprintf("the collation for function %s is not determined, or not trusted",
 									 format_procedure(funcid)));
-	if (condition_holds(condition, funcid, args, collation, exam->params))
+	if (condition_holds(condition, funcid, args, collation, &exam->constants))
 		return call_copies(condition, funcid) ? examine_copied((Node *) args, exam) :
 			examine_filter((Node *) args, exam);
 	if (is_known(node, exam))
@@ -255,13 +253,13 @@ examine_sublink(SubLink *sublink, Examination *exam)
 
 	if (!exam->tried)
 	{
-		exam->joined = sub_selects_become_joins(exam->whole, exam->params);
+		exam->joined = sub_selects_become_joins(exam->whole, exam->constants.params);
 		exam->tried = true;
 	}
 	if (!exam->direct || exam->copied || !exam->joined)
 		return object(exam, "a filter has a sub-select that is evaluated for a row");
 	/* the planner looks at its value once more, when it may be another */
-	if (query->limitCount != NULL && !is_folded(query->limitCount, exam->params))
+	if (query->limitCount != NULL && constant_value(query->limitCount, &exam->constants) == NULL)
 		return object(exam, "a sub-select in a filter has a LIMIT that is computed");
 	if (sublink->subLinkType == ANY_SUBLINK)
 	{
@@ -271,21 +269,6 @@ examine_sublink(SubLink *sublink, Examination *exam)
 				return true;
 	}
 	return examine_filter(sublink->testexpr, exam) || examine_query(query, exam);
-}
-
-/* May the planner answer it by an index, as it does min and max? */
-static bool
-aggregate_sorts(Oid aggregate)
-{
-	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
-	bool		sorts = true;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		sorts = OidIsValid(((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop);
-		ReleaseSysCache(tuple);
-	}
-	return sorts;
 }
 
 /* An aggregate or window function in a filter is computed above the scans. */
@@ -330,7 +313,10 @@ examine_row_comparison(RowCompareExpr *comparison, Examination *exam)
 		examine_filter((Node *) comparison->rargs, exam);
 }
 
-/* A subscript of an array or a jsonb fetches, or is null. */
+/*
+ * A subscript of an array or a jsonb fetches, or is null.  There are no slices
+ * of arrays of a fixed length, such as names and points: that is an error.
+ */
 static bool
 examine_subscript(SubscriptingRef *subscript, Examination *exam)
 {
@@ -338,7 +324,8 @@ examine_subscript(SubscriptingRef *subscript, Examination *exam)
 
 	if (get_typsubscript(subscript->refcontainertype, NULL) < FirstGenbkiObjectId)
 		routines = getSubscriptingRoutines(subscript->refcontainertype, NULL);
-	if (routines == NULL || !routines->fetch_leakproof || subscript->refassgnexpr != NULL)
+	if (routines == NULL || !routines->fetch_leakproof || subscript->refassgnexpr != NULL ||
+		(subscript->reflowerindexpr != NIL && get_typlen(subscript->refcontainertype) != -1))
 		return object(exam, "a subscript is not trusted with this type");
 	return expression_tree_walker((Node *) subscript, examine_filter, exam);
 }
@@ -358,6 +345,7 @@ examine_filter(Node *node, void *context)
 	switch (nodeTag(node))
 	{
 		case T_Const:
+			note_type(exam, ((Const *) node)->consttype);
 			return count_copy(exam) || copies_foreign_value(exam, node);
 		case T_CaseTestExpr:
 		case T_GroupingFunc:
@@ -367,6 +355,7 @@ examine_filter(Node *node, void *context)
 			return ((SQLValueFunction *) node)->op == SVFOP_CURRENT_SCHEMA &&
 				object(exam, "CURRENT_SCHEMA may make a schema");
 		case T_Param:
+			note_type(exam, ((Param *) node)->paramtype);
 			if (((Param *) node)->paramkind == PARAM_EXTERN ||
 				((Param *) node)->paramkind == PARAM_SUBLINK)
 				return count_copy(exam) || copies_foreign_value(exam, node);
@@ -374,12 +363,15 @@ examine_filter(Node *node, void *context)
 		case T_Var:
 			return examine_column((Var *) node, exam);
 		case T_ArrayExpr:
-			if (is_folded(node, exam->params))
+			note_type(exam, ((ArrayExpr *) node)->array_typeid);
+			note_type(exam, ((ArrayExpr *) node)->element_typeid);
+			if (is_folded(node, exam->constants.params))
 				return count_copy(exam) || copies_foreign_value(exam, node);
 			if (((ArrayExpr *) node)->multidims)
 				return object(exam, "an array of arrays could fail");
 			return examine_copied((Node *) ((ArrayExpr *) node)->elements, exam);
 		case T_RowExpr:
+			note_type(exam, ((RowExpr *) node)->row_typeid);
 			return examine_copied((Node *) ((RowExpr *) node)->args, exam);
 		case T_List:
 		case T_TargetEntry:
@@ -590,11 +582,13 @@ examine_query(Query *query, Examination *exam)
 Filters
 examine_filters(Query *query, ParamListInfo params)
 {
-	Examination exam = {.whole = query,.params = params};
+	Examination exam = {.whole = query,.constants.params = params};
 	Filters		filters;
 
-	(void) examine_query(query, &exam);
+	if (!examine_query(query, &exam))
+		(void) types_could_go(&exam);
 	filters.objection = exam.objection;
+	filters.unfolded = exam.constants.unfolded;
 	filters.queries = exam.examined;
 	return filters;
 }

@@ -14,6 +14,7 @@
 typedef struct Filters
 {
 	const char *objection;		/* why they may not, or NULL */
+	bool		unfolded;		/* they might, were the query's constants folded */
 	List	   *queries;		/* the query and those in it whose filters were examined */
 } Filters;
 

@@ -15,7 +15,19 @@
  *
  * So in a finished plan, wherever the barrier stays, the tenant's qual is put
  * before the other filters of its scan; the executor evaluates them in this
- * order.  Tables that a function in SQL brings along are among them, which the
+ * order.
+ *
+ * And where the query itself compares the tenant column with a value, the
+ * planner puts that value in the tenant's place, and compares it with the
+ * tenant once, when the scan starts (equivclass.c).  What is STABLE by its
+ * writer's word only, or is a setting, may then be another for the next row:
+ *
+ *		WHERE tenant_id = current_setting('app.tenant')::uuid
+ *
+ * So each scan has the tenant's own qual, or compares with a constant or a
+ * parameter.
+ *
+ * Tables that a function in SQL brings along are among them, which the
  * planner inlines after it has asked us (inline_set_returning_function).
  *
  * Conditions of an index come before filters all the same, and are evaluated
@@ -26,12 +38,18 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "rewrite/rowsecurity.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
 
+#include "compat.h"
 #include "guard.h"
 #include "guarded_plan.h"
+#include "own_function.h"
 #include "plan_walk.h"
 #include "trusted_filters.h"
 
@@ -54,18 +72,31 @@ column_of(const Plan *scan, Node *node)
 	return IsA(var, Var) ? var : NULL;
 }
 
-/* Are these the tenant column and what is no column? */
+/*
+ * Is this a value that nobody can change while a scan goes on: the tenant, or
+ * what is known before the scan starts?
+ */
+static bool
+is_steady(Node *value)
+{
+	value = strip_relabel(value);
+	return value != NULL &&
+		(IsA(value, Const) || IsA(value, Param) ||
+		 (IsA(value, FuncExpr) && is_own_function(((FuncExpr *) value)->funcid, "current_tenant")));
+}
+
+/* Are these the tenant column and such a value? */
 static bool
 are_tenant_and_value(Node *column, Node *value, const Plan *scan, AttrNumber attnum)
 {
 	const Var  *var = column_of(scan, column);
 
-	return var != NULL && var->varattno == attnum && !contain_var_clause(value);
+	return var != NULL && var->varattno == attnum && is_steady(value);
 }
 
 /*
  * Does a filter compare them?  Where the query does so too, the planner compares
- * the column with the query's value and that value with the tenant, once.
+ * the column with the query's value, and that value with the tenant, once.
  */
 static bool
 is_tenants(Node *filter, const Plan *scan, AttrNumber attnum)
@@ -76,6 +107,34 @@ is_tenants(Node *filter, const Plan *scan, AttrNumber attnum)
 		return false;
 	return are_tenant_and_value(linitial(op->args), lsecond(op->args), scan, attnum) ||
 		are_tenant_and_value(lsecond(op->args), linitial(op->args), scan, attnum);
+}
+
+static bool
+has_tenants(const List *filters, const Plan *scan, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, filters)
+		if (is_tenants(lfirst(lc), scan, attnum))
+			return true;
+	return false;
+}
+
+/* The conditions of the index that a scan uses, as filters are written. */
+static const List *
+index_conditions(const Plan *scan)
+{
+	switch (nodeTag(scan))
+	{
+		case T_IndexScan:
+			return ((const IndexScan *) scan)->indexqualorig;
+		case T_IndexOnlyScan:
+			return ((const IndexOnlyScan *) scan)->indexqual;
+		case T_BitmapHeapScan:
+			return ((const BitmapHeapScan *) scan)->bitmapqualorig;
+		default:
+			return NIL;
+	}
 }
 
 static bool
@@ -98,35 +157,145 @@ scans_table(const Plan *plan)
 	}
 }
 
-/* A PlanVisitor. */
-static void
-order_filters(Plan *plan, void *context)
+/*
+ * The policy's qual of a guarded table; it speaks of the table as number 1 and
+ * is palloc'd.  NULL if it is not there.
+ */
+static OpExpr *
+policy_qual(Oid relid)
 {
-	const List *range_table = context;
-	const RangeTblEntry *rte;
-	Guard		guard;
+	Relation	relation = table_open(relid, NoLock);
+	OpExpr	   *qual = NULL;
+	ListCell   *lc;
+
+	if (relation->rd_rsdesc != NULL)
+		foreach(lc, relation->rd_rsdesc->policies)
+		{
+			const RowSecurityPolicy *policy = lfirst(lc);
+
+			if (strcmp(policy->policy_name, ISOLATION_POLICY) == 0 &&
+				tenant_qual_column((Node *) policy->qual, 1) > 0)
+				qual = (OpExpr *) copyObject(policy->qual);
+		}
+	table_close(relation, NoLock);
+	return qual;
+}
+
+/* Lets a Var of the tenant column be one of what the scan has at hand; false if it has no such column. */
+static bool
+refer_to_scan(Var *var, const Plan *scan)
+{
+	ListCell   *lc;
+
+	var->varno = ((const Scan *) scan)->scanrelid;
+	if (IsA(scan, CustomScan) && ((const CustomScan *) scan)->custom_scan_tlist != NIL)
+		return false;
+	if (!IsA(scan, IndexOnlyScan))
+		return true;
+	foreach(lc, ((const IndexOnlyScan *) scan)->indextlist)
+	{
+		const TargetEntry *column = lfirst(lc);
+
+		if (IsA(column->expr, Var) && ((const Var *) column->expr)->varattno == var->varattno)
+		{
+			var->varno = INDEX_VAR;
+			var->varattno = column->resno;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Puts the policy's qual into a scan.  "guarded" is the table or, where that one has
+ * no guard of its own, what it is a part of.  A scan without the column compares it
+ * with nothing that could change: an index's predicate has it.
+ */
+static void
+add_tenants(Plan *scan, Oid guarded, AttrNumber attnum)
+{
+	OpExpr	   *qual = policy_qual(guarded);
+	Var		   *var;
+
+	if (qual == NULL)
+		return;
+	var = (Var *) strip_relabel(linitial(qual->args));
+	var->varattno = attnum;
+	if (!refer_to_scan(var, scan))
+		return;
+	set_opfuncid(qual);
+	scan->qual = lcons(qual, scan->qual);
+}
+
+/* Puts the tenant's filter before the others. */
+static void
+order_filters(Plan *scan, AttrNumber attnum)
+{
 	List	   *first = NIL;
 	List	   *others = NIL;
 	ListCell   *lc;
 
-	if (list_length(plan->qual) < 2 || !scans_table(plan))
-		return;
-	rte = rt_fetch(((Scan *) plan)->scanrelid, range_table);
-	if (filters_are_trusted(rte))
-		return;
-	guard = guard_of(rte->relid);
-	if (guard.status != GUARD_WHOLE)
-		return;
-	foreach(lc, plan->qual)
+	foreach(lc, scan->qual)
 	{
 		Node	   *filter = lfirst(lc);
 
-		if (is_tenants(filter, plan, guard.attnum))
+		if (is_tenants(filter, scan, attnum))
 			first = lappend(first, filter);
 		else
 			others = lappend(others, filter);
 	}
-	plan->qual = list_concat(first, others);
+	scan->qual = list_concat(first, others);
+}
+
+/*
+ * The table whose guard is that of this one: itself, or, where it has none of its own, what it is a part of; or
+ * InvalidOid.
+ */
+static Oid
+guarded_whole(const RangeTblEntry *rte)
+{
+	ListCell   *lc;
+
+	if (guard_of(rte->relid).status == GUARD_WHOLE)
+		return rte->relid;
+	if (has_filter_note(rte) || get_rel_relispartition(rte->relid))
+		foreach(lc, ancestors_of(rte->relid))
+			if (guard_of(lfirst_oid(lc)).status == GUARD_WHOLE)
+				return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/* Does row-level security bind whoever reads this table of the plan? */
+static bool
+is_bound(const PlannedStmt *plan, const RangeTblEntry *rte)
+{
+	return has_filter_note(rte) ||
+		check_enable_rls(rte->relid, check_as_user(plan, rte), true) == RLS_ENABLED;
+}
+
+/* A PlanVisitor. */
+static void
+treat_scan(Plan *scan, void *context)
+{
+	const PlannedStmt *plan = context;
+	const RangeTblEntry *rte;
+	Oid			guarded;
+	AttrNumber	attnum;
+
+	if (!scans_table(scan))
+		return;
+	rte = rt_fetch(((Scan *) scan)->scanrelid, plan->rtable);
+	guarded = guarded_whole(rte);
+	if (!OidIsValid(guarded))
+		return;
+	attnum = guard_of(guarded).attnum;
+	if (guarded != rte->relid)
+		attnum = get_attnum(rte->relid, get_attname(guarded, attnum, false));
+	if (!has_tenants(scan->qual, scan, attnum) &&
+		!has_tenants(index_conditions(scan), scan, attnum) && is_bound(plan, rte))
+		add_tenants(scan, guarded, attnum);
+	else if (list_length(scan->qual) > 1 && !filters_are_trusted(rte))
+		order_filters(scan, attnum);
 }
 
 static bool
@@ -157,5 +326,5 @@ put_tenant_first(PlannedStmt *plan, bool row_security)
 	if (!has_guarded_table(plan))
 		return;
 	plan->dependsOnRole = true;
-	visit_plan_nodes(plan, order_filters, plan->rtable);
+	visit_plan_nodes(plan, treat_scan, plan);
 }

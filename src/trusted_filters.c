@@ -27,6 +27,7 @@
 
 #include "barrier.h"
 #include "filter.h"
+#include "fold_constants.h"
 #include "guard.h"
 #include "refuse_query.h"
 #include "settings.h"
@@ -124,7 +125,14 @@ trust_filters(Query *query, ParamListInfo params)
 	else if (!stack_can_have_room())
 		filters.objection = "max_stack_depth is too low";
 	else
+	{
 		filters = examine_filters(query, params);
+		if (filters.objection != NULL && filters.unfolded)
+		{
+			fold_query(query, params);
+			filters = examine_filters(query, params);
+		}
+	}
 	if (filters.objection == NULL && !stack_has_room())
 		raise_refusal(no_stack_for_filters());
 	if (filters.objection != NULL)
@@ -134,11 +142,18 @@ trust_filters(Query *query, ParamListInfo params)
 			treat_query(lfirst(lc), NULL);
 }
 
+/* Is this a table of a query that had the tenant's qual, or a part of one? */
+bool
+has_filter_note(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && NOTE_OF(rte) != NULL;
+}
+
 /* Do the filters of this table of a plan stand beside the tenant's? */
 bool
 filters_are_trusted(const RangeTblEntry *rte)
 {
-	return rte->rtekind == RTE_RELATION && NOTE_OF(rte) != NULL && strcmp(NOTE_OF(rte), TRUSTED) == 0;
+	return has_filter_note(rte) && strcmp(NOTE_OF(rte), TRUSTED) == 0;
 }
 
 static bool
@@ -174,7 +189,7 @@ filter_notes(const PlannedStmt *plan)
 	{
 		RangeTblEntry *rte = lfirst(lc);
 
-		if (rte->rtekind == RTE_RELATION && NOTE_OF(rte) != NULL)
+		if (has_filter_note(rte))
 			notes = list_append_unique(notes, makeString(pstrdup(NOTE_OF(rte))));
 	}
 	return notes;
