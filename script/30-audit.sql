@@ -101,23 +101,25 @@ touchable (oid, relname, name) AS (
 	UNION
 	SELECT v.oid, v.relname, v.name FROM touchable x JOIN named_by n ON n.names = x.oid AND n.ev_type = '1' JOIN views v ON v.oid = n.relation AND v.invoker
 ),
--- who but the owner may do anything with what row-level security cannot bind
+-- what others than its owner may do with a relation, or with the column "attnum" of it; grantee 0 is PUBLIC
+grants AS MATERIALIZED (
+	SELECT c.oid AS relation, NULL::int2 AS attnum, e.grantee, e.privilege_type AS privilege
+	FROM pg_class c, aclexplode(c.relacl) e WHERE e.grantee <> c.relowner
+	UNION ALL
+	SELECT c.oid, a.attnum, e.grantee, e.privilege_type
+	FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) e WHERE e.grantee <> c.relowner
+),
+-- to whom what row-level security cannot bind is open
 open_to AS MATERIALIZED (
-	SELECT c.oid, string_agg(DISTINCT CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END, ', ') AS roles
-	FROM pg_class c
-		 CROSS JOIN LATERAL (SELECT e.grantee FROM aclexplode(c.relacl) e
-							 UNION
-							 SELECT e.grantee FROM pg_attribute a, aclexplode(a.attacl) e WHERE a.attrelid = c.oid) x
-	WHERE c.relkind IN ('m', 'f') AND x.grantee <> c.relowner
+	SELECT c.oid, string_agg(DISTINCT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, ', ') AS roles
+	FROM pg_class c JOIN grants g ON g.relation = c.oid
+	WHERE c.relkind IN ('m', 'f')
 	GROUP BY c.oid
 ),
 -- who may read the planner's statistics, as far as somebody granted it
 statistics_grantees AS MATERIALIZED (
-	SELECT e.grantee FROM pg_class c, aclexplode(c.relacl) e
-	WHERE c.oid IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass) AND e.privilege_type = 'SELECT' AND e.grantee <> c.relowner
-	UNION
-	SELECT e.grantee FROM pg_attribute a, aclexplode(a.attacl) e
-	WHERE a.attrelid IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass) AND e.privilege_type = 'SELECT'
+	SELECT DISTINCT g.grantee FROM grants g
+	WHERE g.relation IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass) AND g.privilege = 'SELECT'
 ),
 -- functions of users, and the guarded tables that their bodies name; what they put together at run time cannot be seen
 functions AS MATERIALIZED (
@@ -310,11 +312,10 @@ WHERE k.carries_tenant AND NOT k.convalidated
 UNION ALL
 SELECT 'cascade_from_outside', CASE WHEN a.by_others THEN 'warning' ELSE 'info' END, format('%I on %s', k.conname, c.name),
 	   format('whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it: %s', k.confrelid::regclass, a.actions), NULL, 0
-FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
+FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid
 	 CROSS JOIN LATERAL (SELECT string_agg(format('ON %s %s', x.privilege, x.action), ', ' ORDER BY x.privilege) AS actions,
-								bool_or(EXISTS (SELECT FROM aclexplode(p.relacl) e WHERE e.privilege_type = x.privilege AND e.grantee <> p.relowner)
-										OR EXISTS (SELECT FROM pg_attribute f, aclexplode(f.attacl) e
-												   WHERE f.attrelid = p.oid AND f.attnum = ANY (k.confkey) AND e.privilege_type = x.privilege AND e.grantee <> p.relowner)) AS by_others
+								bool_or(EXISTS (SELECT FROM grants g WHERE g.relation = k.confrelid AND g.privilege = x.privilege
+																		   AND (g.attnum IS NULL OR g.attnum = ANY (k.confkey)))) AS by_others
 						 FROM (SELECT d.privilege, CASE d.type WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END
 							   FROM (VALUES ('DELETE', k.confdeltype), ('UPDATE', k.confupdtype)) AS d (privilege, type)) AS x (privilege, action)
 						 WHERE x.action IS NOT NULL) a

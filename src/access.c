@@ -271,7 +271,7 @@ view_of_owner(List *permission_infos, Oid owner)
 	{
 		Oid			relid = ((PermissionInfo *) lfirst(lc))->relid;
 
-		if (OidIsValid(relid) && relation_owner(relid) == owner && is_view_of_its_owner(relid))
+		if (OidIsValid(relid) && object_owner(RelationRelationId, relid) == owner && is_view_of_its_owner(relid))
 			return relid;
 	}
 	return InvalidOid;

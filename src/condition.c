@@ -6,7 +6,7 @@
  * Where it takes the value of a constant, that must be a constant in the query
  * itself: what is one only when it is folded may be another when the planner
  * does so (a text search configuration that its owner changes meanwhile), or is
- * in a branch that is never taken, and fails.  fold_filters.c makes constants
+ * in a branch that is never taken, and fails.  fold_constants.c makes constants
  * of what will be one.  Where the value does not matter, any immutable built-in
  * function of constants is one.
  *
@@ -213,20 +213,6 @@ range_is_trusted(Oid type)
 		is_always_trusted(lookup_type_cache(subtype, TYPECACHE_CMP_PROC)->cmp_proc);
 }
 
-static bool
-is_superusers_operator(Oid opno)
-{
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
-	bool		superusers = false;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		superusers = superuser_arg(((Form_pg_operator) GETSTRUCT(tuple))->oprowner);
-		ReleaseSysCache(tuple);
-	}
-	return superusers;
-}
-
 /*
  * The planner may put an operator's negator in its place, under NOT, and call
  * the function of either's commutator with what the statistics hold.  Who owns
@@ -246,7 +232,7 @@ operator_is_trusted(Oid opno)
 		if (!OidIsValid(each))
 			continue;
 		if (!is_always_trusted(get_opcode(each)) ||
-			(each >= FirstGenbkiObjectId && !is_superusers_operator(each)))
+			(each >= FirstGenbkiObjectId && !superuser_arg(object_owner(OperatorRelationId, each))))
 			return false;
 		kin = list_append_unique_oid(kin, get_negator(each));
 		kin = list_append_unique_oid(kin, get_commutator(each));

@@ -171,7 +171,7 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 {
 	char	   *table = relation_name(key->child);
 	int64		nulls;
-	int64		rows = query_unforced(relation_owner(key->child),
+	int64		rows = query_unforced(object_owner(RelationRelationId, key->child),
 									  psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE %s)"
 											   " FROM %s AS c WHERE c.%s IS NULL",
 											   key_is_null(key), table, quote_identifier(column)),

@@ -10,14 +10,13 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "condition.h"
 #include "examination.h"
@@ -128,20 +127,6 @@ note_type(Examination *exam, Oid type)
 		exam->types = list_append_unique_oid(exam->types, type);
 }
 
-static Oid
-type_owner(Oid type)
-{
-	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
-}
-
 static bool
 owns_guarded_table(Oid role, const Examination *exam)
 {
@@ -154,7 +139,7 @@ owns_guarded_table(Oid role, const Examination *exam)
 			const RangeTblEntry *rte = lfirst(lc);
 
 			if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL &&
-				relation_owner(rte->relid) == role)
+				object_owner(RelationRelationId, rte->relid) == role)
 				return true;
 		}
 	return false;
@@ -173,7 +158,7 @@ types_could_go(Examination *exam)
 
 	foreach(lc, exam->types)
 	{
-		Oid			owner = type_owner(lfirst_oid(lc));
+		Oid			owner = object_owner(TypeRelationId, lfirst_oid(lc));
 
 		if (!OidIsValid(owner) || (!superuser_arg(owner) && !owns_guarded_table(owner, exam)))
 			return object(exam, psprintf("type %s belongs to a role that could drop it",

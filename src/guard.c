@@ -25,6 +25,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
 #include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
@@ -78,18 +79,19 @@ relation_name(Oid relid)
 	return quote_qualified_identifier(schema, name);
 }
 
-/* The owner of a relation, or InvalidOid if it is gone. */
+/* The owner of an object of this catalog, or InvalidOid if it is gone. */
 Oid
-relation_owner(Oid relid)
+object_owner(Oid catalog, Oid object)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
+	int			cache = get_object_catcache_oid(catalog);
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
+	Oid			owner;
+	bool		isnull;
 
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = DatumGetObjectId(SysCacheGetAttr(cache, tuple, get_object_attnum_owner(catalog), &isnull));
+	ReleaseSysCache(tuple);
 	return owner;
 }
 
@@ -199,6 +201,13 @@ is_tenant_equality(Oid opno)
 	}
 }
 
+/* Is this a call of one of our getters? */
+bool
+is_getter(const Node *node)
+{
+	return IsA(node, FuncExpr) && is_own_function(((const FuncExpr *) node)->funcid, "current_tenant");
+}
+
 /*
  * The column in "column = current_tenant*()" of the table with this index, or
  * 0 for any other expression.  In a policy the index is 1.
@@ -215,9 +224,8 @@ tenant_qual_column(Node *qual, Index rti)
 		return 0;
 	left = strip_relabel(linitial(op->args));
 	right = lsecond(op->args);
-	if (left == NULL || !IsA(left, Var) || !IsA(right, FuncExpr) ||
-		((Var *) left)->varlevelsup != 0 || ((Var *) left)->varno != rti ||
-		!is_own_function(((FuncExpr *) right)->funcid, "current_tenant"))
+	if (left == NULL || !IsA(left, Var) || !is_getter(right) ||
+		((Var *) left)->varlevelsup != 0 || ((Var *) left)->varno != rti)
 		return 0;
 	return Max(((Var *) left)->varattno, 0);
 }
@@ -228,8 +236,7 @@ calls_getter_walker(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, FuncExpr) &&
-		is_own_function(((FuncExpr *) node)->funcid, "current_tenant"))
+	if (is_getter(node))
 		return true;
 	return expression_tree_walker(node, calls_getter_walker, context);
 }

@@ -57,11 +57,12 @@ extern bool column_is_not_null(Oid relid, AttrNumber attnum, bool validated);
 extern Node *strip_relabel(Node *node);
 extern bool is_tenant_equality(Oid opno);
 extern AttrNumber tenant_qual_column(Node *qual, Index rti);
+extern bool is_getter(const Node *node);
 extern bool is_access_qual(Node *qual);
 extern bool calls_getter(Node *expression);
 extern bool type_serves(Oid type, TenantType *tenant_type);
 extern char *relation_name(Oid relid);
-extern Oid	relation_owner(Oid relid);
+extern Oid	object_owner(Oid catalog, Oid object);
 extern bool has_column(Oid relid, const char *name);
 extern List *ancestors_of(Oid relid);
 

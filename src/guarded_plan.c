@@ -49,7 +49,6 @@
 #include "compat.h"
 #include "guard.h"
 #include "guarded_plan.h"
-#include "own_function.h"
 #include "plan_walk.h"
 #include "trusted_filters.h"
 
@@ -81,8 +80,7 @@ is_steady(Node *value)
 {
 	value = strip_relabel(value);
 	return value != NULL &&
-		(IsA(value, Const) || IsA(value, Param) ||
-		 (IsA(value, FuncExpr) && is_own_function(((FuncExpr *) value)->funcid, "current_tenant")));
+		(IsA(value, Const) || IsA(value, Param) || is_getter(value));
 }
 
 /* Are these the tenant column and such a value? */

@@ -94,7 +94,7 @@ protect_table(Oid relid, const char *column)
 void
 note_bound_owner(Oid relid)
 {
-	Oid			owner = relation_owner(relid);
+	Oid			owner = object_owner(RelationRelationId, relid);
 
 	if (has_bypassrls_privilege(owner))
 		return;

@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -91,9 +92,9 @@ leave_unforced(Identity before)
 Oid
 common_owner(Oid table, Oid other)
 {
-	Oid			owner = relation_owner(table);
+	Oid			owner = object_owner(RelationRelationId, table);
 
-	return owner == relation_owner(other) ? owner : InvalidOid;
+	return owner == object_owner(RelationRelationId, other) ? owner : InvalidOid;
 }
 
 /*
