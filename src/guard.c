@@ -31,6 +31,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -58,6 +59,9 @@ typedef struct GuardEntry
 } GuardEntry;
 
 static HTAB *guard_cache = NULL;
+
+/* The one that was asked for last: a short query asks a dozen times for the same. */
+static GuardEntry last_asked = {InvalidOid};
 
 /* Counts invalidations, so that a verdict reached across one is not kept. */
 static uint64 invalidations = 0;
@@ -184,17 +188,21 @@ strip_relabel(Node *node)
 	return node;
 }
 
-/* The equality operators that policy.c's qual can resolve to. */
+/*
+ * The equality operators that policy.c's qual can resolve to, by their numbers
+ * in pg_operator.dat, of which only one has a name in C: each query asks a few
+ * times, and a look-up of the operator's function is dear for that.
+ */
 bool
 is_tenant_equality(Oid opno)
 {
-	switch (get_opcode(opno))
+	switch (opno)
 	{
-		case F_UUID_EQ:
-		case F_INT8EQ:
-		case F_INT48EQ:
-		case F_INT28EQ:
-		case F_TEXTEQ:
+		case 2972:				/* uuid = uuid */
+		case 410:				/* int8 = int8 */
+		case 15:				/* int4 = int8 */
+		case 1862:				/* int2 = int8 */
+		case TextEqualOperator:
 			return true;
 		default:
 			return false;
@@ -205,7 +213,7 @@ is_tenant_equality(Oid opno)
 bool
 is_getter(const Node *node)
 {
-	return IsA(node, FuncExpr) && is_own_function(((const FuncExpr *) node)->funcid, "current_tenant");
+	return IsA(node, FuncExpr) && own_function(((const FuncExpr *) node)->funcid) == OWN_GETTER;
 }
 
 /*
@@ -252,7 +260,7 @@ bool
 is_access_qual(Node *qual)
 {
 	return qual != NULL && IsA(qual, FuncExpr) &&
-		is_own_function(((FuncExpr *) qual)->funcid, "guarded");
+		own_function(((FuncExpr *) qual)->funcid) == OWN_GUARDED;
 }
 
 static Node *
@@ -519,6 +527,7 @@ static void
 forget_relation(Datum arg, Oid relid)
 {
 	invalidations++;
+	last_asked.relid = InvalidOid;
 	if (guard_cache == NULL)
 		return;
 	if (OidIsValid(relid))
@@ -544,19 +553,23 @@ forget_all(Datum arg, int cacheid, uint32 hashvalue)
 Guard
 guard_of(Oid relid)
 {
-	GuardEntry *entry = hash_search(guard_cache, &relid, HASH_FIND, NULL);
+	GuardEntry *entry;
+	GuardEntry	read = {relid};
 	uint64		before = invalidations;
-	Guard		guard;
 
-	if (entry != NULL)
-		return entry->guard;
-	guard = read_guard(relid);
-	if (before == invalidations)
+	if (last_asked.relid == relid && OidIsValid(relid))
+		return last_asked.guard;
+	entry = hash_search(guard_cache, &relid, HASH_FIND, NULL);
+	if (entry == NULL)
 	{
+		read.guard = read_guard(relid);
+		if (before != invalidations)
+			return read.guard;
 		entry = hash_search(guard_cache, &relid, HASH_ENTER, NULL);
-		entry->guard = guard;
+		entry->guard = read.guard;
 	}
-	return guard;
+	last_asked = *entry;
+	return last_asked.guard;
 }
 
 void

@@ -98,10 +98,20 @@ check_is_known(const WithCheckOption *check, const Query *query)
 }
 
 /*
+ * May checks of the tenant be known to hold?  Where a missing tenant is no error the getter may return null, and
+ * the check refuses that.
+ */
+static bool
+checks_can_be_known(const Query *query)
+{
+	return setting_missing_tenant != MISSING_IS_EMPTY &&
+		(query->commandType == CMD_INSERT || query->commandType == CMD_UPDATE);
+}
+
+/*
  * Takes the checks that are known to hold from a query that is about to be
- * planned, before its barrier is lowered; true if there were any.  Where a
- * missing tenant is no error the getter may return null, and the check refuses
- * that.
+ * planned, before its barrier is lowered; true if the tenant's were among them.
+ * That of tenant_access holds for every row.
  */
 bool
 drop_known_checks(Query *query)
@@ -109,15 +119,17 @@ drop_known_checks(Query *query)
 	bool		dropped = false;
 	ListCell   *lc;
 
-	if (query->withCheckOptions == NIL || setting_missing_tenant == MISSING_IS_EMPTY ||
-		(query->commandType != CMD_INSERT && query->commandType != CMD_UPDATE))
-		return false;
 	foreach(lc, query->withCheckOptions)
 	{
-		if (!check_is_known(lfirst_node(WithCheckOption, lc), query))
-			continue;
+		const WithCheckOption *check = lfirst_node(WithCheckOption, lc);
+
+		if (!is_access_qual(check->qual))
+		{
+			if (!checks_can_be_known(query) || !check_is_known(check, query))
+				continue;
+			dropped = true;
+		}
 		query->withCheckOptions = foreach_delete_current(query->withCheckOptions, lc);
-		dropped = true;
 	}
 	return dropped;
 }

@@ -26,13 +26,13 @@
 
 #include "own_function.h"
 
-typedef struct OwnFunction
+typedef struct KnownFunction
 {
 	Oid			funcid;			/* InvalidOid: none */
-	NameData	name;
-} OwnFunction;
+	OwnFunction which;
+} KnownFunction;
 
-static OwnFunction known[8];
+static KnownFunction known[8];
 static int	next_known = 0;
 
 /* Counts changes, so that what was read across one is not kept. */
@@ -47,49 +47,55 @@ attribute_is(HeapTuple tuple, AttrNumber attnum, const char *expected)
 	return !isnull && strcmp(TextDatumGetCString(value), expected) == 0;
 }
 
-/* Reads the function's row; its name is filled in if it is ours. */
-static bool
-read_own_function(Oid funcid, NameData *name)
+static OwnFunction
+function_of_name(const char *name)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	Form_pg_proc proc;
-	char	   *schema;
-	bool		own;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	*name = proc->proname;
-	schema = get_namespace_name(proc->pronamespace);
-	own = proc->prolang == ClanguageId && proc->pronargs == 0 &&
-		schema != NULL && strcmp(schema, EXTENSION_NAME) == 0 &&
-		attribute_is(tuple, Anum_pg_proc_prosrc, NameStr(*name)) &&
-		attribute_is(tuple, Anum_pg_proc_probin, "$libdir/tenant_guard");
-	ReleaseSysCache(tuple);
-	return own;
+	if (strncmp(name, "current_tenant", strlen("current_tenant")) == 0)
+		return OWN_GETTER;
+	return strcmp(name, "guarded") == 0 ? OWN_GUARDED : OWN_OTHER;
 }
 
-/* Is this function ours, and does its name begin so? */
-bool
-is_own_function(Oid funcid, const char *prefix)
+static OwnFunction
+read_own_function(Oid funcid)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	OwnFunction which = OWN_NONE;
+	Form_pg_proc proc;
+	char	   *schema;
+
+	if (!HeapTupleIsValid(tuple))
+		return OWN_NONE;
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	schema = get_namespace_name(proc->pronamespace);
+	if (proc->prolang == ClanguageId && proc->pronargs == 0 &&
+		schema != NULL && strcmp(schema, EXTENSION_NAME) == 0 &&
+		attribute_is(tuple, Anum_pg_proc_prosrc, NameStr(proc->proname)) &&
+		attribute_is(tuple, Anum_pg_proc_probin, "$libdir/tenant_guard"))
+		which = function_of_name(NameStr(proc->proname));
+	ReleaseSysCache(tuple);
+	return which;
+}
+
+/* Which function of ours is this, if it is one? */
+OwnFunction
+own_function(Oid funcid)
 {
 	uint64		before = changes;
-	NameData	name;
+	OwnFunction which;
 
 	if (!OidIsValid(funcid))
-		return false;
+		return OWN_NONE;
 	for (int i = 0; i < lengthof(known); i++)
 		if (known[i].funcid == funcid)
-			return strncmp(NameStr(known[i].name), prefix, strlen(prefix)) == 0;
-	if (!read_own_function(funcid, &name))
-		return false;
-	if (before == changes)
+			return known[i].which;
+	which = read_own_function(funcid);
+	if (which != OWN_NONE && before == changes)
 	{
 		known[next_known].funcid = funcid;
-		known[next_known].name = name;
+		known[next_known].which = which;
 		next_known = (next_known + 1) % lengthof(known);
 	}
-	return strncmp(NameStr(name), prefix, strlen(prefix)) == 0;
+	return which;
 }
 
 static void

@@ -10,7 +10,15 @@
 
 #define EXTENSION_NAME		"tenant_guard"
 
+typedef enum OwnFunction
+{
+	OWN_NONE,					/* the function is not ours */
+	OWN_GETTER,					/* current_tenant() and its like */
+	OWN_GUARDED,				/* guarded(), which is always true */
+	OWN_OTHER
+} OwnFunction;
+
 extern void init_own_functions(void);
-extern bool is_own_function(Oid funcid, const char *prefix);
+extern OwnFunction own_function(Oid funcid);
 
 #endif							/* TENANT_GUARD_OWN_FUNCTION_H */

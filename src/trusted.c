@@ -431,7 +431,7 @@ read_trust(Oid funcid)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	if (proc->provolatile == PROVOLATILE_VOLATILE || !superuser_arg(proc->proowner))
 		condition = TRUST_NONE;
-	else if (is_own_function(funcid, "current_tenant"))
+	else if (own_function(funcid) == OWN_GETTER)
 		condition = TRUST_TENANT;
 	else if (proc->proleakproof)
 		condition = raises_though_leakproof(proc) ? TRUST_NONE : TRUST_ALWAYS;
