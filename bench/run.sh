@@ -136,7 +136,7 @@ report_shape() {
 		ratio[$variant]=$(awk -v a="${ms[$variant]}" -v b="${ms[hand]}" 'BEGIN { print a / b }')
 	done
 	for variant in "${variants[@]}"; do
-		awk -v a="$1,$2,$protocol,$variant,${ms[$variant]}" -v b="${ratio[$variant]}" -v plan="$plan" \
+		awk -v a="$1,$2,$protocol,$variant,${ms[$variant]}" -v b="${ratio[$variant]}" -v plan="$([ "$variant" != guarded ] || echo "$plan")" \
 			'BEGIN { printf "%s,%.3f,%s\n", a, b, plan }' >>"$results/results.csv"
 	done
 	printf '%-18s %-6s %-9s %10.3f ms %9.2f %9.2f %9.2f%s\n' "$1" "$2" "$protocol" "${ms[hand]}" "${ratio[setting]}" "${ratio[subselect]}" "${ratio[guarded]}" \

@@ -74,7 +74,7 @@ sub logged
 	return map { s/^.*?LOG:  //r =~ s/^duration: [\d.]+ ms//r } grep { /LOG:  (?:AUDIT:|duration: [\d.]+ ms  plan:|tenant_guard:)/ } @entries;
 }
 
-# Runs statements, each in a session of its own, and returns what they said, what was logged and what was counted.
+# Runs scripts, each in a session of its own, and returns what they said, what was logged and what was counted.
 sub observe
 {
 	my ($node, $database, @statements) = @_;
@@ -97,13 +97,14 @@ my %with = (
 
 # --- Nothing of the others' is lost ----------------------------------------------------------------------------------
 
+my @statements = (
+	'SELECT body FROM plain WHERE id = 3;', 'SELECT count(*) FROM seen;', 'SELECT counts();', 'DO $$ BEGIN PERFORM counts(); END $$;',
+	'INSERT INTO plain VALUES (6, \'six\'); UPDATE plain SET body = \'6\' WHERE id = 6; DELETE FROM plain WHERE id = 6;',
+	'COPY plain TO stdout;', 'PREPARE q AS SELECT count(*) FROM plain; EXECUTE q; EXECUTE q;', 'SELECT 1 / (id - 3) FROM plain;', 'SELECT 1 FROM no_such;',
+	'BEGIN; DECLARE c CURSOR FOR TABLE plain; FETCH 2 FROM c; COMMIT;', 'BEGIN; DELETE FROM plain WHERE id = 5; SAVEPOINT s; TABLE no_such; ROLLBACK TO s; COMMIT;',
+	'INSERT INTO plain VALUES (5, \'row 5\'); INSERT INTO parts_of VALUES (5, 5), (5, 99);', 'ALTER SYSTEM SET work_mem = \'5MB\';');
 my @work = (
-	map({ my $user = $_; map { [ $user, $_ ] } (
-		'SELECT body FROM plain WHERE id = 3;', 'SELECT count(*) FROM seen;', 'SELECT counts();', 'DO $$ BEGIN PERFORM counts(); END $$;',
-		'INSERT INTO plain VALUES (6, \'six\'); UPDATE plain SET body = \'6\' WHERE id = 6; DELETE FROM plain WHERE id = 6;',
-		'COPY plain TO stdout;', 'PREPARE q AS SELECT count(*) FROM plain; EXECUTE q; EXECUTE q;', 'SELECT 1 / (id - 3) FROM plain;', 'SELECT 1 FROM no_such;',
-		'BEGIN; DECLARE c CURSOR FOR TABLE plain; FETCH 2 FROM c; COMMIT;', 'BEGIN; DELETE FROM plain WHERE id = 5; SAVEPOINT s; TABLE no_such; ROLLBACK TO s; COMMIT;',
-		'INSERT INTO plain VALUES (5, \'row 5\'); INSERT INTO parts_of VALUES (5, 5), (5, 99);', 'ALTER SYSTEM SET work_mem = \'5MB\';') } ('app', $superuser)),
+	map({ [ $_, join("\n", @statements) ] } ('app', $superuser)),
 	[ $superuser, 'CREATE TABLE made (id int PRIMARY KEY, tenant_id uuid); CREATE TABLE made_too AS TABLE made; TRUNCATE made; CREATE MATERIALIZED VIEW kept AS TABLE made;' ],
 	[ $superuser, 'REFRESH MATERIALIZED VIEW kept; ALTER TABLE made ADD FOREIGN KEY (id) REFERENCES plain; GRANT SELECT ON made TO app; DROP TABLE made CASCADE; DROP TABLE made_too;' ]);
 push @work, [ 'app', "SELECT set_user_u('$superuser'); SELECT current_user = '$superuser'; ALTER SYSTEM SET work_mem = '5MB'; CREATE TABLE made (id int); DROP TABLE made; SELECT reset_user(); SELECT current_user;" ]
