@@ -554,19 +554,19 @@ Guard
 guard_of(Oid relid)
 {
 	GuardEntry *entry;
-	GuardEntry	read = {relid};
 	uint64		before = invalidations;
+	Guard		guard;
 
 	if (last_asked.relid == relid && OidIsValid(relid))
 		return last_asked.guard;
 	entry = hash_search(guard_cache, &relid, HASH_FIND, NULL);
 	if (entry == NULL)
 	{
-		read.guard = read_guard(relid);
+		guard = read_guard(relid);
 		if (before != invalidations)
-			return read.guard;
+			return guard;
 		entry = hash_search(guard_cache, &relid, HASH_ENTER, NULL);
-		entry->guard = read.guard;
+		entry->guard = guard;
 	}
 	last_asked = *entry;
 	return last_asked.guard;
