@@ -11,9 +11,10 @@ my $node = PostgreSQL::Test::Cluster->new('columns');
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'tenant_guard'");
 $node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION tenant_guard');
+$node->safe_psql('postgres', "CREATE DATABASE columns TEMPLATE template0 ENCODING 'UTF8'"); # which ICU needs
+$node->safe_psql('columns', 'CREATE EXTENSION tenant_guard');
 
-my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
+my $version = $node->safe_psql('columns', 'SHOW server_version_num');
 my $a = 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa';
 
 # What psql says of a statement, SQLSTATEs included.
@@ -22,7 +23,7 @@ sub says
 	my ($sql) = @_;
 	my ($out, $err);
 
-	$node->psql('postgres', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err, on_error_stop => 0);
+	$node->psql('columns', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err, on_error_stop => 0);
 	return $out . $err;
 }
 
@@ -30,7 +31,7 @@ sub says
 SKIP:
 {
 	skip 'the server has no ICU', 3
-		unless $node->psql('postgres', "CREATE COLLATION spellings (provider = icu, locale = 'und-u-ks-level2', deterministic = false)") == 0;
+		unless $node->psql('columns', "CREATE COLLATION spellings (provider = icu, locale = 'und-u-ks-level2', deterministic = false)") == 0;
 
 	my $set = "SET tenant_guard.tenant_type = 'text';\n";
 	my $made = says("${set}CREATE TABLE texts (tenant_id text COLLATE spellings);");
@@ -41,7 +42,7 @@ SKIP:
 }
 
 # The expression of a stored generated column would move every row to another tenant.
-$node->safe_psql('postgres', "CREATE TABLE stored (id uuid, tenant_id uuid GENERATED ALWAYS AS (id) STORED)");
+$node->safe_psql('columns', "CREATE TABLE stored (id uuid, tenant_id uuid GENERATED ALWAYS AS (id) STORED)");
 SKIP:
 {
 	skip 'SET EXPRESSION came with 17', 2 if $version < 170000;
@@ -58,14 +59,14 @@ SKIP:
 
 	like(says('CREATE TABLE virtual (id uuid, tenant_id uuid GENERATED ALWAYS AS (id) VIRTUAL);'),
 		qr/TG004.*virtual generated column/s, 'a virtual tenant column is refused');
-	is($node->safe_psql('postgres', "SELECT to_regclass('virtual') IS NULL"), 't', 'and its table is not made');
+	is($node->safe_psql('columns', "SELECT to_regclass('virtual') IS NULL"), 't', 'and its table is not made');
 }
 
 # What carries state to parallel workers comes from no client.
 {
 	local $ENV{PGOPTIONS} = '-c tenant_guard.leader_set_in=1';
 	my ($out, $err);
-	$node->psql('postgres', 'SHOW tenant_guard.leader_set_in', stdout => \$out, stderr => \$err);
+	$node->psql('columns', 'SHOW tenant_guard.leader_set_in', stdout => \$out, stderr => \$err);
 	isnt($out, '1', 'a client cannot set it in its connection options');
 }
 
