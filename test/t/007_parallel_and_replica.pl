@@ -107,15 +107,12 @@ foreach my $type (sort keys %tenants)
 	my ($one, $two) = @{ $tenants{$type} };
 	my $database = "${type}s";
 
-	# Of texts it is of interest how they come to the worker.
-	my @asked = $type eq 'uuid' ? @queries : @queries[ 0 .. 1 ];
-
 	foreach my $situation (situations($one, $two))
 	{
 		my ($name, $template, $pgoptions) = @$situation;
 		my $run = sub {
 			my ($server, $settings) = @_;
-			my $sql = join("\n", map { my $q = $_; "SELECT '$q';\n" . ($template =~ s/<bare query>/$q =~ s{;}{}r/ger =~ s/<query>/$q/gr) } @asked);
+			my $sql = join("\n", map { my $q = $_; "SELECT '$q';\n" . ($template =~ s/<bare query>/$q =~ s{;}{}r/ger =~ s/<query>/$q/gr) } @queries);
 			return says($server, $database, 'app', "$settings SET client_min_messages = error;\n$sql", $pgoptions);
 		};
 		my $alone = $run->($node, 'SET max_parallel_workers_per_gather = 0;');
