@@ -22,81 +22,81 @@ COMMENT ON SCHEMA tenant_guard IS 'keeps the tenants of shared tables apart';
 -- The tenant of the transaction: for everyone
 --
 CREATE FUNCTION set_tenant(tenant text, is_local boolean DEFAULT true) RETURNS text
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'set_tenant_text';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_set_tenant_text';
 COMMENT ON FUNCTION set_tenant(text, boolean) IS 'sets the tenant of the transaction and returns its canonical form';
 
 CREATE FUNCTION set_tenant(tenant uuid, is_local boolean DEFAULT true) RETURNS text
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'set_tenant_uuid';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_set_tenant_uuid';
 COMMENT ON FUNCTION set_tenant(uuid, boolean) IS 'sets the tenant of the transaction and returns its canonical form';
 
 CREATE FUNCTION set_tenant(tenant bigint, is_local boolean DEFAULT true) RETURNS text
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'set_tenant_bigint';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_set_tenant_bigint';
 COMMENT ON FUNCTION set_tenant(bigint, boolean) IS 'sets the tenant of the transaction and returns its canonical form';
 
 CREATE FUNCTION clear_tenant() RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_clear_tenant';
 COMMENT ON FUNCTION clear_tenant() IS 'unsets the tenant; another cannot be set in a transaction that has used one';
 
 -- They cost a few instructions.  With any cost that counts, the tenant's filter would be estimated dearer than a
 -- hand-written one, and be evaluated after others.
 CREATE FUNCTION current_tenant() RETURNS uuid
-LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME';
+LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME', 'tenant_guard_current_tenant';
 COMMENT ON FUNCTION current_tenant() IS 'the tenant of the transaction where tenant_guard.tenant_type is uuid; an error where none is set';
 
 CREATE FUNCTION current_tenant_text() RETURNS text
-LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME';
+LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME', 'tenant_guard_current_tenant_text';
 COMMENT ON FUNCTION current_tenant_text() IS 'the tenant of the transaction where tenant_guard.tenant_type is text; an error where none is set';
 
 CREATE FUNCTION current_tenant_bigint() RETURNS bigint
-LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME';
+LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME', 'tenant_guard_current_tenant_bigint';
 COMMENT ON FUNCTION current_tenant_bigint() IS 'the tenant of the transaction where tenant_guard.tenant_type is bigint; an error where none is set';
 
 CREATE FUNCTION has_tenant() RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME';
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_has_tenant';
 COMMENT ON FUNCTION has_tenant() IS 'whether a tenant is set that this transaction may use; never an error';
 
 CREATE FUNCTION guarded() RETURNS boolean
-LANGUAGE C IMMUTABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME';
+LANGUAGE C IMMUTABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME', 'tenant_guard_guarded';
 COMMENT ON FUNCTION guarded() IS 'true; the qual of policy tenant_access, which goes with the extension';
 
 --
 -- Tables: for their owners, as ALTER TABLE is; each checks ownership
 --
 CREATE FUNCTION protect(relation regclass, tenant_column name DEFAULT NULL) RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_protect';
 COMMENT ON FUNCTION protect(regclass, name) IS 'guards a table and its partitions and children';
 
 CREATE FUNCTION protect_schema(schema regnamespace, tenant_column name DEFAULT NULL,
 							   OUT relation regclass, OUT status text, OUT detail text)
 RETURNS SETOF record
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_protect_schema';
 COMMENT ON FUNCTION protect_schema(regnamespace, name) IS 'guards every table of a schema that has the tenant column, and reports on each';
 
 CREATE FUNCTION unprotect(relation regclass) RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unprotect';
 COMMENT ON FUNCTION unprotect(regclass) IS 'takes the guard off a table and its partitions and children';
 
 CREATE FUNCTION share(relation regclass) RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_share';
 COMMENT ON FUNCTION share(regclass) IS 'declares a table as shared by all tenants';
 
 CREATE FUNCTION unshare(relation regclass) RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unshare';
 COMMENT ON FUNCTION unshare(regclass) IS 'takes back that a table is shared by all tenants';
 
 CREATE FUNCTION pair_foreign_keys(relation regclass, validate boolean DEFAULT true) RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_pair_foreign_keys';
 COMMENT ON FUNCTION pair_foreign_keys(regclass, boolean) IS 'makes foreign keys between a guarded table and others carry the tenant';
 
 CREATE FUNCTION derive_tenant_column(relation regclass, foreign_key name DEFAULT NULL) RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_derive_tenant_column';
 COMMENT ON FUNCTION derive_tenant_column(regclass, name) IS 'adds the tenant column to a table that has its tenant only by a foreign key, fills and guards it';
 
 --
 -- Where isolation stands: for the DBA, and whom the DBA grants it to
 --
 CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_column name, OUT detail text)
-LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_guard_status';
 COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, and what is wrong or missing';
 REVOKE ALL ON FUNCTION guard_status(regclass) FROM PUBLIC;
 
@@ -105,7 +105,7 @@ REVOKE ALL ON FUNCTION guard_status(regclass) FROM PUBLIC;
 --
 CREATE FUNCTION trusted_built_ins(OUT function regprocedure, OUT condition text, OUT reason text)
 RETURNS SETOF record
-LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_trusted_built_ins';
 COMMENT ON FUNCTION trusted_built_ins() IS 'the built-in functions that are trusted without being LEAKPROOF, on what condition, and why';
 REVOKE ALL ON FUNCTION trusted_built_ins() FROM PUBLIC;
 
@@ -125,15 +125,15 @@ COMMENT ON COLUMN trusted_functions.reason IS 'why it cannot tell of a row';
 --
 -- Event triggers: guard what is created, refuse what weakens a guard
 --
-CREATE FUNCTION on_ddl_command_start() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
+CREATE FUNCTION on_ddl_command_start() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_on_ddl_command_start';
 COMMENT ON FUNCTION on_ddl_command_start() IS 'loads the library, and refuses to drop or retype a tenant column';
 REVOKE ALL ON FUNCTION on_ddl_command_start() FROM PUBLIC;
 
-CREATE FUNCTION on_ddl_command_end() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
+CREATE FUNCTION on_ddl_command_end() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_on_ddl_command_end';
 COMMENT ON FUNCTION on_ddl_command_end() IS 'guards tables that a statement made, and refuses one that weakened a guard';
 REVOKE ALL ON FUNCTION on_ddl_command_end() FROM PUBLIC;
 
-CREATE FUNCTION on_sql_drop() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME';
+CREATE FUNCTION on_sql_drop() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_on_sql_drop';
 COMMENT ON FUNCTION on_sql_drop() IS 'refuses a statement that dropped the policy of a guarded table';
 REVOKE ALL ON FUNCTION on_sql_drop() FROM PUBLIC;
 

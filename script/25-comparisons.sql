@@ -4,7 +4,7 @@
 --
 CREATE FUNCTION mixed_comparisons_of(catalog oid, object oid, OUT detail text, OUT remedy text)
 RETURNS SETOF record
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_mixed_comparisons_of';
 COMMENT ON FUNCTION mixed_comparisons_of(oid, oid) IS 'where an object of a catalog takes a tenant for text';
 REVOKE ALL ON FUNCTION mixed_comparisons_of(oid, oid) FROM PUBLIC;
 

@@ -3,12 +3,12 @@
 -- What is wrong, or should be known: for the DBA, and whom the DBA grants it to
 --
 CREATE FUNCTION library_version() RETURNS text
-LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME';
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_library_version';
 COMMENT ON FUNCTION library_version() IS 'the version of the library that this session has loaded';
 REVOKE ALL ON FUNCTION library_version() FROM PUBLIC;
 
 CREATE FUNCTION library_preloaded() RETURNS boolean
-LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
+LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_library_preloaded';
 COMMENT ON FUNCTION library_preloaded() IS 'whether this session had the library loaded before its first statement';
 REVOKE ALL ON FUNCTION library_preloaded() FROM PUBLIC;
 
@@ -236,7 +236,7 @@ FROM t WHERE t.status = 'damaged'
 -- a function that guards call is not the library's any more
 UNION ALL
 SELECT 'function_replaced', 'error', p.oid::regprocedure::text, 'is not the function that the extension made: no guard that calls it holds',
-	   format('CREATE OR REPLACE FUNCTION tenant_guard.%s() RETURNS %s LANGUAGE C %s AS %L, %L', o.name, o.type, o.attributes, '$libdir/tenant_guard', o.name), 0
+	   format('CREATE OR REPLACE FUNCTION tenant_guard.%s() RETURNS %s LANGUAGE C %s AS %L, %L', o.name, o.type, o.attributes, '$libdir/tenant_guard', 'tenant_guard_' || o.name), 0
 FROM (VALUES ('current_tenant', 'uuid', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
 			 ('current_tenant_text', 'text', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
 			 ('current_tenant_bigint', 'bigint', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
@@ -247,7 +247,7 @@ FROM (VALUES ('current_tenant', 'uuid', 'STABLE PARALLEL SAFE LEAKPROOF', 's', '
 	 JOIN pg_proc p ON p.proname = o.name AND p.pronargs = 0 AND p.pronamespace = 'tenant_guard'::regnamespace
 	 JOIN pg_language l ON l.oid = p.prolang
 WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, p.proleakproof, p.prosecdef, p.proconfig IS NULL)
-	  IS DISTINCT FROM ('c', o.name, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)
+	  IS DISTINCT FROM ('c', 'tenant_guard_' || o.name, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)
 
 -- the tenant column takes nulls, or its rows have not been looked at: such rows are nobody's
 UNION ALL

@@ -11,7 +11,7 @@
 -- table's owner. The functions themselves speak of catalogs alone.
 
 CREATE FUNCTION execute_as(role oid, search_path text, statement text, unforced boolean DEFAULT false) RETURNS text
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_execute_as';
 COMMENT ON FUNCTION execute_as(oid, text, text, boolean) IS 'carries out a statement as another role and returns its first value, or how many rows it changed; a part of prove()';
 REVOKE ALL ON FUNCTION execute_as(oid, text, text, boolean) FROM PUBLIC;
 

@@ -72,8 +72,8 @@ EXCEPTION WHEN raise_exception THEN
 END
 $$;
 SELECT t.status_after('SELECT 1');
-SELECT t.status_after($$CREATE OR REPLACE FUNCTION tenant_guard.current_tenant() RETURNS uuid LANGUAGE c AS '$libdir/tenant_guard', 'guarded'$$);
-SELECT t.status_after($$CREATE FUNCTION t.current_tenant() RETURNS uuid LANGUAGE c STABLE AS '$libdir/tenant_guard', 'current_tenant'; ALTER POLICY tenant_isolation ON t.notes USING (tenant_id = t.current_tenant()) WITH CHECK (tenant_id = t.current_tenant())$$);
+SELECT t.status_after($$CREATE OR REPLACE FUNCTION tenant_guard.current_tenant() RETURNS uuid LANGUAGE c AS '$libdir/tenant_guard', 'tenant_guard_guarded'$$);
+SELECT t.status_after($$CREATE FUNCTION t.current_tenant() RETURNS uuid LANGUAGE c STABLE AS '$libdir/tenant_guard', 'tenant_guard_current_tenant'; ALTER POLICY tenant_isolation ON t.notes USING (tenant_id = t.current_tenant()) WITH CHECK (tenant_id = t.current_tenant())$$);
 SELECT t.status_after('ALTER POLICY tenant_isolation ON t.notes USING (tenant_id <> tenant_guard.current_tenant()) WITH CHECK (tenant_id <> tenant_guard.current_tenant())');
 SELECT t.status_after('ALTER POLICY tenant_isolation ON t.notes USING (COALESCE(tenant_id, tenant_id) = tenant_guard.current_tenant()) WITH CHECK (COALESCE(tenant_id, tenant_id) = tenant_guard.current_tenant())');
 SELECT t.status_after('ALTER POLICY tenant_isolation ON t.notes USING (tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'') WITH CHECK (tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'')');

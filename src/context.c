@@ -91,11 +91,11 @@ static bool tenant_is_kept = false;
 static int	leader_set_in = 0;
 static int	leader_departed_in = 0;
 
-PG_FUNCTION_INFO_V1(current_tenant);
-PG_FUNCTION_INFO_V1(current_tenant_text);
-PG_FUNCTION_INFO_V1(current_tenant_bigint);
-PG_FUNCTION_INFO_V1(has_tenant);
-PG_FUNCTION_INFO_V1(guarded);
+PG_FUNCTION_INFO_V1(tenant_guard_current_tenant);
+PG_FUNCTION_INFO_V1(tenant_guard_current_tenant_text);
+PG_FUNCTION_INFO_V1(tenant_guard_current_tenant_bigint);
+PG_FUNCTION_INFO_V1(tenant_guard_has_tenant);
+PG_FUNCTION_INFO_V1(tenant_guard_guarded);
 
 static inline LocalTransactionId
 current_lxid(void)
@@ -314,26 +314,26 @@ get_tenant(FunctionCallInfo fcinfo, TenantType returned)
 }
 
 Datum
-current_tenant(PG_FUNCTION_ARGS)
+tenant_guard_current_tenant(PG_FUNCTION_ARGS)
 {
 	return get_tenant(fcinfo, TENANT_UUID);
 }
 
 Datum
-current_tenant_text(PG_FUNCTION_ARGS)
+tenant_guard_current_tenant_text(PG_FUNCTION_ARGS)
 {
 	return get_tenant(fcinfo, TENANT_TEXT);
 }
 
 Datum
-current_tenant_bigint(PG_FUNCTION_ARGS)
+tenant_guard_current_tenant_bigint(PG_FUNCTION_ARGS)
 {
 	return get_tenant(fcinfo, TENANT_BIGINT);
 }
 
 /* Would a getter return a tenant?  Never raises, and seals nothing. */
 Datum
-has_tenant(PG_FUNCTION_ARGS)
+tenant_guard_has_tenant(PG_FUNCTION_ARGS)
 {
 	TenantValue value;
 
@@ -346,7 +346,7 @@ has_tenant(PG_FUNCTION_ARGS)
  * takes that policy too and leaves the table closed.
  */
 Datum
-guarded(PG_FUNCTION_ARGS)
+tenant_guard_guarded(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(true);
 }

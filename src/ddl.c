@@ -48,9 +48,9 @@
 #include "stored_comparison.h"
 #include "unguarded_parent.h"
 
-PG_FUNCTION_INFO_V1(on_ddl_command_start);
-PG_FUNCTION_INFO_V1(on_ddl_command_end);
-PG_FUNCTION_INFO_V1(on_sql_drop);
+PG_FUNCTION_INFO_V1(tenant_guard_on_ddl_command_start);
+PG_FUNCTION_INFO_V1(tenant_guard_on_ddl_command_end);
+PG_FUNCTION_INFO_V1(tenant_guard_on_sql_drop);
 
 /* What one collected command may have done to a relation and its parts. */
 typedef struct TableChange
@@ -481,7 +481,7 @@ is_left_alone(const Node *stmt)
 }
 
 Datum
-on_ddl_command_end(PG_FUNCTION_ARGS)
+tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
 	List	   *commands;
@@ -519,7 +519,7 @@ dropped_objects(const char *catalog, const char *which)
 }
 
 Datum
-on_sql_drop(PG_FUNCTION_ARGS)
+tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
 	ListCell   *lc;
@@ -546,7 +546,7 @@ on_sql_drop(PG_FUNCTION_ARGS)
  * not preload the library.
  */
 Datum
-on_ddl_command_start(PG_FUNCTION_ARGS)
+tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
 

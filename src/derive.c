@@ -35,7 +35,7 @@
 #include "settle.h"
 #include "unforced.h"
 
-PG_FUNCTION_INFO_V1(derive_tenant_column);
+PG_FUNCTION_INFO_V1(tenant_guard_derive_tenant_column);
 
 /* ----------------------------------------------------------------
  *		By which key
@@ -198,7 +198,7 @@ check_parent(const ForeignKey *key)
 }
 
 Datum
-derive_tenant_column(PG_FUNCTION_ARGS)
+tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	ForeignKey *key;

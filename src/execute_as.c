@@ -25,7 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-PG_FUNCTION_INFO_V1(execute_as);
+PG_FUNCTION_INFO_V1(tenant_guard_execute_as);
 
 /*
  * The first column of the first row of what the statement returns, or how
@@ -43,7 +43,7 @@ statement_result(int code)
 
 /* execute_as(role oid, search_path text, statement text, unforced boolean): for superusers. */
 Datum
-execute_as(PG_FUNCTION_ARGS)
+tenant_guard_execute_as(PG_FUNCTION_ARGS)
 {
 	Oid			role = PG_GETARG_OID(0);
 	char	   *search_path = text_to_cstring(PG_GETARG_TEXT_PP(1));

@@ -22,8 +22,8 @@
 
 static bool preloaded = false;
 
-PG_FUNCTION_INFO_V1(library_version);
-PG_FUNCTION_INFO_V1(library_preloaded);
+PG_FUNCTION_INFO_V1(tenant_guard_library_version);
+PG_FUNCTION_INFO_V1(tenant_guard_library_preloaded);
 
 /*
  * Called by _PG_init.  A session that preloads a library does so before it is
@@ -37,14 +37,14 @@ init_library(void)
 
 /* An extension may be of another version, until ALTER EXTENSION ... UPDATE. */
 Datum
-library_version(PG_FUNCTION_ARGS)
+tenant_guard_library_version(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(cstring_to_text(LIBRARY_VERSION));
 }
 
 /* Was the library there before the session's first statement? */
 Datum
-library_preloaded(PG_FUNCTION_ARGS)
+tenant_guard_library_preloaded(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(preloaded);
 }

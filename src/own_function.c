@@ -26,6 +26,9 @@
 
 #include "own_function.h"
 
+/* What the names of our functions in C have before the names that they have in SQL. */
+#define C_PREFIX	"tenant_guard_"
+
 typedef struct KnownFunction
 {
 	Oid			funcid;			/* InvalidOid: none */
@@ -38,13 +41,16 @@ static int	next_known = 0;
 /* Counts changes, so that what was read across one is not kept. */
 static uint64 changes = 0;
 
+/* Is a column of the function's row this string, after a prefix? */
 static bool
-attribute_is(HeapTuple tuple, AttrNumber attnum, const char *expected)
+attribute_is(HeapTuple tuple, AttrNumber attnum, const char *prefix, const char *expected)
 {
 	bool		isnull;
 	Datum		value = SysCacheGetAttr(PROCOID, tuple, attnum, &isnull);
+	char	   *string = isnull ? NULL : TextDatumGetCString(value);
 
-	return !isnull && strcmp(TextDatumGetCString(value), expected) == 0;
+	return string != NULL && strncmp(string, prefix, strlen(prefix)) == 0 &&
+		strcmp(string + strlen(prefix), expected) == 0;
 }
 
 static OwnFunction
@@ -69,8 +75,8 @@ read_own_function(Oid funcid)
 	schema = get_namespace_name(proc->pronamespace);
 	if (proc->prolang == ClanguageId && proc->pronargs == 0 &&
 		schema != NULL && strcmp(schema, EXTENSION_NAME) == 0 &&
-		attribute_is(tuple, Anum_pg_proc_prosrc, NameStr(proc->proname)) &&
-		attribute_is(tuple, Anum_pg_proc_probin, "$libdir/tenant_guard"))
+		attribute_is(tuple, Anum_pg_proc_prosrc, C_PREFIX, NameStr(proc->proname)) &&
+		attribute_is(tuple, Anum_pg_proc_probin, "$libdir/", EXTENSION_NAME))
 		which = function_of_name(NameStr(proc->proname));
 	ReleaseSysCache(tuple);
 	return which;

@@ -29,11 +29,11 @@
 #include "settle.h"
 #include "unguarded_parent.h"
 
-PG_FUNCTION_INFO_V1(protect);
-PG_FUNCTION_INFO_V1(unprotect);
-PG_FUNCTION_INFO_V1(share);
-PG_FUNCTION_INFO_V1(unshare);
-PG_FUNCTION_INFO_V1(guard_status);
+PG_FUNCTION_INFO_V1(tenant_guard_protect);
+PG_FUNCTION_INFO_V1(tenant_guard_unprotect);
+PG_FUNCTION_INFO_V1(tenant_guard_share);
+PG_FUNCTION_INFO_V1(tenant_guard_unshare);
+PG_FUNCTION_INFO_V1(tenant_guard_guard_status);
 
 /* The column by which a table is to be guarded. */
 const char *
@@ -106,7 +106,7 @@ note_bound_owner(Oid relid)
 }
 
 Datum
-protect(PG_FUNCTION_ARGS)
+tenant_guard_protect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	const char *column = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
@@ -154,7 +154,7 @@ check_unprotect(List *parts)
 }
 
 Datum
-unprotect(PG_FUNCTION_ARGS)
+tenant_guard_unprotect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	List	   *parts;
@@ -190,7 +190,7 @@ unprotect(PG_FUNCTION_ARGS)
  */
 
 Datum
-share(PG_FUNCTION_ARGS)
+tenant_guard_share(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	ListCell   *lc;
@@ -206,7 +206,7 @@ share(PG_FUNCTION_ARGS)
 }
 
 Datum
-unshare(PG_FUNCTION_ARGS)
+tenant_guard_unshare(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	char	   *label;
@@ -254,7 +254,7 @@ why_unguarded(Oid relid, const char *column)
  * what is wrong or missing.  Takes no lock.
  */
 Datum
-guard_status(PG_FUNCTION_ARGS)
+tenant_guard_guard_status(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
 	Guard		guard = guard_of(relid);

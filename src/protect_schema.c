@@ -30,7 +30,7 @@
 #include "protect.h"
 #include "settle.h"
 
-PG_FUNCTION_INFO_V1(protect_schema);
+PG_FUNCTION_INFO_V1(tenant_guard_protect_schema);
 
 /* A NOTICE tells of progress after so many tables. */
 #define TABLES_BETWEEN_NOTICES 100
@@ -252,7 +252,7 @@ settle_keys(List *reports)
 }
 
 Datum
-protect_schema(PG_FUNCTION_ARGS)
+tenant_guard_protect_schema(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	const char *column = PG_ARGISNULL(1) ? pstrdup(setting_tenant_column) :

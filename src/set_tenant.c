@@ -23,10 +23,10 @@
 
 #define TENANT_ID "tenant_guard.tenant_id"
 
-PG_FUNCTION_INFO_V1(set_tenant_text);
-PG_FUNCTION_INFO_V1(set_tenant_uuid);
-PG_FUNCTION_INFO_V1(set_tenant_bigint);
-PG_FUNCTION_INFO_V1(clear_tenant);
+PG_FUNCTION_INFO_V1(tenant_guard_set_tenant_text);
+PG_FUNCTION_INFO_V1(tenant_guard_set_tenant_uuid);
+PG_FUNCTION_INFO_V1(tenant_guard_set_tenant_bigint);
+PG_FUNCTION_INFO_V1(tenant_guard_clear_tenant);
 
 /* An expression_tree_walker: does the tree hold this very node? */
 static bool
@@ -101,14 +101,14 @@ check_setter(FunctionCallInfo fcinfo, TenantType given)
 
 /* A text is taken for any tenant type: drivers send parameters as text. */
 Datum
-set_tenant_text(PG_FUNCTION_ARGS)
+tenant_guard_set_tenant_text(PG_FUNCTION_ARGS)
 {
 	check_setter(fcinfo, PG_ARGISNULL(0) ? TENANT_TEXT : setting_tenant_type);
 	return set_tenant(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 }
 
 Datum
-set_tenant_uuid(PG_FUNCTION_ARGS)
+tenant_guard_set_tenant_uuid(PG_FUNCTION_ARGS)
 {
 	TenantValue value = {.type = TENANT_UUID};
 	char		buf[TENANT_CANONICAL_SIZE];
@@ -119,7 +119,7 @@ set_tenant_uuid(PG_FUNCTION_ARGS)
 }
 
 Datum
-set_tenant_bigint(PG_FUNCTION_ARGS)
+tenant_guard_set_tenant_bigint(PG_FUNCTION_ARGS)
 {
 	TenantValue value = {.type = TENANT_BIGINT};
 	char		buf[TENANT_CANONICAL_SIZE];
@@ -131,7 +131,7 @@ set_tenant_bigint(PG_FUNCTION_ARGS)
 
 /* For the session too, so that nothing is left for a next client. */
 Datum
-clear_tenant(PG_FUNCTION_ARGS)
+tenant_guard_clear_tenant(PG_FUNCTION_ARGS)
 {
 	assign_tenant("", false);
 	PG_RETURN_VOID();

@@ -29,7 +29,7 @@
 #include "refuse_key.h"
 #include "settle.h"
 
-PG_FUNCTION_INFO_V1(pair_foreign_keys);
+PG_FUNCTION_INFO_V1(tenant_guard_pair_foreign_keys);
 
 /* Which keys of a table are meant. */
 typedef enum KeyDirection
@@ -336,7 +336,7 @@ settle_foreign_keys_from(Oid root)
  */
 
 Datum
-pair_foreign_keys(PG_FUNCTION_ARGS)
+tenant_guard_pair_foreign_keys(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	bool		validate = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);

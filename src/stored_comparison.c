@@ -51,7 +51,7 @@
 #include "refuse_query.h"
 #include "stored_comparison.h"
 
-PG_FUNCTION_INFO_V1(mixed_comparisons_of);
+PG_FUNCTION_INFO_V1(tenant_guard_mixed_comparisons_of);
 
 /* ----------------------------------------------------------------
  *		Findings as refusals
@@ -469,7 +469,7 @@ mixed_in_command(const CollectedCommand *cmd)
 
 /* mixed_comparisons_of(catalog, object): detail and remedy of each place. */
 Datum
-mixed_comparisons_of(PG_FUNCTION_ARGS)
+tenant_guard_mixed_comparisons_of(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	ListCell   *lc;

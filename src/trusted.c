@@ -313,7 +313,7 @@ static HTAB *verdicts = NULL;
 /* Counts invalidations, so that a verdict reached across one is not kept. */
 static uint64 invalidations = 0;
 
-PG_FUNCTION_INFO_V1(trusted_built_ins);
+PG_FUNCTION_INFO_V1(tenant_guard_trusted_built_ins);
 
 static bool
 arguments_are(Form_pg_proc proc, const Oid *arguments)
@@ -528,7 +528,7 @@ condition_text(TrustCondition condition)
  * the list thinks it is, is left out.
  */
 Datum
-trusted_built_ins(PG_FUNCTION_ARGS)
+tenant_guard_trusted_built_ins(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 

@@ -137,11 +137,15 @@ errcodes() {
 		start && /\);[[:space:]]*$/ { if (text !~ /errcode\(|sqlstate/) print FILENAME ":" start ": an error without errcode"; start = 0 }' src/*.c
 }
 
+# Functions that SQL calls are exported by this prefix (exports.txt), and not found without it.
+callable_names() { grep -nE '^PG_FUNCTION_INFO_V1\((.*)\)' src/*.c | grep -v 'PG_FUNCTION_INFO_V1(tenant_guard_'; }
+
 sources() { [ -e src/tenant_guard.c ] || echo "src/tenant_guard.c:1: is missing: the rules would have nothing to look at"; }
 
 rule "sources are here" sources
 rule "PG_VERSION_NUM is said in src/compat.h alone" versions_in_compat
 rule "what is called from elsewhere has a header" headers
+rule "functions that SQL calls are named tenant_guard_... in C" callable_names
 rule "includes keep to the layers" layers
 rule "regression tests and expected output are pairs" paired sql .sql expected
 rule "isolation specs and expected output are pairs" paired test/specs .spec test/expected
