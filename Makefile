@@ -11,6 +11,8 @@ DATA = $(wildcard tenant_guard--*--*.sql)
 MODULE_big = tenant_guard
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c))
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
+# Only what PostgreSQL calls is exported.
+SHLIB_EXPORTS = exports.txt
 PGFILEDESC = "tenant_guard - tenant isolation kept by the server"
 
 # Every file in sql/ and test/specs/ is a test, so that none can be forgotten.
@@ -19,7 +21,7 @@ REGRESS_OPTS = --inputdir=. --load-extension=tenant_guard
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --load-extension=tenant_guard
 
-EXTRA_CLEAN = output_iso tmp_check
+EXTRA_CLEAN = output_iso tmp_check exports.list
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)

@@ -150,7 +150,7 @@ build_extension() {
   local tree make=(make -s -C "$work/build" PG_CONFIG="$pg_config" with_llvm=no)
   tree=$(dirname "$here")
   mkdir "$work/build" &&
-    cp -r "$tree"/{Makefile,src,script,tenant_guard.control} "$work/build" &&
+    cp -r "$tree"/{Makefile,exports.txt,src,script,tenant_guard.control} "$work/build" &&
     rm -f "$work"/build/src/*.{o,bc} &&
     "${make[@]}" -j 4 &&
     "${make[@]}" install DESTDIR="$work/server"

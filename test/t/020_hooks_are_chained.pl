@@ -97,6 +97,17 @@ my %node = (
 	'before the witness' => start_witness('before', 'tenant_guard', 'witness'));
 my $superuser = scalar getpwuid($<);
 
+# --- Symbols ---------------------------------------------------------------------------------------------------------
+
+# The witness has functions with names that the library uses inside. Those of the library are local, so that the one that
+# is loaded first replaces none: the refusals below are the library's own on every node.
+my ($libraries) = run_command([ 'pg_config', '--pkglibdir' ]);
+my ($symbols) = run_command([ 'nm', '-D', '--defined-only', "$libraries/tenant_guard.so" ]);
+my @exported = $symbols =~ /(\S+)$/mg;
+
+ok(scalar(grep { $_ eq 'tenant_guard_current_tenant' } @exported), 'functions that SQL calls are exported');
+is(join(' ', grep { !/^(Pg_magic_func|_PG_init|(pg_finfo_)?tenant_guard_\w+)$/ } @exported), '', 'and nothing else is');
+
 # --- As often as without the library ---------------------------------------------------------------------------------
 
 my @queries = (

@@ -7,6 +7,9 @@
  * loaded after it, it calls tenant_guard's.  Each of its hooks calls the one
  * that was there before, and refuses afterwards what it was told to refuse.
  *
+ * It also exports functions with names that tenant_guard uses inside: a
+ * library that is loaded first must not replace them.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -164,6 +167,21 @@ witness_refuse(PG_FUNCTION_ARGS)
 	refuses = strcmp(how, "quietly") == 0 ? REFUSES_QUIETLY :
 		strcmp(how, "loudly") == 0 ? REFUSES_LOUDLY : REFUSES_NOTHING;
 	PG_RETURN_VOID();
+}
+
+/* What a library that replaces ours by accident might do: allow everything. */
+extern PGDLLEXPORT bool check_access(List *permission_infos, bool raise);
+extern PGDLLEXPORT void check_truncate(Oid relid);
+
+bool
+check_access(List *permission_infos, bool raise)
+{
+	return true;
+}
+
+void
+check_truncate(Oid relid)
+{
 }
 
 void
