@@ -16,7 +16,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -26,6 +25,8 @@
 #include "compat.h"
 #include "guard.h"
 #include "label.h"
+#include "own_sql.h"
+#include "ownership.h"
 #include "policy.h"
 #include "refuse_table.h"
 
@@ -35,34 +36,6 @@
  */
 static List *dropped_on_commit = NIL;
 static LocalTransactionId dropped_on_commit_in = InvalidLocalTransactionId;
-
-/*
- * The first column of a query's rows, as Datums that are pointers or OIDs.
- * The list lives in the memory context of the caller.
- */
-List *
-query_datums(const char *sql)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	List	   *datums = NIL;
-
-	SPI_connect();
-	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read what the statement did");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		MemoryContext oldcontext;
-		bool		isnull;
-		Datum		datum = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
-		oldcontext = MemoryContextSwitchTo(caller);
-		if (!isnull)
-			datums = lappend(datums, DatumGetPointer(datum));
-		MemoryContextSwitchTo(oldcontext);
-	}
-	SPI_finish();
-	return datums;
-}
 
 /* A temporary table that ends with the transaction has been made. */
 void
@@ -162,7 +135,7 @@ auto_protect_table(Oid relid)
 						 quote_literal_cstr(relation_name(relid)))));
 	else
 	{
-		/* the guard's own statements check that the user owns the table */
+		check_relation(relid);
 		(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
 		if (own_label(relid) != NULL)
 			set_label(relid, NULL);

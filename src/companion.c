@@ -33,6 +33,7 @@
 #include "companion.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "own_sql.h"
 #include "policy.h"
 
 /* A foreign key has been dropped: its companion, if it has one, goes with it. */

@@ -41,6 +41,7 @@
 #include "ddl.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "own_sql.h"
 #include "policy.h"
 #include "refuse_query.h"
 #include "refuse_table.h"

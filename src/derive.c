@@ -27,6 +27,8 @@
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "key_owners.h"
+#include "own_sql.h"
 #include "ownership.h"
 #include "pair.h"
 #include "policy.h"
@@ -125,6 +127,10 @@ check_is_whole(Oid relid)
  * ----------------------------------------------------------------
  */
 
+/*
+ * Of the type that the parent's has; of a domain, of what it is made over: the
+ * domain's CHECK is another role's function, and the values have passed it.
+ */
 static void
 add_column(const ForeignKey *key, const char *column)
 {
@@ -133,6 +139,7 @@ add_column(const ForeignKey *key, const char *column)
 	Oid			collation;
 
 	get_atttypetypmodcoll(key->parent, key->parent_tenant, &type, &typmod, &collation);
+	type = getBaseTypeAndTypmod(type, &typmod);
 	run_ddl(key->child, psprintf("ALTER TABLE %s ADD COLUMN %s %s%s", relation_name(key->child),
 								 quote_identifier(column),
 								 format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),
@@ -145,11 +152,17 @@ add_column(const ForeignKey *key, const char *column)
 static uint64
 fill_column(const ForeignKey *key, const char *column)
 {
-	return update_unforced(common_owner(key->child, key->parent),
+	EphemeralNamedRelation parents = read_parents(key);
+	uint64		rows;
+
+	rows = update_unforced(object_owner(RelationRelationId, key->child),
 						   psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
 									relation_name(key->child), quote_identifier(column),
 									quote_identifier(get_attname(key->parent, key->parent_tenant, false)),
-									only_table(key->parent), key_match(key, "c", "p")));
+									parents_of(key, parents), key_match(key, "c", "p")),
+						   parents);
+	forget_rows(parents);
+	return rows;
 }
 
 /* Some column of the key is null: it references nothing. */
@@ -175,7 +188,7 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 									  psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE %s)"
 											   " FROM %s AS c WHERE c.%s IS NULL",
 											   key_is_null(key), table, quote_identifier(column)),
-									  &nulls);
+									  NULL, &nulls);
 
 	if (rows > 0)
 		raise_refusal(rows_without_parent(table, key->name, rows, nulls,
@@ -214,6 +227,8 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 		raise_refusal(column_is_there(relation_name(relid), column));
 	(void) find_all_inheritors(relid, AccessExclusiveLock, NULL);
 	check_no_event_pending(relid);
+	check_two_owners(key);
+	check_parts_have_owner(relid, false);
 
 	add_column(key, column);
 	rows = fill_column(key, column);

@@ -36,6 +36,7 @@
 #include "guarded_plan.h"
 #include "hooks.h"
 #include "known_check.h"
+#include "own_sql.h"
 #include "plan_mark.h"
 #include "refuse_query.h"
 #include "stored_setting.h"
@@ -262,14 +263,14 @@ check_perms(CHECK_PERMS_PARAMETERS)
 
 /*
  * Of interest are functions that are called while a foreign key's statement is
- * planned, and all that one of our own calls.
+ * planned, and all that a statement of our own calls.
  */
 static bool
 needs_fmgr(Oid funcid)
 {
 	bool		wanted = prev_needs_fmgr && prev_needs_fmgr(funcid);
 
-	return wanted || InNoForceRLSOperation() || updates_unforced();
+	return wanted || InNoForceRLSOperation() || runs_as_owner();
 }
 
 static void
@@ -301,6 +302,10 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 		case FHET_END:
 		case FHET_ABORT:
 			call_prev_fmgr(event, flinfo, call ? &call->prev_arg : arg);
+			if (event == FHET_ABORT)
+				function_has_failed(flinfo->fn_oid);
+			else
+				function_has_ended();
 			if (call == NULL)
 				break;
 			if (call->unforced)

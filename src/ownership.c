@@ -16,6 +16,8 @@
 #include "catalog/catalog.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -52,6 +54,28 @@ lock_relation(Oid relid)
 	check_relation(relid);
 	LockRelationOid(relid, AccessExclusiveLock);
 	check_relation(relid);
+}
+
+/*
+ * Refuses a table some part of which another role owns, since what is done to
+ * the table is done to its parts as the same role.  With "trusts_superusers" a
+ * superuser's part does not count: to run what a superuser wrote as someone
+ * else gives nobody anything.
+ */
+void
+check_parts_have_owner(Oid relid, bool trusts_superusers)
+{
+	Oid			owner = object_owner(RelationRelationId, relid);
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		Oid			other = object_owner(RelationRelationId, lfirst_oid(lc));
+
+		if (OidIsValid(other) && other != owner && !(trusts_superusers && superuser_arg(other)))
+			raise_refusal(parts_of_two_owners(relation_name(relid), relation_name(lfirst_oid(lc)),
+											  GetUserNameFromId(owner, true)));
+	}
 }
 
 /* The relation argument of a function; null is no table. */

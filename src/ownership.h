@@ -12,6 +12,7 @@
 
 extern void check_relation(Oid relid);
 extern void lock_relation(Oid relid);
+extern void check_parts_have_owner(Oid relid, bool trusts_superusers);
 extern Oid	relation_argument(FunctionCallInfo fcinfo);
 
 #endif							/* TENANT_GUARD_OWNERSHIP_H */

@@ -9,6 +9,7 @@
  *
  * Rows that cross tenants already are counted first, and stand in the way.
  * They are seen whoever calls (unforced.c), if the caller owns both tables.
+ * What is done to a table is done as its owner.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,6 +36,8 @@
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "key_owners.h"
+#include "own_sql.h"
 #include "pair.h"
 #include "policy.h"
 #include "refuse_key.h"
@@ -76,18 +79,12 @@ tenant_of(Oid relid, AttrNumber attnum, const char *alias)
 					OidIsValid(collation) ? " COLLATE pg_catalog.\"C\"" : "");
 }
 
-static char *
-rows_and_parents(const ForeignKey *key)
-{
-	return psprintf("%s AS c JOIN %s AS p ON %s", only_table(key->child),
-					only_table(key->parent), key_match(key, "c", "p"));
-}
-
 /* The query that lists rows that cross tenants, for a person. */
 static char *
 crossing_query(const ForeignKey *key)
 {
-	return readable_sql(psprintf("SELECT c.* FROM %s WHERE %s <> %s;", rows_and_parents(key),
+	return readable_sql(psprintf("SELECT c.* FROM %s AS c JOIN %s AS p ON %s WHERE %s <> %s;",
+								 only_table(key->child), only_table(key->parent), key_match(key, "c", "p"),
 								 tenant_of(key->child, key->tenant, "c"),
 								 tenant_of(key->parent, key->parent_tenant, "p")));
 }
@@ -98,15 +95,17 @@ count_crossing_rows(Pairing *pairing)
 	const ForeignKey *key = pairing->key;
 	char	   *tenant = tenant_of(key->child, key->tenant, "c");
 	char	   *parent_tenant = tenant_of(key->parent, key->parent_tenant, "p");
+	EphemeralNamedRelation parents = read_parents(key);
 
 	pairing->crossing =
-		query_unforced(common_owner(key->child, key->parent),
+		query_unforced(object_owner(RelationRelationId, key->child),
 					   psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
 								" pg_catalog.count(*) FILTER (WHERE %s IS NULL)"
-								" FROM %s WHERE %s IS NOT NULL",
-								tenant, parent_tenant, parent_tenant,
-								rows_and_parents(key), tenant),
-					   &pairing->unowned);
+								" FROM %s AS c JOIN %s AS p ON %s WHERE %s IS NOT NULL",
+								tenant, parent_tenant, parent_tenant, only_table(key->child),
+								parents_of(key, parents), key_match(key, "c", "p"), tenant),
+					   parents, &pairing->unowned);
+	forget_rows(parents);
 }
 
 /* Refuses rows that cross tenants, with the counts of all keys at once. */
@@ -338,7 +337,7 @@ make_unique_index(const ForeignKey *key)
 	if (OidIsValid(index))
 		return;
 	check_no_event_pending(key->parent);
-	run_ddl(key->parent, psprintf("CREATE UNIQUE INDEX ON %s (%s)", relation_name(key->parent), index_columns(key)));
+	run_ddl_as_caller(key->parent, psprintf("CREATE UNIQUE INDEX ON %s (%s)", relation_name(key->parent), index_columns(key)));
 	CommandCounterIncrement();
 	index = unique_index_for(key);
 	if (!OidIsValid(index))
@@ -534,6 +533,7 @@ examine_key(ForeignKey *key, bool validate)
 	pairing->comment = GetComment(key->oid, ConstraintRelationId, 0);
 	pairing->valid = key->validated && key->enforced && validate && (companion == NULL || companion->validated);
 	check_owners(key);
+	check_two_owners(key);
 	check_meaning_is_kept(key);
 	/* where the parent is another's, the new key's validation finds them */
 	if (pairing->valid && user_owns_relation(key->parent))

@@ -5,10 +5,10 @@
  *
  * A guard is plain PostgreSQL: row-level security enabled and forced, two
  * policies, NOT NULL and a default on the tenant column.  It is made by the
- * statements that a user would type, run through SPI as the caller, so that
- * PostgreSQL checks privileges, takes locks, tells other sessions and serves
+ * statements that a user would type, run through SPI as the owner of the table
+ * (own_sql.c), so that PostgreSQL takes locks, tells other sessions and serves
  * event triggers as ever.  (AlterTableInternal would expect event-trigger
- * state that is not there.)
+ * state that is not there.)  Whether the caller may do so is asked before.
  *
  * A table is guarded together with all its partitions and children, since
  * each may be queried by its own name.
@@ -35,6 +35,8 @@
 
 #include "compat.h"
 #include "guard.h"
+#include "own_sql.h"
+#include "ownership.h"
 #include "policy.h"
 #include "refuse_table.h"
 
@@ -49,58 +51,6 @@ typedef struct Target
 	TenantType	type;
 	bool		made_now;		/* by the statement that is to be refused */
 } Target;
-
-/* The table that a statement of ours is changing now, or InvalidOid. */
-static Oid	own_ddl_relid = InvalidOid;
-
-/*
- * Is this statement one of ours?  Event triggers ask; a statement that another
- * event trigger sends in between is not.
- */
-bool
-is_own_ddl(const Node *stmt)
-{
-	const RangeVar *relation = NULL;
-
-	if (!OidIsValid(own_ddl_relid))
-		return false;
-	if (IsA(stmt, AlterTableStmt))
-		relation = ((const AlterTableStmt *) stmt)->relation;
-	else if (IsA(stmt, CreatePolicyStmt))
-		relation = ((const CreatePolicyStmt *) stmt)->table;
-	else
-		return IsA(stmt, DropStmt) && ((const DropStmt *) stmt)->removeType == OBJECT_POLICY;
-	return RangeVarGetRelid(relation, NoLock, true) == own_ddl_relid;
-}
-
-/*
- * Runs a statement of our own on a table, as the current user.  Names in it are
- * qualified; search_path is pinned for what they leave open.
- */
-void
-run_ddl(Oid relid, const char *sql)
-{
-	int			nest_level = NewGUCNestLevel();
-	Oid			outer = own_ddl_relid;
-
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	own_ddl_relid = relid;
-	PG_TRY();
-	{
-		SPI_connect();
-		if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
-			elog(ERROR, "statement was not executed: %s", sql);
-		SPI_finish();
-	}
-	PG_FINALLY();
-	{
-		own_ddl_relid = outer;
-	}
-	PG_END_TRY();
-	AtEOXact_GUC(true, nest_level);
-}
 
 /* ----------------------------------------------------------------
  *		Looking at a table before it is touched
@@ -305,6 +255,7 @@ alter_table(const Target *target, bool null_rows)
 	if (needed)
 	{
 		sql.data[--sql.len] = '\0';	/* the last comma */
+		check_parts_have_owner(target->relid, false);
 		run_ddl(target->relid, sql.data);
 	}
 	pfree(sql.data);

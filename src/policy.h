@@ -18,10 +18,8 @@ typedef enum NullRows
 	NULL_ROWS_TOLERATED			/* CHECK ... NOT VALID keeps out new ones */
 } NullRows;
 
-extern void run_ddl(Oid relid, const char *sql);
 extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);
 extern void unguard_hierarchy(Oid root);
 extern bool drop_spent_check(Oid relid);
-extern bool is_own_ddl(const Node *stmt);
 
 #endif							/* TENANT_GUARD_POLICY_H */

@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "guard.h"
 #include "label.h"
+#include "own_sql.h"
 #include "policy.h"
 #include "protect.h"
 #include "settle.h"

@@ -195,6 +195,14 @@ table_is_guarded(const char *relation)
 }
 
 Refusal
+parts_of_two_owners(const char *relation, const char *part, const char *owner)
+{
+	return wrong_state(psprintf("table %s and its part %s belong to different roles", relation, part),
+					   "A statement on the table is one on its parts, and nothing that one role wrote may run as another.",
+					   psprintf("Run ALTER TABLE %s OWNER TO %s;", part, quote_identifier(owner)));
+}
+
+Refusal
 policy_name_taken(const char *relation, const char *policy)
 {
 	return (Refusal) {

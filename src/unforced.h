@@ -1,20 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * unforced.h
- *	  Statements of our own that must see all rows of tables that the caller
- *	  owns.
+ *	  Statements of our own that must see all rows of a table.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef TENANT_GUARD_UNFORCED_H
 #define TENANT_GUARD_UNFORCED_H
 
-extern int64 query_unforced(Oid owner, const char *sql, int64 *second);
-extern uint64 update_unforced(Oid owner, const char *sql);
+#include "utils/queryenvironment.h"
+
+extern EphemeralNamedRelation read_unforced(Oid owner, const char *sql, const char *name);
+extern void forget_rows(EphemeralNamedRelation rows);
+extern int64 query_unforced(Oid owner, const char *sql, EphemeralNamedRelation rows, int64 *second);
+extern uint64 update_unforced(Oid owner, const char *sql, EphemeralNamedRelation rows);
 extern bool updates_unforced(void);
 extern int	suspend_replication_role(void);
 extern void resume_replication_role(int role);
-extern Oid	common_owner(Oid table, Oid other);
-extern void run_ddl_unforced(Oid relid, const char *sql);
 
 #endif							/* TENANT_GUARD_UNFORCED_H */

@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_owners.c
+ *	  Foreign keys between tables of two owners.
+ *
+ * A key is paired, and a tenant column derived, as the owner of the
+ * referencing table.  Where another role owns the referenced one, that role's
+ * rows are read as that role, and nothing that one of the two wrote may run as
+ * the other.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "parser/parse_coerce.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+
+#include "guard.h"
+#include "key_owners.h"
+#include "own_sql.h"
+#include "ownership.h"
+#include "refuse_key.h"
+#include "unforced.h"
+
+/* How a statement of ours names the rows of the referenced table. */
+#define PARENT_ROWS "tenant_guard_parents"
+
+static Oid
+owner_of(Oid relid)
+{
+	return object_owner(RelationRelationId, relid);
+}
+
+/* May this role make a key to these columns, as ADD FOREIGN KEY asks it? */
+static bool
+may_reference(const ForeignKey *key, Oid role)
+{
+	bool		may;
+
+	if (pg_class_aclcheck(key->parent, role, ACL_REFERENCES) == ACLCHECK_OK)
+		return true;
+	may = pg_attribute_aclcheck(key->parent, key->parent_tenant, role, ACL_REFERENCES) == ACLCHECK_OK;
+	for (int i = 0; may && i < key->ncolumns; i++)
+		may = pg_attribute_aclcheck(key->parent, key->referenced[i], role, ACL_REFERENCES) == ACLCHECK_OK;
+	return may;
+}
+
+/*
+ * The function, other than a superuser's, that casts a column of this type to
+ * what an operator takes, or InvalidOid.
+ */
+static Oid
+cast_function(Oid type, Oid wanted)
+{
+	Oid			function = InvalidOid;
+
+	if (IsBinaryCoercible(type, wanted) ||
+		find_coercion_pathway(wanted, getBaseType(type), COERCION_IMPLICIT, &function) != COERCION_PATH_FUNC ||
+		superuser_arg(object_owner(ProcedureRelationId, function)))
+		return InvalidOid;
+	return function;
+}
+
+/* A function that is called to compare the columns of the key, or InvalidOid. */
+static Oid
+function_of_key(const ForeignKey *key)
+{
+	Oid			function = InvalidOid;
+
+	for (int i = 0; i < key->ncolumns && !OidIsValid(function); i++)
+	{
+		Oid			parent_type;
+		Oid			child_type;
+
+		op_input_types(key->operators[i], &parent_type, &child_type);
+		function = cast_function(get_atttype(key->parent, key->referenced[i]), parent_type);
+		if (!OidIsValid(function))
+			function = cast_function(get_atttype(key->child, key->columns[i]), child_type);
+	}
+	return function;
+}
+
+static void
+refuse(const ForeignKey *key, const char *reason, const char *hint)
+{
+	raise_refusal(key_cannot_be_paired(key->name, relation_name(key->child), reason, hint));
+}
+
+/* The columns that a paired key references, as a list for SQL. */
+static char *
+referenced_columns(const ForeignKey *key)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, quote_identifier(get_attname(key->parent, key->parent_tenant, false)));
+	for (int i = 0; i < key->ncolumns; i++)
+		if (key->referenced[i] != key->parent_tenant)
+			appendStringInfo(&sql, ", %s", quote_identifier(get_attname(key->parent, key->referenced[i], false)));
+	return sql.data;
+}
+
+/*
+ * Refuses a key whose tables cannot be worked on each as its owner.  Its
+ * tenant column of the referencing table need not be there yet.
+ */
+void
+check_two_owners(const ForeignKey *key)
+{
+	Oid			owner = owner_of(key->child);
+	char	   *role = GetUserNameFromId(owner, true);
+	Oid			function;
+
+	check_parts_have_owner(key->child, true);
+	check_parts_have_owner(key->parent, true);
+	if (owner == owner_of(key->parent))
+		return;
+	check_owner_reaches(key->parent, owner);
+	if (!may_reference(key, owner))
+		refuse(key, psprintf("Role \"%s\" owns its table, and may not reference columns (%s) of table %s, which belongs to another role.",
+							 role, referenced_columns(key), relation_name(key->parent)),
+			   psprintf("Run GRANT REFERENCES (%s) ON %s TO %s;", referenced_columns(key),
+						relation_name(key->parent), quote_identifier(role)));
+	function = function_of_key(key);
+	if (OidIsValid(function))
+		refuse(key, psprintf("Its tables belong to two roles, and function %s, which is called to compare their columns, would run as either.",
+							 format_procedure_qualified(function)),
+			   "Let one role own both tables, or make the key anew with columns of the same type.");
+}
+
+/*
+ * The rows of the referenced table, as far as the key speaks of them, where
+ * another role owns it; else NULL.  To be freed by forget_rows.
+ */
+EphemeralNamedRelation
+read_parents(const ForeignKey *key)
+{
+	if (owner_of(key->child) == owner_of(key->parent))
+		return NULL;
+	return read_unforced(owner_of(key->parent),
+						 psprintf("SELECT %s FROM %s", referenced_columns(key), only_table(key->parent)),
+						 PARENT_ROWS);
+}
+
+/* What a statement about the referencing table names to read those rows. */
+char *
+parents_of(const ForeignKey *key, EphemeralNamedRelation parents)
+{
+	return parents != NULL ? pstrdup(PARENT_ROWS) : only_table(key->parent);
+}

@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * own_sql.h
+ *	  Statements of our own, each run as the owner of the table that it is
+ *	  about.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_OWN_SQL_H
+#define TENANT_GUARD_OWN_SQL_H
+
+#include "nodes/nodes.h"
+#include "nodes/pg_list.h"
+
+/* Something that is done as another role; "argument" is the caller's. */
+typedef void (*OwnerAction) (void *argument);
+
+extern void run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument);
+extern void check_owner_reaches(Oid relid, Oid owner);
+extern void run_ddl(Oid relid, const char *sql);
+extern void run_ddl_unforced(Oid relid, const char *sql);
+extern void run_ddl_as_caller(Oid relid, const char *sql);
+extern bool is_own_ddl(const Node *stmt);
+extern List *query_datums(const char *sql);
+
+extern bool runs_as_owner(void);
+extern void function_has_failed(Oid funcid);
+extern void function_has_ended(void);
+
+#endif							/* TENANT_GUARD_OWN_SQL_H */
