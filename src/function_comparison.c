@@ -4,38 +4,63 @@
  *	  Comparisons of a tenant as text in functions that are there already.
  *
  * A body written BEGIN ATOMIC is a tree in the catalog.  One that is a string
- * is parsed again, by its language's validator, or for PL/pgSQL by
- * plpgsql_check where that is installed; the parse hook meanwhile leaves here
- * what it finds.  Nothing of a body is carried out, and what parsing does to
- * the session is rolled back.
+ * is parsed again, or for PL/pgSQL checked by plpgsql_check where that is
+ * installed; the parse hook meanwhile leaves here what it finds.  Nothing of a
+ * body is carried out, and what parsing does to the session is rolled back.
+ *
+ * Whoever asks is a superuser most often, and the body, with the types and
+ * functions that it names, is other roles'.  A body in SQL is parsed without
+ * evaluating anything.  One in PL/pgSQL is checked as its owner (own_sql.c),
+ * and nothing of a third role's runs meanwhile: what would is a finding.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/proclang.h"
+#include "executor/functions.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/analyze.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "comparison.h"
 #include "function_comparison.h"
+#include "guard.h"
+#include "own_sql.h"
+#include "refuse_query.h"
 
 /* Where the parse hook leaves what it finds in a function's body. */
 static bool collecting = false;
 static List *collected = NIL;
 static MemoryContext collector = NULL;
+
+/* Whose body it is, and what kept it from being looked at, or NULL. */
+static Oid	body_owner = InvalidOid;
+static char *kept_back = NULL;
+
+/* A function that parsing called was cancelled. */
+static bool cancelled = false;
 
 bool
 is_collecting_mixed(void)
@@ -53,42 +78,192 @@ collect_mixed(List *found)
 	MemoryContextSwitchTo(oldcontext);
 }
 
-/*
- * Calls a function that parses another.  The call is planned as the caller,
- * who can see the function wherever it was installed, and carried out as the
- * owner of what is parsed, as ANALYZE would: plpgsql_check plans each
- * statement of the body, and planning evaluates immutable functions, which
- * must not be a superuser's doing.
+/* ----------------------------------------------------------------
+ *		Bodies in SQL
+ * ----------------------------------------------------------------
  */
-static void
-call_as_owner(const char *call, Oid funcid, Oid owner)
-{
-	SPIPlanPtr	plan = SPI_prepare(call, 1, (Oid[]) {OIDOID});
-	Oid			user;
-	int			context;
 
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	SPI_execute_plan(plan, (Datum[]) {ObjectIdGetDatum(funcid)}, NULL, false, 0);
-	SetUserIdAndSecContext(user, context);
+/*
+ * Makes nulls of the strings in a statement as the grammar has it.  A string
+ * is read by the input function of the type that it turns out to have, and for
+ * a composite type, a range or an array that evaluates the CHECKs of domains
+ * within; a null is not read.  Modifiers of types must be what they are.
+ */
+static bool
+forget_strings(Node *node, void *context)
+{
+	if (node == NULL || IsA(node, TypeName))
+		return false;
+	if (IsA(node, A_Const))
+	{
+		A_Const    *constant = (A_Const *) node;
+
+		constant->isnull |= IsA(&constant->val, String);
+		return false;
+	}
+	return raw_expression_tree_walker(node, forget_strings, context);
 }
 
-/* Has a language's validator, or plpgsql_check, parse the body of a function. */
-static void
-parse_body(Oid funcid, Form_pg_proc proc)
+/* What parse analysis looks into of a statement: a query, that of a utility, or NULL. */
+static Node *
+analyzed_part(Node *stmt)
 {
-	if (proc->prolang == SQLlanguageId)
-		OidFunctionCall1(F_FMGR_SQL_VALIDATOR, ObjectIdGetDatum(funcid));
-	else
+	switch (nodeTag(stmt))
 	{
-		SPI_connect();
-		if (SPI_execute("SELECT pg_catalog.format('SELECT %I.plpgsql_check_function($1::pg_catalog.regprocedure, fatal_errors => false)', n.nspname)"
-						" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
-						" WHERE e.extname OPERATOR(pg_catalog.=) 'plpgsql_check'", true, 1) == SPI_OK_SELECT && SPI_processed == 1)
-			call_as_owner(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), funcid, proc->proowner);
-		SPI_finish();
+		case T_SelectStmt:
+		case T_InsertStmt:
+		case T_UpdateStmt:
+		case T_DeleteStmt:
+		case T_MergeStmt:
+			return stmt;
+		case T_DeclareCursorStmt:
+			return analyzed_part(((DeclareCursorStmt *) stmt)->query);
+		case T_ExplainStmt:
+			return analyzed_part(((ExplainStmt *) stmt)->query);
+		case T_CreateTableAsStmt:
+			return analyzed_part(((CreateTableAsStmt *) stmt)->query);
+		case T_CallStmt:
+			return (Node *) ((CallStmt *) stmt)->funccall;
+		default:
+			return NULL;
 	}
 }
+
+/*
+ * Has the parser analyse each statement of a body in SQL, as the validator
+ * does; the parse hook is called for each.  Nothing is evaluated.
+ */
+static void
+parse_sql_body(HeapTuple proc)
+{
+	bool		isnull;
+	char	   *source = TextDatumGetCString(SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_prosrc, &isnull));
+	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(proc);
+	SQLFunctionParseInfoPtr info;
+	ListCell   *lc;
+
+	/* types of parameters that only a call tells */
+	for (int i = 0; i < form->pronargs; i++)
+		if (IsPolymorphicType(form->proargtypes.values[i]))
+			return;
+	info = prepare_sql_fn_parse_info(proc, NULL, InvalidOid);
+	foreach(lc, pg_parse_query(source))
+	{
+		RawStmt    *raw = lfirst_node(RawStmt, lc);
+		Node	   *part = analyzed_part(raw->stmt);
+
+		if (part == NULL)
+			continue;
+		(void) forget_strings(part, NULL);
+		(void) parse_analyze_withcb(raw, source, (ParserSetupHook) sql_fn_parser_setup, info, NULL);
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Bodies in PL/pgSQL
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * plpgsql_check plans the statements of a body, and planning evaluates: calls
+ * of immutable functions, and CHECKs of domains in constants.  That is done as
+ * the owner of the body, and nothing of a third role's may run then.  Called
+ * for each function that would: raises for one that neither that owner nor a
+ * superuser owns.
+ */
+void
+check_called_by_parser(Oid funcid)
+{
+	Oid			owner;
+
+	if (!collecting)
+		return;
+	owner = object_owner(ProcedureRelationId, funcid);
+	if (owner == body_owner || superuser_arg(owner))
+		return;
+	kept_back = MemoryContextStrdup(collector,
+									psprintf("function %s of role \"%s\"", format_procedure_qualified(funcid),
+											 GetUserNameFromId(owner, true)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s must not run while the body of another role's function is parsed", kept_back)));
+}
+
+/* Such a function has failed with the error at hand, which plpgsql_check is going to catch. */
+void
+function_failed_in_parser(void)
+{
+	if (collecting && geterrcode() == ERRCODE_QUERY_CANCELED)
+		cancelled = true;
+}
+
+/* Is this a volatile function of a superuser's?  The others are not called anyway. */
+static bool
+is_volatile(Oid funcid, void *context)
+{
+	return func_volatile(funcid) == PROVOLATILE_VOLATILE &&
+		superuser_arg(object_owner(ProcedureRelationId, funcid));
+}
+
+static bool
+calls_volatile(Node *node, void *context)
+{
+	return node != NULL && (check_functions_in_node(node, is_volatile, context) ||
+							expression_tree_walker(node, calls_volatile, context));
+}
+
+/*
+ * A domain of a third role's whose CHECK calls a volatile function, or NULL:
+ * it may call what PostgreSQL itself has, which check_called_by_parser does
+ * not hear of, and do something by it.
+ */
+static char *
+domain_with_volatile_check(Oid owner)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	char	   *found = NULL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_contypid, BTGreaterStrategyNumber, F_OIDGT, ObjectIdGetDatum(InvalidOid));
+	scan = systable_beginscan(constraints, ConstraintTypidIndexId, true, NULL, 1, &key);
+	while (found == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			type = ((Form_pg_constraint) GETSTRUCT(tuple))->contypid;
+		Oid			type_owner = object_owner(TypeRelationId, type);
+		bool		isnull;
+		Datum		check = heap_getattr(tuple, Anum_pg_constraint_conbin, RelationGetDescr(constraints), &isnull);
+
+		if (!isnull && type_owner != owner && !superuser_arg(type_owner) &&
+			calls_volatile(stringToNode(TextDatumGetCString(check)), NULL))
+			found = psprintf("domain %s of role \"%s\"", format_type_be_qualified(type),
+							 GetUserNameFromId(type_owner, true));
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/*
+ * The call of plpgsql_check, where it is installed; the SPI connection stays.
+ * It is planned by the caller, who can see it in whatever schema it is.
+ */
+static SPIPlanPtr
+prepare_plpgsql_check(void)
+{
+	SPI_connect();
+	if (SPI_execute("SELECT pg_catalog.format('SELECT %I.plpgsql_check_function($1::pg_catalog.regprocedure, fatal_errors => false)', n.nspname)"
+					" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
+					" WHERE e.extname OPERATOR(pg_catalog.=) 'plpgsql_check'", true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		return NULL;
+	return SPI_prepare(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), 1, (Oid[]) {OIDOID});
+}
+
+/* ----------------------------------------------------------------
+ *		Bodies
+ * ----------------------------------------------------------------
+ */
 
 /* The settings that a function declares, as they are when it is created. */
 static void
@@ -100,7 +275,64 @@ apply_settings(HeapTuple proc)
 	if (!isnull)
 		ProcessGUCArray(DatumGetArrayTypeP(config), superuser() ? PGC_SUSET : PGC_USERSET,
 						PGC_S_SESSION, GUC_ACTION_SAVE);
-	set_config_option("check_function_bodies", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* A body that is to be parsed. */
+typedef struct Body
+{
+	HeapTuple	proc;
+	char	   *search_path;	/* the caller's */
+	SPIPlanPtr	check;			/* of a body in PL/pgSQL, or NULL */
+} Body;
+
+/* Parses a Body, as its owner. */
+static void
+parse_body(void *argument)
+{
+	Body	   *body = argument;
+	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(body->proc);
+
+	set_config_option("search_path", body->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	apply_settings(body->proc);
+	if (proc->prolang == SQLlanguageId)
+		parse_sql_body(body->proc);
+	else if (body->check != NULL)
+		SPI_execute_plan(body->check, (Datum[]) {ObjectIdGetDatum(proc->oid)}, NULL, false, 0);
+}
+
+/* Parses a body.  Raises where the statement was cancelled meanwhile, whoever caught that. */
+static void
+start_parsing(HeapTuple proc)
+{
+	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(proc);
+	Body		body = {proc, pstrdup(namespace_search_path), NULL};
+
+	if (form->prolang != SQLlanguageId)
+	{
+		kept_back = domain_with_volatile_check(form->proowner);
+		if (kept_back != NULL)
+			return;
+		body.check = prepare_plpgsql_check();
+	}
+	collecting = true;
+	body_owner = form->proowner;
+	cancelled = false;
+	run_as_owner(form->proowner, false, parse_body, &body);
+	if (cancelled)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("canceling statement while the body of function %s was parsed",
+						format_procedure_qualified(form->oid))));
+}
+
+/* What keeps a body from being looked at is a finding too. */
+static List *
+add_kept_back(List *refusals, HeapTuple proc)
+{
+	Refusal    *refusal = palloc(sizeof(Refusal));
+
+	*refusal = body_not_parsed(format_procedure_qualified(((Form_pg_proc) GETSTRUCT(proc))->oid), kept_back);
+	return lappend(refusals, refusal);
 }
 
 /*
@@ -108,20 +340,20 @@ apply_settings(HeapTuple proc)
  * has done, settings and locks included, ends with the subtransaction.
  */
 static List *
-mixed_in_body(Oid funcid, HeapTuple proc)
+mixed_in_body(HeapTuple proc)
 {
 	MemoryContext oldcontext = CurrentMemoryContext;
 	ResourceOwner oldowner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 
 	collected = NIL;
+	kept_back = NULL;
 	collector = oldcontext;
 	BeginInternalSubTransaction(NULL);
-	collecting = true;
+	MemoryContextSwitchTo(oldcontext);
 	PG_TRY();
 	{
-		apply_settings(proc);
-		parse_body(funcid, (Form_pg_proc) GETSTRUCT(proc));
+		start_parsing(proc);
 	}
 	PG_CATCH();
 	{
@@ -137,7 +369,7 @@ mixed_in_body(Oid funcid, HeapTuple proc)
 	if (error != NULL &&
 		(error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OUT_OF_MEMORY))
 		ReThrowError(error);
-	return collected;
+	return kept_back ? add_kept_back(collected, proc) : collected;
 }
 
 /* Can the body of a function in this language be parsed without running it? */
@@ -160,11 +392,13 @@ mixed_in_function(Oid funcid, bool parse)
 
 	if (!HeapTupleIsValid(proc))
 		return NIL;
+	/* another session's, of whoever that is */
+	parse &= !isOtherTempNamespace(((Form_pg_proc) GETSTRUCT(proc))->pronamespace);
 	body = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_prosqlbody, &isnull);
 	if (!isnull)
 		refusals = refusals_of_mixed(mixed_in_queries(list_make1(stringToNode(TextDatumGetCString(body)))));
 	else if (parse && can_parse(((Form_pg_proc) GETSTRUCT(proc))->prolang))
-		refusals = mixed_in_body(funcid, proc);
+		refusals = mixed_in_body(proc);
 	ReleaseSysCache(proc);
 	return refusals;
 }

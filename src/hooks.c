@@ -288,6 +288,7 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 	switch (event)
 	{
 		case FHET_START:
+			check_called_by_parser(flinfo->fn_oid);
 			if (call == NULL)
 			{
 				call = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(FunctionCall));
@@ -302,10 +303,13 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 		case FHET_END:
 		case FHET_ABORT:
 			call_prev_fmgr(event, flinfo, call ? &call->prev_arg : arg);
-			if (event == FHET_ABORT)
-				function_has_failed(flinfo->fn_oid);
-			else
+			if (event == FHET_END)
 				function_has_ended();
+			else
+			{
+				function_has_failed(flinfo->fn_oid);
+				function_failed_in_parser();
+			}
 			if (call == NULL)
 				break;
 			if (call->unforced)

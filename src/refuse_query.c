@@ -84,6 +84,18 @@ held_as_text(const char *object, const char *relation, const char *column,
 	};
 }
 
+/* A finding, never an error: "culprit" says what and whose, such as: domain "d" of role "r". */
+Refusal
+body_not_parsed(const char *function, const char *culprit)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("the body of %s was not looked at, since %s would run as its owner", function, culprit),
+			NULL,
+			"Read the body, and what it would run."
+	};
+}
+
 Refusal
 no_stack_for_filters(void)
 {

@@ -22,6 +22,8 @@ extern Refusal indexed_as_text(const char *object, const char *relation, const c
 extern Refusal held_as_text(const char *object, const char *relation, const char *column,
 							  const char *type, const char *text_type);
 
+extern Refusal body_not_parsed(const char *function, const char *culprit);
+
 extern Refusal no_stack_for_filters(void);
 extern Refusal trigger_is_new(const char *relation);
 

@@ -61,5 +61,53 @@ SQL
 is(superuser_says($node, 'postgres', 'SELECT count(*) FROM tenant_guard.mixed_comparisons(); SELECT last_value FROM built.reached'), '2; 42',
 	'what is evaluated by the way is evaluated as the owner of the function');
 
+# What a third role wrote is not evaluated with that owner's rights either: the body is named and not looked at.
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE mallory;
+CREATE SCHEMA lent AUTHORIZATION mallory;
+SET ROLE mallory;
+GRANT USAGE ON SCHEMA lent TO builder;
+CREATE SEQUENCE lent.reached;
+CREATE FUNCTION lent.evaluated(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	PERFORM setval('lent.reached', 666);
+	RETURN 1;
+END $$;
+RESET ROLE;
+GRANT USAGE ON SEQUENCE lent.reached TO PUBLIC;
+SET ROLE builder;
+CREATE FUNCTION built.calls_hers() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM lent.evaluated(1); RETURN 1; END';
+SQL
+my $kept_back = q{SELECT detail FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%was not looked at%'};
+is(superuser_says($node, 'postgres', "$kept_back; SELECT is_called FROM lent.reached"),
+	'the body of built.calls_hers() was not looked at, since function lent.evaluated(integer) of role "mallory" would run as its owner; f',
+	"a body that calls a third role's function is named and not looked at");
+
+# A CHECK may call what PostgreSQL itself has, and do much by it.
+$node->safe_psql('postgres', <<'SQL');
+SET ROLE builder;
+DROP FUNCTION built.calls_hers();
+SET ROLE mallory;
+CREATE DOMAIN lent.checked AS int CHECK (setval('lent.reached', 666) > 0);
+CREATE TYPE lent.pair AS (x lent.checked);
+GRANT UPDATE ON SEQUENCE lent.reached TO PUBLIC;
+SET ROLE builder;
+CREATE FUNCTION built.holds_hers() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN (('(5)'::lent.pair).x)::int; END$$;
+SQL
+like(superuser_says($node, 'postgres', $kept_back),
+	qr/the body of built.holds_hers\(\) was not looked at, since domain lent.checked of role "mallory" would run as its owner/,
+	"so is one that a third role's domain could reach");
+is(superuser_says($node, 'postgres', 'SELECT is_called FROM lent.reached'), 'f', 'and nothing of hers was evaluated');
+
+# What the owner's own function does cannot hang the caller.
+$node->safe_psql('postgres', <<'SQL');
+DROP DOMAIN lent.checked CASCADE;
+SET ROLE builder;
+CREATE FUNCTION built.sleeps(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(1000); RETURN 1; END';
+CREATE FUNCTION built.calls_sleeper() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM built.sleeps(1); RETURN 1; END';
+SQL
+is(superuser_says($node, 'postgres', "SET statement_timeout = '1s'; SELECT count(*) FROM tenant_guard.mixed_comparisons()"), 'ERROR 57014',
+	'a statement that parses bodies can be cancelled');
+
 $node->stop;
 done_testing();
