@@ -1,20 +1,39 @@
 # shellcheck shell=bash
 #
 # Loads a dump that was made elsewhere, by other versions, among other roles, and says
-# what of it could not be had. Read by run.sh; its own word is load_dump.
+# what of it could not be had. Read by run.sh; its own words are load_dump and is_name.
+#
+# A dump is a stranger's. Its statements are run by demo_loader, a role that may create
+# things in this database and nothing else, and they are run by load.c, which has no
+# commands of its own as psql has: what begins with a backslash is left out.
+#
+# The superuser does for it, before there is anything of the dump's, what an ordinary role
+# could not: makes the roles it names, as ordinary ones that may not log in, and lets
+# demo_loader be a member of these, so that what it makes gets its owners; and creates the
+# extensions it names, of those that the server has. The names are read from the dump by
+# patterns. All else that takes a superuser fails, and is told.
 #
 # shellcheck disable=SC2154 # the variables of run.sh and server.sh
 
+identifier='([a-z_][a-z0-9_]*|"([^"[:cntrl:]]|"")+")'
+
+# Is this a table's name as the server writes it? A piece of one is not, such as a line of a
+# name with a line break in it: names that pass may stand in a statement.
+is_name() { [[ $1 =~ ^$identifier\.$identifier$ ]]; }
+
 load_dump() {
   heading "Loading $dump"
-  read_dump | prepare_dump >"$work/dump.sql" || die 2 "could not read $dump as a dump"
-  [[ $EUID -ne 0 ]] || chown -R "$server_user" "$work/copy" "$work/dump.sql"
+  read_dump >"$work/dump.sql" || die 2 "could not read $dump as a dump"
+  create_loader
+  create_extensions
   create_roles
-  run_dump || say "psql ended early, with status $?"
+  run_dump || say "The load ended early."
+  dismiss_loader
   report_load
-  [[ -z $(ask postgres "SELECT 1 FROM pg_namespace WHERE nspname = 'tenant_guard'") ]] ||
-    die 1 "this database has tenant_guard already: the demo wants a dump from before it"
+  [[ -z $(ask demo_dba "SELECT 1 FROM pg_namespace WHERE nspname = 'tenant_guard'") ]] || has_tenant_guard
 }
+
+has_tenant_guard() { die 1 "this database has tenant_guard already: the demo wants a dump from before it"; }
 
 read_dump() {
   local magic
@@ -28,41 +47,53 @@ read_dump() {
   fi
 }
 
-# A table that could not be created must not have its rows read as SQL, where one quote in
-# them swallows the statements that follow: each COPY reads its rows from a file of its
-# own. What leads to another database or role, or ends the load at the first error, is left
-# out, unless the line before is unfinished: then it may be a text's. Lines keep their numbers.
-prepare_dump() {
-  mkdir "$work/copy"
-  awk -v files="$work/copy/" -v left_out="$work/left_out" '
-    BEGIN { whole = 1 }
-    copying {
-      if (/^\\\.\r?$/) { copying = 0; close(file) } else print > file
-      print ""
-      next
-    }
-    whole && /^[Cc][Oo][Pp][Yy] .* [Ff][Rr][Oo][Mm] [Ss][Tt][Dd][Ii][Nn].*;\r?$/ {
-      copying = 1
-      blocks++
-      file = files blocks
-      printf "" > file
-      sub(/ [Ff][Rr][Oo][Mm] [Ss][Tt][Dd][Ii][Nn]/, " FROM \047" file "\047")
-    }
-    whole && (/^\\(c|connect)[ \r]/ || /^\\set ON_ERROR_STOP/ || /^(SET|RESET) SESSION AUTHORIZATION/ ||
-              /^(CREATE|ALTER|DROP|COMMENT ON) DATABASE .*;\r?$/) {
-      print > left_out
-      print ""
-      next
-    }
-    !/^[ \t]*(--.*)?\r?$/ { whole = /^\\/ || /;[ \t]*(--.*)?\r?$/ || /\*\/[ \t]*\r?$/ }
-    { print }'
+# demo_owners holds the dump's roles while it is loaded: who becomes an owner must be able
+# to create things in that schema. demo_reader counts rows, every tenant's.
+create_loader() {
+  ask demo_dba "CREATE ROLE demo_loader LOGIN" "CREATE ROLE demo_owners" \
+    "CREATE ROLE demo_reader LOGIN BYPASSRLS IN ROLE pg_read_all_data" \
+    "GRANT CREATE ON DATABASE demo TO demo_loader, demo_owners" \
+    "ALTER SCHEMA public OWNER TO demo_loader" "GRANT ALL ON SCHEMA public TO demo_owners" \
+    "ALTER DEFAULT PRIVILEGES FOR ROLE demo_loader GRANT ALL ON SCHEMAS TO demo_owners" \
+    "GRANT SET ON PARAMETER session_replication_role TO demo_loader" # as scripts that load rows in any order set it
+}
+
+# Nor does a setting stay that the dump has stored for its role.
+dismiss_loader() {
+  ask demo_dba "DROP OWNED BY demo_owners CASCADE" "DROP ROLE demo_owners" \
+    "REVOKE SET ON PARAMETER session_replication_role FROM demo_loader" \
+    "ALTER ROLE demo_loader RESET ALL" "ALTER ROLE demo_loader IN DATABASE demo RESET ALL"
+}
+
+create_extensions() {
+  local extension schema
+  : >"$work/schemas" # those that are there before the dump makes them
+  while IFS=$'\t' read -r extension schema; do
+    [[ ${extension//\"/} != tenant_guard ]] || has_tenant_guard
+    case $schema in
+      '' | public | pg_catalog) ;;
+      *)
+        ask demo_dba "CREATE SCHEMA IF NOT EXISTS $schema AUTHORIZATION demo_loader" >/dev/null 2>&1
+        say "ERROR:  schema \"${schema//\"/}\" already exists" >>"$work/schemas"
+        ;;
+    esac
+    ask demo_dba "SET search_path = public" "CREATE EXTENSION IF NOT EXISTS $extension ${schema:+SCHEMA $schema} CASCADE" \
+      >"$work/stage.log" 2>&1 || say "Not here: extension $extension: $(sed -n 's/^ERROR:  //p' "$work/stage.log")"
+  done < <(extensions_in_dump)
+}
+
+extensions_in_dump() {
+  local name='("[^"]+"|[A-Za-z_][A-Za-z0-9_$]*)'
+  sed -nE "s/^CREATE EXTENSION (IF NOT EXISTS )?$name( WITH)?( SCHEMA $name)?( VERSION [^;]*)?;\r?\$/\2\t\5/Ip" "$work/dump.sql" |
+    sort -u | grep -v '^plpgsql'
 }
 
 # Roles that the dump speaks of, so that tables get their owners and policies their roles.
+# One that is there already is none of the dump's, and demo_loader no member of it.
 create_roles() {
   local role created=()
   while read -r role; do
-    sql postgres -v ON_ERROR_STOP=1 -c "CREATE ROLE $role" >/dev/null 2>&1 </dev/null && created+=("$role")
+    ask demo_dba "CREATE ROLE $role IN ROLE demo_owners; GRANT $role TO demo_loader" >/dev/null 2>&1 && created+=("$role")
   done < <(roles_in_dump)
   [[ ${#created[@]} -eq 0 ]] || say "Roles created for it, none of which may log in: ${created[*]}"
 }
@@ -70,38 +101,31 @@ create_roles() {
 roles_in_dump() {
   sed -nE \
     -e h -e 's/^ALTER DEFAULT PRIVILEGES FOR (ROLE|USER) ("[^"]+"|[^ ]+) .*/\2/Ip' -e g \
+    -e 's/^CREATE (ROLE|USER|GROUP) ("[^"]+"|[^ ;]+).*;.*/\2/Ip' \
     -e 's/^.*\bOWNER TO ([^;]+);.*/\1/Ip' \
     -e 's/^(GRANT|ALTER DEFAULT PRIVILEGES) .* TO ([^;]+);.*/\2/Ip' \
     -e 's/^(REVOKE|ALTER DEFAULT PRIVILEGES) .* FROM ([^;]+);.*/\2/Ip' \
     -e 's/^CREATE POLICY .* TO ([^(;]+)( USING | WITH CHECK |;).*/\1/Ip' \
     -e 's/^CREATE SCHEMA .*\bAUTHORIZATION ([^ ;]+).*/\1/Ip' "$work/dump.sql" |
     sed -E 's/ (WITH|GRANTED BY) .*//I; s/, */\n/g' | sed -E 's/^ *(GROUP )?//I; s/ *$//' | sort -u |
-    grep -E '^("[^"]+"|[A-Za-z_][A-Za-z0-9_$]*)$' | grep -viE '^("?(public|pg_.*)"?|postgres|(current|session)_(user|role))$'
+    grep -E '^("[^"]+"|[A-Za-z_][A-Za-z0-9_$]*)$' | grep -viE '^("?(public|pg_.*)"?|mapping|(current|session)_(user|role))$'
 }
 
-# A failed statement must not undo the transaction that the dump may have opened.
-run_dump() (
-  directory=$(dirname "$dump") # where the files lie that the dump may include
-  # shellcheck disable=SC2016 # for sh to expand
-  if as_server sh -c 'cd "$1"' sh "$directory" 2>/dev/null; then cd "$directory" || exit; fi
-  sql postgres -v ON_ERROR_ROLLBACK=on -f "$work/dump.sql" >/dev/null 2>"$work/load.log" </dev/null
-)
+run_dump() { as_server "$work/load" "$work" demo_loader demo <"$work/dump.sql" >"$work/left_out" 2>"$work/load.log"; }
 
 report_load() {
   local failed tables
   if [[ -s $work/left_out ]]; then
-    say "Left out, as all of it goes into one database, by one role:"
-    awk '!seen[$0]++' "$work/left_out" | first 6 | indent
+    say "Left out, as all of it goes into one database, by one role, and as nothing here obeys a backslash:"
+    awk '!seen[$0]++' "$work/left_out" | first 6 | cut -c 1-160 | indent
   fi
-  grep -E '^psql:[^ ]*: (ERROR|FATAL|error): |^[^ ]*psql: error: |: invalid command ' "$work/load.log" |
-    grep -vE 'ERROR:  role ".*" already exists|invalid command .(un)?restrict' |
-    sed -E 's/^psql:[^ ]*:([0-9]+): /line \1: /' >"$work/failed"
+  grep -vFf "$work/schemas" "$work/load.log" >"$work/failed"
   failed=$(wc -l <"$work/failed")
   if [[ $failed -gt 0 ]]; then
     say "$failed statements of the dump failed, and what they would have made is not here:"
     each_once <"$work/failed" | first 6 | cut -c 1-160 | indent
   fi
-  tables=$(ask postgres "SELECT count(*) FROM pg_class
+  tables=$(ask demo_dba "SELECT count(*) FROM pg_class
     WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text !~ '^(pg_|information_schema\$)'")
   say "Loaded: $tables tables."
   [[ $tables -gt 0 ]] || die 1 "there is nothing to guard"

@@ -12,6 +12,14 @@
 # and shows what that changes, checking each step. Exits 0 if every step is as
 # promised, 1 if not, 2 if it was called wrongly.
 #
+# A dump is a stranger's, and nothing of it runs as a superuser, nor in the shell. Its
+# statements run as demo_loader, an ordinary role, through a client that has no commands of
+# its own (load.sh says what holds); its rows are counted by demo_reader, which is ordinary
+# but for BYPASSRLS, and used as app. The superuser, demo_dba, calls tenant_guard's functions,
+# which run what belongs to a table as its owner, and otherwise plans no query on the dump's
+# tables: that alone evaluates expressions of their indexes. It looks up nothing but in
+# pg_catalog, and the dump's names reach its statements as literals, or when they are whole.
+#
 # The server listens on a socket in a temporary directory only and runs from a copy
 # of the installed one: the machine's own and its clusters are not touched. All of
 # it is removed at the end. Packages that are missing are installed, and stay.
@@ -23,9 +31,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bold='' normal=''
 if [[ -t 1 ]]; then bold=$'\e[1m' normal=$'\e[0m'; fi
 
-say() { printf '%s\n' "$*"; }
+# What names of the dump's could do to a terminal is taken out of them.
+visible() { tr -d '\000-\010\013-\037\177'; }
+say() { printf '%s\n' "${*//[[:cntrl:]]/ }"; }
 heading() { printf '\n%s%s%s\n' "$bold" "$*" "$normal"; }
-indent() { sed 's/^/    /'; }
+indent() { visible | sed 's/^/    /'; }
 literal() { printf "'%s'" "${1//\'/\'\'}"; }
 
 die() { # status, line ...
@@ -37,7 +47,7 @@ die() { # status, line ...
 
 # The first lines of a long list, and how many follow.
 first() {
-  awk -v most="$1" 'NR <= most { print } END { if (NR > most) printf "... and %d more\n", NR - most }'
+  visible | awk -v most="$1" 'NR <= most { print } END { if (NR > most) printf "... and %d more\n", NR - most }'
 }
 
 # shellcheck source-path=SCRIPTDIR source=server.sh
@@ -47,15 +57,35 @@ first() {
 
 # ---- SQL ---------------------------------------------------------------------
 
-# Bare rows, for the script. The search path makes names read alike for every role.
-ask() { # role, SQL
-  printf '%s\n' "$2" | PGOPTIONS='-c search_path=public' sql "$1" -At -F $'\t'
+# Statements are given to psql as options, where it knows no commands of its own. Only what
+# is the application's finds anything in public, where the dump may have put operators.
+run_sql() { # role, psql's options ...
+  local path=pg_catalog
+  [[ $1 != app ]] || path=public
+  PGOPTIONS="-c search_path=$path -c standard_conforming_strings=on" sql "$@" </dev/null
+}
+
+# Bare rows, for the script.
+ask() { # role, statement ...
+  local role=$1 statement options=()
+  shift
+  for statement; do options+=(-c "$statement"); done
+  run_sql "$role" -At -F $'\t' -v VERBOSITY=terse "${options[@]}"
+}
+
+# The rows of statements that a query makes, as the same role.
+ask_each() { # role, query
+  local statements next
+  mapfile -t -d '' statements < <(run_sql "$1" -At -0 -c "$2")
+  for ((next = 0; next < ${#statements[@]}; next += 200)); do ask "$1" "${statements[@]:next:200}"; done
 }
 
 # Statements and their answers as on a terminal, SQLSTATE included; kept in $output.
-show() { # role, SQL
-  output=$(printf '%s\n' "-- as $1" "$2" |
-    PGOPTIONS='-c search_path=public' sql "$1" -a -P footer=off -v VERBOSITY=verbose 2>&1 | tidy)
+show() { # role, statement ...
+  local role=$1 statement options=()
+  shift
+  for statement; do options+=(-c "$statement"); done
+  output=$(say "-- as $role"; run_sql "$role" -e -P footer=off -v VERBOSITY=verbose "${options[@]}" 2>&1 | tidy)
   indent <<<"$output"
 }
 
@@ -68,7 +98,7 @@ tidy() {
 # The tables that have the column; "type" is the tenant_type that serves it, if any does.
 tables_with_column() {
   cat <<SQL
-SELECT c.oid AS id, c.oid::regclass::text AS name, c.relispartition AS part, quote_ident(n.nspname) AS schema,
+SELECT c.oid AS id, c.oid::regclass::text AS name, c.relispartition AS part, n.nspname AS schema,
        format_type(a.atttypid, a.atttypmod) AS declared,
        CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid'
             WHEN a.atttypid IN ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype) THEN 'bigint'
@@ -86,11 +116,11 @@ fitting() { printf "(%s) t WHERE type = '%s'" "$(tables_with_column)" "$tenant_t
 # ---- the tenants of this database --------------------------------------------
 
 choose_type() {
-  tenant_type=$(ask postgres "SELECT type FROM ($(tables_with_column)) t WHERE type IS NOT NULL
+  tenant_type=$(ask demo_dba "SELECT type FROM ($(tables_with_column)) t WHERE type IS NOT NULL
     GROUP BY type ORDER BY count(*) DESC, type LIMIT 1")
   [[ -z $tenant_type ]] || return
   say "No table has a column $column of a type that can name a tenant. Columns that the most tables have:"
-  ask postgres "SELECT format('%s (%s tables)', attname, count(*)) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+  ask demo_dba "SELECT format('%s (%s tables)', attname, count(*)) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
     WHERE relkind IN ('r', 'p') AND attname ~ '_id\$' AND attnum > 0 AND NOT attisdropped
       AND relnamespace::regnamespace::text !~ '^(pg_|information_schema\$)'
     GROUP BY attname ORDER BY count(*) DESC, attname LIMIT 10" | indent
@@ -99,12 +129,13 @@ choose_type() {
 
 # The role of an application: may read and write everything, and is nothing special.
 create_app() {
-  ask postgres "SELECT 'CREATE ROLE app' WHERE to_regrole('app') IS NULL \gexec
-    ALTER ROLE app LOGIN NOSUPERUSER NOBYPASSRLS CONNECTION LIMIT -1;
-    SELECT format('GRANT USAGE ON SCHEMA %1\$I TO app;
+  [[ -n $(ask demo_dba "SELECT to_regrole('app')") ]] || ask demo_dba "CREATE ROLE app"
+  ask demo_dba "ALTER ROLE app LOGIN NOSUPERUSER NOBYPASSRLS CONNECTION LIMIT -1" \
+    "ALTER ROLE app RESET ALL" "ALTER ROLE app IN DATABASE demo RESET ALL"
+  ask_each demo_dba "SELECT format('GRANT USAGE ON SCHEMA %1\$I TO app;
       GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %1\$I TO app;
       GRANT USAGE ON ALL SEQUENCES IN SCHEMA %1\$I TO app', nspname)
-    FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema\$)' \gexec"
+    FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema\$)'"
 }
 
 # Counts rows while nothing is guarded. The example is the table with the most rows (not
@@ -114,13 +145,14 @@ choose_tenants() {
   main=''
   key=$(literal "$column")
   while IFS=$'\t' read -r name count filled; do
+    is_name "$name" || continue
     rows_before[$name]=$count
     if [[ $count -eq $filled && $count -gt $most ]]; then main=$name most=$count; fi
-  done < <(ask postgres "SELECT format('SELECT %L, count(*), count(%I) FROM %s', name, $key, name)
-    FROM $(fitting) ORDER BY part, name \gexec")
+  done < <(ask_each demo_reader "SELECT format('SELECT %L, count(*), count(%I) FROM %s', name, $key, name)
+    FROM $(fitting) ORDER BY part, name")
   [[ -n $main ]] || die 1 "every table with the column $column has rows in which it is null"
-  IFS=$'\t' read -r main_column main_type main_schema < <(ask postgres "SELECT quote_ident($key), declared,
-    CASE schema WHEN 'public' THEN '' ELSE schema || '.' END FROM $(fitting) AND name = $(literal "$main")")
+  IFS=$'\t' read -r main_column main_type main_schema < <(ask demo_reader "SELECT quote_ident($key), declared, quote_ident(schema)
+    FROM $(fitting) AND name = $(literal "$main")")
   tenant=$(first_tenant true)
   other=$(first_tenant "$main_column <> $(literal "${tenant:-0}")")
   case $tenant_type in # no rows, or rows of one tenant alone
@@ -130,8 +162,8 @@ choose_tenants() {
   esac
   while IFS=$'\t' read -r name count; do
     rows_where[$name]=$count
-  done < <(ask postgres "SELECT format('SELECT %L, count(*) FROM %s WHERE %I = %L::$tenant_type', name, name,
-    $key, $(literal "$tenant")) FROM $(fitting) \gexec")
+  done < <(ask_each demo_reader "SELECT format('SELECT %L, count(*) FROM %s WHERE %I = %L::$tenant_type', name, name,
+    $key, $(literal "$tenant")) FROM $(fitting)")
 }
 
 # Tables without the column of which just one foreign key leads to a table that has it: each row has its parent's tenant,
@@ -141,10 +173,11 @@ choose_derived() {
   local name key join named=''
   [[ $dump != "$here/erp.sql" ]] || named="AND conname <> 'sales_order_items_product_id_fkey'"
   while IFS=$'\t' read -r name key join; do
+    is_name "$name" || continue
     derived_by[$name]=$key
-    rows_before[$name]=$(ask postgres "SELECT count(*) FROM $name")
-    rows_where[$name]=$(ask postgres "SELECT count(*) FROM $join = $(literal "$tenant")::$tenant_type")
-  done < <(ask postgres "WITH reach AS (
+    rows_before[$name]=$(ask demo_reader "SELECT count(*) FROM $name")
+    rows_where[$name]=$(ask demo_reader "SELECT count(*) FROM $join = $(literal "$tenant")::$tenant_type")
+  done < <(ask demo_reader "WITH reach AS (
       SELECT conrelid AS id, min(conname) AS conname, min(k.oid) AS oid
       FROM pg_constraint k JOIN (SELECT * FROM $(fitting)) p ON p.id = confrelid
       WHERE contype = 'f' AND conparentid = 0 AND NOT part $named
@@ -157,7 +190,7 @@ choose_derived() {
 }
 
 first_tenant() { # condition
-  ask postgres "SELECT $main_column FROM $main WHERE $main_column::text <> '' AND $1 ORDER BY 1 LIMIT 1"
+  ask demo_reader "SELECT $main_column FROM $main WHERE $main_column::text <> '' AND $1 ORDER BY 1 LIMIT 1"
 }
 
 # ---- steps -------------------------------------------------------------------
@@ -180,7 +213,7 @@ promised() { # what, command that tells
   if "$@"; then
     say "  ok: $what"
   else
-    say "  ${bold}NOT AS PROMISED${normal}: $what"
+    printf '  %sNOT AS PROMISED%s: %s\n' "$bold" "$normal" "$(visible <<<"$what")"
     step_failed=yes
   fi
 }
@@ -188,27 +221,27 @@ promised() { # what, command that tells
 refused() { [[ $output == *"ERROR:  $1: "* ]]; }
 refused_nothing() { [[ $output != *ERROR:* ]]; }
 with_advice() { [[ $output == *DETAIL:* && $output == *HINT:* ]]; }
-answer_is() { [[ $(ask postgres "$2") == "$1" ]]; }
+answer_is() { [[ $(ask demo_dba "$2") == "$1" ]]; }
 
 step_before() {
   step "Before: one forgotten WHERE, and a query shows every tenant's rows"
-  show app "SELECT count(*) FROM $main;"
+  show app "SELECT count(*) FROM ${main#public.};"
   promised "${rows_before[$main]} rows, ${rows_where[$main]:-0} of them of tenant $tenant" refused_nothing
 }
 
 step_guard() {
   local schema
   step "CREATE EXTENSION, and guard every table that has $column"
-  show postgres "ALTER DATABASE demo SET tenant_guard.tenant_type = '$tenant_type';
-ALTER DATABASE demo SET tenant_guard.tenant_column = $(literal "$column");"
-  show postgres "CREATE EXTENSION tenant_guard;"
+  show demo_dba "ALTER DATABASE demo SET tenant_guard.tenant_type = '$tenant_type';" \
+    "ALTER DATABASE demo SET tenant_guard.tenant_column = $(literal "$column");"
+  show demo_dba "CREATE EXTENSION tenant_guard;"
   while read -r schema; do
     say "    SELECT * FROM tenant_guard.protect_schema($(literal "$schema"));"
-    ask postgres "SET client_min_messages = warning;
-      SELECT * FROM tenant_guard.protect_schema($(literal "$schema")) ORDER BY status = 'guarded', relation" >"$work/report"
+    ask demo_dba "SET client_min_messages = warning" \
+      "SELECT * FROM tenant_guard.protect_schema($(literal "$schema")) ORDER BY status = 'guarded', relation" >"$work/report"
     first 60 <"$work/report" | awk -F '\t' '{ printf "     %-36s %-8s %s\n", $1, $2, $3 }'
     awk -F '\t' '$2 != "guarded" { print $1 ": " $3 }' "$work/report" >>"$work/reasons"
-  done < <(ask postgres "SELECT DISTINCT schema FROM ($(tables_with_column)) t ORDER BY 1")
+  done < <(ask demo_dba "SELECT DISTINCT quote_ident(schema) FROM ($(tables_with_column)) t ORDER BY 1")
   promised "$main is guarded" answer_is guarded \
     "SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = $(literal "$main")::regclass"
   say "  and the foreign keys between them, which carry the tenant now:"
@@ -221,7 +254,7 @@ ALTER DATABASE demo SET tenant_guard.tenant_column = $(literal "$column");"
 }
 
 keys_with_tenant() {
-  ask postgres "SELECT conrelid::regclass || ': ' || pg_get_constraintdef(k.oid) FROM pg_constraint k
+  ask demo_dba "SELECT conrelid::regclass || ': ' || pg_get_constraintdef(k.oid) FROM pg_constraint k
     JOIN tenant_guard.tables c ON c.relation = conrelid JOIN tenant_guard.tables p ON p.relation = confrelid
     WHERE contype = 'f' AND conparentid = 0 AND c.status = 'guarded' AND p.status = 'guarded'
       AND EXISTS (SELECT FROM unnest(conkey, confkey) AS u (a, b) JOIN pg_attribute x ON x.attrelid = conrelid AND x.attnum = a
@@ -238,11 +271,10 @@ step_derive() {
   step "$title"
   while read -r name; do
     if [[ ${#derived_by[@]} -le 3 ]]; then
-      show postgres "SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));"
+      show demo_dba "SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));"
     else
-      output=$(ask postgres "\\set VERBOSITY terse
-        SET client_min_messages = warning; SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));" 2>&1)
-      printf '     %-36s by %-36s %s\n' "$name" "${derived_by[$name]}" "${output#*ERROR:  }"
+      output=$(ask demo_dba "SET client_min_messages = warning" "SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));" 2>&1)
+      printf '     %-36s by %-36s %s\n' "$name" "${derived_by[$name]}" "${output#*ERROR:  }" | visible
     fi
     if ! refused_nothing; then
       sed -n "s/^.*ERROR:  \([0-9A-Z]*: \)\{0,1\}/$(sed 's/[/&\\]/\\&/g' <<<"$name"): /p" <<<"$output" >>"$work/reasons"
@@ -253,28 +285,35 @@ step_derive() {
       sees_now "${rows_where[$name]}" "$name"
   done < <(printf '%s\n' "${!derived_by[@]}" | sort)
   [[ $dump == "$here/erp.sql" && -z $step_failed ]] || return 0
-  show app "BEGIN;
-SELECT tenant_guard.set_tenant($(literal "$tenant"));
-INSERT INTO sales_order_items (order_id, line_no, product_id, quantity, unit_price)
-  VALUES ($(others_order), 99, $(ask postgres "SET row_security = off; SELECT min(product_id) FROM products WHERE tenant_id = $(literal "$tenant")"), 1, 1);
-ROLLBACK;"
+  show app "BEGIN;" "SELECT tenant_guard.set_tenant($(literal "$tenant"));" \
+    "INSERT INTO sales_order_items (order_id, line_no, product_id, quantity, unit_price)
+  VALUES ($(others_order), 99, $(ask_all "SELECT min(product_id) FROM public.products WHERE tenant_id = $(literal "$tenant")"), 1, 1);" \
+    "ROLLBACK;"
   promised "a line of another tenant's order is refused with SQLSTATE 23503" refused 23503
 }
 
-others_order() { ask postgres "SET row_security = off; SELECT min(order_id) FROM sales_orders WHERE tenant_id = $(literal "$other")"; }
+others_order() { ask_all "SELECT min(order_id) FROM public.sales_orders WHERE tenant_id = $(literal "$other")"; }
+
+# Of every tenant's rows, once tables are guarded.
+ask_all() { ask demo_reader "SET row_security = off" "$1"; }
+
+# As a transaction of the tenant.
+ask_tenant() { # statement ...
+  ask app BEGIN "SET LOCAL tenant_guard.tenant_id = $(literal "$tenant")" "$@" COMMIT
+}
 
 sees_now() { # count, table
-  [[ $(ask app "BEGIN; SET LOCAL tenant_guard.tenant_id = $(literal "$tenant"); SELECT count(*) FROM $2; COMMIT;") == "$1" ]]
+  [[ $(ask_tenant "SELECT count(*) FROM $2") == "$1" ]]
 }
 
 # By a key that carries the tenant and one more column, which no unique index has: nothing else refuses the change first.
 step_reference() {
   local table referencing parent referenced value found=''
   while IFS=$'\t' read -r table referencing parent referenced; do
-    [[ ${rows_where[$table]:-0} -gt 0 ]] || continue
-    value=$(ask postgres "SET row_security = off; SELECT min($referenced) FROM $parent WHERE $main_column = $(literal "$other")")
+    if ! is_name "$table" || [[ ${rows_where[$table]:-0} -eq 0 ]]; then continue; fi
+    value=$(ask_all "SELECT min($referenced) FROM $parent WHERE $main_column = $(literal "$other")")
     if [[ -n $value ]]; then found=yes && break; fi
-  done < <(ask postgres "SELECT conrelid::regclass, quote_ident(a.attname), confrelid::regclass, quote_ident(f.attname)
+  done < <(ask demo_dba "SELECT conrelid::regclass, quote_ident(a.attname), confrelid::regclass, quote_ident(f.attname)
     FROM pg_constraint k CROSS JOIN LATERAL unnest(conkey, confkey) AS u (c, p)
     JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = c JOIN pg_attribute f ON f.attrelid = confrelid AND f.attnum = p
     JOIN tenant_guard.tables t ON t.relation = conrelid JOIN tenant_guard.tables tp ON tp.relation = confrelid
@@ -288,20 +327,14 @@ step_reference() {
     return
   fi
   step "A reference to another tenant's row, which PostgreSQL's own check lets through"
-  show app "BEGIN;
-SELECT tenant_guard.set_tenant($(literal "$tenant"));
-SET CONSTRAINTS ALL IMMEDIATE;
-UPDATE $table SET $referencing = $(literal "$value");
-ROLLBACK;"
+  show app "BEGIN;" "SELECT tenant_guard.set_tenant($(literal "$tenant"));" "SET CONSTRAINTS ALL IMMEDIATE;" \
+    "UPDATE ${table#public.} SET $referencing = $(literal "$value");" "ROLLBACK;"
   promised "refused with SQLSTATE 23503, since the foreign key carries the tenant" refused 23503
 }
 
 step_see() {
   step "The same query after, as tenant $tenant"
-  show app "BEGIN;
-SELECT tenant_guard.set_tenant($(literal "$tenant"));
-SELECT count(*) FROM $main;
-COMMIT;"
+  show app "BEGIN;" "SELECT tenant_guard.set_tenant($(literal "$tenant"));" "SELECT count(*) FROM ${main#public.};" "COMMIT;"
   say "  and for every guarded table: the rows before, those a hand-written WHERE $main_column = $(literal "$tenant")"
   say "  (or join) found then, and those that an unfiltered query finds now"
   compare_counts >"$work/counts"
@@ -320,12 +353,18 @@ compare_counts() {
     elif [[ $count != "${rows_where[$name]:-none}" ]]; then
       note='  DIFFERS'
     fi
-    printf '%-36s %9s %9s %9s%s\n' "$name" "${rows_before[$name]:-}" "${rows_where[$name]:-}" "$count" "$note"
-  done < <(ask app "BEGIN; SET LOCAL tenant_guard.tenant_id = $(literal "$tenant");
-    $(ask postgres "SELECT format('SELECT %L, %L, count(*) FROM %s;', relation::text, EXISTS (SELECT FROM pg_policy
-      WHERE polrelid = relation AND polname NOT IN ('tenant_isolation', 'tenant_access')), relation)
-      FROM tenant_guard.tables WHERE status NOT IN ('unguarded', 'shared') ORDER BY relation::text")
-    COMMIT;")
+    printf '%-36s %9s %9s %9s%s\n' "${name#public.}" "${rows_before[$name]:-}" "${rows_where[$name]:-}" "$count" "$note"
+  done < <(tenant_counts)
+}
+
+tenant_counts() {
+  local name narrowed next statements=()
+  while IFS=$'\t' read -r name narrowed; do
+    ! is_name "$name" || statements+=("SELECT $(literal "$name"), '$narrowed', count(*) FROM $name")
+  done < <(ask demo_dba "SELECT relation, EXISTS (SELECT FROM pg_policy
+      WHERE polrelid = relation AND polname NOT IN ('tenant_isolation', 'tenant_access'))
+    FROM tenant_guard.tables WHERE status NOT IN ('unguarded', 'shared') ORDER BY relation::text")
+  for ((next = 0; next < ${#statements[@]}; next += 200)); do ask_tenant "${statements[@]:next:200}"; done
 }
 
 # A table whose count failed is missing from the list, and so the list too short.
@@ -338,9 +377,10 @@ same_counts() {
 step_write() {
   local table name count most=0
   while read -r name; do
+    is_name "$name" || continue
     count=${rows_where[$name]:-0}
     if [[ $count -gt $most ]]; then table=$name most=$count; fi
-  done < <(ask postgres "SELECT name FROM $(fitting)
+  done < <(ask demo_dba "SELECT name FROM $(fitting)
     AND EXISTS (SELECT FROM tenant_guard.tables g WHERE g.relation = id AND status = 'guarded')
     AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = id AND NOT tgisinternal AND tgtype & 19 = 19)
     AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = id AND attname = $(literal "$column") AND attidentity = 'a')")
@@ -349,73 +389,67 @@ step_write() {
     return
   fi
   step "A write into another tenant"
-  show app "BEGIN;
-SELECT tenant_guard.set_tenant($(literal "$tenant"));
-UPDATE $table SET $main_column = $(literal "$other");
-ROLLBACK;"
+  show app "BEGIN;" "SELECT tenant_guard.set_tenant($(literal "$tenant"));" \
+    "UPDATE ${table#public.} SET $main_column = $(literal "$other");" "ROLLBACK;"
   promised "refused with SQLSTATE 42501: no row moves to tenant $other" refused 42501
 }
 
 step_no_tenant() {
   step "No tenant set: an error that says what to do, not an empty result"
-  show app "SELECT count(*) FROM $main;"
+  show app "SELECT count(*) FROM ${main#public.};"
   promised "refused with SQLSTATE TG001, a detail and a hint" eval "refused TG001 && with_advice"
 }
 
 step_stale() {
   step "A tenant left behind by an earlier transaction"
-  show app "SET tenant_guard.tenant_id = $(literal "$tenant");
-SELECT count(*) FROM $main;"
+  show app "SET tenant_guard.tenant_id = $(literal "$tenant");" "SELECT count(*) FROM ${main#public.};"
   promised "refused with SQLSTATE TG006" refused TG006
 }
 
 step_second() {
   step "A second tenant in the same transaction"
-  show app "BEGIN;
-SELECT tenant_guard.set_tenant($(literal "$tenant"));
-SELECT count(*) FROM $main;
-SELECT tenant_guard.set_tenant($(literal "$other"));
-ROLLBACK;"
+  show app "BEGIN;" "SELECT tenant_guard.set_tenant($(literal "$tenant"));" "SELECT count(*) FROM ${main#public.};" \
+    "SELECT tenant_guard.set_tenant($(literal "$other"));" "ROLLBACK;"
   promised "refused with SQLSTATE TG002" refused TG002
 }
 
 step_new_table() {
-  local table=${main_schema}demo_notes
+  local table=$main_schema.demo_notes
   step "A table created just now"
-  show postgres "CREATE TABLE $table ($main_column $main_type, body text);
-GRANT SELECT, INSERT ON $table TO app;
-SELECT relation, status, tenant_column, tenant_type FROM tenant_guard.tables WHERE relation = '$table'::regclass;"
+  show demo_loader "CREATE TABLE $table ($main_column $main_type, body text);" "GRANT SELECT, INSERT ON $table TO app;"
+  show demo_dba "SELECT relation, status, tenant_column, tenant_type FROM tenant_guard.tables WHERE relation = $(literal "$table")::regclass;"
   promised "is guarded already" grep -q '| guarded' <<<"$output"
+  table=${table#public.}
   show app "SELECT * FROM $table;"
   promised "refused without a tenant (TG001)" refused TG001
-  show app "BEGIN;
-SELECT tenant_guard.set_tenant($(literal "$tenant"));
-INSERT INTO $table (body) VALUES ('mine, without saying so') RETURNING *;
-INSERT INTO $table ($main_column, body) VALUES ($(literal "$other"), 'theirs');
-ROLLBACK;"
+  show app "BEGIN;" "SELECT tenant_guard.set_tenant($(literal "$tenant"));" \
+    "INSERT INTO $table (body) VALUES ('mine, without saying so') RETURNING *;" \
+    "INSERT INTO $table ($main_column, body) VALUES ($(literal "$other"), 'theirs');" "ROLLBACK;"
   promised "a row is its tenant's by default, and one for tenant $other is refused (42501)" \
     eval "refused 42501 && grep -q '| mine, without' <<<\"\$output\""
 }
 
 step_weaken() {
   step "Taking the guard off by DDL, even as a superuser"
-  show postgres "ALTER TABLE $main DISABLE ROW LEVEL SECURITY;"
+  show demo_dba "ALTER TABLE $main DISABLE ROW LEVEL SECURITY;"
   promised "refused with SQLSTATE TG005" refused TG005
 }
 
+# The superuser's is a COPY, for which no query is planned: see above.
 step_superuser() {
-  step "A superuser, whom row-level security does not bind"
-  show postgres "SELECT count(*) FROM $main;"
+  step "A superuser, or a role with BYPASSRLS, whom row-level security does not bind"
+  show demo_dba "COPY $main TO STDOUT;"
   promised "refused with SQLSTATE TG003, a detail and a hint" eval "refused TG003 && with_advice"
-  show postgres "SET row_security = off;
-SELECT count(*) FROM $main;"
+  show demo_reader "SELECT count(*) FROM $main;"
+  promised "refused with SQLSTATE TG003, a detail and a hint" eval "refused TG003 && with_advice"
+  show demo_reader "SET row_security = off;" "SELECT count(*) FROM $main;"
   promised "let through when it says that it means it: ${rows_before[$main]} rows" \
     eval "refused_nothing && grep -q ' ${rows_before[$main]}\$' <<<\"\$output\""
 }
 
 step_rest() {
   step "What is not guarded, and why"
-  show postgres "SELECT relation, status, detail FROM tenant_guard.tables
+  show demo_dba "SELECT relation, status, detail FROM tenant_guard.tables
 WHERE status <> 'guarded' ORDER BY status, relation::text;" | first 60
   if [[ -s $work/reasons ]]; then
     say "  What keeps those that have the column from being guarded:"
@@ -434,7 +468,7 @@ WHERE status <> 'guarded' ORDER BY status, relation::text;" | first 60
 }
 
 rows_without_column() {
-  ask postgres "WITH RECURSIVE reach (id, via, key) AS (
+  ask demo_dba "WITH RECURSIVE reach (id, via, key) AS (
       SELECT conrelid, confrelid, conname FROM pg_constraint JOIN tenant_guard.tables ON relation = confrelid
       WHERE contype = 'f' AND status = 'guarded'
     UNION
@@ -449,9 +483,10 @@ rows_without_column() {
 # Each table by itself, rolled back; what may fail for a schema of its own making is a key or a view.
 step_prove() {
   step "Trying to break in, with rows of two tenants that are made for it and rolled back"
-  show postgres "SELECT ok, count(*) AS probes, count(DISTINCT relation) AS tables FROM tenant_guard.prove() GROUP BY ok ORDER BY ok;"
+  show demo_dba "SELECT ok, count(*) AS probes, count(DISTINCT relation) AS tables
+FROM tenant_guard.prove(search_path => 'public') GROUP BY ok ORDER BY ok;"
   promised "the proof ran" refused_nothing
-  ask postgres "SELECT relation, probe, detail FROM tenant_guard.prove() WHERE NOT ok" >"$work/broken"
+  ask demo_dba "SELECT relation, probe, detail FROM tenant_guard.prove(search_path => 'public') WHERE NOT ok" >"$work/broken"
   first 20 <"$work/broken" | awk -F '\t' '{ printf "     %-24s %-44s %s\n", $1, $2, $3 }'
   promised "no other tenant's row is read, written or moved, on any table" \
     eval "! cut -f 2 \"\$work/broken\" | grep -qE '^(select|select_as_owner|insert|update|update_all|delete|delete_all|move|upsert|truncate)\$'"
@@ -461,12 +496,13 @@ step_prove() {
 
 step_stand() {
   step "Where isolation stands, and what to do next"
-  show postgres "SELECT guarded, damaged, unguarded, shared, errors, warnings, infos, preloaded, version FROM tenant_guard.status;"
+  ask demo_dba "ALTER ROLE demo_loader NOLOGIN" # as an owner should be
+  show demo_dba "SELECT guarded, damaged, unguarded, shared, errors, warnings, infos, preloaded, version FROM tenant_guard.status;"
   say "    SELECT level, rule, object, detail, remedy FROM tenant_guard.audit();"
-  ask postgres "SELECT level, rule, object, detail FROM tenant_guard.audit()" >"$work/findings"
+  ask demo_dba "SELECT level, rule, object, detail FROM tenant_guard.audit()" >"$work/findings"
   first 40 <"$work/findings" | awk -F '\t' '{ printf "     %-8s %-22s %-36s %s\n", $1, $2, $3, $4 }'
   say "  The remedies can be pasted, such as:"
-  ask postgres "SELECT remedy || ';' FROM tenant_guard.audit() WHERE remedy IS NOT NULL LIMIT 3" | indent
+  ask demo_dba "SELECT remedy || ';' FROM tenant_guard.audit() WHERE remedy IS NOT NULL LIMIT 3" | indent
   promised "every table with the column that is not guarded is found" answer_is 0 \
     "SELECT count(*) FROM $(fitting) AND NOT part
      AND EXISTS (SELECT FROM tenant_guard.tables g WHERE g.relation = id AND g.status = 'unguarded')
@@ -479,7 +515,7 @@ step_stand() {
 
 # ---- all of it ---------------------------------------------------------------
 
-case ${1:-} in -h | --help) sed -n '3,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;; esac
+case ${1:-} in -h | --help) sed -n '3,27s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;; esac
 [[ $# -le 2 ]] || die 2 "usage: demo/run.sh [dump [tenant_column]]"
 dump=${1:-$here/erp.sql}
 column=${2:-tenant_id}

@@ -2,7 +2,8 @@
 #
 # The throwaway server of demo/run.sh: finds a PostgreSQL, installs what is missing,
 # copies it, builds the extension into the copy, starts it, and removes it all.
-# Read by run.sh; its own words are set_up, cleanup, as_server and sql.
+# Read by run.sh; its own words are set_up, cleanup, as_server and sql. Its superuser is
+# demo_dba, so that a dump's "postgres" can be an ordinary role.
 #
 # shellcheck disable=SC2154 # the variables of run.sh
 
@@ -23,7 +24,7 @@ set_up() {
     can_build || die 1 "found no PostgreSQL $oldest or later with its server's headers${wanted:+ by $wanted}"
   fi
   say "Building tenant_guard for $("$pg_config" --version), and starting a throwaway server in $work ..."
-  for stage in copy_server build_extension start_server; do
+  for stage in copy_server build_extension build_load start_server; do
     $stage >"$work/stage.log" 2>&1 </dev/null || {
       tail -n 30 "$work/stage.log" >&2
       die 1 "$stage failed"
@@ -52,7 +53,7 @@ as_server() {
   fi
 }
 
-sql() { # role, psql's options ...; SQL on stdin
+sql() { # role, psql's options ...
   local role=$1
   shift
   as_server "$bin/psql" -X -q -h "$work" -U "$role" -d demo "$@"
@@ -68,7 +69,7 @@ major() {
 }
 
 has_server() { [[ $(major "$1") -ge $oldest && -x $("$1" --bindir)/initdb ]]; }
-has_headers() { [[ -f $("$1" --includedir-server)/postgres.h && -f $("$1" --pgxs) ]]; }
+has_headers() { [[ -f $("$1" --includedir-server)/postgres.h && -f $("$1" --includedir)/libpq-fe.h && -f $("$1" --pgxs) ]]; }
 can_build() { [[ -n $pg_config ]] && has_headers "$pg_config" && command -v gcc >/dev/null && command -v make >/dev/null; }
 
 # Debian has a pg_config beside each version's server; the one in PATH may be for clients only.
@@ -142,7 +143,17 @@ copy_server() {
     cp "$original"/{postgres,initdb,pg_ctl,psql,pg_restore} "$bin" &&
     cp -rs "$share/." "$work/server$share" &&
     cp -rs "$lib/." "$work/server$lib" &&
-    rm -f "$work/server$share"/extension/tenant_guard* "$work/server$lib"/tenant_guard*
+    rm -f "$work/server$share"/extension/tenant_guard* "$work/server$lib"/tenant_guard* &&
+    trust_no_extension "$work/server$share/extension"
+}
+
+# An ordinary role may create an extension that is marked as trusted, and its script runs as
+# the superuser. Here that is done before there is anything of the dump's to stumble over.
+trust_no_extension() { # directory
+  local file
+  while read -r file; do
+    sed '/^[[:space:]]*trusted[[:space:]]*=/d' "$file" >"$work/control" && rm "$file" && cp "$work/control" "$file" || return
+  done < <(grep -lE '^[[:space:]]*trusted[[:space:]]*=' "$1"/*.control)
 }
 
 # Built in a copy, so that the working tree stays clean; bitcode would be for JIT only.
@@ -156,6 +167,15 @@ build_extension() {
     "${make[@]}" install DESTDIR="$work/server"
 }
 
+# What runs the dump's statements; its parts of psql are in the server's development files.
+build_load() {
+  local include lib
+  include=$("$pg_config" --includedir) lib=$("$pg_config" --libdir)
+  gcc -O1 -I"$("$pg_config" --includedir-server)" -I"$include" -I"$include/internal" -I"$include/postgresql/internal" \
+    -o "$work/load" "$here/load.c" -L"$("$pg_config" --pkglibdir)" -L"$lib" -Wl,-rpath,"$lib" \
+    -lpgfeutils -lpgcommon -lpgport -lpq
+}
+
 start_server() {
   server_user=$(id -un)
   if [[ $EUID -eq 0 ]]; then
@@ -164,7 +184,7 @@ start_server() {
     chown -R "$server_user" "$work"
   fi
   cd "$work" || return # programs complain of a directory that their user may not enter
-  as_server "$bin/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --locale=C --no-sync || return
+  as_server "$bin/initdb" -D "$work/data" -U demo_dba -A trust -E UTF8 --locale=C --no-sync || return
   cat >>"$work/data/postgresql.conf" <<CONF
 listen_addresses = ''
 unix_socket_directories = '$work'
@@ -177,5 +197,5 @@ CONF
     cat "$work/server.log"
     return 1
   }
-  as_server "$bin/psql" -X -q -h "$work" -U postgres -d postgres -c "CREATE DATABASE demo"
+  as_server "$bin/psql" -X -q -h "$work" -U demo_dba -d postgres -c "CREATE DATABASE demo"
 }
