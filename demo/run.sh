@@ -15,10 +15,10 @@
 # A dump is a stranger's, and nothing of it runs as a superuser, nor in the shell. Its
 # statements run as demo_loader, an ordinary role, through a client that has no commands of
 # its own (load.sh says what holds); its rows are counted by demo_reader, which is ordinary
-# but for BYPASSRLS, and used as app. The superuser, demo_dba, calls tenant_guard's functions,
-# which run what belongs to a table as its owner, and otherwise plans no query on the dump's
-# tables: that alone evaluates expressions of their indexes. It looks up nothing but in
-# pg_catalog, and the dump's names reach its statements as literals, or when they are whole.
+# but for BYPASSRLS, and used as app. The superuser, demo_dba, calls tenant_guard's prove(),
+# audit() and views, which run what belongs to a table as its owner, and otherwise plans no
+# query on the dump's tables: that alone evaluates expressions of their indexes. It looks up
+# nothing but in pg_catalog, and the dump's names reach its statements as literals, or whole.
 #
 # The server listens on a socket in a temporary directory only and runs from a copy
 # of the installed one: the machine's own and its clusters are not touched. All of
@@ -36,6 +36,7 @@ visible() { tr -d '\000-\010\013-\037\177'; }
 say() { printf '%s\n' "${*//[[:cntrl:]]/ }"; }
 heading() { printf '\n%s%s%s\n' "$bold" "$*" "$normal"; }
 indent() { visible | sed 's/^/    /'; }
+one_line() { printf "regexp_replace(%s::text, '[[:cntrl:]]', ' ', 'g')" "$1"; } # a name may have line breaks
 literal() { printf "'%s'" "${1//\'/\'\'}"; }
 
 die() { # status, line ...
@@ -236,9 +237,10 @@ step_guard() {
     "ALTER DATABASE demo SET tenant_guard.tenant_column = $(literal "$column");"
   show demo_dba "CREATE EXTENSION tenant_guard;"
   while read -r schema; do
-    say "    SELECT * FROM tenant_guard.protect_schema($(literal "$schema"));"
-    ask demo_dba "SET client_min_messages = warning" \
-      "SELECT * FROM tenant_guard.protect_schema($(literal "$schema")) ORDER BY status = 'guarded', relation" >"$work/report"
+    printf '%s\n' "-- as demo_loader" "SELECT * FROM tenant_guard.protect_schema($(literal "$schema"));" | indent
+    ask demo_loader "SET client_min_messages = warning" \
+      "SELECT $(one_line relation), status, $(one_line detail) FROM tenant_guard.protect_schema($(literal "$schema"))
+      ORDER BY status = 'guarded', relation" >"$work/report"
     first 60 <"$work/report" | awk -F '\t' '{ printf "     %-36s %-8s %s\n", $1, $2, $3 }'
     awk -F '\t' '$2 != "guarded" { print $1 ": " $3 }' "$work/report" >>"$work/reasons"
   done < <(ask demo_dba "SELECT DISTINCT quote_ident(schema) FROM ($(tables_with_column)) t ORDER BY 1")
@@ -271,9 +273,9 @@ step_derive() {
   step "$title"
   while read -r name; do
     if [[ ${#derived_by[@]} -le 3 ]]; then
-      show demo_dba "SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));"
+      show demo_loader "SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));"
     else
-      output=$(ask demo_dba "SET client_min_messages = warning" "SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));" 2>&1)
+      output=$(ask demo_loader "SET client_min_messages = warning" "SELECT tenant_guard.derive_tenant_column($(literal "$name"), $(literal "${derived_by[$name]}"));" 2>&1)
       printf '     %-36s by %-36s %s\n' "$name" "${derived_by[$name]}" "${output#*ERROR:  }" | visible
     fi
     if ! refused_nothing; then
@@ -370,7 +372,8 @@ tenant_counts() {
 # A table whose count failed is missing from the list, and so the list too short.
 same_counts() {
   ! grep -q DIFFERS "$work/counts" &&
-    answer_is "$(($(wc -l <"$work/counts") - 1))" "SELECT count(*) FROM tenant_guard.tables WHERE status = 'guarded'"
+    answer_is "$(($(wc -l <"$work/counts") - 1))" \
+      "SELECT count(*) FROM tenant_guard.tables WHERE status = 'guarded' AND relation::text !~ '[[:cntrl:]]'"
 }
 
 # On the table with the most rows, of those where nothing else could refuse the change first.
@@ -486,7 +489,7 @@ step_prove() {
   show demo_dba "SELECT ok, count(*) AS probes, count(DISTINCT relation) AS tables
 FROM tenant_guard.prove(search_path => 'public') GROUP BY ok ORDER BY ok;"
   promised "the proof ran" refused_nothing
-  ask demo_dba "SELECT relation, probe, detail FROM tenant_guard.prove(search_path => 'public') WHERE NOT ok" >"$work/broken"
+  ask demo_dba "SELECT $(one_line relation), probe, $(one_line detail) FROM tenant_guard.prove(search_path => 'public') WHERE NOT ok" >"$work/broken"
   first 20 <"$work/broken" | awk -F '\t' '{ printf "     %-24s %-44s %s\n", $1, $2, $3 }'
   promised "no other tenant's row is read, written or moved, on any table" \
     eval "! cut -f 2 \"\$work/broken\" | grep -qE '^(select|select_as_owner|insert|update|update_all|delete|delete_all|move|upsert|truncate)\$'"
@@ -499,7 +502,7 @@ step_stand() {
   ask demo_dba "ALTER ROLE demo_loader NOLOGIN" # as an owner should be
   show demo_dba "SELECT guarded, damaged, unguarded, shared, errors, warnings, infos, preloaded, version FROM tenant_guard.status;"
   say "    SELECT level, rule, object, detail, remedy FROM tenant_guard.audit();"
-  ask demo_dba "SELECT level, rule, object, detail FROM tenant_guard.audit()" >"$work/findings"
+  ask demo_dba "SELECT level, rule, $(one_line object), $(one_line detail) FROM tenant_guard.audit()" >"$work/findings"
   first 40 <"$work/findings" | awk -F '\t' '{ printf "     %-8s %-22s %-36s %s\n", $1, $2, $3, $4 }'
   say "  The remedies can be pasted, such as:"
   ask demo_dba "SELECT remedy || ';' FROM tenant_guard.audit() WHERE remedy IS NOT NULL LIMIT 3" | indent
