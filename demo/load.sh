@@ -117,7 +117,7 @@ report_load() {
   local failed tables
   if [[ -s $work/left_out ]]; then
     say "Left out, as all of it goes into one database, by one role, and as nothing here obeys a backslash:"
-    awk '!seen[$0]++' "$work/left_out" | first 6 | cut -c 1-160 | indent
+    sed 's/ PASSWORD .*/ .../I' "$work/left_out" | awk '!seen[$0]++' | first 6 | cut -c 1-160 | indent
   fi
   grep -vFf "$work/schemas" "$work/load.log" >"$work/failed"
   failed=$(wc -l <"$work/failed")
