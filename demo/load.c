@@ -38,24 +38,38 @@ static const char *const left_out[] = {
 	"CREATE EXTENSION", "ALTER EXTENSION", "DROP EXTENSION", "COMMENT ON EXTENSION",
 };
 
-/* Past blanks and comments that are whole; a nested comment ends at its first end. */
+/* Past a comment, and those inside it, or to the end of the text. */
+static const char *
+skip_comment(const char *sql)
+{
+	int			depth = 0;
+
+	while (*sql != '\0')
+	{
+		bool		opens = strncmp(sql, "/*", 2) == 0,
+					closes = strncmp(sql, "*/", 2) == 0;
+
+		sql += opens || closes ? 2 : 1;
+		depth += opens - closes;
+		if (depth == 0)
+			break;
+	}
+	return sql;
+}
+
+/* Past blanks and comments. */
 static const char *
 skip_blank(const char *sql)
 {
 	for (;;)
 	{
-		const char *end;
-
 		sql += strspn(sql, " \t\r\n\f\v");
 		if (strncmp(sql, "--", 2) == 0)
-			end = strchr(sql, '\n');
+			sql += strcspn(sql, "\n");
 		else if (strncmp(sql, "/*", 2) == 0)
-			end = strstr(sql + 2, "*/");
+			sql = skip_comment(sql);
 		else
 			return sql;
-		if (end == NULL)
-			return sql + strlen(sql);
-		sql = end + (*end == '\n' ? 1 : 2);
 	}
 }
 
@@ -288,5 +302,8 @@ main(int argc, char **argv)
 		return 1;
 	}
 	PQfinish(dump.connection);
+	psql_scan_destroy(scan);
+	destroyPQExpBuffer(sql);
+	free(line);
 	return 0;
 }
