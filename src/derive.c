@@ -218,14 +218,13 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	char	   *column;
 	uint64		rows;
 
-	lock_relation(relid);
+	(void) lock_hierarchy(relid);
 	check_is_whole(relid);
 	key = PG_ARGISNULL(1) ? only_key(relid) : key_of_name(relid, NameStr(*PG_GETARG_NAME(1)));
 	check_parent(key);
 	column = get_attname(key->parent, key->parent_tenant, false);
 	if (get_attnum(relid, column) != InvalidAttrNumber)
 		raise_refusal(column_is_there(relation_name(relid), column));
-	(void) find_all_inheritors(relid, AccessExclusiveLock, NULL);
 	check_no_event_pending(relid);
 	check_two_owners(key);
 	check_parts_have_owner(relid, false);

@@ -4,9 +4,9 @@
  *	  May the caller change this table?
  *
  * What a DBA calls changes tables as ALTER TABLE does, and asks for the same:
- * that the caller owns the table.  That is checked before a lock is taken, and
- * again with the lock held: the table may have another owner by then, or be
- * gone.
+ * that the caller owns the table.  That is checked before a lock is asked for,
+ * since whoever waits for one makes others wait; and again with the lock held:
+ * the table may have another owner by then, or be gone.
  *
  *-------------------------------------------------------------------------
  */
@@ -54,6 +54,24 @@ lock_relation(Oid relid)
 	check_relation(relid);
 	LockRelationOid(relid, AccessExclusiveLock);
 	check_relation(relid);
+}
+
+/* The same of a table with all its parts, which it returns, the table first. */
+List *
+lock_hierarchy(Oid relid)
+{
+	List	   *parts;
+	ListCell   *lc;
+
+	check_relation(relid);
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) != '\0')
+			check_relation(lfirst_oid(lc));
+	lock_relation(relid);
+	parts = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	foreach(lc, parts)
+		check_relation(lfirst_oid(lc));
+	return parts;
 }
 
 /*

@@ -9,9 +9,11 @@
 #define TENANT_GUARD_OWNERSHIP_H
 
 #include "fmgr.h"
+#include "nodes/pg_list.h"
 
 extern void check_relation(Oid relid);
 extern void lock_relation(Oid relid);
+extern List *lock_hierarchy(Oid relid);
 extern void check_parts_have_owner(Oid relid, bool trusts_superusers);
 extern Oid	relation_argument(FunctionCallInfo fcinfo);
 

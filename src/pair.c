@@ -222,13 +222,19 @@ refuse_key(const ForeignKey *key, const char *reason, const char *hint)
 	raise_refusal(key_cannot_be_paired(key->name, relation_name(key->child), reason, hint));
 }
 
+/* Refuses a key whose table is not the caller's.  Needs no lock. */
+void
+check_owns_key(const ForeignKey *key)
+{
+	if (!user_owns_relation(key->child))
+		refuse_key(key, "Its table belongs to another role.",
+				   "Let a superuser run this statement, or a role that is a member of both owners.");
+}
+
 static void
 check_owners(const ForeignKey *key)
 {
-	const char *superuser = "Let a superuser run this statement, or a role that is a member of both owners.";
-
-	if (!user_owns_relation(key->child))
-		refuse_key(key, "Its table belongs to another role.", superuser);
+	check_owns_key(key);
 	if (!user_owns_relation(key->parent) && !OidIsValid(unique_index_for(key)))
 		refuse_key(key, psprintf("Table %s, which it references, belongs to another role and has no unique index on (%s).",
 								 relation_name(key->parent), index_columns(key)),

@@ -10,7 +10,10 @@
 
 #include "nodes/pg_list.h"
 
+#include "foreign_key.h"
+
 extern void check_no_event_pending(Oid root);
+extern void check_owns_key(const ForeignKey *key);
 extern void pair_keys(List *keys, bool validate);
 
 #endif							/* TENANT_GUARD_PAIR_H */

@@ -66,24 +66,20 @@ column_for(Oid relid, const char *wanted)
 bool
 protect_table(Oid relid, const char *column)
 {
-	char	   *label;
+	List	   *parts = lock_hierarchy(relid);
+	char	   *label = inherited_label(relid);
 	Oid			extension;
 	ListCell   *lc;
 
-	lock_relation(relid);
-	label = inherited_label(relid);
 	if (label != NULL && strcmp(label, LABEL_SHARED) == 0)
 		raise_refusal(table_is_shared(relation_name(relid)));
 	extension = getExtensionOfObject(RelationRelationId, relid);
 	if (OidIsValid(extension))
 		raise_refusal(extension_table(relation_name(relid), get_extension_name(extension)));
 
-	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
-	{
-		check_relation(lfirst_oid(lc));
+	foreach(lc, parts)
 		if (own_label(lfirst_oid(lc)) != NULL)
 			set_label(lfirst_oid(lc), NULL);
-	}
 	foreach(lc, ancestors_of(relid))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_WHOLE)
 			warn_of_unguarded_parent(relid, lfirst_oid(lc));
@@ -136,7 +132,7 @@ guarded_ancestor(Oid relid, List *except)
 	return InvalidOid;
 }
 
-/* Is every one of these tables the caller's, and a part of none that stays guarded? */
+/* Refuses where one of these tables is a part of one that stays guarded. */
 static void
 check_unprotect(List *parts)
 {
@@ -144,10 +140,8 @@ check_unprotect(List *parts)
 
 	foreach(lc, parts)
 	{
-		Oid			above;
+		Oid			above = guarded_ancestor(lfirst_oid(lc), parts);
 
-		check_relation(lfirst_oid(lc));
-		above = guarded_ancestor(lfirst_oid(lc), parts);
 		if (OidIsValid(above))
 			raise_refusal(unprotect_child(relation_name(lfirst_oid(lc)), relation_name(above)));
 	}
@@ -157,14 +151,12 @@ Datum
 tenant_guard_unprotect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
-	List	   *parts;
+	List	   *parts = lock_hierarchy(relid);
 	bool		was_guarded;
 	ListCell   *lc;
 
-	lock_relation(relid);
 	if (transaction_has_tenant())
 		raise_refusal(unprotect_under_tenant(relation_name(relid)));
-	parts = find_all_inheritors(relid, AccessExclusiveLock, NULL);
 	check_unprotect(parts);
 
 	was_guarded = guard_of(relid).status != GUARD_NONE;

@@ -14,6 +14,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -112,8 +114,19 @@ guard_one(Report *report, const char *column)
 		"was guarded already";
 }
 
+/* What the owner of a table is to run, or a superuser. */
+static char *
+belongs_to_other_role(Oid relid)
+{
+	if (IsCatalogNamespace(get_rel_namespace(relid)))
+		return "is a system catalog";
+	return psprintf("belongs to role \"%s\". As that role, run SELECT tenant_guard.protect(%s);",
+					GetUserNameFromId(object_owner(RelationRelationId, relid), true),
+					quote_literal_cstr(relation_name(relid)));
+}
+
 /*
- * Labelled tables are left as they are declared.  A part of a table that this
+ * Tables of other roles are not touched.  Labelled tables are left as they are declared.  A part of a table that this
  * call has guarded is found guarded.
  */
 static void
@@ -126,6 +139,14 @@ guard_and_report(Report *report, const char *column)
 	{
 		report->status = label;
 		report->detail = "left alone: so its security label says";
+		return;
+	}
+	if (!user_owns_relation(report->relid))
+	{
+		bool		whole = guard_of(report->relid).status == GUARD_WHOLE;
+
+		report->status = whole ? "guarded" : "refused";
+		report->detail = whole ? "was guarded already" : belongs_to_other_role(report->relid);
 		return;
 	}
 	report->status = "guarded";

@@ -178,6 +178,19 @@ warn_of_keys_from_outside(Oid root)
 }
 
 /*
+ * Whoever owns the table of a key may lock both tables, as DROP CONSTRAINT does
+ * it; others may not make anybody wait.
+ */
+static void
+check_may_lock(List *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+		check_owns_key(lfirst(lc));
+}
+
+/*
  * Returns those keys with their tables locked.  While we wait for a lock keys
  * may go, and new ones come, to tables that are not locked yet.
  */
@@ -193,6 +206,7 @@ lock_keys(Oid root, KeyDirection direction)
 
 		if (tables == NIL)
 			return keys;
+		check_may_lock(keys);
 		lock_tables(tables);
 		locked = list_concat(locked, tables);
 		keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
