@@ -8,19 +8,124 @@
 --
 -- Nothing of a table's owner, a trigger, default, CHECK, cast or view, may run as the superuser who proves: a statement
 -- that names a table of the user's, or a type, goes through execute_as(), those that make rows and look at them as the
--- table's owner. The functions themselves speak of catalogs alone.
+-- table's owner. The functions themselves speak of catalogs alone, in which pg_catalog comes first and pg_temp last (and is
+-- never searched for functions), and of what stands there they read names, numbers and the text of expressions, which takes
+-- built-in functions. Beside that the superuser makes roles, grants, revokes, and disables triggers: no user's code is called.
 
 CREATE FUNCTION execute_as(role oid, search_path text, statement text, unforced boolean DEFAULT false) RETURNS text
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_execute_as';
 COMMENT ON FUNCTION execute_as(oid, text, text, boolean) IS 'carries out a statement as another role and returns its first value, or how many rows it changed; a part of prove()';
 REVOKE ALL ON FUNCTION execute_as(oid, text, text, boolean) FROM PUBLIC;
 
+-- A table, and what is a part or a child of it.
+CREATE FUNCTION probe_tree(relation regclass) RETURNS oid[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH RECURSIVE tree (part) AS (SELECT relation::oid UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = part)
+SELECT array_agg(part) FROM tree
+$$;
+COMMENT ON FUNCTION probe_tree(regclass) IS 'a table, its partitions and its children; a part of prove()';
+REVOKE ALL ON FUNCTION probe_tree(regclass) FROM PUBLIC;
+
+-- Gives a role that prove() made what it is to have and nothing else. What it calls may belong to any of the owners, and
+-- reads and writes with the role's privileges: so the role gets none that one of them lacks. "Writable" are tables and
+-- views to write too; of all of them the schemas, those of the columns' types included.
+CREATE FUNCTION probe_grant(role oid, owners oid[], writable oid[], readable oid[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
+AS $$
+DECLARE
+	statement text;
+BEGIN
+	FOR statement IN
+		SELECT format('REVOKE ALL ON %s FROM %I', CASE d.classid WHEN 'pg_class'::regclass THEN d.objid::regclass::text ELSE 'SCHEMA ' || d.objid::regnamespace END, pg_get_userbyid(role))
+		FROM pg_shdepend d
+		WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role AND d.deptype = 'a' AND d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
+		UNION ALL
+		SELECT format('GRANT %s ON %s TO %I', string_agg(p.privilege, ', '), r.relation::regclass, pg_get_userbyid(role))
+		FROM (SELECT unnest(writable), true UNION SELECT unnest(readable), false) r (relation, written)
+			 CROSS JOIN unnest(CASE WHEN r.written THEN '{SELECT,INSERT,UPDATE,DELETE}' ELSE '{SELECT}' END::text[]) p (privilege)
+		WHERE (SELECT bool_and(has_table_privilege(o, r.relation, p.privilege)) FROM unnest(owners) o)
+		GROUP BY r.relation
+		UNION ALL
+		SELECT format('GRANT USAGE ON SCHEMA %s TO %I', n.schema::regnamespace, pg_get_userbyid(role))
+		FROM (SELECT c.relnamespace FROM pg_class c WHERE c.oid = ANY (writable || readable)
+			  UNION
+			  SELECT t.typnamespace FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+			  WHERE a.attrelid = ANY (writable) AND a.attnum > 0 AND t.typnamespace NOT IN ('pg_catalog'::regnamespace, 'tenant_guard'::regnamespace)) n (schema)
+		WHERE (SELECT bool_and(has_schema_privilege(o, n.schema, 'USAGE')) FROM unnest(owners) o)
+	LOOP
+		EXECUTE statement;
+	END LOOP;
+	-- whoever owns a schema may have given its name to another meanwhile
+	IF EXISTS (SELECT FROM pg_shdepend d
+			   WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass
+					 AND d.objid <> ALL (writable || readable)) THEN
+		RAISE object_in_use USING MESSAGE = 'relations were renamed meanwhile';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION probe_grant(oid, oid[], oid[], oid[]) IS 'gives a role that prove() made the privileges that a probe needs; a part of prove()';
+REVOKE ALL ON FUNCTION probe_grant(oid, oid[], oid[], oid[]) FROM PUBLIC;
+
+-- Who makes and finds the rows of a table: its owner. Where that is a superuser, a role that may do with the table what is
+-- needed, since the functions that it calls need not be a superuser's. What calls functions of two owners is not tried.
+CREATE FUNCTION probe_maker(relation regclass) RETURNS oid
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name constant text := format('tenant_guard_probe_%s_maker', pg_backend_pid());
+	maker oid := to_regrole(name);
+	owner oid;
+	super boolean;
+	stranger regclass;
+	sequence record;
+BEGIN
+	SELECT c.relowner, r.rolsuper INTO owner, super FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = relation;
+	IF EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = relation OR i.inhrelid = relation) THEN
+		WITH RECURSIVE above (whole) AS (SELECT relation::oid UNION SELECT i.inhparent FROM above JOIN pg_inherits i ON i.inhrelid = whole)
+		SELECT c.oid INTO stranger FROM pg_class c
+		WHERE (c.oid = ANY (tenant_guard.probe_tree(relation)) OR NOT super AND c.oid IN (SELECT whole FROM above))
+			  AND c.relowner <> owner AND NOT pg_has_role(c.relowner, owner, 'MEMBER')
+		ORDER BY c.oid LIMIT 1;
+		IF stranger IS NOT NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'TGP02', MESSAGE = format('%s and %s have different owners, and functions of the one would be called with the privileges of the other', relation, stranger);
+		END IF;
+	END IF;
+	IF NOT super THEN
+		RETURN owner;
+	END IF;
+	IF maker IS NULL THEN
+		EXECUTE format('CREATE ROLE %I BYPASSRLS', name);
+		maker := to_regrole(name);
+	END IF;
+	IF NOT has_table_privilege(maker, relation, 'TRUNCATE') THEN
+		EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', (SELECT c.relnamespace::regnamespace FROM pg_class c WHERE c.oid = relation), name);
+		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON %s TO %I', relation, name);
+		-- of the defaults
+		FOR sequence IN
+			SELECT d.refobjid::regclass AS name FROM pg_attrdef a JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+																		JOIN pg_class c ON d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid AND c.relkind = 'S'
+			WHERE a.adrelid = relation
+		LOOP
+			EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', sequence.name, name);
+		END LOOP;
+	END IF;
+	RETURN maker;
+END
+$$;
+COMMENT ON FUNCTION probe_maker(regclass) IS 'the role that makes and finds the rows of a table; a part of prove()';
+REVOKE ALL ON FUNCTION probe_maker(regclass) FROM PUBLIC;
+
 -- As the owner of a table, whom FORCE does not bind meanwhile: to make and find rows of every tenant.
 CREATE FUNCTION execute_as_owner(relation regclass, statement text) RETURNS text
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT tenant_guard.execute_as(c.relowner, 'pg_catalog, pg_temp', statement, true) FROM pg_class c WHERE c.oid = relation
+SELECT tenant_guard.execute_as(tenant_guard.probe_maker(relation), 'pg_catalog, pg_temp', statement, true)
 $$;
 COMMENT ON FUNCTION execute_as_owner(regclass, text) IS 'carries out a statement as the owner of a table, with FORCE ROW LEVEL SECURITY suspended; a part of prove()';
 REVOKE ALL ON FUNCTION execute_as_owner(regclass, text) FROM PUBLIC;
@@ -186,8 +291,8 @@ BEGIN
 			problem := NULL;
 			RETURN;
 		EXCEPTION
-			-- others use the table: no other values would do
-			WHEN lock_not_available OR deadlock_detected THEN
+			-- others use the table, or it has several owners: no other values would do
+			WHEN lock_not_available OR deadlock_detected OR SQLSTATE 'TGP02' THEN
 				RAISE;
 			WHEN OTHERS THEN
 				GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT, culprit = CONSTRAINT_NAME, domain = PG_DATATYPE_NAME, missing = COLUMN_NAME;
@@ -256,16 +361,47 @@ $$;
 COMMENT ON FUNCTION probe_row(regclass, jsonb) IS 'inserts a row that the constraints accept; a part of prove()';
 REVOKE ALL ON FUNCTION probe_row(regclass, jsonb) FROM PUBLIC;
 
+-- Disables the triggers and rules of a table that would fire, until the try is undone: they may refuse, or swallow, what the
+-- policies would let pass.
+CREATE FUNCTION probe_silence(relation regclass, replica boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
+AS $$
+DECLARE
+	firing constant "char"[] := CASE WHEN replica THEN '{A,R}' ELSE '{A,O}' END;
+	statement text;
+BEGIN
+	FOR statement IN
+		SELECT format('ALTER TABLE ONLY %s DISABLE TRIGGER %I', g.tgrelid::regclass, g.tgname) FROM pg_trigger g
+		WHERE g.tgrelid = ANY (tenant_guard.probe_tree(relation)) AND NOT g.tgisinternal AND g.tgenabled = ANY (firing)
+		UNION ALL
+		SELECT format('ALTER TABLE ONLY %s DISABLE RULE %I', w.ev_class::regclass, w.rulename) FROM pg_rewrite w
+		WHERE w.ev_class = relation AND w.ev_enabled = ANY (firing)
+	LOOP
+		EXECUTE statement;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION probe_silence(regclass, boolean) IS 'disables the triggers and rules of a table; a part of prove()';
+REVOKE ALL ON FUNCTION probe_silence(regclass, boolean) FROM PUBLIC;
+
 -- Tries a statement as a role and a tenant, looks what it has done, and undoes it. "before" and "afterwards" are said as
--- the owner of "relation"; "state" is 00000, or the SQLSTATE of the refusal.
+-- the owner of "relation"; "state" is 00000, or the SQLSTATE of the error, and "refused" says if that was a refusal. What a
+-- role that prove() made has no privilege for is none, nor is with bypass what tenant_guard's functions raise.
 CREATE FUNCTION probe_try(role oid, search_path text, tenant text, statement text, bypass boolean DEFAULT false, replica boolean DEFAULT false,
-						  relation regclass DEFAULT NULL, before text DEFAULT NULL, afterwards text DEFAULT NULL,
-						  OUT result text, OUT seen text, OUT state text, OUT message text, OUT culprit text)
+						  relation regclass DEFAULT NULL, before text DEFAULT NULL, afterwards text DEFAULT NULL, silent boolean DEFAULT false,
+						  OUT result text, OUT seen text, OUT state text, OUT message text, OUT culprit text, OUT refused boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	trying boolean := false;
 BEGIN
 	BEGIN
+		IF silent THEN
+			PERFORM tenant_guard.probe_silence(relation, replica);
+		END IF;
 		IF before IS NOT NULL THEN
 			PERFORM set_config('session_replication_role', 'replica', true);
 			PERFORM tenant_guard.execute_as_owner(relation, before);
@@ -273,7 +409,9 @@ BEGIN
 		PERFORM set_config('tenant_guard.tenant_id', tenant, true),
 				set_config('tenant_guard.bypass', bypass::text, true),
 				set_config('session_replication_role', CASE WHEN replica THEN 'replica' ELSE 'origin' END, true);
+		trying := true;
 		result := tenant_guard.execute_as(role, search_path, statement);
+		trying := false;
 		IF afterwards IS NOT NULL THEN
 			PERFORM set_config('tenant_guard.bypass', 'on', true);
 			seen := tenant_guard.execute_as_owner(relation, afterwards);
@@ -285,15 +423,16 @@ BEGIN
 			NULL;
 		WHEN OTHERS THEN
 			GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, culprit = CONSTRAINT_NAME;
-			-- what a superuser's proof must not be made to do is no refusal of the application's
-			IF state = '42501' AND message LIKE '%within security-restricted operation' THEN
-				state := '0A000';
-			END IF;
 	END;
+	refused := trying AND (state LIKE 'TG%' AND NOT bypass OR state = '42501');
+	IF state IN ('42501', '38000') AND message LIKE 'permission denied for%' AND starts_with(pg_get_userbyid(role), format('tenant_guard_probe_%s', pg_backend_pid())) THEN
+		refused := false;
+		message := message || '; prove() gives its role nothing that an owner lacks: name one that has it by prove(role => ...)';
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION probe_try(oid, text, text, text, boolean, boolean, regclass, text, text) IS 'tries a statement and undoes it; a part of prove()';
-REVOKE ALL ON FUNCTION probe_try(oid, text, text, text, boolean, boolean, regclass, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION probe_try(oid, text, text, text, boolean, boolean, regclass, text, text, boolean) IS 'tries a statement and undoes it; a part of prove()';
+REVOKE ALL ON FUNCTION probe_try(oid, text, text, text, boolean, boolean, regclass, text, text, boolean) FROM PUBLIC;
 
 -- The tenants to probe a table with, likely ones first: invented, and, for a column that constraints or partitions
 -- restrict, those that they name.

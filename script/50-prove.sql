@@ -11,44 +11,43 @@ COMMENT ON FUNCTION passed_policies(text, text) IS 'whether a row that an error 
 REVOKE ALL ON FUNCTION passed_policies(text, text) FROM PUBLIC;
 
 -- What a try tells. An error that is neither a refusal nor from behind the policies tells nothing.
-CREATE FUNCTION probe_verdict(state text, message text, broken boolean, good text, bad text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION probe_verdict(state text, refused boolean, message text, broken boolean, good text, bad text, OUT ok boolean, OUT detail text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT CASE WHEN state = '42501' OR state LIKE 'TG%' THEN true
+SELECT CASE WHEN refused THEN true
 			WHEN state = '00000' THEN NOT broken END,
-	   CASE WHEN state = '42501' OR state LIKE 'TG%' THEN format('refused: %s', state)
+	   CASE WHEN refused THEN CASE state WHEN '38002' THEN 'what the view''s trigger did was refused' ELSE format('refused: %s', state) END
 			WHEN state = '00000' THEN CASE WHEN broken THEN bad ELSE good END
+			WHEN state IN ('38000', '38002') THEN format('not tried: a function that it calls raised: %s', message)
 			ELSE format('not tried: %s: %s', state, message) END
 $$;
-COMMENT ON FUNCTION probe_verdict(text, text, boolean, text, text) IS 'what a try tells; a part of prove()';
-REVOKE ALL ON FUNCTION probe_verdict(text, text, boolean, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION probe_verdict(text, boolean, text, boolean, text, text) IS 'what a try tells; a part of prove()';
+REVOKE ALL ON FUNCTION probe_verdict(text, boolean, text, boolean, text, text) FROM PUBLIC;
 
--- Tries to insert a row, and if it is refused tries again without triggers: the refusal may have been one's.
-CREATE FUNCTION probe_insert(relation regclass, role oid, search_path text, tenant text, columns text, content jsonb,
-							 OUT state text, OUT message text, OUT passed boolean)
+-- Tries to insert a row, and if it is refused, or swallowed, tries again without triggers: it may have been one's doing.
+CREATE FUNCTION probe_insert(relation regclass, role oid, search_path text, tenant text, columns text, content jsonb, ways integer,
+							 OUT state text, OUT refused boolean, OUT message text, OUT passed boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	statement text := format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, %3$L)', relation, columns, content);
-	triggered boolean := EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = ANY (ARRAY(SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation))
-																AND NOT g.tgisinternal AND g.tgenabled = 'O');
 	tried record;
 BEGIN
-	FOR replica IN 0..1 LOOP
-		tried := tenant_guard.probe_try(role, search_path, tenant, statement, true, replica = 1);
-		state := tried.state; message := tried.message;
-		passed := tenant_guard.passed_policies(tried.state, tried.culprit);
-		EXIT WHEN passed OR state = '00000' OR NOT triggered;
+	FOR way IN 0..ways LOOP
+		tried := tenant_guard.probe_try(role, search_path, tenant, statement, true, way > 0, relation, silent => way = 2);
+		state := tried.state; refused := tried.refused; message := tried.message;
+		passed := tried.state = '00000' AND tried.result <> '0' OR tenant_guard.passed_policies(tried.state, tried.culprit);
+		EXIT WHEN passed;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION probe_insert(regclass, oid, text, text, text, jsonb) IS 'tries to insert a row and undoes it; a part of prove()';
-REVOKE ALL ON FUNCTION probe_insert(regclass, oid, text, text, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION probe_insert(regclass, oid, text, text, text, jsonb, integer) IS 'tries to insert a row and undoes it; a part of prove()';
+REVOKE ALL ON FUNCTION probe_insert(regclass, oid, text, text, text, jsonb, integer) FROM PUBLIC;
 
--- A role that may read and write every table and is nothing special, and, with an owner, a member of that role too. It
--- goes with the transaction of the proof.
+-- A role that is nothing special, and, with an owner, a member of that role: of no other, for what a table's owner wrote is
+-- to do under it no more than under the owner. It goes with the transaction of the proof.
 CREATE FUNCTION probe_role(owner oid DEFAULT NULL) RETURNS oid
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -56,8 +55,12 @@ AS $$
 DECLARE
 	name text := concat_ws('_', 'tenant_guard_probe', pg_backend_pid(), owner);
 BEGIN
+	-- which nobody can be made a member of
+	IF owner = 'pg_database_owner'::regrole THEN
+		SELECT d.datdba INTO owner FROM pg_database d WHERE d.datname = current_database();
+	END IF;
 	IF to_regrole(name) IS NULL THEN
-		EXECUTE format('CREATE ROLE %I IN ROLE pg_read_all_data, pg_write_all_data', name);
+		EXECUTE format('CREATE ROLE %I', name);
 		IF owner IS NOT NULL THEN
 			EXECUTE format('GRANT %I TO %I', pg_get_userbyid(owner), name);
 		END IF;
@@ -68,8 +71,37 @@ $$;
 COMMENT ON FUNCTION probe_role(oid) IS 'makes an ordinary role, or a member of a table''s owner; a part of prove()';
 REVOKE ALL ON FUNCTION probe_role(oid) FROM PUBLIC;
 
+-- What a view reads, itself first and the views that it reads included.
+CREATE FUNCTION probe_reads(view regclass) RETURNS TABLE (relation oid, kind "char", owner oid)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH RECURSIVE reads (relation) AS (
+	SELECT view::oid
+	UNION
+	SELECT d.refobjid FROM reads r JOIN pg_rewrite w ON w.ev_class = r.relation AND w.ev_type = '1'
+							  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+)
+SELECT c.oid, c.relkind, c.relowner FROM reads r JOIN pg_class c ON c.oid = r.relation WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
+$$;
+COMMENT ON FUNCTION probe_reads(regclass) IS 'the relations that a view reads; a part of prove()';
+REVOKE ALL ON FUNCTION probe_reads(regclass) FROM PUBLIC;
+
+-- Lets the role that prove() made try a table, or a view of it.
+CREATE FUNCTION probe_allow(role oid, relation regclass, view regclass DEFAULT NULL) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT tenant_guard.probe_grant(role,
+	ARRAY(SELECT c.relowner FROM pg_class c WHERE c.oid = ANY (tenant_guard.probe_tree(relation)) UNION SELECT r.owner FROM tenant_guard.probe_reads(view) r),
+	ARRAY(SELECT relation::oid UNION SELECT r.relation FROM tenant_guard.probe_reads(view) r WHERE r.kind = 'v'),
+	ARRAY(SELECT r.relation FROM tenant_guard.probe_reads(view) r WHERE r.kind <> 'v' AND r.relation <> probe_allow.relation))
+$$;
+COMMENT ON FUNCTION probe_allow(oid, regclass, regclass) IS 'gives a role the privileges on a table, or a view of it; a part of prove()';
+REVOKE ALL ON FUNCTION probe_allow(oid, regclass, regclass) FROM PUBLIC;
+
 -- Every probe of one table. Rows made here stay until the caller undoes them.
-CREATE FUNCTION probe_table(relation regclass, role oid, search_path text, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION probe_table(relation regclass, role oid, named boolean, search_path text, OUT probe text, OUT ok boolean, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -82,7 +114,8 @@ DECLARE
 	key_oid oid;
 	key_typmod integer;
 	alone boolean := false;		-- the table can hold rows of one tenant alone
-	triggered boolean;			-- triggers may refuse, or swallow, what policies would let pass
+	ways integer;				-- of trying: as it is; as in a replica; there without what would fire even so: 0, or 0 to 1 or 2
+	relations oid[];			-- the table and its parts and children
 	narrowed boolean;			-- policies of the application's own may hide a tenant's rows from it
 	preloaded boolean := tenant_guard.library_preloaded();
 	small boolean;				-- a statement without WHERE does no harm, though it is undone
@@ -100,6 +133,7 @@ DECLARE
 	settable text;				-- a column, and
 	setting text;				--   a value for it
 	attacker oid;				-- who owns what the table's owner owns
+	super boolean;				-- the owner is a superuser
 	tried record;
 	item record;
 	told text;
@@ -109,9 +143,13 @@ BEGIN
 	SELECT a.attnum, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod INTO tenant_attnum, key, key_type, key_oid, key_typmod
 	FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = guard.tenant_column AND NOT a.attisdropped;
 	SELECT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname NOT IN ('tenant_isolation', 'tenant_access')) INTO narrowed;
-	SELECT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = ANY (ARRAY(SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation)) AND NOT g.tgisinternal AND g.tgenabled = 'O') INTO triggered;
+	relations := tenant_guard.probe_tree(relation);
+	-- triggers and rules may refuse, or swallow, what policies would let pass
+	SELECT COALESCE(max(CASE f.enabled WHEN 'O' THEN 1 ELSE 2 END), 0) INTO ways
+	FROM (SELECT g.tgenabled FROM pg_trigger g WHERE g.tgrelid = ANY (relations) AND NOT g.tgisinternal
+		  UNION ALL SELECT w.ev_enabled FROM pg_rewrite w WHERE w.ev_class = relation) f (enabled) WHERE f.enabled <> 'D';
 	SELECT sum(c.reltuples) < 100000 AND COALESCE(sum(pg_relation_size(c.oid)), 0) < 32 * 1024 * 1024 INTO small
-	FROM pg_class c WHERE c.oid = ANY (ARRAY(SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation));
+	FROM pg_class c WHERE c.oid = ANY (relations);
 
 	probe := 'rows';
 	IF guard.status NOT IN ('guarded', 'damaged') THEN
@@ -172,13 +210,18 @@ BEGIN
 	setting := CASE WHEN settable = key THEN format('%L::%s', tenants[1], key_type) ELSE settable END;
 	ok := true; detail := origin;
 	RETURN NEXT;
+	IF NOT named THEN
+		PERFORM tenant_guard.probe_allow(role, relation);
+	END IF;
 
 	-- A tenant sees its own row. All that follows would hold of a table that shows nobody anything.
 	IF NOT alone THEN
 		probe := 'select_own';
 		tried := tenant_guard.probe_try(role, search_path, tenants[1], format('SELECT EXISTS (SELECT FROM %s WHERE %s)', relation, at_a));
-		IF tried.state = '42501' AND NOT has_table_privilege(role, relation, 'SELECT') THEN
+		IF tried.refused AND NOT has_table_privilege(role, relation, 'SELECT') THEN
 			ok := true; detail := 'the role may not SELECT';
+		ELSIF tried.state = '38000' OR tried.state = '42501' AND NOT tried.refused THEN
+			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, false, tried.message, true, '', '');
 		ELSIF tried.state <> '00000' THEN
 			ok := false; detail := format('%s: %s', tried.state, tried.message);
 		ELSIF tried.result = 't' THEN
@@ -192,7 +235,8 @@ BEGIN
 
 	probe := 'no_tenant';
 	tried := tenant_guard.probe_try(role, search_path, '', format('SELECT EXISTS (SELECT FROM %s)', relation));
-	ok := tried.state IN ('TG001', '42501') OR tried.state = '00000' AND tried.result = 'f';
+	ok := CASE WHEN tried.state = '38000' OR tried.state = '42501' AND NOT tried.refused THEN NULL
+			   ELSE tried.refused AND tried.state IN ('TG001', '42501') OR tried.state = '00000' AND tried.result = 'f' END;
 	detail := CASE WHEN tried.state <> '00000' THEN format('%s: %s', tried.state, tried.message) WHEN ok THEN 'nothing is seen' ELSE 'rows are seen without a tenant' END;
 	RETURN NEXT;
 
@@ -201,34 +245,46 @@ BEGIN
 	probe := 'select';
 	tried := tenant_guard.probe_try(role, search_path, tenants[1],
 		format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', relation, at_b, key, tenants[1], key_type), true);
-	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
+	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
 	RETURN NEXT;
 
 	-- the same for who owns what the owner does: FORCE binds him
 	probe := 'select_as_owner';
-	attacker := tenant_guard.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = relation));
-	tried := tenant_guard.probe_try(attacker, search_path, tenants[1],
-		format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', relation, at_b, key, tenants[1], key_type), true);
-	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'the owner sees another tenant''s rows');
+	SELECT r.rolsuper, tenant_guard.probe_role(r.oid) INTO super, attacker FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = relation;
+	IF super AND EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid <> 'pg_class'::regclass
+						 WHERE p.polrelid = relation AND p.polname NOT IN ('tenant_isolation', 'tenant_access')) THEN
+		ok := NULL; detail := 'not tried: a superuser owns the table, and what its policies call would have his privileges';
+	ELSE
+		IF super THEN
+			-- who is his member has no schema by that
+			PERFORM tenant_guard.probe_allow(attacker, relation);
+		END IF;
+		tried := tenant_guard.probe_try(attacker, search_path, tenants[1],
+			format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', relation, at_b, key, tenants[1], key_type), true);
+		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'the owner sees another tenant''s rows');
+	END IF;
 	RETURN NEXT;
 
 	-- a row of the tenant's own is let in, as far as row-level security is concerned
 	IF NOT alone THEN
 		probe := 'insert_own';
-		tried := tenant_guard.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content || jsonb_build_object(guard.tenant_column, tenants[1]));
-		IF tried.state = '42501' AND (narrowed OR NOT has_table_privilege(role, relation, 'INSERT')) THEN
+		tried := tenant_guard.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content || jsonb_build_object(guard.tenant_column, tenants[1]), ways);
+		IF tried.refused AND (narrowed OR NOT has_table_privilege(role, relation, 'INSERT')) THEN
 			ok := CASE WHEN narrowed THEN NULL ELSE true END; detail := tried.message;
-		ELSIF tried.state = '00000' OR tried.passed THEN
+		ELSIF tried.passed THEN
 			ok := true; detail := 'let in';
 		ELSE
-			ok := CASE WHEN tried.state = '42501' OR tried.state LIKE 'TG%' THEN false END; detail := format('%s: %s', tried.state, tried.message);
+			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, false, tried.message, true, '', 'not let in');
+			IF tried.refused OR tried.state LIKE 'TG%' THEN
+				ok := false; detail := format('%s: %s', tried.state, tried.message);
+			END IF;
 		END IF;
 		RETURN NEXT;
 	END IF;
 
 	probe := 'insert';
-	tried := tenant_guard.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content);
-	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tried.passed THEN '00000' ELSE tried.state END, tried.message, tried.state = '00000' OR tried.passed,
+	tried := tenant_guard.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content, ways);
+	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tried.passed THEN '00000' ELSE tried.state END, tried.refused, tried.message, tried.passed,
 		'no row was inserted', 'a row is inserted for another tenant');
 	RETURN NEXT;
 
@@ -247,24 +303,23 @@ BEGIN
 			RETURN NEXT;
 			CONTINUE;
 		END IF;
-		FOR n IN 0..1 LOOP
-			tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, n = 1, relation, NULL, look_b);
-			EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM before_b
-				OR NOT triggered AND (tried.state IN ('00000', '42501') OR tried.state LIKE 'TG%');
+		FOR way IN 0..greatest(ways, 1) LOOP
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, way > 0, relation, NULL, look_b, way = 2);
+			EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM before_b OR ways = 0 AND (tried.state = '00000' OR tried.refused);
 		END LOOP;
-		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', item.wrong);
+		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', item.wrong);
 		RETURN NEXT;
 	END LOOP;
 
 	IF NOT alone THEN
 		probe := 'move';
 		IF settable = key THEN
-			FOR n IN 0..1 LOOP
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], format('UPDATE %s SET %s = %L::%s WHERE %s', relation, key, tenants[2], key_type, at_a), true, n = 1);
+			FOR way IN 0..greatest(ways, 1) LOOP
+				tried := tenant_guard.probe_try(role, search_path, tenants[1], format('UPDATE %s SET %s = %L::%s WHERE %s', relation, key, tenants[2], key_type, at_a), true, way > 0, relation, silent => way = 2);
 				EXIT WHEN tried.state = '00000' AND tried.result <> '0' OR tenant_guard.passed_policies(tried.state, tried.culprit)
-					OR NOT triggered AND (tried.state IN ('00000', '42501') OR tried.state LIKE 'TG%');
+					OR ways = 0 AND (tried.state = '00000' OR tried.refused);
 			END LOOP;
-			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.message,
+			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.refused, tried.message,
 				tried.state <> '00000' OR tried.result <> '0', 'no row was moved', 'a row is moved to another tenant');
 		ELSE
 			ok := true; detail := 'the tenant column is computed';
@@ -283,12 +338,11 @@ BEGIN
 		probe := 'upsert';
 		told := format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, %3$L) ON CONFLICT (%4$s) DO UPDATE SET %5$s = EXCLUDED.%5$s',
 					   relation, insertable, row_b.content || CASE WHEN item.with_tenant THEN '{}' ELSE jsonb_build_object(guard.tenant_column, tenants[1]) END, item.columns, settable);
-		FOR n IN 0..1 LOOP
-			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, n = 1, relation, NULL, look_b);
-			EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM before_b
-				OR NOT triggered AND (tried.state IN ('00000', '42501') OR tried.state LIKE 'TG%');
+		FOR way IN 0..greatest(ways, 1) LOOP
+			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, way > 0, relation, NULL, look_b, way = 2);
+			EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM before_b OR ways = 0 AND (tried.state = '00000' OR tried.refused);
 		END LOOP;
-		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is updated');
+		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is updated');
 		RETURN NEXT;
 	END IF;
 
@@ -320,17 +374,21 @@ BEGIN
 			ELSE
 				SELECT format('UPDATE %s SET %s WHERE %s', relation, string_agg(format('%I = %L', c, made.content ->> p), ', '), at_a) INTO told
 				FROM unnest(item.columns, item.parent_columns) AS n (c, p) WHERE c <> guard.tenant_column;
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true);
+				-- here the keys must fire, and in the second way the table's own triggers not
+				FOR way IN 0..least(ways, 1) LOOP
+					tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, false, relation, silent => way = 1);
+					EXIT WHEN tried.refused OR tried.state = '23503' OR tried.state = '00000' AND tried.result <> '0';
+				END LOOP;
 				IF tried.state = '00000' THEN
 					ok := tried.result = '0'; detail := CASE WHEN ok THEN 'no row was changed' ELSE format('references a row of another tenant in %s', item.parent) END;
-				ELSIF tried.state = '42501' OR tried.state LIKE 'TG%'
+				ELSIF tried.refused
 					  -- by the key itself, or by its companion
 					  OR tried.state = '23503' AND (tried.culprit = item.conname
 													OR EXISTS (SELECT FROM pg_constraint k JOIN pg_constraint o ON o.conrelid = k.conrelid AND o.confrelid = k.confrelid AND o.conkey @> k.conkey
 															   WHERE k.oid = item.oid AND o.contype = 'f' AND o.conname = tried.culprit)) THEN
 					ok := true; detail := format('refused: %s', tried.state);
 				ELSE
-					ok := NULL; detail := format('not tried: %s: %s', tried.state, tried.message);
+					SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, false, tried.message, true, '', '');
 				END IF;
 			END IF;
 		END IF;
@@ -340,11 +398,11 @@ BEGIN
 
 	-- by who owns what the owner does: other roles seldom have the privilege
 	probe := 'truncate';
-	tried := tenant_guard.probe_try(attacker, search_path, tenants[1], format('TRUNCATE %s', relation));
+	tried := tenant_guard.probe_try(CASE WHEN super THEN tenant_guard.probe_maker(relation) ELSE attacker END, search_path, tenants[1], format('TRUNCATE %s', relation));
 	IF tried.state = '55P03' THEN
 		ok := NULL; detail := 'not tried: others use the table';
 	ELSE
-		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tried.state = '0A000' THEN '00000' ELSE tried.state END, tried.message, true, '', 'it is truncated');
+		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tried.state = '0A000' THEN '00000' ELSE tried.state END, tried.refused, tried.message, true, '', 'it is truncated');
 	END IF;
 	RETURN NEXT;
 
@@ -369,14 +427,17 @@ BEGIN
 	LOOP
 		-- without the tenant column what the view shows must not change with the other tenant's row
 		probe := format('view %s', item.view);
+		IF NOT named THEN
+			PERFORM tenant_guard.probe_allow(role, relation, item.view);
+		END IF;
 		IF item.key IS NOT NULL THEN
 			tried := tenant_guard.probe_try(role, search_path, tenants[1], format('SELECT EXISTS (SELECT FROM %s WHERE %s::text <> %L::%s::text)', item.view, item.key, tenants[1], key_type), NOT preloaded);
-			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
+			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
 		END IF;
 		IF item.key IS NULL OR ok THEN
 			told := format('SELECT count(*) || COALESCE(md5(string_agg(md5((v.*)::text), '''' ORDER BY md5((v.*)::text))), '''') FROM %s v', item.view);
 			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded);
-			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, false, 'another tenant''s rows are not seen', '');
+			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, false, 'another tenant''s rows are not seen', '');
 			IF tried.state = '00000' THEN
 				detail := tried.result;
 				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded, false, relation, format('DELETE FROM %s WHERE %s', relation, at_b));
@@ -402,24 +463,27 @@ BEGIN
 		LOOP
 			probe := format('%s %s', made.probe, item.view);
 			-- what was inserted, or was not, is told by what passed; the rest by the row of the other tenant
-			FOR replica IN 0..CASE WHEN pg_relation_is_updatable(item.view, false) = 0 THEN 0 ELSE 1 END LOOP
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, replica = 1, relation, NULL,
-												CASE WHEN made.probe LIKE 'insert%' THEN format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) ELSE look_b END);
-				EXIT WHEN tried.state IN ('00000', '42501') OR tried.state LIKE 'TG%' OR made.probe LIKE 'insert%' AND tenant_guard.passed_policies(tried.state, tried.culprit);
+			at_a := CASE WHEN made.probe LIKE 'insert%' THEN format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) ELSE look_b END;
+			told := tenant_guard.execute_as_owner(relation, at_a);
+			FOR way IN 0..CASE WHEN pg_relation_is_updatable(item.view, false) = 0 THEN 0 ELSE greatest(ways, 1) END LOOP
+				tried := tenant_guard.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, way > 0, relation, NULL, at_a, way = 2);
+				EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM told OR ways = 0 AND (tried.state = '00000' OR tried.refused)
+					OR made.probe LIKE 'insert%' AND tenant_guard.passed_policies(tried.state, tried.culprit);
 			END LOOP;
+			-- what an INSTEAD OF trigger was refused, the table's own triggers aside, is what the view does
+			tried.refused := tried.refused OR tried.state = '38002' AND ways < 2 AND pg_relation_is_updatable(item.view, false) = 0;
 			IF made.probe LIKE 'insert%' THEN
-				told := tenant_guard.execute_as_owner(relation, format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type));
-				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.message,
+				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.refused, tried.message,
 					tried.seen IS DISTINCT FROM told, 'no row was inserted', 'a row is inserted for another tenant');
 			ELSE
-				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is changed');
+				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is changed');
 			END IF;
 			RETURN NEXT;
 		END LOOP;
 	END LOOP;
 
 	SELECT string_agg(quote_ident(g.tgname), ', ' ORDER BY g.tgname) INTO told
-	FROM pg_trigger g WHERE g.tgrelid = relation AND NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 28 <> 0;
+	FROM pg_trigger g WHERE g.tgrelid = relation AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 28 <> 0;
 	IF told IS NOT NULL THEN
 		probe := 'triggers'; ok := true;
 		detail := format('could fire, and what they do outside of the database is not undone: %s', told);
@@ -427,8 +491,40 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION probe_table(regclass, oid, text) IS 'every probe of one table; a part of prove()';
-REVOKE ALL ON FUNCTION probe_table(regclass, oid, text) FROM PUBLIC;
+COMMENT ON FUNCTION probe_table(regclass, oid, boolean, text) IS 'every probe of one table; a part of prove()';
+REVOKE ALL ON FUNCTION probe_table(regclass, oid, boolean, text) FROM PUBLIC;
+
+-- Raises an error for what prove() cannot look at: no rows would look like a success.
+CREATE FUNCTION probe_able(relation regclass) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	hint constant text := 'Name a table, or none for all guarded tables.';
+	kind "char";
+	temporary boolean;
+	extension name;
+BEGIN
+	SELECT c.relkind, pg_is_other_temp_schema(c.relnamespace) INTO kind, temporary FROM pg_class c WHERE c.oid = relation;
+	SELECT e.extname INTO extension FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+	WHERE d.classid = 'pg_class'::regclass AND d.objid = relation AND d.deptype = 'e';
+	IF kind IS NULL THEN
+		RAISE undefined_table USING MESSAGE = format('relation with OID %s does not exist', relation::oid), HINT = hint;
+	ELSIF kind IN ('v', 'm') THEN
+		RAISE wrong_object_type USING MESSAGE = format(CASE kind WHEN 'v' THEN '%s is a view' ELSE '%s is a materialized view' END, relation),
+			HINT = CASE kind WHEN 'v' THEN 'Name a table that the view reads: what can be done through the view is tried with it.' ELSE hint END;
+	ELSIF kind NOT IN ('r', 'p') THEN
+		RAISE wrong_object_type USING MESSAGE = format('%s is not a table', relation), HINT = hint;
+	ELSIF extension IS NOT NULL THEN
+		RAISE wrong_object_type USING MESSAGE = format('table %s belongs to extension "%s"', relation, extension),
+			DETAIL = 'Tables of extensions are not guarded.', HINT = hint;
+	ELSIF NOT EXISTS (SELECT FROM tenant_guard.tables_and_partitions t WHERE t.relation = probe_able.relation) THEN
+		RAISE wrong_object_type USING MESSAGE = format(CASE WHEN temporary THEN '%s is a temporary table of another session' ELSE '%s is a table of the system' END, relation), HINT = hint;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION probe_able(regclass) IS 'raises an error for what is no table of a user; a part of prove()';
+REVOKE ALL ON FUNCTION probe_able(regclass) FROM PUBLIC;
 
 -- Rows like those of TAP: "ok" is null for what could not be tried, and the detail says why.
 CREATE FUNCTION prove(INOUT relation regclass DEFAULT NULL, role name DEFAULT NULL,
@@ -440,6 +536,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	wanted regclass := relation;
+	named boolean := role IS NOT NULL;
 	prober oid := to_regrole(quote_ident(role));
 	target record;
 	found record;
@@ -449,10 +546,17 @@ BEGIN
 			DETAIL = 'The proof makes rows of two tenants, and changes roles.';
 	ELSIF prober IS NULL AND role IS NOT NULL THEN
 		RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role);
+	ELSIF (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = prober) THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('role "%s" is a superuser', role),
+			DETAIL = 'Row-level security does not bind it, and what tables'' triggers and policies call would run as a superuser.',
+			HINT = 'Name the role that the application connects as, or none.';
 	ELSIF tenant_guard.has_tenant() THEN
 		RAISE object_not_in_prerequisite_state USING MESSAGE = 'isolation cannot be proved while a tenant is set',
 			DETAIL = 'The proof acts for tenants of its own.',
 			HINT = 'Run SELECT * FROM tenant_guard.prove() in a transaction of its own.';
+	END IF;
+	IF wanted IS NOT NULL THEN
+		PERFORM tenant_guard.probe_able(wanted);
 	END IF;
 	RAISE LOG 'tenant_guard: role "%" proves the isolation of tenants in database "%"', current_user, current_database();
 
@@ -465,7 +569,8 @@ BEGIN
 				set_config('session_replication_role', 'origin', true),
 				set_config('lc_messages', 'C', true),
 				set_config('lock_timeout', '1s', true);
-		-- what is deferred would be carried out after the statement, by the superuser
+		-- What is deferred would be carried out after the statement, by the superuser. What the caller's own transaction has
+		-- deferred is so here and when it commits: it is the caller who changed those tables.
 		SET CONSTRAINTS ALL IMMEDIATE;
 		-- one of such a name that someone has made may have any privileges, or none
 		IF EXISTS (SELECT FROM pg_roles r WHERE starts_with(r.rolname, format('tenant_guard_probe_%s', pg_backend_pid()))) THEN
@@ -482,7 +587,7 @@ BEGIN
 			relation := target.relation;
 			PERFORM tenant_guard.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = target.relation)); -- once an owner, not a table
 			BEGIN
-				FOR found IN SELECT * FROM tenant_guard.probe_table(target.relation, prober, search_path) LOOP
+				FOR found IN SELECT * FROM tenant_guard.probe_table(target.relation, prober, named, search_path) LOOP
 					probe := found.probe; ok := found.ok; detail := found.detail;
 					RETURN NEXT;
 				END LOOP;
@@ -490,6 +595,9 @@ BEGIN
 			EXCEPTION
 				WHEN SQLSTATE 'TGP01' THEN
 					NULL;
+				WHEN SQLSTATE 'TGP02' THEN
+					probe := 'proof'; ok := NULL; detail := format('not tried: %s', SQLERRM);
+					RETURN NEXT;
 				WHEN OTHERS THEN
 					probe := 'proof'; ok := NULL; detail := format('not tried: %s: %s', SQLSTATE, SQLERRM);
 					RETURN NEXT;

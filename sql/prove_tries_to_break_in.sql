@@ -145,6 +145,7 @@ SELECT probe, ok, detail FROM tenant_guard.prove('t.trapped') WHERE ok IS NOT TR
 CREATE SCHEMA mine AUTHORIZATION regress_owner;
 SET ROLE regress_owner;
 CREATE SEQUENCE mine.reached;
+GRANT USAGE ON SEQUENCE mine.reached TO PUBLIC;
 CREATE FUNCTION mine.look(kind text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM pg_catalog.nextval('mine.reached');

@@ -15,6 +15,13 @@
  * "unforced" suspends FORCE ROW LEVEL SECURITY, as the foreign-key machinery
  * does: a table's owner then makes and finds rows of every tenant.
  *
+ * prove() takes a refusal for a sign that isolation holds, and PL/pgSQL can
+ * raise any SQLSTATE with any message.  So the SQLSTATE of a refusal or of a
+ * violated constraint leaves this function only if the statement itself raised
+ * it, and, of the SQLSTATE that anyone's expression can provoke, only from the
+ * places where PostgreSQL judges policies and privileges.  What a function
+ * raised that the statement called becomes an external routine's exception.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -23,6 +30,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/elog.h"
 #include "utils/guc.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_execute_as);
@@ -39,6 +47,95 @@ statement_result(int code)
 	if (SPI_processed == 0)
 		return NULL;
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+/* Sets a parameter until the caller's level of settings ends. */
+static void
+set_for_statement(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Was this error raised in a function that our statement called, or in a
+ * statement of its?  "context" is all that was said on the way from there to
+ * here, one line at least of each function and of each statement.  SPI says
+ * ours, unless the error has a place in its text.
+ */
+static bool
+is_nested(const ErrorData *error, const char *statement)
+{
+	return error->context != NULL &&
+		strcmp(error->context, psprintf("SQL statement \"%s\"", statement)) != 0;
+}
+
+/* Was this error raised by a function of the server's own?  Nothing but C can say so. */
+static bool
+raised_by(const ErrorData *error, const char *file, const char *function)
+{
+	return error->filename != NULL && strcmp(error->filename, file) == 0 &&
+		error->funcname != NULL && strcmp(error->funcname, function) == 0;
+}
+
+/* The SQLSTATE under which prove() is to know an error. */
+static int
+told_sqlstate(const ErrorData *error, bool nested)
+{
+	int			code = error->sqlerrcode;
+	bool		policy = raised_by(error, "execMain.c", "ExecWithCheckOptions");
+	bool		ours = strncmp(unpack_sql_state(code), "TG", 2) == 0;
+
+	/* perhaps of what an INSTEAD OF trigger did for the statement */
+	if (nested && (policy || (ours && raised_by(error, "refuse.c", "raise_refusal"))))
+		return ERRCODE_E_R_E_MODIFYING_SQL_DATA_NOT_PERMITTED;
+	if (code == ERRCODE_INSUFFICIENT_PRIVILEGE)
+	{
+		if (!nested && (policy || raised_by(error, "aclchk.c", "aclcheck_error")))
+			return code;
+		return ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+	}
+	if (nested && (ours || ERRCODE_TO_CATEGORY(code) == ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)))
+		return ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+	return code;
+}
+
+/* Throws the current error on, under the SQLSTATE that it is to have.  It is copied to "context". */
+static void
+throw_told(MemoryContext context, const char *statement)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	error->sqlerrcode = told_sqlstate(error, is_nested(error, statement));
+	ReThrowError(error);
+}
+
+/*
+ * SPI_execute(), with errors under the SQLSTATE that prove() is to know them
+ * by.  The contexts around it are out of sight meanwhile.
+ */
+static char *
+execute_and_tell(const char *statement)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ErrorContextCallback *outer = error_context_stack;
+	char	   *value = NULL;
+
+	PG_TRY();
+	{
+		error_context_stack = NULL;
+		value = statement_result(SPI_execute(statement, false, 0));
+		error_context_stack = outer;
+	}
+	PG_CATCH();
+	{
+		throw_told(context, statement);
+	}
+	PG_END_TRY();
+	return value;
 }
 
 /* execute_as(role oid, search_path text, statement text, unforced boolean): for superusers. */
@@ -63,12 +160,12 @@ tenant_guard_execute_as(PG_FUNCTION_ARGS)
 	GetUserIdAndSecContext(&user, &context);
 	nest_level = NewGUCNestLevel();
 	SPI_connect();
-	(void) set_config_option("search_path", search_path,
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_for_statement("search_path", search_path);
+	/* an error of a worker's passes none of the contexts here */
+	set_for_statement("max_parallel_workers_per_gather", "0");
 	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
 						   (unforced ? SECURITY_NOFORCE_RLS : 0));
-	value = statement_result(SPI_execute(statement, false, 0));
+	value = execute_and_tell(statement);
 	SetUserIdAndSecContext(user, context);
 	if (value != NULL)
 	{
