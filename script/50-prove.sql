@@ -129,6 +129,7 @@ DECLARE
 	at_b text;
 	look_b text;				-- tells if the other tenant's rows are as they were
 	before_b text;
+	look text;
 	insertable text;			-- columns
 	settable text;				-- a column, and
 	setting text;				--   a value for it
@@ -463,10 +464,10 @@ BEGIN
 		LOOP
 			probe := format('%s %s', made.probe, item.view);
 			-- what was inserted, or was not, is told by what passed; the rest by the row of the other tenant
-			at_a := CASE WHEN made.probe LIKE 'insert%' THEN format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) ELSE look_b END;
-			told := tenant_guard.execute_as_owner(relation, at_a);
+			look := CASE WHEN made.probe LIKE 'insert%' THEN format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) ELSE look_b END;
+			told := tenant_guard.execute_as_owner(relation, look);
 			FOR way IN 0..CASE WHEN pg_relation_is_updatable(item.view, false) = 0 THEN 0 ELSE greatest(ways, 1) END LOOP
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, way > 0, relation, NULL, at_a, way = 2);
+				tried := tenant_guard.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, way > 0, relation, NULL, look, way = 2);
 				EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM told OR ways = 0 AND (tried.state = '00000' OR tried.refused)
 					OR made.probe LIKE 'insert%' AND tenant_guard.passed_policies(tried.state, tried.culprit);
 			END LOOP;
