@@ -580,7 +580,8 @@ BEGIN
 		END IF;
 		prober := COALESCE(prober, tenant_guard.probe_role());
 		FOR target IN
-			SELECT t.relation FROM tenant_guard.tables_and_partitions t
+			-- a temporary table's name stands without its schema, and is not to find another's
+			SELECT t.relation, (SELECT c.relpersistence = 't' FROM pg_class c WHERE c.oid = t.relation) AS temporary FROM tenant_guard.tables_and_partitions t
 			WHERE CASE WHEN wanted IS NULL THEN t.status IN ('guarded', 'damaged')
 					   ELSE t.relation = wanted OR t.relation IN (SELECT d.relid FROM pg_partition_tree(wanted) d) END
 			ORDER BY t.relation::text COLLATE "C"
@@ -588,7 +589,7 @@ BEGIN
 			relation := target.relation;
 			PERFORM tenant_guard.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = target.relation)); -- once an owner, not a table
 			BEGIN
-				FOR found IN SELECT * FROM tenant_guard.probe_table(target.relation, prober, named, search_path) LOOP
+				FOR found IN SELECT * FROM tenant_guard.probe_table(target.relation, prober, named, CASE WHEN target.temporary THEN concat_ws(', ', 'pg_temp', NULLIF(search_path, '')) ELSE search_path END) LOOP
 					probe := found.probe; ok := found.ok; detail := found.detail;
 					RETURN NEXT;
 				END LOOP;

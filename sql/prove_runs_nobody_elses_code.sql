@@ -284,6 +284,14 @@ SELECT relation, r.* FROM unnest(ARRAY['o.spying', 'o.frozen', 'o.got', 'o.an_in
 SELECT * FROM tenant_guard.prove('o.nothing');
 ALTER EXTENSION tenant_guard DROP TABLE o.member;
 
+-- A temporary table must not be taken for another of its name, which a search_path finds first.
+CREATE TEMPORARY TABLE hidden (tenant_id uuid, id int);
+SET tenant_guard.bypass = on;
+ALTER POLICY tenant_isolation ON pg_temp.hidden USING (true) WITH CHECK (true);
+RESET tenant_guard.bypass;
+SELECT ok, string_agg(probe, ', ' ORDER BY probe COLLATE "C") AS probes FROM tenant_guard.prove('pg_temp.hidden', search_path => 'o, pg_temp') WHERE probe ~ '^(insert|update|delete|move)' GROUP BY 1;
+DROP TABLE pg_temp.hidden;
+
 -- A proof that is over leaves no lock on what it probed.
 BEGIN;
 SELECT count(*) > 0 AS proved FROM tenant_guard.prove('o.by_trigger');

@@ -61,11 +61,13 @@ set_for_statement(const char *name, const char *value)
  * Was this error raised in a function that our statement called, or in a
  * statement of its?  "context" is all that was said on the way from there to
  * here, one line at least of each function and of each statement.  SPI says
- * ours, unless the error has a place in its text.
+ * ours, unless the error has a place in its text, which then is named.
  */
 static bool
 is_nested(const ErrorData *error, const char *statement)
 {
+	if (error->internalquery != NULL && strcmp(error->internalquery, statement) != 0)
+		return true;
 	return error->context != NULL &&
 		strcmp(error->context, psprintf("SQL statement \"%s\"", statement)) != 0;
 }
