@@ -136,6 +136,15 @@ SELECT * FROM tenant_guard.prove('o.whole');
 ALTER TABLE o.part OWNER TO regress_owner;
 SELECT relation, bool_and(ok) FROM tenant_guard.prove('o.whole') GROUP BY relation ORDER BY relation::text;
 
+-- So it is of a superuser's whole, to which everybody may do everything, and of a child.
+ALTER TABLE o.whole OWNER TO CURRENT_USER;
+ALTER TABLE o.part OWNER TO regress_other;
+GRANT ALL ON o.whole TO PUBLIC;
+CREATE TABLE o.parent (tenant_id uuid, id int);
+CREATE TABLE o.child () INHERITS (o.parent);
+ALTER TABLE o.child OWNER TO regress_other;
+SELECT * FROM tenant_guard.prove('o.whole');
+SELECT * FROM tenant_guard.prove('o.parent');
 -- A schema that its table's owner may not use is not opened for what the table calls.
 CREATE TABLE secret.theirs (tenant_id uuid, id int);
 ALTER TABLE secret.theirs OWNER TO regress_owner;
