@@ -4,16 +4,8 @@
  *	  Carries out a statement as another role, for prove().
  *
  * Whatever the statement calls, a trigger, a default, a CHECK or a view's
- * function, belongs to whoever owns the table, and the caller is a superuser.
- * So the role is changed as REFRESH MATERIALIZED VIEW and ANALYZE change it:
- * there is no way back before the statement ends (SET ROLE would leave RESET
- * ROLE), nothing can be left for the superuser to carry out (a deferred
- * trigger, a cursor, a prepared statement), and settings are put back: a
- * search_path that a trigger has SET would else decide which functions the
- * superuser's next statement calls.
- *
- * "unforced" suspends FORCE ROW LEVEL SECURITY, as the foreign-key machinery
- * does: a table's owner then makes and finds rows of every tenant.
+ * function, belongs to whoever owns the table, and the caller is a superuser:
+ * it runs as a statement of our own runs as the owner of a table (own_sql.c).
  *
  * prove() takes a refusal for a sign that isolation holds, and PL/pgSQL can
  * raise any SQLSTATE with any message.  So the SQLSTATE of a refusal or of a
@@ -32,6 +24,9 @@
 #include "utils/builtins.h"
 #include "utils/elog.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "own_sql.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_execute_as);
 
@@ -140,47 +135,48 @@ execute_and_tell(const char *statement)
 	return value;
 }
 
+/* A statement, and what comes of it, in the memory context of the caller. */
+typedef struct Execution
+{
+	const char *search_path;
+	const char *statement;
+	MemoryContext caller;
+	char	   *value;
+} Execution;
+
+/* Carries an Execution out, for run_as_owner. */
+static void
+execute(void *argument)
+{
+	Execution  *execution = argument;
+	char	   *value;
+
+	SPI_connect();
+	set_for_statement("search_path", execution->search_path);
+	/* an error of a worker's passes none of the contexts here */
+	set_for_statement("max_parallel_workers_per_gather", "0");
+	value = execute_and_tell(execution->statement);
+	if (value != NULL)
+		execution->value = MemoryContextStrdup(execution->caller, value);
+	SPI_finish();
+}
+
 /* execute_as(role oid, search_path text, statement text, unforced boolean): for superusers. */
 Datum
 tenant_guard_execute_as(PG_FUNCTION_ARGS)
 {
-	Oid			role = PG_GETARG_OID(0);
-	char	   *search_path = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *statement = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	bool		unforced = PG_GETARG_BOOL(3);
-	Oid			user;
-	int			context;
-	int			nest_level;
-	char	   *value;
-	text	   *result = NULL;
+	Execution	execution = {
+		.search_path = text_to_cstring(PG_GETARG_TEXT_PP(1)),
+		.statement = text_to_cstring(PG_GETARG_TEXT_PP(2)),
+		.caller = CurrentMemoryContext
+	};
 
 	if (!superuser())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be superuser to execute statements as another role")));
-
-	GetUserIdAndSecContext(&user, &context);
-	nest_level = NewGUCNestLevel();
-	SPI_connect();
-	set_for_statement("search_path", search_path);
-	/* an error of a worker's passes none of the contexts here */
-	set_for_statement("max_parallel_workers_per_gather", "0");
-	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
-						   (unforced ? SECURITY_NOFORCE_RLS : 0));
-	value = execute_and_tell(statement);
-	SetUserIdAndSecContext(user, context);
-	if (value != NULL)
-	{
-		size_t		size = VARHDRSZ + strlen(value);
-
-		result = SPI_palloc(size);
-		SET_VARSIZE(result, size);
-		memcpy(VARDATA(result), value, size - VARHDRSZ);
-	}
-	SPI_finish();
-	AtEOXact_GUC(false, nest_level);
-
-	if (result == NULL)
+	run_as_owner(PG_GETARG_OID(0), PG_GETARG_BOOL(3), execute, &execution);
+	if (execution.value == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(result);
+	PG_RETURN_TEXT_P(cstring_to_text(execution.value));
 }

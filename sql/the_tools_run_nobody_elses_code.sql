@@ -1,0 +1,289 @@
+-- A superuser calls the extension's functions on tables of other roles, and reads its views. Nothing that a role has
+-- written may run as the superuser then, nor as another owner: only as the owner of what it belongs to.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SET tenant_guard.auto_protect = off;
+SET tenant_guard.foreign_keys = off;
+CREATE ROLE regress_mallory;
+CREATE ROLE regress_alice;
+CREATE SCHEMA hostile AUTHORIZATION regress_mallory;
+CREATE SCHEMA honest AUTHORIZATION regress_alice;
+
+-- Each kind of code has a number, and notes as whom it ran in a sequence, which no rollback takes back: a bit a kind.
+SET ROLE regress_mallory;
+GRANT USAGE ON SCHEMA hostile TO PUBLIC;
+CREATE SEQUENCE hostile.as_superuser AS bigint MINVALUE 0 START 0;
+CREATE SEQUENCE hostile.as_regress_mallory AS bigint MINVALUE 0 START 0;
+CREATE SEQUENCE hostile.as_regress_alice AS bigint MINVALUE 0 START 0;
+CREATE SEQUENCE hostile.as_anyone AS bigint MINVALUE 0 START 0;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA hostile TO PUBLIC;
+CREATE FUNCTION hostile.note(kind int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	name text := CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN 'superuser'
+					  WHEN current_user::text IN ('regress_mallory', 'regress_alice') THEN current_user::text END;
+	so_far bigint;
+BEGIN
+	IF name IS NULL THEN
+		name := 'x';
+		PERFORM pg_catalog.setval('hostile.as_anyone', (SELECT last_value FROM hostile.as_anyone) | (1::bigint << kind));
+	ELSE
+		EXECUTE pg_catalog.format('SELECT last_value FROM hostile.%I', 'as_' || name) INTO so_far;
+		PERFORM pg_catalog.setval(pg_catalog.format('hostile.%I', 'as_' || name), so_far | (1::bigint << kind));
+	END IF;
+	RETURN true;
+END $$;
+CREATE FUNCTION hostile.same(value int, kind int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN PERFORM hostile.note(kind); RETURN value; END $$;
+
+-- Domains, composite types, casts and operators.
+CREATE DOMAIN hostile.dom AS int DEFAULT hostile.same(1, 2) CHECK (hostile.note(1));
+CREATE TYPE hostile.comp AS (x hostile.dom);
+CREATE DOMAIN hostile.org AS uuid CHECK (hostile.note(3));
+CREATE TYPE hostile.colour AS ENUM ('red', 'blue');
+CREATE FUNCTION hostile.colour_text(hostile.colour) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN PERFORM hostile.note(4); RETURN pg_catalog.enum_out($1)::text; END $$;
+CREATE CAST (hostile.colour AS text) WITH FUNCTION hostile.colour_text(hostile.colour) AS IMPLICIT;
+CREATE FUNCTION hostile.equal(int, int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN PERFORM hostile.note(5); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$;
+CREATE OPERATOR hostile.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = hostile.equal);
+
+-- What stands in the way of names that are not qualified.
+CREATE FUNCTION hostile.oid_equal(oid, oid) RETURNS boolean LANGUAGE plpgsql AS
+$$ BEGIN PERFORM hostile.note(6); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$;
+CREATE OPERATOR hostile.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = hostile.oid_equal);
+CREATE FUNCTION hostile.text_equal(text, text) RETURNS boolean LANGUAGE plpgsql AS
+$$ BEGIN PERFORM hostile.note(6); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$;
+CREATE OPERATOR hostile.= (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.text_equal);
+CREATE FUNCTION hostile.name_equal(name, name) RETURNS boolean LANGUAGE plpgsql AS
+$$ BEGIN PERFORM hostile.note(6); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$;
+CREATE OPERATOR hostile.= (LEFTARG = name, RIGHTARG = name, FUNCTION = hostile.name_equal);
+CREATE FUNCTION hostile.quote_ident(text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN PERFORM hostile.note(6); RETURN pg_catalog.quote_ident($1); END $$;
+CREATE FUNCTION hostile.unnest(smallint[]) RETURNS SETOF smallint LANGUAGE plpgsql AS
+$$ BEGIN PERFORM hostile.note(6); RETURN QUERY SELECT pg_catalog.unnest($1); END $$;
+
+-- A table with every kind of code that one can carry, and a parent of it. Some of it runs when the table is planned,
+-- some when it is read, some when it is written or changed.
+CREATE TABLE hostile.parents (id int PRIMARY KEY, tenant_id hostile.org NOT NULL, colour text UNIQUE, checked int CHECK (hostile.same(1, 7) = 1), extra int);
+CREATE INDEX parents_constant ON hostile.parents (id, hostile.same(1, 41));
+CREATE TABLE hostile.rows (
+	id int DEFAULT hostile.same(1, 8),
+	tenant_id hostile.org NOT NULL,
+	parent int REFERENCES hostile.parents,
+	colour hostile.colour REFERENCES hostile.parents (colour),
+	dom hostile.dom DEFAULT 1, comp hostile.comp, doms hostile.dom[],
+	generated int GENERATED ALWAYS AS (hostile.same(id, 9)) STORED,
+	CHECK (hostile.note(10)), CHECK (id > hostile.same(0, 11)), CHECK (id OPERATOR(hostile.===) id),
+	EXCLUDE (hostile.same(id, 12) WITH =));
+CREATE INDEX rows_expression ON hostile.rows (hostile.same(id, 13));
+CREATE INDEX rows_constant ON hostile.rows (id, hostile.same(1, 14));
+CREATE INDEX rows_predicate ON hostile.rows (id) WHERE hostile.same(1, 15) = 1;
+CREATE STATISTICS hostile.rows_statistics ON hostile.same(id, 16), id FROM hostile.rows;
+CREATE FUNCTION hostile.fires() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM hostile.note(TG_ARGV[0]::int); RETURN CASE WHEN TG_LEVEL = 'ROW' THEN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END END; END $$;
+CREATE TRIGGER always_row BEFORE INSERT OR UPDATE OR DELETE ON hostile.rows FOR EACH ROW EXECUTE FUNCTION hostile.fires(17);
+CREATE TRIGGER always_statement AFTER INSERT OR UPDATE OR DELETE ON hostile.rows FOR EACH STATEMENT EXECUTE FUNCTION hostile.fires(18);
+CREATE TRIGGER replica_row AFTER INSERT OR UPDATE OR DELETE ON hostile.rows FOR EACH ROW EXECUTE FUNCTION hostile.fires(19);
+CREATE TRIGGER sometimes BEFORE INSERT OR UPDATE ON hostile.rows FOR EACH ROW WHEN (hostile.same(1, 20) = 1) EXECUTE FUNCTION hostile.fires(20);
+CREATE CONSTRAINT TRIGGER later AFTER INSERT OR UPDATE ON hostile.rows DEFERRABLE FOR EACH ROW EXECUTE FUNCTION hostile.fires(21);
+CREATE TRIGGER on_truncate BEFORE TRUNCATE ON hostile.rows FOR EACH STATEMENT EXECUTE FUNCTION hostile.fires(22);
+ALTER TABLE hostile.rows ENABLE ALWAYS TRIGGER always_row, ENABLE ALWAYS TRIGGER always_statement, ENABLE REPLICA TRIGGER replica_row,
+	ENABLE ALWAYS TRIGGER sometimes, ENABLE ALWAYS TRIGGER later;
+CREATE RULE also AS ON UPDATE TO hostile.parents DO ALSO SELECT hostile.note(23);
+CREATE POLICY own_policy ON hostile.rows USING (hostile.note(24)) WITH CHECK (hostile.note(24));
+CREATE POLICY narrow ON hostile.parents AS RESTRICTIVE USING (hostile.note(25));
+CREATE POLICY wide ON hostile.parents USING (true);
+CREATE VIEW hostile.seen WITH (security_invoker) AS SELECT id, tenant_id, hostile.note(26) FROM hostile.rows;
+CREATE VIEW hostile.writable AS SELECT id, tenant_id FROM hostile.rows WHERE hostile.note(27);
+CREATE TRIGGER instead INSTEAD OF INSERT OR UPDATE OR DELETE ON hostile.seen FOR EACH ROW EXECUTE FUNCTION hostile.fires(28);
+CREATE TABLE hostile.parted (id int, tenant_id uuid, CHECK (hostile.same(1, 29) = 1)) PARTITION BY RANGE (hostile.same(id, 30));
+CREATE TABLE hostile.part PARTITION OF hostile.parted FOR VALUES FROM (0) TO (1000000000);
+-- without the tenant column, or with one of another name
+CREATE TABLE hostile.lines (id int CHECK (hostile.same(1, 31) = 1), parent int REFERENCES hostile.parents, generated int GENERATED ALWAYS AS (hostile.same(id, 32)) STORED, CHECK (hostile.note(33)));
+CREATE INDEX lines_expression ON hostile.lines (hostile.same(id, 34));
+CREATE TRIGGER always_row BEFORE UPDATE ON hostile.lines FOR EACH ROW EXECUTE FUNCTION hostile.fires(35);
+ALTER TABLE hostile.lines ENABLE ALWAYS TRIGGER always_row;
+CREATE TABLE hostile.renamed (id int, org uuid, CHECK (hostile.same(1, 36) = 1), CHECK (hostile.note(37)));
+CREATE INDEX renamed_expression ON hostile.renamed (hostile.same(id, 38));
+
+-- Bodies that are parsed.
+SET check_function_bodies = off;
+CREATE FUNCTION hostile.bomb() RETURNS int LANGUAGE sql AS $$ SELECT (('(5)'::hostile.comp).x)::int $$;
+CREATE FUNCTION hostile.array_bomb() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM hostile.rows WHERE doms = '{5}' AND comp = '(5)' AND tenant_id::text = 'x' $$;
+CREATE FUNCTION hostile.insert_bomb() RETURNS void LANGUAGE sql AS $$ INSERT INTO hostile.rows (comp) VALUES ('(5)'); EXPLAIN SELECT '(5)'::hostile.comp; CALL hostile.procedure_bomb('(5)') $$;
+CREATE PROCEDURE hostile.procedure_bomb(hostile.comp DEFAULT NULL) LANGUAGE sql AS $$ SELECT '(5)'::hostile.comp $$;
+CREATE FUNCTION pg_temp.temporary_bomb() RETURNS int LANGUAGE sql AS $$ SELECT (('(5)'::hostile.comp).x)::int $$;
+CREATE FUNCTION hostile.plpgsql_bomb() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (('(5)'::hostile.comp).x)::int + hostile.same(1, 39); END $$;
+RESET check_function_bodies;
+
+-- Rows of two tenants.
+INSERT INTO hostile.parents (id, tenant_id, colour) VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 'red'), (2, 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', 'blue');
+INSERT INTO hostile.rows (id, tenant_id, parent, colour) VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 1, 'red'), (2, 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', 2, 'blue');
+INSERT INTO hostile.lines (id, parent) VALUES (1, 1), (2, 2);
+INSERT INTO hostile.renamed VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+GRANT SELECT, REFERENCES ON hostile.parents TO regress_alice;
+
+-- The honest owner's tables reference the hostile one's.
+SET ROLE regress_alice;
+GRANT USAGE ON SCHEMA honest TO PUBLIC;
+CREATE TABLE honest.notes (id int PRIMARY KEY, tenant_id uuid NOT NULL, parent int REFERENCES hostile.parents);
+CREATE TABLE honest.lines (id int, parent int REFERENCES hostile.parents);
+INSERT INTO honest.notes VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 1);
+INSERT INTO honest.lines VALUES (1, 1), (2, 2);
+-- What she writes names a type of the hostile one's: to parse that as her would run his CHECK with her rights.
+SET check_function_bodies = off;
+CREATE FUNCTION honest.names_his_type() RETURNS int LANGUAGE sql AS $$ SELECT (('(5)'::hostile.comp).x)::int $$;
+CREATE FUNCTION honest.names_his_type_too() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (('(5)'::hostile.comp).x)::int + hostile.same(1, 39); END $$;
+RESET check_function_bodies;
+RESET ROLE;
+
+-- The cases: for each function of the extension statements that call it, as what role, and where that matters with which
+-- search_path. Nothing is left of them.
+CREATE TABLE cases (function text, statement text, role text DEFAULT 'superuser');
+INSERT INTO cases (function, statement) VALUES
+	('protect(regclass,name)', 'SELECT tenant_guard.protect(''hostile.rows'')'),
+	('protect(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents'')'),
+	('protect(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parted'')'),
+	('protect(regclass,name)', 'SELECT tenant_guard.protect(''hostile.renamed'', ''org'')'),
+	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'')'),
+	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes'')'),
+	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')'),
+	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''honest'')'),
+	('unprotect(regclass)', 'SELECT tenant_guard.protect(''hostile.rows''); SELECT tenant_guard.unprotect(''hostile.rows'')'),
+	('share(regclass)', 'SELECT tenant_guard.share(''hostile.lines'')'),
+	('unshare(regclass)', 'SELECT tenant_guard.share(''hostile.lines''); SELECT tenant_guard.unshare(''hostile.lines'')'),
+	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows''); SELECT tenant_guard.pair_foreign_keys(''hostile.rows'')'),
+	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes''); SELECT tenant_guard.pair_foreign_keys(''honest.notes'')'),
+	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''hostile.lines'')'),
+	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''honest.lines'')'),
+	('on_ddl_command_start()', 'SELECT tenant_guard.protect(''hostile.rows''); ALTER TABLE hostile.rows DROP COLUMN tenant_id'),
+	('on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; ALTER TABLE hostile.renamed RENAME org TO tenant_id'),
+	('on_ddl_command_end()', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows''); SET LOCAL tenant_guard.foreign_keys = pair; ALTER TABLE hostile.rows ADD CONSTRAINT again FOREIGN KEY (colour) REFERENCES hostile.parents (colour) NOT VALID'),
+	('on_sql_drop()', 'SELECT tenant_guard.protect(''hostile.rows''); DROP POLICY tenant_isolation ON hostile.rows'),
+	('set_tenant(text,boolean)', 'SELECT tenant_guard.set_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::text)'),
+	('set_tenant(uuid,boolean)', 'SELECT tenant_guard.set_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::uuid)'),
+	('set_tenant(bigint,boolean)', 'SELECT tenant_guard.set_tenant(1)'),
+	('clear_tenant()', 'SELECT tenant_guard.clear_tenant()'),
+	('current_tenant()', 'SELECT tenant_guard.current_tenant()'),
+	('current_tenant_text()', 'SELECT tenant_guard.current_tenant_text()'),
+	('current_tenant_bigint()', 'SELECT tenant_guard.current_tenant_bigint()'),
+	('has_tenant()', 'SELECT tenant_guard.has_tenant()'),
+	('guarded()', 'SELECT tenant_guard.guarded()'),
+	('library_version()', 'SELECT tenant_guard.library_version()'),
+	('library_preloaded()', 'SELECT tenant_guard.library_preloaded()'),
+	('trusted_built_ins()', 'SELECT tenant_guard.trusted_built_ins()'),
+	('guard_status(regclass)', 'SELECT tenant_guard.guard_status(c.oid) FROM pg_catalog.pg_class c'),
+	('mixed_comparisons_of(oid,oid)', 'SELECT tenant_guard.mixed_comparisons_of(''pg_catalog.pg_proc''::pg_catalog.regclass, p.oid) FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384'),
+	('mixed_comparisons()', 'SELECT tenant_guard.mixed_comparisons()'),
+	('audit()', 'SELECT tenant_guard.audit()'),
+	('audit()', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.audit()'),
+	('prove(regclass,name,text)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove()'),
+	('prove(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove(''hostile.rows'')');
+-- another owner's calls
+INSERT INTO cases VALUES
+	('protect(regclass,name)', 'SELECT tenant_guard.protect(''honest.notes'')', 'regress_alice'),
+	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')', 'regress_alice');
+-- prove()'s parts, each by itself
+INSERT INTO cases (function, statement)
+SELECT f.name, 'SELECT tenant_guard.protect_schema(''hostile''); ' || f.statement
+FROM (VALUES
+	('execute_as(oid,text,text,boolean)', 'SELECT tenant_guard.execute_as(''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''SELECT hostile.note(40)'')'),
+	('execute_as_owner(regclass,text)', 'SELECT tenant_guard.execute_as_owner(''hostile.rows'', ''SELECT pg_catalog.count(*) FROM hostile.rows'')'),
+	('probe_locate(regclass,text,text)', 'SELECT tenant_guard.probe_locate(''hostile.rows'', NULL, ''true'')'),
+	('probe_literals(text)', 'SELECT tenant_guard.probe_literals(''1'')'),
+	('probe_values(oid,integer,bigint)', 'SELECT tenant_guard.probe_values(t.oid, -1, 1) FROM pg_catalog.pg_type t WHERE t.typnamespace OPERATOR(pg_catalog.=) ''hostile''::pg_catalog.regnamespace::pg_catalog.oid'),
+	('probe_column_literals(regclass,smallint)', 'SELECT tenant_guard.probe_column_literals(''hostile.rows'', 1::pg_catalog.int2)'),
+	('probe_row(regclass,jsonb)', 'SELECT tenant_guard.probe_row(''hostile.rows'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "comp": {"x": 1}}'')'),
+	('probe_try(oid,text,text,text,boolean,boolean,regclass,text,text,boolean)', 'SELECT tenant_guard.probe_try(''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', ''SELECT pg_catalog.count(*) FROM hostile.seen'', true, false, ''hostile.rows'', ''SELECT 1'', ''SELECT 1'')'),
+	('probe_tenants(regclass,smallint)', 'SELECT tenant_guard.probe_tenants(''hostile.rows'', 2::pg_catalog.int2)'),
+	('probe_parents(regclass,text,oid)', 'SELECT tenant_guard.probe_parents(''hostile.rows'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', 0::pg_catalog.oid)'),
+	('passed_policies(text,text)', 'SELECT tenant_guard.passed_policies(''42501'', '''')'),
+	('probe_verdict(text,boolean,text,boolean,text,text)', 'SELECT tenant_guard.probe_verdict(''42501'', true, '''', true, '''', '''')'),
+	('probe_insert(regclass,oid,text,text,text,jsonb,integer)', 'SELECT tenant_guard.probe_insert(''hostile.rows'', ''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', ''tenant_id, comp'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "comp": {"x": 1}}'', 2)'),
+	('probe_role(oid)', 'SELECT tenant_guard.probe_role(''regress_mallory''::pg_catalog.regrole)'),
+	('probe_tree(regclass)', 'SELECT tenant_guard.probe_tree(''hostile.parted'')'),
+	('probe_grant(oid,oid[],oid[],oid[])', 'SELECT tenant_guard.probe_grant(tenant_guard.probe_role(), ARRAY[''regress_mallory''::pg_catalog.regrole::pg_catalog.oid], ARRAY[''hostile.rows''::pg_catalog.regclass::pg_catalog.oid])'),
+	('probe_maker(regclass)', 'SELECT tenant_guard.probe_maker(''hostile.rows'')'),
+	('probe_silence(regclass,boolean)', 'SELECT tenant_guard.probe_silence(''hostile.rows'', true)'),
+	('probe_reads(regclass)', 'SELECT tenant_guard.probe_reads(''hostile.seen'')'),
+	('probe_allow(oid,regclass,regclass)', 'SELECT tenant_guard.probe_allow(tenant_guard.probe_role(), ''hostile.rows'', ''hostile.seen'')'),
+	('probe_able(regclass)', 'SELECT tenant_guard.probe_able(''hostile.rows'')'),
+	('probe_table(regclass,oid,boolean,text)', 'SELECT tenant_guard.probe_table(''hostile.rows'', tenant_guard.probe_role(), false, ''pg_catalog'')')) f (name, statement);
+
+-- Every function of the extension must have a case: none is listed here.
+SELECT p.oid::regprocedure AS without_case
+FROM pg_proc p
+WHERE p.pronamespace = 'tenant_guard'::regnamespace
+	  AND replace(p.oid::regprocedure::text, 'tenant_guard.', '') NOT IN (SELECT function FROM cases);
+-- Every case is of a function that is there: none is listed here either.
+SELECT function FROM cases WHERE to_regprocedure('tenant_guard.' || function) IS NULL;
+-- Every view is read.
+INSERT INTO cases (function, statement) SELECT c.relname, format('SELECT * FROM tenant_guard.%I', c.relname)
+FROM pg_class c WHERE c.relnamespace = 'tenant_guard'::regnamespace AND c.relkind = 'v';
+
+-- Runs a statement and undoes it. Returns the kinds of code that ran meanwhile as the superuser, and as each of the two
+-- roles; and what it failed with.
+CREATE FUNCTION try(statement text, role text, path text, OUT as_superuser bigint, OUT as_mallory bigint, OUT as_alice bigint, OUT state text)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM setval('hostile.as_superuser', 0), setval('hostile.as_regress_mallory', 0), setval('hostile.as_regress_alice', 0), setval('hostile.as_anyone', 0);
+	BEGIN
+		IF role <> 'superuser' THEN
+			EXECUTE format('SET LOCAL ROLE %I', role);
+		END IF;
+		PERFORM pg_catalog.set_config('search_path', path, true);
+		EXECUTE statement;
+		RAISE EXCEPTION USING ERRCODE = 'UNDO0';
+	EXCEPTION WHEN OTHERS THEN
+		state := CASE WHEN SQLSTATE = 'UNDO0' THEN 'done' ELSE SQLSTATE || ' ' || SQLERRM END;
+	END;
+	SELECT last_value INTO as_superuser FROM hostile.as_superuser;
+	SELECT last_value INTO as_mallory FROM hostile.as_regress_mallory;
+	SELECT last_value INTO as_alice FROM hostile.as_regress_alice;
+END $$;
+CREATE FUNCTION kinds(bits bigint) RETURNS int[] LANGUAGE sql AS
+$$ SELECT array_agg(n ORDER BY n) FROM generate_series(0, 62) n WHERE bits & (1::bigint << n) <> 0 $$;
+
+-- The cases that leave a tenant behind come last.
+CREATE TABLE tried AS
+SELECT c.*, t.*
+FROM (SELECT * FROM cases ORDER BY function ~ '^(set|clear|execute|probe|prove)') c CROSS JOIN LATERAL try(c.statement, c.role, 'public, pg_temp') t;
+-- Once more by a superuser whose search_path finds mallory's operators and functions before PostgreSQL's own.
+INSERT INTO tried
+SELECT c.*, t.*
+FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(set|clear|execute|probe|prove)') c
+	 CROSS JOIN LATERAL try(c.statement, c.role, 'hostile, pg_catalog, pg_temp') t;
+
+-- No code of mallory's runs as a superuser, nor as alice.
+SELECT function, statement, role, kinds(as_superuser) AS as_superuser, kinds(as_alice) AS as_alice
+FROM tried WHERE as_superuser <> 0 OR as_alice <> 0;
+-- What must be done is done: these cases fail, each for its reason.
+SELECT DISTINCT function, role, state FROM tried WHERE state <> 'done' ORDER BY 1, 2, 3;
+-- The traps are alive: what a superuser does to such tables without the extension runs a good part of them as superuser.
+SELECT kinds(as_superuser) @> '{1, 4, 7, 9, 10, 11, 13, 17}' AS alive
+FROM try('SELECT (''(5)''::hostile.comp).x; UPDATE hostile.rows SET id = id + 10, colour = ''red''; UPDATE hostile.parents SET extra = 1; SELECT count(*) FROM hostile.parents WHERE checked = 1', 'superuser', 'public');
+-- And the extension's own work runs them as their owner.
+SELECT kinds(bit_or(as_mallory)) @> '{1, 3, 4, 7, 9, 10, 11, 12, 17, 18, 26, 30, 31, 32, 33, 35}' AS as_their_owner FROM tried;
+
+-- A function that counts on its caller's search_path does not find what it names: the error says which, and what to do.
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SET ROLE regress_alice;
+CREATE TABLE honest.limits (most int);
+INSERT INTO honest.limits VALUES (100);
+SET search_path = honest;
+CREATE FUNCTION honest.is_small(n int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN n < (SELECT most FROM limits); END $$;
+CREATE TABLE honest.measured (tenant_id uuid, n int, CHECK (honest.is_small(5)));
+RESET search_path;
+RESET ROLE;
+SELECT tenant_guard.protect('honest.measured');
+-- With the hint, it is guarded.
+ALTER ROUTINE honest.is_small(integer) SET search_path = pg_catalog, honest, pg_temp;
+SELECT tenant_guard.protect('honest.measured');
+SELECT status FROM tenant_guard.tables WHERE relation = 'honest.measured'::regclass;
+
+DROP FUNCTION try(text, text, text), kinds(bigint);
+DROP TABLE cases, tried;
+DROP FUNCTION pg_temp.temporary_bomb();
+DROP SCHEMA hostile, honest CASCADE;
+DROP ROLE regress_mallory, regress_alice;
