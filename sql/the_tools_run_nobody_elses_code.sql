@@ -228,6 +228,8 @@ LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM setval('hostile.as_superuser', 0), setval('hostile.as_regress_mallory', 0), setval('hostile.as_regress_alice', 0), setval('hostile.as_anyone', 0);
 	BEGIN
+		-- what the relation cache holds has been evaluated before
+		UPDATE pg_class SET reltuples = reltuples WHERE relnamespace = 'hostile'::regnamespace;
 		IF role <> 'superuser' THEN
 			EXECUTE format('SET LOCAL ROLE %I', role);
 		END IF;
@@ -258,7 +260,9 @@ FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(
 SELECT function, statement, role, kinds(as_superuser) AS as_superuser, kinds(as_alice) AS as_alice
 FROM tried WHERE as_superuser <> 0 OR as_alice <> 0;
 -- What must be done is done: these cases fail, each for its reason.
-SELECT DISTINCT function, role, state FROM tried WHERE state <> 'done' ORDER BY 1, 2, 3;
+SELECT DISTINCT function COLLATE "C" AS function, role, state FROM tried WHERE state <> 'done' ORDER BY 1, 2, 3;
+-- Bodies in SQL are looked at, whatever types they name.
+SELECT * FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%not looked at%';
 -- The traps are alive: what a superuser does to such tables without the extension runs a good part of them as superuser.
 SELECT kinds(as_superuser) @> '{1, 4, 7, 9, 10, 11, 13, 17}' AS alive
 FROM try('SELECT (''(5)''::hostile.comp).x; UPDATE hostile.rows SET id = id + 10, colour = ''red''; UPDATE hostile.parents SET extra = 1; SELECT count(*) FROM hostile.parents WHERE checked = 1', 'superuser', 'public');
