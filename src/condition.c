@@ -74,12 +74,6 @@ is_not_plain_function(Oid funcid, void *context)
 	return !plain;
 }
 
-static bool
-param_is_known(Node *param, ParamListInfo params)
-{
-	return IsA(fold_constants(param, params), Const);
-}
-
 /* An expression_tree_walker: is there anything that depends on more than the query? */
 static bool
 is_not_constant(Node *node, void *context)

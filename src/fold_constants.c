@@ -9,8 +9,11 @@
  * the constants that were judged.
  *
  * An expression with a function in another language than C is left as it is:
- * it might be inlined, which a cached plan must know of, or do what should be
- * done once.
+ * it might do what should be done once.
+ *
+ * What the planner notes while it folds, the functions that were inlined and the
+ * domains that had no constraint to check, is handed to the plan: a kept plan is
+ * made anew when one of them changes.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,15 +30,23 @@
 
 #include "fold_constants.h"
 
-/* What the planner will make of an expression; a copy.  "params" may be NULL. */
-Node *
-fold_constants(Node *node, ParamListInfo params)
+/* What the planner folds with.  "params" may be NULL. */
+static PlannerInfo *
+make_root(Query *query, ParamListInfo params)
 {
 	PlannerInfo *root = makeNode(PlannerInfo);
 
+	root->parse = query;
 	root->glob = makeNode(PlannerGlobal);
 	root->glob->boundParams = params;
-	return eval_const_expressions(root, copyObject(node));
+	return root;
+}
+
+/* Is this a constant, or a parameter whose value the planner has? */
+bool
+param_is_known(Node *param, ParamListInfo params)
+{
+	return IsA(eval_const_expressions(make_root(NULL, params), copyObject(param)), Const);
 }
 
 /* A check_functions_in_node callback. */
@@ -65,31 +76,33 @@ calls_other_than_c(Node *node, void *context)
 		expression_tree_walker(node, calls_other_than_c, NULL);
 }
 
+static void fold_parts(Query *query, PlannerInfo *root);
+
 /* An expression_tree_walker over the sub-selects that are left in an expression. */
 static bool
-fold_sub_selects(Node *node, void *params)
+fold_sub_selects(Node *node, void *root)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
 	{
-		fold_query((Query *) node, params);
+		fold_parts((Query *) node, root);
 		return false;
 	}
-	return expression_tree_walker(node, fold_sub_selects, params);
+	return expression_tree_walker(node, fold_sub_selects, root);
 }
 
 static void
-fold_expression(Node **expression, ParamListInfo params)
+fold_expression(Node **expression, PlannerInfo *root)
 {
 	if (*expression == NULL || calls_other_than_c(*expression, NULL))
 		return;
-	*expression = fold_constants(*expression, params);
-	(void) fold_sub_selects(*expression, params);
+	*expression = eval_const_expressions(root, copyObject(*expression));
+	(void) fold_sub_selects(*expression, root);
 }
 
 static void
-fold_join_tree(Node *node, ParamListInfo params)
+fold_join_tree(Node *node, PlannerInfo *root)
 {
 	ListCell   *lc;
 
@@ -98,15 +111,15 @@ fold_join_tree(Node *node, ParamListInfo params)
 		return;
 	if (IsA(node, JoinExpr))
 	{
-		fold_join_tree(((JoinExpr *) node)->larg, params);
-		fold_join_tree(((JoinExpr *) node)->rarg, params);
-		fold_expression(&((JoinExpr *) node)->quals, params);
+		fold_join_tree(((JoinExpr *) node)->larg, root);
+		fold_join_tree(((JoinExpr *) node)->rarg, root);
+		fold_expression(&((JoinExpr *) node)->quals, root);
 	}
 	else if (IsA(node, FromExpr))
 	{
 		foreach(lc, ((FromExpr *) node)->fromlist)
-			fold_join_tree(lfirst(lc), params);
-		fold_expression(&((FromExpr *) node)->quals, params);
+			fold_join_tree(lfirst(lc), root);
+		fold_expression(&((FromExpr *) node)->quals, root);
 	}
 }
 
@@ -120,33 +133,43 @@ lets_nothing_through(const Query *query)
 		(((Const *) quals)->constisnull || !DatumGetBool(((Const *) quals)->constvalue));
 }
 
-/*
- * Folds, in place, the filters of a query and of those in it, their limits and
- * what they put out, which filters may refer to.
- */
-void
-fold_query(Query *query, ParamListInfo params)
+static void
+fold_parts(Query *query, PlannerInfo *root)
 {
 	ListCell   *lc;
 
 	check_stack_depth();
-	fold_join_tree((Node *) query->jointree, params);
-	fold_expression(&query->havingQual, params);
-	fold_expression(&query->limitOffset, params);
-	fold_expression(&query->limitCount, params);
+	fold_join_tree((Node *) query->jointree, root);
+	fold_expression(&query->havingQual, root);
+	fold_expression(&query->limitOffset, root);
+	fold_expression(&query->limitCount, root);
 	foreach(lc, query->targetList)
-		fold_expression((Node **) &lfirst_node(TargetEntry, lc)->expr, params);
+		fold_expression((Node **) &lfirst_node(TargetEntry, lc)->expr, root);
 	if (lets_nothing_through(query))
 		return;
 	foreach(lc, query->rtable)
 		if (lfirst_node(RangeTblEntry, lc)->rtekind == RTE_SUBQUERY)
-			fold_query(lfirst_node(RangeTblEntry, lc)->subquery, params);
+			fold_parts(lfirst_node(RangeTblEntry, lc)->subquery, root);
 	foreach(lc, query->cteList)
 	{
 		const CommonTableExpr *cte = lfirst(lc);
 		Query	   *with = castNode(Query, cte->ctequery);
 
 		if (cte->cterefcount > 0 || with->commandType != CMD_SELECT)
-			fold_query(with, params);
+			fold_parts(with, root);
 	}
+}
+
+/*
+ * Folds, in place, the filters of a query and of those in it, their limits and
+ * what they put out, which filters may refer to.  Returns PlanInvalItems of what
+ * the plan depends on in consequence.
+ */
+List *
+fold_query(Query *query, ParamListInfo params)
+{
+	PlannerInfo *root = make_root(query, params);
+
+	fold_parts(query, root);
+	return root->glob->invalItems;
 }

@@ -11,7 +11,7 @@
 #include "nodes/params.h"
 #include "nodes/parsenodes.h"
 
-extern Node *fold_constants(Node *node, ParamListInfo params);
-extern void fold_query(Query *query, ParamListInfo params);
+extern bool param_is_known(Node *param, ParamListInfo params);
+extern List *fold_query(Query *query, ParamListInfo params);
 
 #endif							/* TENANT_GUARD_FOLD_CONSTANTS_H */

@@ -399,12 +399,13 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 {
 	bool		row_security = query->hasRowSecurity;
 	bool		unchecked = drop_known_checks(query);
+	List	   *dependencies = trust_filters(query, params);
 	PlannedStmt *plan;
 
-	trust_filters(query, params);
 	plan = prev_planner ?
 		prev_planner(query, query_string, cursor_options, params) :
 		standard_planner(query, query_string, cursor_options, params);
+	plan->invalItems = list_concat(plan->invalItems, dependencies);
 	put_tenant_first(plan, row_security);
 	if (unchecked)
 		mark_plan(plan, MARK_UNCHECKED);

@@ -110,16 +110,18 @@ has_no_barrier(const Query *query)
 /*
  * Makes of a query that is about to be planned one that can be planned better.
  * Estimates call trusted filters with what the statistics hold of all tenants,
- * so planning needs the room that running does.
+ * so planning needs the room that running does.  Returns what the plan depends
+ * on beside what the planner finds in the changed query, as PlanInvalItems.
  */
-void
+List *
 trust_filters(Query *query, ParamListInfo params)
 {
+	List	   *dependencies = NIL;
 	Filters		filters;
 	ListCell   *lc;
 
 	if (!query->hasRowSecurity || query->commandType == CMD_UTILITY || has_no_barrier(query))
-		return;
+		return NIL;
 	if (!setting_trusted_filters)
 		filters.objection = "tenant_guard.trusted_filters is off";
 	else if (!stack_can_have_room())
@@ -129,7 +131,7 @@ trust_filters(Query *query, ParamListInfo params)
 		filters = examine_filters(query, params);
 		if (filters.objection != NULL && filters.unfolded)
 		{
-			fold_query(query, params);
+			dependencies = fold_query(query, params);
 			filters = examine_filters(query, params);
 		}
 	}
@@ -140,6 +142,7 @@ trust_filters(Query *query, ParamListInfo params)
 	else
 		foreach(lc, filters.queries)
 			treat_query(lfirst(lc), NULL);
+	return dependencies;
 }
 
 /* Is this a table of a query that had the tenant's qual, or a part of one? */

@@ -13,7 +13,7 @@
 
 #include "compat.h"
 
-extern void trust_filters(Query *query, ParamListInfo params);
+extern List *trust_filters(Query *query, ParamListInfo params);
 extern bool has_filter_note(const RangeTblEntry *rte);
 extern bool filters_are_trusted(const RangeTblEntry *rte);
 extern void check_stack_for_trusted(const PlannedStmt *plan);

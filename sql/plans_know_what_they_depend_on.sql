@@ -1,0 +1,65 @@
+--
+-- A kept plan is made anew when something changes that was folded into it, also
+-- where constants were folded to find out whether its filters can be trusted.
+--
+SET tenant_guard.trusted_filters = on;
+SET plan_cache_mode = force_generic_plan;
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+SET client_min_messages = warning;
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT USAGE ON SCHEMA t TO regress_app;
+CREATE TABLE t.notes (tenant_id uuid, num int, body text);
+GRANT ALL ON t.notes TO regress_app;
+SET tenant_guard.bypass = on;
+INSERT INTO t.notes VALUES (:a, 120, 'mine 120');
+RESET tenant_guard.bypass;
+CREATE DOMAIN t.percent AS int;
+CREATE TABLE t.rates (n t.percent);
+GRANT ALL ON t.rates TO regress_app;
+CREATE FUNCTION t.one() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION t.plus(int, int DEFAULT t.one()) RETURNS int LANGUAGE internal IMMUTABLE AS 'int4pl';
+RESET client_min_messages;
+
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+PREPARE copy_rate AS INSERT INTO t.rates SELECT num FROM t.notes WHERE body LIKE lower('MINE 12%');
+PREPARE within AS SELECT (SELECT max(n.num::t.percent) FROM t.notes n WHERE n.body LIKE lower('MINE 12%')) FROM t.notes WHERE body LIKE lower('MINE 12%');
+PREPARE plus AS SELECT t.plus(num) FROM t.notes WHERE body LIKE lower('MINE 12%');
+
+-- While the domain has no constraint and the function is the first one, all go on.
+EXECUTE copy_rate;
+EXECUTE within;
+EXECUTE plus;
+COMMIT;
+
+-- A constraint that the domain gets afterwards must be checked by each of the plans that has a value of it.
+RESET ROLE;
+DELETE FROM t.rates;
+ALTER DOMAIN t.percent ADD CHECK (VALUE <= 100);
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+EXECUTE copy_rate;
+ROLLBACK TO s;
+EXECUTE within;
+ROLLBACK TO s;
+SELECT * FROM t.rates;
+COMMIT;
+
+-- A function that was inlined as another's default must be called as it is now.
+RESET ROLE;
+CREATE OR REPLACE FUNCTION t.one() RETURNS int LANGUAGE sql STABLE AS 'SELECT 2';
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+EXECUTE plus;
+COMMIT;
+
+RESET ROLE;
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_app;
