@@ -22,6 +22,7 @@
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "nodes/pathnodes.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
@@ -120,10 +121,20 @@ typedef RTEPermissionInfo PermissionInfo;
 	range_table, permission_infos, ereport_on_violation
 #define plan_permission_infos(plan) ((plan)->permInfos)
 
-/* As whom a table of a plan is read; InvalidOid for the current user. */
+/*
+ * As whom a table of a plan is read; InvalidOid for the current user.  A
+ * partition or child that the planner added has no permission info: its
+ * parent's is good for it.
+ */
 static inline Oid
-check_as_user(const PlannedStmt *plan, const RangeTblEntry *rte)
+check_as_user(const PlannedStmt *plan, Index rti)
 {
+	const RangeTblEntry *rte = list_nth(plan->rtable, rti - 1);
+	ListCell   *lc;
+
+	foreach(lc, rte->perminfoindex == 0 ? plan->appendRelations : NIL)
+		if (lfirst_node(AppendRelInfo, lc)->child_relid == rti)
+			return check_as_user(plan, lfirst_node(AppendRelInfo, lc)->parent_relid);
 	return rte->perminfoindex == 0 ? InvalidOid :
 		list_nth_node(RTEPermissionInfo, plan->permInfos, rte->perminfoindex - 1)->checkAsUser;
 }
@@ -137,9 +148,9 @@ typedef RangeTblEntry PermissionInfo;
 #define plan_permission_infos(plan) ((plan)->rtable)
 
 static inline Oid
-check_as_user(const PlannedStmt *plan, const RangeTblEntry *rte)
+check_as_user(const PlannedStmt *plan, Index rti)
 {
-	return rte->checkAsUser;
+	return ((const RangeTblEntry *) list_nth(plan->rtable, rti - 1))->checkAsUser;
 }
 #endif
 

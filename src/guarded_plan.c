@@ -265,10 +265,12 @@ guarded_whole(const RangeTblEntry *rte)
 
 /* Does row-level security bind whoever reads this table of the plan? */
 static bool
-is_bound(const PlannedStmt *plan, const RangeTblEntry *rte)
+is_bound(const PlannedStmt *plan, Index rti)
 {
+	const RangeTblEntry *rte = rt_fetch(rti, plan->rtable);
+
 	return has_filter_note(rte) ||
-		check_enable_rls(rte->relid, check_as_user(plan, rte), true) == RLS_ENABLED;
+		check_enable_rls(rte->relid, check_as_user(plan, rti), true) == RLS_ENABLED;
 }
 
 /* A PlanVisitor. */
@@ -290,7 +292,7 @@ treat_scan(Plan *scan, void *context)
 	if (guarded != rte->relid)
 		attnum = get_attnum(rte->relid, get_attname(guarded, attnum, false));
 	if (!has_tenants(scan->qual, scan, attnum) &&
-		!has_tenants(index_conditions(scan), scan, attnum) && is_bound(plan, rte))
+		!has_tenants(index_conditions(scan), scan, attnum) && is_bound(plan, ((Scan *) scan)->scanrelid))
 		add_tenants(scan, guarded, attnum);
 	else if (list_length(scan->qual) > 1 && !filters_are_trusted(rte))
 		order_filters(scan, attnum);
