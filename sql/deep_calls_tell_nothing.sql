@@ -99,7 +99,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line LIKE '%Tenant Filter%' THEN RETURN trim(line); END IF;
+		IF line LIKE '%Tenant Filter%' THEN RETURN regexp_replace(trim(line), '^(Tenant Filter) on [^:]+', '\1'); END IF;
 	END LOOP;
 END
 $$;

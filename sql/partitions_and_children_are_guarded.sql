@@ -60,15 +60,18 @@ UPDATE t.events SET tenant_id = :a;
 ROLLBACK;
 SELECT body FROM t.events_2x;
 
--- A plan must prune the other tenants' partitions when it starts. (What EXPLAIN EXECUTE says of the tenant's filter it
--- says from 18 on.)
+-- A plan must prune the other tenants' partitions when it starts.
+-- (A plan, and after it what EXPLAIN says of the tenant's filter: the line's place in a plan is the server's version's matter.)
 CREATE FUNCTION t.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
+	notes text[] = '{}';
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line NOT LIKE '%Tenant Filter%' THEN RETURN NEXT line; END IF;
+		IF line LIKE '%Tenant Filter%' THEN notes := notes || regexp_replace(line, '^ *(Tenant Filter)( on [^:]+)?:', '\1:');
+		ELSE RETURN NEXT line; END IF;
 	END LOOP;
+	RETURN QUERY SELECT DISTINCT note FROM unnest(notes) note ORDER BY note;
 END
 $$;
 SET plan_cache_mode = force_generic_plan;

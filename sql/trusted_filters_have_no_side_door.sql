@@ -56,7 +56,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || format(query, filter) LOOP
-		IF line LIKE '%Tenant Filter%' THEN RETURN trim(line); END IF;
+		IF line LIKE '%Tenant Filter%' THEN RETURN regexp_replace(trim(line), '^(Tenant Filter) on [^:]+', '\1'); END IF;
 	END LOOP;
 END
 $$;
@@ -201,7 +201,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLERRM;
 END $$;
-SELECT t.note($$('abc'::name)[0] IS NULL$$), t.note($$('abc'::name)[0:id] IS NULL$$);
+SELECT t.note($$('abc'::name)[0] IS NOT NULL$$), t.note($$('abc'::name)[0:id] IS NULL$$);
 SELECT t.says(format('SELECT FROM t.notes WHERE CASE WHEN body = %L THEN %s IS NULL END', body, slice)) AS says, count(*)
 FROM (VALUES ('CANARY 1'), ('CANARY 8')) b (body),
 	(VALUES ($$('abc'::name)[0:id]$$), ($$('(1,1)'::point)[:id]$$), ($$('(1,1),(2,2)'::box)[id:]$$), ($$('{1,2}'::int[])[id:]$$)) s (slice)

@@ -28,6 +28,19 @@ INSERT INTO t.marks SELECT id, tenant_id, 'mark' FROM t.notes;
 RESET tenant_guard.bypass;
 ANALYZE t.notes, t.marks;
 GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+-- A plan, and after it what EXPLAIN says of the tenant's filter: the line's place in a plan is the server's version's matter.
+CREATE FUNCTION t.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	notes text[] = '{}';
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line LIKE '%Tenant Filter%' THEN notes := notes || regexp_replace(line, '^ *(Tenant Filter)( on [^:]+)?:', '\1:');
+		ELSE RETURN NEXT line; END IF;
+	END LOOP;
+	RETURN QUERY SELECT DISTINCT note FROM unnest(notes) note ORDER BY note;
+END
+$$;
 RESET client_min_messages;
 SET ROLE regress_app;
 SET enable_bitmapscan = off;
@@ -36,26 +49,26 @@ BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 
 -- LIKE with a known prefix, and a range of numbers, must be index conditions.
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE body LIKE 'note 12%';
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE amount BETWEEN 10 AND 20;
+SELECT t.plan($$SELECT * FROM t.notes WHERE body LIKE 'note 12%'$$);
+SELECT t.plan($$SELECT * FROM t.notes WHERE amount BETWEEN 10 AND 20$$);
 -- So they must in what updates, deletes and locks.
-EXPLAIN (COSTS OFF) UPDATE t.notes SET doc = NULL WHERE body LIKE 'note 12%';
-EXPLAIN (COSTS OFF) DELETE FROM t.notes WHERE amount = 10;
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE amount = 10 FOR UPDATE;
+SELECT t.plan($$UPDATE t.notes SET doc = NULL WHERE body LIKE 'note 12%'$$);
+SELECT t.plan($$DELETE FROM t.notes WHERE amount = 10$$);
+SELECT t.plan($$SELECT * FROM t.notes WHERE amount = 10 FOR UPDATE$$);
 -- jsonb must reach its GIN index.
 SET LOCAL enable_bitmapscan = on;
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE doc @> '{"k": 12}';
+SELECT t.plan($$SELECT * FROM t.notes WHERE doc @> '{"k": 12}'$$);
 SET LOCAL enable_bitmapscan = off;
 -- Partitions must be pruned.
 SET LOCAL enable_seqscan = on;
-EXPLAIN (COSTS OFF) SELECT * FROM t.parts WHERE body LIKE 'x%';
+SELECT t.plan($$SELECT * FROM t.parts WHERE body LIKE 'x%'$$);
 SET LOCAL enable_seqscan = off;
 
 -- A function in the select list meets the tenant's rows only: it must not matter.
-EXPLAIN (COSTS OFF) SELECT amount / (amount - 10), body::name FROM t.notes WHERE body LIKE 'note 12%';
+SELECT t.plan($$SELECT amount / (amount - 10), body::name FROM t.notes WHERE body LIKE 'note 12%'$$);
 -- In a sub-select it must matter only where a filter refers to it.
-EXPLAIN (COSTS OFF) SELECT id FROM (SELECT id, 1 / amount AS share FROM t.notes WHERE body LIKE 'note 12%') s WHERE id = 12;
-EXPLAIN (COSTS OFF) SELECT id FROM (SELECT id, 1 / amount AS share FROM t.notes WHERE body LIKE 'note 12%') s WHERE share = 1;
+SELECT t.plan($$SELECT id FROM (SELECT id, 1 / amount AS share FROM t.notes WHERE body LIKE 'note 12%') s WHERE id = 12$$);
+SELECT t.plan($$SELECT id FROM (SELECT id, 1 / amount AS share FROM t.notes WHERE body LIKE 'note 12%') s WHERE share = 1$$);
 
 -- The statistics must be open: half of the rows are the tenant's, and a tenth of those match.
 CREATE FUNCTION t.estimate(query text) RETURNS int LANGUAGE plpgsql AS $$
@@ -69,15 +82,15 @@ $$;
 SELECT t.estimate('SELECT * FROM t.notes WHERE amount < 400') BETWEEN 180 AND 220 AS knows;
 
 -- What could fail, act or talk must wait behind the barrier.
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE substr(body, 6)::int = 12;
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE 1 / amount < 1 AND body LIKE 'note 12%';
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE body LIKE 'note 12\';
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE body ~ '(1)\1';
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE random() < 2;
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes TABLESAMPLE system (100) WHERE body LIKE 'note 12%';
+SELECT t.plan($$SELECT * FROM t.notes WHERE substr(body, 6)::int = 12$$);
+SELECT t.plan($$SELECT * FROM t.notes WHERE 1 / amount < 1 AND body LIKE 'note 12%'$$);
+SELECT t.plan($$SELECT * FROM t.notes WHERE body LIKE 'note 12\'$$);
+SELECT t.plan($$SELECT * FROM t.notes WHERE body ~ '(1)\1'$$);
+SELECT t.plan($$SELECT * FROM t.notes WHERE random() < 2$$);
+SELECT t.plan($$SELECT * FROM t.notes TABLESAMPLE system (100) WHERE body LIKE 'note 12%'$$);
 -- A table with a policy of the application's own keeps its barrier.
 SET LOCAL enable_seqscan = on;
-EXPLAIN (COSTS OFF) SELECT * FROM t.own WHERE body LIKE 'x%';
+SELECT t.plan($$SELECT * FROM t.own WHERE body LIKE 'x%'$$);
 SET LOCAL enable_seqscan = off;
 
 -- A parameter must be as good as a constant where the planner has its value, and a generic plan must be behind the
@@ -111,7 +124,7 @@ SET LOCAL tenant_guard.trusted_filters = off;
 SET ROLE regress_app;
 EXECUTE k;
 SELECT t.note('EXECUTE k');
-EXPLAIN (COSTS OFF) SELECT * FROM t.notes WHERE body LIKE 'note 12%';
+SELECT t.plan($$SELECT * FROM t.notes WHERE body LIKE 'note 12%'$$);
 COMMIT;
 BEGIN;
 SELECT tenant_guard.set_tenant(:b);

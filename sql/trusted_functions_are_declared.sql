@@ -18,7 +18,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXPLAIN (COSTS OFF) SELECT FROM t.notes WHERE t.backwards(body) = 'x' LOOP
-		IF line LIKE '%Tenant Filter%' THEN RETURN trim(line); END IF;
+		IF line LIKE '%Tenant Filter%' THEN RETURN regexp_replace(trim(line), '^(Tenant Filter) on [^:]+', '\1'); END IF;
 	END LOOP;
 END
 $$;

@@ -319,11 +319,11 @@ is_drop_constraint(AlterTableType subtype)
 }
 
 /*
- * From 18 on a hook may add to what EXPLAIN says of a plan.  Until then there is
+ * From 18 on a hook may add to what EXPLAIN says of a node.  Until then there is
  * one that takes EXPLAIN of a query over, and until 16 has to do it by itself.
  */
 #if PG_VERSION_NUM >= 180000
-#define EXPLAIN_HAS_PLAN_HOOK
+#define EXPLAIN_HAS_NODE_HOOK
 #endif
 
 #define EXPLAIN_QUERY_PARAMETERS \

@@ -135,26 +135,6 @@ index_conditions(const Plan *scan)
 	}
 }
 
-static bool
-scans_table(const Plan *plan)
-{
-	switch (nodeTag(plan))
-	{
-		case T_SeqScan:
-		case T_SampleScan:
-		case T_IndexScan:
-		case T_IndexOnlyScan:
-		case T_BitmapHeapScan:
-		case T_TidScan:
-		case T_TidRangeScan:
-			return true;
-		case T_CustomScan:
-			return ((const Scan *) plan)->scanrelid > 0;
-		default:
-			return false;
-	}
-}
-
 /*
  * The policy's qual of a guarded table; it speaks of the table as number 1 and
  * is palloc'd.  NULL if it is not there.
@@ -282,7 +262,8 @@ treat_scan(Plan *scan, void *context)
 	Oid			guarded;
 	AttrNumber	attnum;
 
-	if (!scans_table(scan))
+	/* what a foreign table's server filters is its wrapper's to say */
+	if (scanned_relation(scan) == 0 || IsA(scan, ForeignScan))
 		return;
 	rte = rt_fetch(((Scan *) scan)->scanrelid, plan->rtable);
 	guarded = guarded_whole(rte);

@@ -32,6 +32,7 @@
 #include "compat.h"
 #include "context.h"
 #include "ddl.h"
+#include "explain_note.h"
 #include "function_comparison.h"
 #include "guarded_plan.h"
 #include "hooks.h"
@@ -53,20 +54,11 @@ static fmgr_hook_type prev_fmgr = NULL;
 static planner_hook_type prev_planner = NULL;
 static ExecutorRun_hook_type prev_executor_run = NULL;
 static ExecutorFinish_hook_type prev_executor_finish = NULL;
-#ifdef EXPLAIN_HAS_PLAN_HOOK
-static explain_per_plan_hook_type prev_explain_plan = NULL;
+#ifdef EXPLAIN_HAS_NODE_HOOK
+static explain_per_node_hook_type prev_explain_node = NULL;
 #else
 static ExplainOneQuery_hook_type prev_explain_query = NULL;
-
-/* What EXPLAIN is about to have planned, and what was noted of it. */
-typedef struct Explained
-{
-	const Query *query;
-	MemoryContext context;		/* of the notes */
-	List	   *notes;
-} Explained;
-
-static Explained explained = {NULL, NULL, NIL};
+static ExecutorStart_hook_type prev_executor_start = NULL;
 #endif
 
 /* What fmgr_hook keeps between the start and the end of a call. */
@@ -221,6 +213,36 @@ run_utility(UTILITY_PARAMETERS)
 	PG_END_TRY();
 }
 
+#ifdef EXPLAIN_HAS_NODE_HOOK
+#define explain_or_run_utility run_utility
+#else
+
+/* EXPLAIN of a prepared statement says what it would of its text. */
+static void
+explain_or_run_utility(UTILITY_PARAMETERS)
+{
+	Explained	inner;
+	Explained  *outer;
+
+	if (!explains_prepared(pstmt->utilityStmt, &inner))
+	{
+		run_utility(UTILITY_ARGUMENTS);
+		return;
+	}
+	dest = add_lines_to(dest, &inner);
+	outer = enter_explain(&inner);
+	PG_TRY();
+	{
+		run_utility(UTILITY_ARGUMENTS);
+	}
+	PG_FINALLY();
+	{
+		leave_explain(outer);
+	}
+	PG_END_TRY();
+}
+#endif
+
 static void
 process_utility(UTILITY_PARAMETERS)
 {
@@ -233,7 +255,7 @@ process_utility(UTILITY_PARAMETERS)
 		pstmt = copyObject(pstmt);	/* it may be of a cached plan */
 		pstmt->utilityStmt = extended;
 	}
-	run_utility(UTILITY_ARGUMENTS);
+	explain_or_run_utility(UTILITY_ARGUMENTS);
 	if (made != NULL && made->objtype == OBJECT_TABLE)
 		table_was_created(made->into);
 }
@@ -326,71 +348,44 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
  * ----------------------------------------------------------------
  */
 
-#ifdef EXPLAIN_HAS_PLAN_HOOK
-#define note_plan(query, plan) ((void) 0)
-
+#ifdef EXPLAIN_HAS_NODE_HOOK
 static void
-explain_plan(PlannedStmt *plan, IntoClause *into, ExplainState *es, const char *query_string,
-			 ParamListInfo params, QueryEnvironment *query_env)
+explain_node(PlanState *node, List *ancestors, const char *relationship, const char *plan_name, ExplainState *es)
 {
-	if (prev_explain_plan)
-		prev_explain_plan(plan, into, es, query_string, params, query_env);
-	explain_notes(filter_notes(plan), es);
+	if (prev_explain_node)
+		prev_explain_node(node, ancestors, relationship, plan_name, es);
+	explain_scan(node->plan, es);
 }
 #else
-
-/* Keeps the notes of the plan that EXPLAIN is after, for as long as that runs. */
 static void
-note_plan(const Query *query, const PlannedStmt *plan)
+explain_query(EXPLAIN_QUERY_PARAMETERS)
 {
-	MemoryContext oldcontext;
+	Explained	inner = {.query = query,.verbose = es->verbose,.context = CurrentMemoryContext};
+	Explained  *outer = enter_explain(&inner);
 
-	if (explained.query == NULL || query != explained.query)
-		return;
-	oldcontext = MemoryContextSwitchTo(explained.context);
-	explained.notes = filter_notes(plan);
-	MemoryContextSwitchTo(oldcontext);
-	explained.query = NULL;
-}
-
-/* Explains, and returns the notes.  What is explained may itself explain. */
-static List *
-explain_and_note(EXPLAIN_QUERY_PARAMETERS)
-{
-	Explained	outer = explained;
-	Explained	inner = {query, CurrentMemoryContext, NIL};
-
-	explained = inner;
 	PG_TRY();
 	{
 		if (prev_explain_query)
 			prev_explain_query(EXPLAIN_QUERY_ARGUMENTS);
 		else
 			standard_ExplainOneQuery(EXPLAIN_QUERY_ARGUMENTS);
-		inner = explained;
 	}
 	PG_FINALLY();
 	{
-		explained = outer;
+		leave_explain(outer);
 	}
 	PG_END_TRY();
-	return inner.notes;
+	explain_lines(inner.lines, es);
 }
 
-/*
- * The plan's own group is closed when this comes to add to it: in formats that
- * have groups the notes are one of their own.
- */
 static void
-explain_query(EXPLAIN_QUERY_PARAMETERS)
+executor_start(QueryDesc *query_desc, int eflags)
 {
-	List	   *notes = explain_and_note(EXPLAIN_QUERY_ARGUMENTS);
-
-	if (notes == NIL)
-		return;
-	ExplainOpenGroup("Tenant Filters", NULL, true, es);
-	explain_notes(notes, es);
-	ExplainCloseGroup("Tenant Filters", NULL, true, es);
+	note_started(query_desc);
+	if (prev_executor_start)
+		prev_executor_start(query_desc, eflags);
+	else
+		standard_ExecutorStart(query_desc, eflags);
 }
 #endif
 
@@ -410,7 +405,7 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 	if (unchecked)
 		mark_plan(plan, MARK_UNCHECKED);
 	mark_plan_of_unlike_tenant(plan);
-	note_plan(query, plan);
+	note_planned(query, plan);
 	return plan;
 }
 
@@ -548,11 +543,13 @@ install_hooks(void)
 	ExecutorRun_hook = executor_run;
 	prev_executor_finish = ExecutorFinish_hook;
 	ExecutorFinish_hook = executor_finish;
-#ifdef EXPLAIN_HAS_PLAN_HOOK
-	prev_explain_plan = explain_per_plan_hook;
-	explain_per_plan_hook = explain_plan;
+#ifdef EXPLAIN_HAS_NODE_HOOK
+	prev_explain_node = explain_per_node_hook;
+	explain_per_node_hook = explain_node;
 #else
 	prev_explain_query = ExplainOneQuery_hook;
 	ExplainOneQuery_hook = explain_query;
+	prev_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
 #endif
 }

@@ -66,3 +66,24 @@ visit_plan_nodes(const PlannedStmt *plan, PlanVisitor visit, void *context)
 	visit_node(plan->planTree, visit, context);
 	visit_nodes(plan->subplans, visit, context);
 }
+
+/* The table that a node reads, by its number in the range table, or 0. */
+Index
+scanned_relation(const Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_SampleScan:
+		case T_IndexScan:
+		case T_IndexOnlyScan:
+		case T_BitmapHeapScan:
+		case T_TidScan:
+		case T_TidRangeScan:
+		case T_ForeignScan:
+		case T_CustomScan:
+			return ((const Scan *) plan)->scanrelid;
+		default:
+			return 0;
+	}
+}

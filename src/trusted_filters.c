@@ -23,7 +23,6 @@
 #include "postgres.h"
 
 #include "nodes/nodeFuncs.h"
-#include "nodes/value.h"
 
 #include "barrier.h"
 #include "filter.h"
@@ -145,11 +144,20 @@ trust_filters(Query *query, ParamListInfo params)
 	return dependencies;
 }
 
-/* Is this a table of a query that had the tenant's qual, or a part of one? */
+/*
+ * What was noted of a table that had the tenant's qual, or of a part of one; NULL for any other entry of a range
+ * table.
+ */
+const char *
+filter_note(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION ? NOTE_OF(rte) : NULL;
+}
+
 bool
 has_filter_note(const RangeTblEntry *rte)
 {
-	return rte->rtekind == RTE_RELATION && NOTE_OF(rte) != NULL;
+	return filter_note(rte) != NULL;
 }
 
 /* Do the filters of this table of a plan stand beside the tenant's? */
@@ -179,30 +187,4 @@ check_stack_for_trusted(const PlannedStmt *plan)
 {
 	if (!stack_has_room() && has_trusted_filters(plan))
 		raise_refusal(no_stack_for_filters());
-}
-
-/* The different notes of a plan, as strings. */
-List *
-filter_notes(const PlannedStmt *plan)
-{
-	List	   *notes = NIL;
-	ListCell   *lc;
-
-	foreach(lc, plan->rtable)
-	{
-		RangeTblEntry *rte = lfirst(lc);
-
-		if (has_filter_note(rte))
-			notes = list_append_unique(notes, makeString(pstrdup(NOTE_OF(rte))));
-	}
-	return notes;
-}
-
-void
-explain_notes(List *notes, ExplainState *es)
-{
-	ListCell   *lc;
-
-	foreach(lc, notes)
-		ExplainPropertyText("Tenant Filter", strVal(lfirst(lc)), es);
 }

@@ -11,13 +11,10 @@
 #include "nodes/params.h"
 #include "nodes/plannodes.h"
 
-#include "compat.h"
-
 extern List *trust_filters(Query *query, ParamListInfo params);
+extern const char *filter_note(const RangeTblEntry *rte);
 extern bool has_filter_note(const RangeTblEntry *rte);
 extern bool filters_are_trusted(const RangeTblEntry *rte);
 extern void check_stack_for_trusted(const PlannedStmt *plan);
-extern List *filter_notes(const PlannedStmt *plan);
-extern void explain_notes(List *notes, ExplainState *es);
 
 #endif							/* TENANT_GUARD_TRUSTED_FILTERS_H */
