@@ -7,11 +7,17 @@
  * range-table entry.  The planner evaluates those before any filter of the
  * query that is not leakproof, and keeps the table's statistics from it.
  *
- * Lowering the barrier moves the tenant's qual into the join tree, right at
- * the table: its RangeTblRef becomes a FromExpr over it with that qual, which
- * is a sub-select with a WHERE as far as joins are concerned, outer ones and
- * locked, updated and deleted tables included.  Query.hasRowSecurity stays, so
- * that a cached plan depends on the role as before.
+ * Lowering the barrier moves the tenant's qual into the join tree, where one
+ * that is written by hand would stand: into the WHERE that the table is under,
+ * or into the ON of a join that needs no row of the table that fails it.  An
+ * outer join keeps all rows of one side: what filters those goes above it, and
+ * what filters the other's into ON.  Only below FULL JOIN, which keeps all rows
+ * of both, the qual gets a place that no parser makes: a FromExpr over the table
+ * alone, as the planner makes of a sub-select.  An extension that turns queries
+ * into text, or walks through their joins, may not know that.
+ *
+ * Query.hasRowSecurity stays, so that a cached plan depends on the role as
+ * before.
  *
  * Whether it may be lowered is filter.c's verdict.
  *
@@ -55,33 +61,74 @@ tenant_qual(const RangeTblEntry *rte, Index rti)
 	return found;
 }
 
-/* Puts a qual over a table, wherever in the join tree that is; false if it is not. */
-static bool
-put_qual(Node **tree, Index rti, Node *qual)
+/* What has become of a qual in a part of a join tree. */
+typedef enum Placement
 {
+	NOT_HERE,					/* its table is elsewhere */
+	ABOVE,						/* the part's rows are to be filtered by what is above it */
+	PLACED
+} Placement;
+
+static void
+add_qual(Node **quals, Node *qual)
+{
+	*quals = make_and_qual(qual, *quals);
+}
+
+/* Places a qual on the rows of an arm of a join, if the join itself can have it. */
+static Placement
+place_on_join(JoinExpr *join, Node **arm, Node *qual)
+{
+	bool		left = arm == &join->larg;
+
+	switch (join->jointype)
+	{
+		case JOIN_INNER:
+			add_qual(&join->quals, qual);
+			return PLACED;
+		case JOIN_LEFT:
+		case JOIN_RIGHT:
+			if (left == (join->jointype == JOIN_LEFT))
+				return ABOVE;
+			add_qual(&join->quals, qual);
+			return PLACED;
+		default:
+			*arm = (Node *) makeFromExpr(list_make1(*arm), qual);
+			return PLACED;
+	}
+}
+
+/* Places a qual on the rows of a table, wherever in the join tree that is. */
+static Placement
+place_qual(Node *tree, Index rti, Node *qual)
+{
+	Placement	placement = NOT_HERE;
 	ListCell   *lc;
 
 	check_stack_depth();
-	if (*tree == NULL)
-		return false;
-	switch (nodeTag(*tree))
+	if (tree == NULL)
+		return NOT_HERE;
+	if (IsA(tree, RangeTblRef))
+		return ((RangeTblRef *) tree)->rtindex == rti ? ABOVE : NOT_HERE;
+	if (IsA(tree, FromExpr))
 	{
-		case T_RangeTblRef:
-			if (((RangeTblRef *) *tree)->rtindex != rti)
-				return false;
-			*tree = (Node *) makeFromExpr(list_make1(*tree), qual);
-			return true;
-		case T_FromExpr:
-			foreach(lc, ((FromExpr *) *tree)->fromlist)
-				if (put_qual((Node **) &lfirst(lc), rti, qual))
-					return true;
-			return false;
-		case T_JoinExpr:
-			return put_qual(&((JoinExpr *) *tree)->larg, rti, qual) ||
-				put_qual(&((JoinExpr *) *tree)->rarg, rti, qual);
-		default:
-			return false;
+		foreach(lc, ((FromExpr *) tree)->fromlist)
+			if ((placement = place_qual(lfirst(lc), rti, qual)) != NOT_HERE)
+				break;
+		if (placement == ABOVE)
+			add_qual(&((FromExpr *) tree)->quals, qual);
+		return placement == NOT_HERE ? NOT_HERE : PLACED;
 	}
+	if (IsA(tree, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) tree;
+		Node	  **arm = &join->larg;
+
+		if ((placement = place_qual(*arm, rti, qual)) == NOT_HERE)
+			placement = place_qual(*(arm = &join->rarg), rti, qual);
+		return placement == ABOVE ? place_on_join(join, arm, qual) : placement;
+	}
+	return NOT_HERE;
 }
 
 /*
@@ -93,9 +140,8 @@ bool
 lower_barrier(Query *query, Index rti, Node *qual)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
-	Node	   *tree = (Node *) query->jointree;
 
-	if (!put_qual(&tree, rti, qual))
+	if (place_qual((Node *) query->jointree, rti, qual) != PLACED)
 		return false;
 	rte->securityQuals = NIL;
 	return true;

@@ -26,7 +26,8 @@ sub start_witness
 	{
 		$node->safe_psql('postgres', "CREATE DATABASE $database");
 		$node->safe_psql($database, "CREATE FUNCTION witness_counts() RETURNS text LANGUAGE c AS '$witness/witness'; "
-			  . "CREATE FUNCTION witness_refuse(text) RETURNS void LANGUAGE c AS '$witness/witness'; GRANT ALL ON SCHEMA public TO app");
+			  . "CREATE FUNCTION witness_refuse(text) RETURNS void LANGUAGE c AS '$witness/witness'; "
+			  . "CREATE FUNCTION witness_deparse(boolean) RETURNS int LANGUAGE c AS '$witness/witness'; GRANT ALL ON SCHEMA public TO app");
 		$node->safe_psql($database, <<'SQL');
 CREATE TABLE plain (id int PRIMARY KEY, body text);
 INSERT INTO plain SELECT n, 'row ' || n FROM generate_series(1, 5) n;
@@ -259,6 +260,23 @@ foreach my $where (sort keys %node)
 	is($counted[3], 'ERROR WT001 {perms 1}', "$where: the other's refusal stands");
 	is($counted[5], 'ERROR TG003 {perms 1}', "$where: and so does ours");
 }
+
+# --- A planner that writes queries down ------------------------------------------------------------------------------
+
+# An extension that sends queries to other servers makes text of them in its planner hook. The tenant's filter must stand
+# where the parser could have put it, or such an extension fails.
+my @from = (
+	'notes', 'notes n, replies r', 'notes n JOIN replies r ON r.note = n.id', 'notes n CROSS JOIN replies r',
+	'notes n LEFT JOIN replies r ON r.note = n.id', 'notes n RIGHT JOIN replies r ON r.note = n.id',
+	'plain p LEFT JOIN (notes n LEFT JOIN replies r ON r.note = n.id) ON n.id = p.id',
+	'(notes n RIGHT JOIN replies r ON r.note = n.id) LEFT JOIN plain p ON p.id = n.id, notes m',
+	'plain p FULL JOIN (SELECT note FROM notes JOIN replies ON note = notes.id) r ON r.note = p.id',
+	'plain p FULL JOIN (notes n JOIN replies r ON r.note = n.id) ON n.id = p.id');
+my $says = says($node{'after the witness'}, 'guarded', 'app', join("\n", "SELECT witness_deparse(true); BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A';",
+	(map { "SELECT count(*) FROM $_;" } @from), 'UPDATE notes SET body = body WHERE id IN (SELECT note FROM replies);', 'DELETE FROM replies r USING notes n WHERE n.id = r.note;', 'ROLLBACK;', 'SELECT witness_deparse(false);'));
+
+unlike($says, qr/ERROR/, 'a planner hook that was there before can make text of guarded queries');
+like($says, qr/; 12$/, 'and finds the tenant in it');
 
 $_->stop foreach values %node;
 done_testing();

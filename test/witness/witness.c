@@ -17,8 +17,10 @@
 #include "catalog/objectaccess.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "optimizer/planner.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/ruleutils.h"
 
 #include "compat.h"
 
@@ -28,12 +30,14 @@ void		_PG_init(void);
 
 PG_FUNCTION_INFO_V1(witness_counts);
 PG_FUNCTION_INFO_V1(witness_refuse);
+PG_FUNCTION_INFO_V1(witness_deparse);
 
 static ProcessUtility_hook_type prev_process_utility = NULL;
 static object_access_hook_type prev_object_access = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static needs_fmgr_hook_type prev_needs_fmgr = NULL;
 static fmgr_hook_type prev_fmgr = NULL;
+static planner_hook_type prev_planner = NULL;
 
 typedef struct Counts
 {
@@ -56,6 +60,10 @@ static enum
 	REFUSES_QUIETLY,			/* false, where that is asked for */
 	REFUSES_LOUDLY				/* an error, where that is asked for */
 }			refuses = REFUSES_NOTHING;
+
+/* Is each query that is planned written down as text, as one for another server would be? */
+static bool deparses = false;
+static int	with_tenant = 0;	/* in how many of them there was a tenant */
 
 /* What fmgr_hook keeps between the start and the end of a call. */
 typedef struct Call
@@ -146,6 +154,15 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 		prev_fmgr(event, flinfo, &call->prev_arg);
 }
 
+static PlannedStmt *
+planner(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	if (deparses && strstr(pg_get_querydef(copyObject(query), false), "current_tenant()") != NULL)
+		with_tenant++;
+	return prev_planner ? prev_planner(query, query_string, cursor_options, params) :
+		standard_planner(query, query_string, cursor_options, params);
+}
+
 /* How often each hook was called in this session since it was last asked. */
 Datum
 witness_counts(PG_FUNCTION_ARGS)
@@ -167,6 +184,13 @@ witness_refuse(PG_FUNCTION_ARGS)
 	refuses = strcmp(how, "quietly") == 0 ? REFUSES_QUIETLY :
 		strcmp(how, "loudly") == 0 ? REFUSES_LOUDLY : REFUSES_NOTHING;
 	PG_RETURN_VOID();
+}
+
+Datum
+witness_deparse(PG_FUNCTION_ARGS)
+{
+	deparses = PG_GETARG_BOOL(0);
+	PG_RETURN_INT32(with_tenant);
 }
 
 /* What a library that replaces ours by accident might do: allow everything. */
@@ -197,4 +221,6 @@ _PG_init(void)
 	needs_fmgr_hook = needs_fmgr;
 	prev_fmgr = fmgr_hook;
 	fmgr_hook = fmgr;
+	prev_planner = planner_hook;
+	planner_hook = planner;
 }
