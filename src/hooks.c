@@ -40,6 +40,7 @@
 #include "own_sql.h"
 #include "plan_mark.h"
 #include "refuse_query.h"
+#include "refused_row.h"
 #include "stored_setting.h"
 #include "trusted_filters.h"
 #include "unforced.h"
@@ -466,6 +467,7 @@ run_plan(EXECUTOR_RUN_PARAMETERS)
 static void
 executor_run(EXECUTOR_RUN_PARAMETERS)
 {
+	MemoryContext context = CurrentMemoryContext;
 	Run			run;
 
 	check_stack_for_trusted(query_desc->plannedstmt);
@@ -483,11 +485,14 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 	{
 		run_plan(EXECUTOR_RUN_ARGUMENTS);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		leave_run(run);
+		explain_refused_row(context);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	leave_run(run);
 }
 
 static void
@@ -503,6 +508,7 @@ finish_plan(QueryDesc *query_desc)
 static void
 executor_finish(QueryDesc *query_desc)
 {
+	MemoryContext context = CurrentMemoryContext;
 	Run			run;
 
 	if (is_plain_run(query_desc))
@@ -515,11 +521,14 @@ executor_finish(QueryDesc *query_desc)
 	{
 		finish_plan(query_desc);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		leave_run(run);
+		explain_refused_row(context);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	leave_run(run);
 }
 
 void
