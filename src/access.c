@@ -43,6 +43,7 @@
 #include "context.h"
 #include "guard.h"
 #include "refuse.h"
+#include "toast.h"
 
 typedef enum AccessVerdict
 {
@@ -206,10 +207,11 @@ judge_unguarded(Oid relid)
 
 /*
  * The verdict on one relation of a query.  "means" is set where something is
- * let through that would be refused otherwise.
+ * let through that would be refused otherwise.  A TOAST table is judged as its
+ * table, but for the policies, which do not reach it.
  */
 static AccessVerdict
-judge_access(Oid relid, Oid check_as_user, bool foreign_key, const char **means)
+judge_access(Oid relid, bool toast, Oid check_as_user, bool foreign_key, const char **means)
 {
 	Guard		guard = guard_of(relid);
 	const char *bypass;
@@ -226,7 +228,7 @@ judge_access(Oid relid, Oid check_as_user, bool foreign_key, const char **means)
 		return *means ? ACCESS_MEANT : ACCESS_MATERIALIZES;
 	}
 	bypass = means_of_bypass(check_as_user);
-	bound = check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
+	bound = !toast && check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
 		guard.status == GUARD_WHOLE;
 	if (rows_are_kept())
 	{
@@ -279,7 +281,7 @@ view_of_owner(List *permission_infos, Oid owner)
 
 /* Which refusal of an accidental bypass fits the case? */
 static Refusal
-bypass_refusal(Oid relid, Oid check_as_user, List *permission_infos)
+bypass_refusal(Oid relid, bool toast, Oid check_as_user, List *permission_infos)
 {
 	char	   *relation = relation_name(relid);
 	Oid			user = OidIsValid(check_as_user) ? check_as_user : GetUserId();
@@ -287,6 +289,8 @@ bypass_refusal(Oid relid, Oid check_as_user, List *permission_infos)
 	Oid			view = OidIsValid(check_as_user) ?
 		view_of_owner(permission_infos, check_as_user) : InvalidOid;
 
+	if (toast)
+		return bypass_by_toast(relation);
 	if (OidIsValid(view))
 		return bypass_by_view(relation, relation_name(view), role);
 	if (OidIsValid(check_as_user))
@@ -297,12 +301,12 @@ bypass_refusal(Oid relid, Oid check_as_user, List *permission_infos)
 }
 
 static void
-refuse_access(AccessVerdict verdict, Oid relid, Oid check_as_user, List *permission_infos)
+refuse_access(AccessVerdict verdict, Oid relid, bool toast, Oid check_as_user, List *permission_infos)
 {
 	switch (verdict)
 	{
 		case ACCESS_BYPASSES:
-			raise_refusal(bypass_refusal(relid, check_as_user, permission_infos));
+			raise_refusal(bypass_refusal(relid, toast, check_as_user, permission_infos));
 		case ACCESS_DAMAGED:
 			raise_refusal(damaged_guard(relation_name(relid), guard_of(relid).damage));
 		case ACCESS_MATERIALIZES:
@@ -414,24 +418,29 @@ check_access(List *permission_infos, bool raise)
 	foreach(lc, permission_infos)
 	{
 		PermissionInfo *info = lfirst(lc);
+		Oid			relid = info->relid;
+		bool		toast;
 		const char *means = NULL;
 		AccessVerdict verdict;
 
-		if (!OidIsValid(info->relid) || info->requiredPerms == 0)
+		if (!OidIsValid(relid) || info->requiredPerms == 0)
 			continue;
-		verdict = judge_access(info->relid, info->checkAsUser, foreign_key, &means);
+		toast = is_toast_table(relid);
+		if (toast && !OidIsValid(relid = table_of_toast(relid)))
+			raise_refusal(bypass_by_toast(relation_name(info->relid)));
+		verdict = judge_access(relid, toast, info->checkAsUser, foreign_key, &means);
 		if (verdict == ACCESS_NOT_GUARDED || verdict == ACCESS_EXCUSED)
 			continue;
 		if (!raise && verdict != ACCESS_MEANT)
 			return false;
 
-		refuse_access(verdict, info->relid, info->checkAsUser, permission_infos);
+		refuse_access(verdict, relid, toast, info->checkAsUser, permission_infos);
 		/* with row_security off PostgreSQL refuses, and says why */
 		if (verdict == ACCESS_BOUND && row_security)
 			require_tenant();
 		if (means != NULL)
 		{
-			bypassed = list_append_unique_oid(bypassed, info->relid);
+			bypassed = list_append_unique_oid(bypassed, relid);
 			bypassed_by = means;
 		}
 	}

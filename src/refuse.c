@@ -215,7 +215,7 @@ role_sets_own_tenant(void)
  * ----------------------------------------------------------------
  */
 
-/* The message that the five ways to bypass have in common. */
+/* The message that the ways to bypass have in common. */
 static Refusal
 bypass(const char *relation, char *detail, const char *hint)
 {
@@ -233,6 +233,14 @@ bypass_by_role(const char *relation, const char *role)
 	return bypass(relation,
 				  psprintf("Row-level security does not bind role \"%s\".", role),
 				  "Connect as a role without SUPERUSER and BYPASSRLS. If every tenant's rows are meant, run SET row_security = off, or SET tenant_guard.bypass = on.");
+}
+
+Refusal
+bypass_by_toast(const char *relation)
+{
+	return bypass(relation,
+				  pstrdup("Its TOAST table has the long values of its rows, and no policy."),
+				  "Read the values from the table itself. If every tenant's are meant, run SET tenant_guard.bypass = on.");
 }
 
 Refusal

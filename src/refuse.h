@@ -53,6 +53,7 @@ extern Refusal role_sets_own_tenant(void);
 
 /* Access to a guarded table */
 extern Refusal bypass_by_role(const char *relation, const char *role);
+extern Refusal bypass_by_toast(const char *relation);
 extern Refusal bypass_by_view(const char *relation, const char *view, const char *owner);
 extern Refusal bypass_by_rule(const char *relation, const char *owner);
 extern Refusal bypass_by_function(const char *relation, const char *owner);
