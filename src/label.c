@@ -9,7 +9,8 @@
  * them, and a table's partitions and children follow its label.
  *
  * 'trusted', on a function, is a superuser's word that it may see every
- * tenant's rows, since it cannot tell of them (trusted.c).
+ * tenant's rows, since it cannot tell of them, and that what the planner and
+ * indexes call for its sake cannot either (trusted.c).
  *
  *-------------------------------------------------------------------------
  */

@@ -15,6 +15,15 @@
  * argument types and C symbol, language internal, the bootstrap superuser as
  * owner.  A label counts only for functions in C.
  *
+ * Lifting the barrier opens more than the function's own call.  The planner
+ * calls, with the statistics of all tenants' rows, the selectivity estimators of
+ * the operator (oprrest, oprjoin), of its commutator and its negator, and the
+ * support function of the function (prosupport); and an index calls the support
+ * functions of its operator class with all tenants' rows.  None of these has to
+ * be named by the query, and none is in this list.  Those of the built-in
+ * functions that are listed are built in; with a label a superuser vouches for
+ * them too (the label's documentation says so).
+ *
  * Not considered: another tenant's value that is so long that what a query makes
  * of it fails, which from sixteen of 64 megabytes it does.  The support functions of an index's operator class are their
  * superuser's to answer for, as they are for LEAKPROOF operators.
