@@ -59,6 +59,15 @@ CREATE FUNCTION guarded() RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME', 'tenant_guard_guarded';
 COMMENT ON FUNCTION guarded() IS 'true; the qual of policy tenant_access, which goes with the extension';
 
+-- PostgreSQL calls them for the rows that a foreign key's action meets, as the owner of the table: so everyone may.
+CREATE FUNCTION check_key_action(relation oid, foreign_key oid, tenant "any") RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_key_action';
+COMMENT ON FUNCTION check_key_action(oid, oid, "any") IS 'true, or an error where the row that a foreign key''s action meets is another tenant''s; not to be called by hand';
+
+CREATE FUNCTION check_key_action(relation oid, foreign_key oid, tenant "any", becomes "any") RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_key_action';
+COMMENT ON FUNCTION check_key_action(oid, oid, "any", "any") IS 'the same of a row that the action would give a new tenant';
+
 --
 -- Tables: for their owners, as ALTER TABLE is; each checks ownership
 --

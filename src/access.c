@@ -136,7 +136,7 @@ resume_noforce(void)
  * checked as the current user.  Where some relation is checked as another, a
  * rule has added to the statement what is not the machinery's.
  */
-static bool
+bool
 is_foreign_key_statement(List *permission_infos)
 {
 	ListCell   *lc;
@@ -174,9 +174,12 @@ means_of_bypass(Oid check_as_user)
 	return NULL;
 }
 
-/* The same for REFRESH, which runs as the view's owner for the role that asks. */
-static const char *
-means_of_materializing(void)
+/*
+ * The same for what runs as an owner for the role that asks: REFRESH of a
+ * materialized view, and foreign keys' actions.
+ */
+const char *
+means_of_bypass_outside(void)
 {
 	if (setting_bypass)
 		return "tenant_guard.bypass";
@@ -224,7 +227,7 @@ judge_access(Oid relid, bool toast, Oid check_as_user, bool foreign_key, const c
 
 	if (statement_kind == STATEMENT_MATERIALIZES)
 	{
-		*means = means_of_materializing();
+		*means = means_of_bypass_outside();
 		return *means ? ACCESS_MEANT : ACCESS_MATERIALIZES;
 	}
 	bypass = means_of_bypass(check_as_user);
@@ -354,15 +357,15 @@ is_logged_already(const char *line)
  * One line in the server log, once a statement.  The statement itself and its
  * context stay out of it: they may hold rows' values.
  */
-void
-log_bypass(const char *what, const char *means)
+static void
+log_bypass_of(Oid role, const char *what, const char *means)
 {
 	char	   *line;
 
 	if (!setting_log_bypass)
 		return;
 	line = psprintf("role \"%s\" bypassed the isolation of tenants in database \"%s\": %s (by means of %s, application \"%s\")",
-					GetUserNameFromId(GetUserId(), true),
+					GetUserNameFromId(role, true),
 					get_database_name(MyDatabaseId), what, means,
 					application_name ? application_name : "");
 	if (!is_logged_already(line))
@@ -370,6 +373,19 @@ log_bypass(const char *what, const char *means)
 				(errmsg("tenant_guard: %s", line),
 				 errhidestmt(true), errhidecontext(true)));
 	pfree(line);
+}
+
+void
+log_bypass(const char *what, const char *means)
+{
+	log_bypass_of(GetUserId(), what, means);
+}
+
+/* The same where means_of_bypass_outside has said how. */
+void
+log_bypass_outside(const char *what, const char *means)
+{
+	log_bypass_of(GetOuterUserId(), what, means);
 }
 
 /*

@@ -27,10 +27,13 @@ extern bool suspend_noforce(void);
 extern void resume_noforce(void);
 
 extern bool rows_are_kept(void);
+extern bool is_foreign_key_statement(List *permission_infos);
 extern bool check_access(List *permission_infos, bool raise);
 extern void check_rows_not_kept(List *permission_infos);
 extern void check_truncate(Oid relid);
 extern const char *means_of_bypass(Oid check_as_user);
+extern const char *means_of_bypass_outside(void);
+extern void log_bypass_outside(const char *what, const char *means);
 extern void log_bypass(const char *what, const char *means);
 extern bool weakening_is_meant(Oid relid);
 

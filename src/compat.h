@@ -120,6 +120,7 @@ typedef RTEPermissionInfo PermissionInfo;
 #define CHECK_PERMS_ARGUMENTS \
 	range_table, permission_infos, ereport_on_violation
 #define plan_permission_infos(plan) ((plan)->permInfos)
+#define query_permission_infos(query) ((query)->rteperminfos)
 
 /*
  * As whom a table of a plan is read; InvalidOid for the current user.  A
@@ -146,6 +147,7 @@ typedef RangeTblEntry PermissionInfo;
 #define CHECK_PERMS_ARGUMENTS \
 	permission_infos, ereport_on_violation
 #define plan_permission_infos(plan) ((plan)->rtable)
+#define query_permission_infos(query) ((query)->rtable)
 
 static inline Oid
 check_as_user(const PlannedStmt *plan, Index rti)

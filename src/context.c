@@ -271,6 +271,28 @@ require_tenant(void)
 }
 
 /*
+ * The tenant that is set, sealed, as its getter returns it; good for the
+ * transaction.  False where none is set, and where the one that is may not be
+ * used: with "raise" that is an error.
+ */
+bool
+find_tenant(bool raise, TenantType *type, Datum *tenant)
+{
+	TenantValue value;
+	TenantVerdict verdict = judge_tenant(&value);
+
+	if (verdict == TENANT_USABLE)
+		(void) use_tenant(false);
+	else if (raise && verdict != TENANT_MISSING)
+		refuse_tenant(verdict);
+	else
+		return false;
+	*type = seal->value.type;
+	*tenant = seal->datum;
+	return true;
+}
+
+/*
  * A statement that has begun keeps its tenant to its end, a cursor too, even
  * where a function that it calls, or what comes between two FETCHes, unsets
  * it.  A getter that raised then would tell that a row has got as far as the

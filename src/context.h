@@ -13,6 +13,7 @@
 extern void define_tenant_setting(void);
 extern void define_leader_setting(const char *name, int *variable);
 extern void require_tenant(void);
+extern bool find_tenant(bool raise, TenantType *type, Datum *tenant);
 extern bool keep_tenant(bool keep);
 extern bool transaction_has_tenant(void);
 extern const TenantValue *sealed_tenant(void);

@@ -36,7 +36,10 @@
 #include "function_comparison.h"
 #include "guarded_plan.h"
 #include "hooks.h"
+#include "key_action.h"
+#include "key_error.h"
 #include "known_check.h"
+#include "own_function.h"
 #include "own_sql.h"
 #include "plan_mark.h"
 #include "refuse_query.h"
@@ -286,14 +289,16 @@ check_perms(CHECK_PERMS_PARAMETERS)
 
 /*
  * Of interest are functions that are called while a foreign key's statement is
- * planned, and all that a statement of our own calls.
+ * planned, and all that a statement of our own calls.  The check that we put
+ * into a key's action is called for each row, and calls nobody's function.
  */
 static bool
 needs_fmgr(Oid funcid)
 {
 	bool		wanted = prev_needs_fmgr && prev_needs_fmgr(funcid);
 
-	return wanted || InNoForceRLSOperation() || runs_as_owner();
+	return wanted ||
+		((InNoForceRLSOperation() || runs_as_owner()) && own_function(funcid) != OWN_KEY_CHECK);
 }
 
 static void
@@ -395,6 +400,7 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 {
 	bool		row_security = query->hasRowSecurity;
 	bool		unchecked = drop_known_checks(query);
+	KeyAction  *action = read_key_action(query);
 	List	   *dependencies = trust_filters(query, params);
 	PlannedStmt *plan;
 
@@ -403,6 +409,7 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 		standard_planner(query, query_string, cursor_options, params);
 	plan->invalItems = list_concat(plan->invalItems, dependencies);
 	put_tenant_first(plan, row_security);
+	check_key_action(plan, action);
 	if (unchecked)
 		mark_plan(plan, MARK_UNCHECKED);
 	mark_plan_of_unlike_tenant(plan);
@@ -424,6 +431,7 @@ typedef struct Run
 	StatementKind statement;	/* the outer one's kind */
 	bool		kept;			/* the tenant was kept already */
 	bool		suspended;		/* a foreign key's statement: FORCE was suspended */
+	bool		hidden;			/* its errors' details are not for the caller */
 } Run;
 
 static bool
@@ -443,6 +451,7 @@ enter_run(void)
 {
 	Run			run = {enter_portal(), keep_tenant(true), suspend_noforce()};
 
+	run.hidden = run.suspended && details_are_hidden();
 	return run;
 }
 
@@ -488,6 +497,8 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 	PG_CATCH();
 	{
 		leave_run(run);
+		if (run.hidden)
+			hide_detail(context);
 		explain_refused_row(context);
 		PG_RE_THROW();
 	}

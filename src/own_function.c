@@ -54,8 +54,10 @@ attribute_is(HeapTuple tuple, AttrNumber attnum, const char *prefix, const char 
 }
 
 static OwnFunction
-function_of_name(const char *name)
+function_of_name(const char *name, int nargs)
 {
+	if (nargs > 0)
+		return strcmp(name, "check_key_action") == 0 ? OWN_KEY_CHECK : OWN_NONE;
 	if (strncmp(name, "current_tenant", strlen("current_tenant")) == 0)
 		return OWN_GETTER;
 	return strcmp(name, "guarded") == 0 ? OWN_GUARDED : OWN_OTHER;
@@ -73,11 +75,11 @@ read_own_function(Oid funcid)
 		return OWN_NONE;
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	schema = get_namespace_name(proc->pronamespace);
-	if (proc->prolang == ClanguageId && proc->pronargs == 0 &&
+	if (proc->prolang == ClanguageId &&
 		schema != NULL && strcmp(schema, EXTENSION_NAME) == 0 &&
 		attribute_is(tuple, Anum_pg_proc_prosrc, C_PREFIX, NameStr(proc->proname)) &&
 		attribute_is(tuple, Anum_pg_proc_probin, "$libdir/", EXTENSION_NAME))
-		which = function_of_name(NameStr(proc->proname));
+		which = function_of_name(NameStr(proc->proname), proc->pronargs);
 	ReleaseSysCache(tuple);
 	return which;
 }

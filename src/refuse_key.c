@@ -36,6 +36,46 @@ keys_cross_tenants(const char *counts, const char *queries)
 	};
 }
 
+/* ----------------------------------------------------------------
+ *		Actions
+ * ----------------------------------------------------------------
+ */
+
+static char *
+key_of_table(const char *key, const char *table)
+{
+	return key != NULL ? psprintf("foreign key \"%s\" of table %s", key, table) :
+		psprintf("a foreign key of table %s", table);
+}
+
+/* "by_tenant": a row of the parent is one tenant's, whom the key names. */
+Refusal
+action_on_other_tenant(const char *key, const char *table, const char *parent, bool deletes, bool by_tenant)
+{
+	const char *done = deletes ? "deleted" : "changed";
+
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("%s would act on a row of another tenant", key_of_table(key, table)),
+			psprintf("A row of table %s is %s, and %s CASCADE reaches rows that are not of the tenant of the transaction.",
+					 parent, done, deletes ? "ON DELETE" : "ON UPDATE"),
+			by_tenant ?
+			psprintf("Run SELECT tenant_guard.set_tenant(...); with the tenant that is %s first. If every tenant's rows are meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first.", done) :
+			psprintf("Let no row of another tenant reference it: each tenant changes its own rows of table %s first. If every tenant's rows are meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first.", table)
+	};
+}
+
+Refusal
+action_changes_tenant(const char *key, const char *table)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("%s would change the tenant of a row", key_of_table(key, table)),
+			"A row stays its tenant's: no CASCADE, SET NULL or SET DEFAULT may change its tenant column.",
+			psprintf("Let no row of table %s reference what is changed. If it is meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first.", table)
+	};
+}
+
 Refusal
 pairs_of_unguarded_table(const char *table)
 {

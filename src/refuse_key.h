@@ -18,6 +18,11 @@ extern Refusal key_without_tenant(const char *key, const char *table,
 								  const char *drop, const char *add);
 extern Refusal keys_cross_tenants(const char *counts, const char *queries);
 
+/* Actions of keys on rows of another tenant; "key" is NULL where it is not known which */
+extern Refusal action_on_other_tenant(const char *key, const char *table, const char *parent,
+									  bool deletes, bool by_tenant);
+extern Refusal action_changes_tenant(const char *key, const char *table);
+
 /* Keys that cannot be made to */
 extern Refusal pairs_of_unguarded_table(const char *table);
 extern Refusal key_cannot_be_paired(const char *key, const char *table,

@@ -25,6 +25,7 @@ int			setting_missing_tenant = MISSING_IS_ERROR;
 bool		setting_auto_protect = true;
 char	   *setting_excluded_schemas = NULL;
 int			setting_foreign_keys = FOREIGN_KEYS_PAIR;
+int			setting_foreign_key_actions = ACTIONS_ARE_ERRORS;
 int			setting_type_mismatch = MISMATCH_IS_ERROR;
 bool		setting_canonical_uuids = true;
 bool		setting_bypass = false;
@@ -55,6 +56,13 @@ static const struct config_enum_entry foreign_keys_options[] = {
 	{"warning", FOREIGN_KEYS_WARNING, false},
 	{"error", FOREIGN_KEYS_ERROR, false},
 	{"off", FOREIGN_KEYS_OFF, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry foreign_key_actions_options[] = {
+	{"error", ACTIONS_ARE_ERRORS, false},
+	{"warning", ACTIONS_ARE_WARNED_OF, false},
+	{"off", ACTIONS_ARE_IGNORED, false},
 	{NULL, 0, false}
 };
 
@@ -191,6 +199,12 @@ define_settings(void)
 							 "\"pair\" makes it carry the tenant, \"warning\" reports it, \"error\" refuses it.",
 							 &setting_foreign_keys,
 							 FOREIGN_KEYS_PAIR, foreign_keys_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("tenant_guard.foreign_key_actions",
+							 "What to do where a foreign key's action meets a row of another tenant.",
+							 "CASCADE that deletes or changes such a row, and any action that changes a row's tenant, is refused, or reported by a warning, or not looked for.",
+							 &setting_foreign_key_actions,
+							 ACTIONS_ARE_ERRORS, foreign_key_actions_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.type_mismatch",
 							 "What to do with a comparison that takes a tenant column for text.",

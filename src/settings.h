@@ -39,6 +39,14 @@ typedef enum ForeignKeys
 	FOREIGN_KEYS_OFF
 } ForeignKeys;
 
+/* tenant_guard.foreign_key_actions: what is done with an action on another tenant's row */
+typedef enum ForeignKeyActions
+{
+	ACTIONS_ARE_ERRORS,
+	ACTIONS_ARE_WARNED_OF,
+	ACTIONS_ARE_IGNORED
+} ForeignKeyActions;
+
 /* tenant_guard.type_mismatch: what to do with a comparison of a tenant as text */
 typedef enum TypeMismatch
 {
@@ -55,6 +63,7 @@ extern int	setting_missing_tenant;
 extern bool setting_auto_protect;
 extern char *setting_excluded_schemas;
 extern int	setting_foreign_keys;
+extern int	setting_foreign_key_actions;
 extern int	setting_type_mismatch;
 extern bool setting_canonical_uuids;
 extern bool setting_bypass;

@@ -14,6 +14,7 @@
 #include "context.h"
 #include "guard.h"
 #include "hooks.h"
+#include "key_action.h"
 #include "label.h"
 #include "library.h"
 #include "settings.h"
@@ -41,5 +42,6 @@ _PG_init(void)
 	init_trusted();
 	init_tenant_shares();
 	register_labels();
+	init_key_actions();
 	install_hooks();
 }

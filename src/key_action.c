@@ -1,0 +1,456 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_action.c
+ *	  Actions of foreign keys keep to the rows of the transaction's tenant.
+ *
+ * ON DELETE and ON UPDATE CASCADE, SET NULL and SET DEFAULT are statements that
+ * PostgreSQL runs with row-level security off, as the owner of the table that
+ * references (ri_triggers.c).  Where the other table is guarded and the key
+ * carries the tenant, they reach rows of one tenant only.  Where it is not, as
+ * the tenants' own table mostly is not, whoever may delete a row of it would
+ * delete any tenant's rows, and whoever may update its key would give them to
+ * another.
+ *
+ * So such a statement on a guarded table gets a filter of its own: a call of
+ * tenant_guard.check_key_action for each row that it is about to change, which
+ * raises where the row is another tenant's (key_action_row.c).  The planner hook
+ * puts it into the finished plan, behind the key's own comparison, so that no
+ * row is judged but those which reference the one that goes or changes.  The
+ * plan has nothing of a tenant in it, since it is kept.
+ *
+ * SET NULL and SET DEFAULT of other columns than the tenant's take no row from
+ * anybody, and go on.
+ *
+ * The machinery's statements are known by how they are written: they compare
+ * columns with parameters.  Ours (unforced.c) do not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_func.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "access.h"
+#include "compat.h"
+#include "foreign_key.h"
+#include "guard.h"
+#include "key_action.h"
+#include "own_function.h"
+#include "plan_walk.h"
+
+/* What the machinery's statement says: DELETE FROM table, or UPDATE table SET ..., WHERE $1 = column AND ... */
+struct KeyAction
+{
+	Oid			table;
+	CmdType		command;
+	bool		cascades;		/* DELETE, or UPDATE that sets columns to parameters */
+	int			ncolumns;
+	AttrNumber	columns[INDEX_MAX_KEYS];
+	List	   *targets;		/* of an UPDATE, TargetEntries */
+};
+
+/* Which foreign key's action is it?  Several may say the same. */
+typedef struct ActingKey
+{
+	Oid			oid;			/* InvalidOid if it is not known */
+	bool		carries_tenant; /* all of them carry the tenant, from guarded tables */
+	List	   *parents;
+} ActingKey;
+
+/* What putting checks into a plan is about. */
+typedef struct Checking
+{
+	PlannedStmt *plan;
+	const KeyAction *action;
+	bool		key_is_known;	/* "key" is filled in */
+	ActingKey	key;
+} Checking;
+
+/* ----------------------------------------------------------------
+ *		Reading the statement
+ * ----------------------------------------------------------------
+ */
+
+/* An expression_tree_walker: is there a parameter of the statement? */
+static bool
+has_parameter(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXTERN;
+	return expression_tree_walker(node, has_parameter, context);
+}
+
+/* The column that a condition compares with a parameter, or 0. */
+static AttrNumber
+column_compared(Node *condition, Index table)
+{
+	List	   *vars;
+	const Var  *var;
+
+	if (!IsA(condition, OpExpr) || !has_parameter(condition, NULL))
+		return 0;
+	vars = pull_var_clause(condition, 0);
+	var = list_length(vars) == 1 ? linitial(vars) : NULL;
+	return var != NULL && IsA(var, Var) && var->varno == table && var->varlevelsup == 0 ? var->varattno : 0;
+}
+
+static void
+read_columns(KeyAction *action, const Query *query)
+{
+	List	   *conditions = make_ands_implicit((Expr *) query->jointree->quals);
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		AttrNumber	column = column_compared(lfirst(lc), query->resultRelation);
+
+		if (column > 0 && action->ncolumns < INDEX_MAX_KEYS)
+			action->columns[action->ncolumns++] = column;
+	}
+}
+
+/*
+ * What a query that is about to be planned does, if it is a foreign key's
+ * action; else NULL.  Planning changes the query: what is kept of it is a copy.
+ */
+KeyAction *
+read_key_action(const Query *query)
+{
+	KeyAction  *action;
+
+	if (!InNoForceRLSOperation() ||
+		(query->commandType != CMD_DELETE && query->commandType != CMD_UPDATE) ||
+		!is_foreign_key_statement(query_permission_infos(query)))
+		return NULL;
+	action = palloc0(sizeof(KeyAction));
+	action->table = rt_fetch(query->resultRelation, query->rtable)->relid;
+	action->command = query->commandType;
+	read_columns(action, query);
+	if (action->ncolumns == 0)
+		return NULL;
+	if (action->command == CMD_UPDATE)
+		action->targets = copyObject(query->targetList);
+	action->cascades = action->command == CMD_DELETE || has_parameter((Node *) action->targets, NULL);
+	return action;
+}
+
+/* ----------------------------------------------------------------
+ *		Which key it is
+ * ----------------------------------------------------------------
+ */
+
+/* Does a key reference by just the columns that the statement compares? */
+static bool
+has_columns(const ForeignKeyCacheInfo *key, const KeyAction *action)
+{
+	if (key->nkeys != action->ncolumns)
+		return false;
+	for (int i = 0; i < action->ncolumns; i++)
+	{
+		bool		found = false;
+
+		for (int j = 0; j < key->nkeys; j++)
+			found |= key->conkey[j] == action->columns[i];
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool
+carries_tenant(const ForeignKeyCacheInfo *key)
+{
+	Guard		child = guard_of(key->conrelid);
+	Guard		parent = guard_of(key->confrelid);
+
+	if (child.status != GUARD_WHOLE || parent.status != GUARD_WHOLE)
+		return false;
+	for (int i = 0; i < key->nkeys; i++)
+		if (key->conkey[i] == child.attnum && key->confkey[i] == parent.attnum)
+			return true;
+	return false;
+}
+
+/* Has a key an action that such a statement could be of? */
+static bool
+has_action(Oid constraint, const KeyAction *action)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint con;
+	bool		found;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	con = (Form_pg_constraint) GETSTRUCT(tuple);
+	if (action->command == CMD_DELETE)
+		found = con->confdeltype == FKCONSTR_ACTION_CASCADE;
+	else if (action->cascades)
+		found = con->confupdtype == FKCONSTR_ACTION_CASCADE;
+	else
+		found = acts_on_child(con->confupdtype) || acts_on_child(con->confdeltype);
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/* The keys of the table that compare these columns, as in the relation cache, which may change any time. */
+static List *
+keys_by_columns(const KeyAction *action)
+{
+	Relation	table = table_open(action->table, NoLock);
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetFKeyList(table))
+		if (has_columns(lfirst(lc), action))
+			keys = lappend(keys, copyObject(lfirst(lc)));
+	table_close(table, NoLock);
+	return keys;
+}
+
+/*
+ * Those that PostgreSQL makes of a key for each partition of the other table
+ * go by the whole key's name, and each by the guard of what it references.
+ */
+static ActingKey
+find_key(const KeyAction *action)
+{
+	ActingKey	found = {InvalidOid, true, NIL};
+	List	   *names = NIL;
+	bool		any = false;
+	ListCell   *lc;
+
+	foreach(lc, keys_by_columns(action))
+	{
+		const ForeignKeyCacheInfo *key = lfirst(lc);
+
+		if (!has_action(key->conoid, action))
+			continue;
+		any = true;
+		found.parents = list_append_unique_oid(found.parents, key->confrelid);
+		if (carries_tenant(key))
+			continue;
+		found.carries_tenant = false;
+		names = list_append_unique_oid(names, whole_key(key->conoid));
+	}
+	if (!any)
+		found.carries_tenant = false;
+	if (list_length(names) == 1)
+		found.oid = linitial_oid(names);
+	return found;
+}
+
+/* ----------------------------------------------------------------
+ *		The check in the plan
+ * ----------------------------------------------------------------
+ */
+
+/* The function of ours that checks a row, with its new tenant or without. */
+static Oid
+check_function(bool changes)
+{
+	Oid			types[] = {OIDOID, OIDOID, ANYOID, ANYOID};
+	Oid			funcid = LookupFuncName(list_make2(makeString(EXTENSION_NAME), makeString("check_key_action")),
+										changes ? 4 : 3, types, true);
+
+	if (own_function(funcid) != OWN_KEY_CHECK)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function tenant_guard.check_key_action is not the extension's"),
+				 errdetail("Without it the actions of foreign keys cannot be kept to one tenant."),
+				 errhint("Drop and create extension \"tenant_guard\".")));
+	return funcid;
+}
+
+/* The column of that name in the table that the statement names, or 0. */
+static AttrNumber
+same_column(Oid table, Oid part, AttrNumber attnum)
+{
+	char	   *name = attnum > 0 ? get_attname(part, attnum, true) : NULL;
+
+	return table == part ? attnum : name ? get_attnum(table, name) : 0;
+}
+
+/* Does the statement set a column that a generated one is computed from? */
+static bool
+sets_base_of(const KeyAction *action, AttrNumber generated)
+{
+	Relation	table;
+	Node	   *expression;
+	Bitmapset  *columns = NULL;
+	bool		found = false;
+	ListCell   *lc;
+
+	if (get_attgenerated(action->table, generated) == '\0')
+		return false;
+	table = table_open(action->table, NoLock);
+	expression = build_column_default(table, generated);
+	pull_varattnos(expression, 1, &columns);
+	table_close(table, NoLock);
+	foreach(lc, action->targets)
+		found |= bms_is_member(lfirst_node(TargetEntry, lc)->resno - FirstLowInvalidHeapAttributeNumber, columns);
+	return found;
+}
+
+/*
+ * What the statement makes of the tenant column: the expression, or a null for
+ * what must not be whatever it is; NULL where it leaves the column alone.
+ */
+static Expr *
+new_tenant(const KeyAction *action, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	if (action->command != CMD_UPDATE || attnum <= 0)
+		return NULL;
+	foreach(lc, action->targets)
+	{
+		const TargetEntry *target = lfirst(lc);
+
+		if (!target->resjunk && target->resno == attnum && get_attgenerated(action->table, attnum) == '\0')
+			return action->cascades ? expression_planner(copyObject(target->expr)) :
+				(Expr *) makeNullConst(UUIDOID, -1, InvalidOid);
+	}
+	return sets_base_of(action, attnum) ? (Expr *) makeNullConst(UUIDOID, -1, InvalidOid) : NULL;
+}
+
+static Const *
+oid_constant(Oid value)
+{
+	return makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(value), false, true);
+}
+
+/* The tenant column of a scan's table; of one whose guard is not whole, a null. */
+static Expr *
+tenant_of_row(Index varno, Oid relid, AttrNumber attnum)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	if (attnum <= 0)
+		return (Expr *) makeNullConst(UUIDOID, -1, InvalidOid);
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	return (Expr *) makeVar(varno, attnum, type, typmod, collation, 0);
+}
+
+/*
+ * The check of a scan's rows, or NULL if it needs none.  "becomes" is NULL for
+ * rows that stay whose they are.
+ */
+static FuncExpr *
+make_check(const Checking *checking, Index varno, Oid relid, AttrNumber attnum, Expr *becomes)
+{
+	const KeyAction *action = checking->action;
+	Expr	   *tenant = tenant_of_row(varno, relid, attnum);
+	List	   *args = list_make3(oid_constant(action->table), oid_constant(checking->key.oid), tenant);
+	FuncExpr   *check;
+
+	if (action->command == CMD_UPDATE)
+		args = lappend(args, becomes != NULL ? becomes : copyObject(tenant));
+	check = makeFuncExpr(check_function(action->command == CMD_UPDATE), BOOLOID, args,
+						 InvalidOid, exprCollation((Node *) tenant), COERCE_EXPLICIT_CALL);
+	return check;
+}
+
+/* The range-table index of the relation that a node scans, or 0. */
+static Index
+scanned_relation(const Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_SampleScan:
+		case T_IndexScan:
+		case T_IndexOnlyScan:
+		case T_BitmapHeapScan:
+		case T_TidScan:
+		case T_TidRangeScan:
+		case T_ForeignScan:
+		case T_CustomScan:
+			return ((const Scan *) plan)->scanrelid;
+		default:
+			return 0;
+	}
+}
+
+/* The guard of a table, or of what it is a part of. */
+static Guard
+guard_of_part(Oid relid, AttrNumber *attnum)
+{
+	Guard		guard = guard_of(relid);
+	ListCell   *lc;
+
+	*attnum = guard.attnum;
+	if (guard.status != GUARD_NONE || !get_rel_relispartition(relid))
+		return guard;
+	foreach(lc, ancestors_of(relid))
+	{
+		guard = guard_of(lfirst_oid(lc));
+		*attnum = same_column(relid, lfirst_oid(lc), guard.attnum);
+		if (guard.status != GUARD_NONE)
+			break;
+	}
+	return guard;
+}
+
+/* A PlanVisitor. */
+static void
+check_scan(Plan *plan, void *context)
+{
+	Checking   *checking = context;
+	Index		varno = scanned_relation(plan);
+	Oid			relid;
+	AttrNumber	attnum;
+	Expr	   *becomes;
+
+	if (varno == 0 || !list_member_int(checking->plan->resultRelations, varno))
+		return;
+	relid = rt_fetch(varno, checking->plan->rtable)->relid;
+	if (guard_of_part(relid, &attnum).status == GUARD_NONE)
+		return;
+	if (!checking->key_is_known)
+		checking->key = find_key(checking->action);
+	checking->key_is_known = true;
+
+	becomes = new_tenant(checking->action, same_column(checking->action->table, relid, attnum));
+	if (!checking->action->cascades ? becomes != NULL : !checking->key.carries_tenant)
+		plan->qual = lappend(plan->qual, make_check(checking, varno, relid, attnum, becomes));
+}
+
+/*
+ * Puts the checks into a finished plan, in the memory context that it is in.
+ * It is good for as long as the guards of the tables at both ends are what they
+ * are.
+ */
+void
+check_key_action(PlannedStmt *plan, const KeyAction *action)
+{
+	Checking	checking = {plan, action, false};
+
+	if (action == NULL)
+		return;
+	visit_plan_nodes(plan, check_scan, &checking);
+	plan->relationOids = list_concat(plan->relationOids, checking.key.parents);
+}
+
+/* Plans that were kept before the library came have no checks. */
+void
+init_key_actions(void)
+{
+	ResetPlanCache();
+}

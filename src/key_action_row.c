@@ -1,0 +1,205 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_action_row.c
+ *	  Is a row that a foreign key's action is about to change the tenant's own?
+ *
+ * What is put into such plans (key_action.c) and called for each row: the tenant
+ * is asked for once a statement, and a row costs a comparison.
+ *
+ * Whether bypassing is meant is asked of the role that runs the statement from
+ * outside: the action itself runs as the owner of the table.
+ *
+ * Whoever calls it by hand compares values of his own with his tenant, and
+ * learns the names of a key and its tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "access.h"
+#include "context.h"
+#include "guard.h"
+#include "refuse_key.h"
+#include "refuse_query.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_check_key_action);
+
+/* Arguments of the function. */
+#define ARG_TABLE	0
+#define ARG_KEY		1
+#define ARG_TENANT	2
+#define ARG_BECOMES	3			/* of an UPDATE; a null for what must not be */
+
+/* What is the same for all rows of a statement. */
+typedef struct RowCheck
+{
+	bool		ignored;		/* nothing is looked for */
+	const char *means;			/* by which bypassing is meant, or NULL */
+	bool		said;			/* what was to be said of it has been */
+	bool		has_tenant;
+	Oid			type;			/* of the column; InvalidOid where it cannot hold this tenant */
+	Datum		tenant;
+} RowCheck;
+
+/* The type that values of the tenant column have to be read as, or InvalidOid. */
+static Oid
+column_type(FunctionCallInfo fcinfo, TenantType tenant_type)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, ARG_TENANT);
+	TenantType	serves;
+
+	if (!OidIsValid(type) || !type_serves(type, &serves) || serves != tenant_type)
+		return InvalidOid;
+	return getBaseType(type);
+}
+
+static RowCheck *
+begin_check(FunctionCallInfo fcinfo)
+{
+	RowCheck   *check = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(RowCheck));
+	TenantType	tenant_type;
+
+	check->ignored = setting_foreign_key_actions == ACTIONS_ARE_IGNORED || IsBinaryUpgrade;
+	check->means = means_of_bypass_outside();
+	if (!check->ignored)
+		check->has_tenant = find_tenant(check->means == NULL && setting_foreign_key_actions == ACTIONS_ARE_ERRORS,
+										&tenant_type, &check->tenant);
+	if (check->has_tenant)
+		check->type = column_type(fcinfo, tenant_type);
+	fcinfo->flinfo->fn_extra = check;
+	return check;
+}
+
+/* Is an argument the tenant, by the equality that the policy has? */
+static inline bool
+is_tenant(FunctionCallInfo fcinfo, int argument, const RowCheck *check)
+{
+	Datum		value = PG_GETARG_DATUM(argument);
+
+	if (PG_ARGISNULL(argument))
+		return false;
+	switch (check->type)
+	{
+		case UUIDOID:
+			return memcmp(DatumGetUUIDP(value), DatumGetUUIDP(check->tenant), UUID_LEN) == 0;
+		case INT8OID:
+			return DatumGetInt64(value) == DatumGetInt64(check->tenant);
+		case INT4OID:
+			return DatumGetInt32(value) == DatumGetInt64(check->tenant);
+		case INT2OID:
+			return DatumGetInt16(value) == DatumGetInt64(check->tenant);
+		case TEXTOID:
+		case VARCHAROID:
+			return DatumGetBool(DirectFunctionCall2Coll(texteq, PG_GET_COLLATION(), value, check->tenant));
+		default:
+			return false;
+	}
+}
+
+/* Does this key reference by the tenant column, so that each row of the other table is one tenant's? */
+static bool
+key_has_column(HeapTuple constraint, AttrNumber attnum)
+{
+	int			ncolumns;
+	AttrNumber	columns[INDEX_MAX_KEYS];
+	AttrNumber	referenced[INDEX_MAX_KEYS];
+	Oid			operators[INDEX_MAX_KEYS];
+
+	DeconstructFkConstraintRow(constraint, &ncolumns, columns, referenced, operators, NULL, NULL, NULL, NULL);
+	for (int i = 0; i < ncolumns; i++)
+		if (columns[i] == attnum)
+			return true;
+	return false;
+}
+
+/* Which refusal fits?  The names are those that the catalogs have now. */
+static Refusal
+refusal_of_action(Oid table, Oid key, bool deletes, bool changes)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+	char	   *name = NULL;
+	char	   *parent = "that it references";
+	bool		by_tenant = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (con->contype == CONSTRAINT_FOREIGN && con->conrelid == table)
+		{
+			name = pstrdup(NameStr(con->conname));
+			parent = relation_name(con->confrelid);
+			by_tenant = key_has_column(tuple, guard_of(table).attnum);
+		}
+		ReleaseSysCache(tuple);
+	}
+	return changes ? action_changes_tenant(name, relation_name(table)) :
+		action_on_other_tenant(name, relation_name(table), parent, deletes, by_tenant);
+}
+
+/* Would the action give the row another tenant, whosever it is? */
+static bool
+changes_tenant(FunctionCallInfo fcinfo)
+{
+	int16		typlen;
+	bool		typbyval;
+
+	if (PG_NARGS() <= ARG_BECOMES)
+		return false;
+	if (PG_ARGISNULL(ARG_BECOMES) || PG_ARGISNULL(ARG_TENANT))
+		return true;
+	get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, ARG_TENANT), &typlen, &typbyval);
+	return !datum_image_eq(PG_GETARG_DATUM(ARG_TENANT), PG_GETARG_DATUM(ARG_BECOMES), typbyval, typlen);
+}
+
+/* An action is about to change a row that is not the tenant's, or its tenant. */
+static void
+object_to_action(FunctionCallInfo fcinfo, RowCheck *check)
+{
+	Oid			table = PG_ARGISNULL(ARG_TABLE) ? InvalidOid : PG_GETARG_OID(ARG_TABLE);
+	Oid			key = PG_ARGISNULL(ARG_KEY) ? InvalidOid : PG_GETARG_OID(ARG_KEY);
+	Refusal		refusal;
+
+	if (check->said)
+		return;
+	check->said = true;
+	if (check->means != NULL)
+	{
+		log_bypass_outside(psprintf("a foreign key's action on %s", relation_name(table)), check->means);
+		return;
+	}
+	refusal = refusal_of_action(table, key, PG_NARGS() <= ARG_BECOMES, changes_tenant(fcinfo));
+	if (setting_foreign_key_actions == ACTIONS_ARE_ERRORS)
+		raise_refusal(refusal);
+	report_refusal(WARNING, refusal, 0);
+}
+
+/*
+ * check_key_action(relation oid, foreign_key oid, tenant "any" [, becomes "any"])
+ *
+ * True, or an error.
+ */
+Datum
+tenant_guard_check_key_action(PG_FUNCTION_ARGS)
+{
+	RowCheck   *check = fcinfo->flinfo->fn_extra;
+
+	if (check == NULL)
+		check = begin_check(fcinfo);
+	if (!check->ignored &&
+		!(is_tenant(fcinfo, ARG_TENANT, check) &&
+		  (PG_NARGS() <= ARG_BECOMES || is_tenant(fcinfo, ARG_BECOMES, check))))
+		object_to_action(fcinfo, check);
+	PG_RETURN_BOOL(true);
+}
