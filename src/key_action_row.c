@@ -52,16 +52,33 @@ typedef struct RowCheck
 	Datum		tenant;
 } RowCheck;
 
+/* The type of an argument, of a domain that which it is made of; or InvalidOid. */
+static Oid
+argument_type(FunctionCallInfo fcinfo, int argument)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, argument);
+
+	return OidIsValid(type) ? getBaseType(type) : InvalidOid;
+}
+
+/* Are the row's tenant and its new one values of one type? */
+static bool
+types_agree(FunctionCallInfo fcinfo)
+{
+	return PG_NARGS() <= ARG_BECOMES ||
+		argument_type(fcinfo, ARG_TENANT) == argument_type(fcinfo, ARG_BECOMES);
+}
+
 /* The type that values of the tenant column have to be read as, or InvalidOid. */
 static Oid
 column_type(FunctionCallInfo fcinfo, TenantType tenant_type)
 {
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, ARG_TENANT);
+	Oid			type = argument_type(fcinfo, ARG_TENANT);
 	TenantType	serves;
 
-	if (!OidIsValid(type) || !type_serves(type, &serves) || serves != tenant_type)
+	if (!OidIsValid(type) || !type_serves(type, &serves) || serves != tenant_type || !types_agree(fcinfo))
 		return InvalidOid;
-	return getBaseType(type);
+	return type;
 }
 
 static RowCheck *
@@ -157,9 +174,9 @@ changes_tenant(FunctionCallInfo fcinfo)
 
 	if (PG_NARGS() <= ARG_BECOMES)
 		return false;
-	if (PG_ARGISNULL(ARG_BECOMES) || PG_ARGISNULL(ARG_TENANT))
+	if (PG_ARGISNULL(ARG_BECOMES) || PG_ARGISNULL(ARG_TENANT) || !types_agree(fcinfo))
 		return true;
-	get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, ARG_TENANT), &typlen, &typbyval);
+	get_typlenbyval(argument_type(fcinfo, ARG_TENANT), &typlen, &typbyval);
 	return !datum_image_eq(PG_GETARG_DATUM(ARG_TENANT), PG_GETARG_DATUM(ARG_BECOMES), typbyval, typlen);
 }
 
