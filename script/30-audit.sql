@@ -153,8 +153,16 @@ touches AS MATERIALIZED (
 ),
 -- foreign keys, each once: not those that partitions have of their whole
 foreign_keys AS MATERIALIZED (
-	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.convalidated
+	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated
 	FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
+),
+-- those from guarded tables to others; "parent_column" is what the tenant column references
+outer_keys AS MATERIALIZED (
+	SELECT k.*, (SELECT a.attname FROM unnest(k.conkey, k.confkey) AS pair (child, parent) JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = pair.parent
+				 WHERE pair.child = c.tenant_attnum LIMIT 1) AS parent_column,
+		   (SELECT p.status FROM t p WHERE p.oid = k.confrelid) AS parent_status
+	FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid
+	WHERE k.confrelid NOT IN (SELECT g.oid FROM guarded g)
 ),
 -- those between guarded tables; "carries_tenant": tenant column references tenant column; "names_tenant": another does
 guarded_keys AS MATERIALIZED (
@@ -178,7 +186,7 @@ adrift (oid, via, foreign_key, step) AS (
 -- unique indexes and exclusion constraints of guarded tables whose key has no tenant column. "private" is a key that
 -- holds what nobody guesses, or what another rule keeps inside the tenant.
 keys AS MATERIALIZED (
-	SELECT g.oid, g.name, g.key, g.relowner, i.indexrelid, k.oid AS constraint, k.conname, k.contype,
+	SELECT g.oid, g.name, g.key, g.relowner, i.indexrelid, i.indisexclusion AS excludes, k.oid AS constraint, k.conname, k.contype,
 		   i.indexrelid::regclass::text AS index_name, c.relname AS index, i.indisprimary,
 		   -- of an index, what follows the names, which may hold anything
 		   CASE WHEN k.oid IS NULL
@@ -205,6 +213,7 @@ loose (setting, loose, level, consequence) AS (
 		   ('tenant_guard.scope', '^session$', 'warning', 'behind a pooler the tenant stays for the next client'),
 		   ('tenant_guard.log_bypass', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'the server log does not tell who bypasses'),
 		   ('tenant_guard.foreign_keys', '^(off|warning)$', 'warning', 'new foreign keys may reference rows of another tenant'),
+		   ('tenant_guard.foreign_key_actions', '^(off|warning)$', 'warning', 'actions of foreign keys may reach rows of another tenant'),
 		   ('tenant_guard.type_mismatch', '^(off|warning)$', 'warning', 'comparisons that mix types of tenants are not refused'),
 		   ('row_security', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded, and roles that may bypass row-level security do'),
 		   ('session_replication_role', '^(replica|local)$', 'warning', 'triggers and foreign keys are not as they should be'),
@@ -307,28 +316,55 @@ SELECT 'foreign_key_not_valid', 'warning', format('%I on %s', k.conname, k.child
 FROM guarded_keys k
 WHERE k.carries_tenant AND NOT k.convalidated
 
--- a key by which a change to a table that is not guarded is one to every tenant's rows; "by" others than its owner, or
--- not. One by the tenant column is to the tenants' own table, of whose rows each acts on one tenant's.
+-- A key by which a change to a table that is not guarded is one to rows of tenants. CASCADE onto another tenant's row,
+-- and what changes a row's tenant, is refused where the library is loaded, and nowhere else; SET NULL and SET DEFAULT of
+-- other columns go on. By the tenant column it is a key to the tenants' own table, or to one of which each row is a
+-- tenant's: then that one can be guarded.
 UNION ALL
-SELECT 'cascade_from_outside', CASE WHEN a.by_others THEN 'warning' ELSE 'info' END, format('%I on %s', k.conname, c.name),
-	   format('whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it: %s', k.confrelid::regclass, a.actions), NULL, 0
-FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid
-	 CROSS JOIN LATERAL (SELECT string_agg(format('ON %s %s', x.privilege, x.action), ', ' ORDER BY x.privilege) AS actions,
-								bool_or(EXISTS (SELECT FROM grants g WHERE g.relation = k.confrelid AND g.privilege = x.privilege
-																		   AND (g.attnum IS NULL OR g.attnum = ANY (k.confkey)))) AS by_others
-						 FROM (SELECT d.privilege, CASE d.type WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END
-							   FROM (VALUES ('DELETE', k.confdeltype), ('UPDATE', k.confupdtype)) AS d (privilege, type)) AS x (privilege, action)
+SELECT 'cascade_from_outside',
+	   CASE WHEN a.by IS NULL THEN 'info' WHEN a.crosses AND NOT tenant_guard.library_preloaded() THEN 'error' ELSE 'warning' END,
+	   format('%I on %s', k.conname, c.name),
+	   format(CASE WHEN k.parent_column IS NULL
+				   THEN 'whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it: %s'
+				   ELSE 'whoever may change a tenant''s row of %s, which is not guarded, changes the tenant''s rows: %s' END
+			  || CASE WHEN NOT a.crosses THEN '' WHEN tenant_guard.library_preloaded() THEN '; refused where the row is another tenant''s'
+					  ELSE '; in a session that has not loaded the library nothing is refused' END,
+			  k.confrelid::regclass, a.actions),
+	   CASE WHEN k.parent_column IS NOT NULL AND k.parent_status = 'unguarded' THEN format('SELECT tenant_guard.protect(%L, %L)', k.confrelid::regclass, k.parent_column)
+			ELSE a.revokes END, 0
+FROM outer_keys k JOIN guarded c ON c.oid = k.conrelid
+	 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT format('ON %s %s', x.privilege, x.action), ', ') AS actions,
+								bool_or(x.crosses AND g.grantee IS NOT NULL) AS crosses,
+								max(x.privilege) FILTER (WHERE g.grantee IS NOT NULL) AS by,
+								string_agg(DISTINCT format('REVOKE %s%s ON %s FROM %s', x.privilege, CASE WHEN g.attnum IS NOT NULL THEN (SELECT format(' (%I)', n.attname) FROM pg_attribute n WHERE n.attrelid = k.confrelid AND n.attnum = g.attnum) END,
+																 k.confrelid::regclass, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END), '; ')
+									FILTER (WHERE g.grantee IS NOT NULL) AS revokes
+						 FROM (SELECT d.privilege, CASE d.type WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END,
+									  d.type = 'c' OR c.tenant_attnum = ANY (CASE WHEN cardinality(d.columns) > 0 THEN d.columns ELSE k.conkey END)
+							   FROM (VALUES ('DELETE', k.confdeltype, k.confdelsetcols), ('UPDATE', k.confupdtype, NULL)) AS d (privilege, type, columns)) AS x (privilege, action, crosses)
+							  LEFT JOIN grants g ON g.relation = k.confrelid AND g.privilege = x.privilege AND (g.attnum IS NULL OR g.attnum = ANY (k.confkey))
 						 WHERE x.action IS NOT NULL) a
-WHERE a.actions IS NOT NULL AND c.tenant_attnum <> ALL (k.conkey) AND k.confrelid NOT IN (SELECT g.oid FROM guarded g)
+WHERE a.actions IS NOT NULL AND (k.parent_column IS NULL OR a.by IS NOT NULL)
+
+-- a table whose keys act on its rows as an owner who sees all of them
+UNION ALL
+SELECT 'cascade_as_unbound_owner', CASE WHEN tenant_guard.library_preloaded() THEN 'info' ELSE 'warning' END, g.name,
+	   format('foreign key %I acts on its rows as the owner %I, who %s: %s', min(k.conname), u.rolname, u.why,
+			  CASE WHEN tenant_guard.library_preloaded() THEN 'the server log may show rows in its errors'
+				   ELSE 'its errors may show other tenants'' rows' END), NULL, 0
+FROM foreign_keys k JOIN guarded g ON g.oid = k.conrelid JOIN unbound u ON u.oid = g.relowner
+WHERE k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd')
+GROUP BY g.oid, g.name, u.rolname, u.why
 
 -- a key that is unique over all tenants: an error, or a lock wait, tells that another tenant has the value
 UNION ALL
-SELECT 'unique_without_tenant', CASE WHEN k.private THEN 'info' ELSE 'warning' END, format('%I on %s', k.index, k.name),
+SELECT 'unique_without_tenant', CASE WHEN k.private AND NOT k.excludes THEN 'info' ELSE 'warning' END, format('%I on %s', k.index, k.name),
 	   CASE WHEN k.needed_by IS NOT NULL THEN format('is unique over all tenants, and foreign keys need it: %s', k.needed_by)
+			WHEN k.excludes THEN 'holds over all tenants: an error tells that another tenant has a row that conflicts'
 			WHEN k.private THEN 'is unique over all tenants; its values are not easily guessed'
 			ELSE 'is unique over all tenants: an error tells that another tenant has the value' END,
 	   -- another primary key is a change to the application
-	   CASE WHEN k.needed_by IS NOT NULL OR k.private AND k.indisprimary THEN NULL
+	   CASE WHEN k.needed_by IS NOT NULL OR k.private AND k.indisprimary AND NOT k.excludes THEN NULL
 			WHEN k.constraint IS NULL
 			THEN format('DROP INDEX %s; CREATE UNIQUE INDEX %I ON %s USING %s', k.index_name, k.index, k.name,
 						regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || ', '))

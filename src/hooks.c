@@ -447,11 +447,11 @@ is_plain_run(const QueryDesc *query_desc)
  * before and keeps, of which needs_fmgr never heard: those of casts and ranges.
  */
 static Run
-enter_run(void)
+enter_run(const QueryDesc *query_desc)
 {
 	Run			run = {enter_portal(), keep_tenant(true), suspend_noforce()};
 
-	run.hidden = run.suspended && details_are_hidden();
+	run.hidden = run.suspended && query_desc->plannedstmt->dependsOnRole && details_are_hidden();
 	return run;
 }
 
@@ -489,7 +489,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 		return;
 	}
 	check_rows_not_kept(plan_permission_infos(query_desc->plannedstmt));
-	run = enter_run();
+	run = enter_run(query_desc);
 	PG_TRY();
 	{
 		run_plan(EXECUTOR_RUN_ARGUMENTS);
@@ -527,7 +527,7 @@ executor_finish(QueryDesc *query_desc)
 		finish_plan(query_desc);
 		return;
 	}
-	run = enter_run();
+	run = enter_run(query_desc);
 	PG_TRY();
 	{
 		finish_plan(query_desc);
