@@ -110,7 +110,7 @@ RESET ROLE;
 -- Of the tenant column they must not: one that is generated neither.
 SET ROLE regress_owner;
 CREATE TABLE t.nulls (tenant_id uuid, place int, FOREIGN KEY (tenant_id, place) REFERENCES t.places ON DELETE SET NULL ON UPDATE SET NULL);
-CREATE TABLE t.defaults (tenant_id uuid DEFAULT 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', place int, FOREIGN KEY (tenant_id, place) REFERENCES t.places ON DELETE SET DEFAULT);
+CREATE TABLE t.defaults (tenant_id uuid, place int, FOREIGN KEY (tenant_id, place) REFERENCES t.places ON DELETE SET DEFAULT);
 CREATE TABLE t.halves (tenant_id uuid, place int, FOREIGN KEY (tenant_id, place) REFERENCES t.places ON DELETE SET NULL (place));
 CREATE TABLE t.codes (code text PRIMARY KEY);
 CREATE TABLE t.generated (tenant_id uuid GENERATED ALWAYS AS (code::uuid) STORED, code text REFERENCES t.codes ON DELETE SET NULL ON UPDATE CASCADE);
@@ -129,6 +129,24 @@ ROLLBACK;
 :as_a
 UPDATE t.places SET code = 5 WHERE code = 11;
 ROLLBACK;
+:as_b
+DELETE FROM t.places WHERE (owner, code) = (:a, 12);
+ROLLBACK;
+-- (the tenant column's default is the tenant, and gives the row to nobody else)
+:as_a
+DELETE FROM t.places WHERE (owner, code) = (:a, 12);
+SELECT tenant_id = :a AS mine, place FROM t.defaults;
+ROLLBACK;
+SET ROLE regress_owner;
+ALTER TABLE t.defaults ALTER tenant_id SET DEFAULT 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb';
+SET ROLE regress_app;
+:as_a
+DELETE FROM t.places WHERE (owner, code) = (:a, 12);
+ROLLBACK;
+SET ROLE regress_owner;
+CREATE FUNCTION t.changing() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT tenant_guard.current_tenant() $$;
+ALTER TABLE t.defaults ALTER tenant_id SET DEFAULT t.changing();
+SET ROLE regress_app;
 :as_a
 DELETE FROM t.places WHERE (owner, code) = (:a, 12);
 ROLLBACK;

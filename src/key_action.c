@@ -29,6 +29,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -306,9 +307,33 @@ sets_base_of(const KeyAction *action, AttrNumber generated)
 	return found;
 }
 
+/* A check_function_callback: is it a function of a user's? */
+static bool
+is_users_function(Oid funcid, void *context)
+{
+	return funcid >= FirstNormalObjectId && own_function(funcid) != OWN_GETTER;
+}
+
+/* An expression_tree_walker: is there one? */
+static bool
+calls_users_function(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, is_users_function, context) ||
+		expression_tree_walker(node, calls_users_function, context);
+}
+
+static Expr *
+null_tenant(void)
+{
+	return (Expr *) makeNullConst(UUIDOID, -1, InvalidOid);
+}
+
 /*
- * What the statement makes of the tenant column: the expression, or a null for
- * what must not be whatever it is; NULL where it leaves the column alone.
+ * What the statement makes of the tenant column, or NULL where it leaves that
+ * alone.  It is evaluated twice, for the check and for the row: what could be
+ * another then is a null here, which no tenant is.
  */
 static Expr *
 new_tenant(const KeyAction *action, AttrNumber attnum)
@@ -321,11 +346,13 @@ new_tenant(const KeyAction *action, AttrNumber attnum)
 	{
 		const TargetEntry *target = lfirst(lc);
 
-		if (!target->resjunk && target->resno == attnum && get_attgenerated(action->table, attnum) == '\0')
-			return action->cascades ? expression_planner(copyObject(target->expr)) :
-				(Expr *) makeNullConst(UUIDOID, -1, InvalidOid);
+		if (target->resjunk || target->resno != attnum || get_attgenerated(action->table, attnum) != '\0')
+			continue;
+		if (contain_volatile_functions((Node *) target->expr) || calls_users_function((Node *) target->expr, NULL))
+			return null_tenant();
+		return expression_planner(copyObject(target->expr));
 	}
-	return sets_base_of(action, attnum) ? (Expr *) makeNullConst(UUIDOID, -1, InvalidOid) : NULL;
+	return sets_base_of(action, attnum) ? null_tenant() : NULL;
 }
 
 static Const *
@@ -334,7 +361,7 @@ oid_constant(Oid value)
 	return makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(value), false, true);
 }
 
-/* The tenant column of a scan's table; of one whose guard is not whole, a null. */
+/* The tenant column of a scan's table; of one whose guard does not say which, a null. */
 static Expr *
 tenant_of_row(Index varno, Oid relid, AttrNumber attnum)
 {
@@ -343,7 +370,7 @@ tenant_of_row(Index varno, Oid relid, AttrNumber attnum)
 	Oid			collation;
 
 	if (attnum <= 0)
-		return (Expr *) makeNullConst(UUIDOID, -1, InvalidOid);
+		return null_tenant();
 	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
 	return (Expr *) makeVar(varno, attnum, type, typmod, collation, 0);
 }
