@@ -70,13 +70,45 @@ SET ROLE regress_app;
 CALL t.try(2, 3);
 RESET ROLE;
 
+-- So it must be with the checks of a row that an action has changed, when the
+-- statement ends, at SET CONSTRAINTS and at COMMIT. (From 18 on they run as the
+-- owner, and there is no DETAIL.)
+CREATE TABLE t.orders (tenant_id uuid, code int REFERENCES t.users ON DELETE SET NULL, body text, UNIQUE (tenant_id, code));
+CREATE TABLE t.lines (tenant_id uuid, code int, FOREIGN KEY (tenant_id, code) REFERENCES t.orders (tenant_id, code));
+CREATE TABLE t.late_lines (tenant_id uuid, code int, FOREIGN KEY (tenant_id, code) REFERENCES t.orders (tenant_id, code) DEFERRABLE INITIALLY DEFERRED);
+SET tenant_guard.bypass = on;
+INSERT INTO t.users VALUES (8), (9);
+INSERT INTO t.orders VALUES (:b, 8, 'CANARY'), (:b, 9, 'CANARY');
+INSERT INTO t.lines VALUES (:b, 8);
+INSERT INTO t.late_lines VALUES (:b, 9);
+RESET tenant_guard.bypass;
+CREATE FUNCTION t.tells(statement text, OUT told boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+BEGIN
+	EXECUTE statement;
+	SET CONSTRAINTS ALL IMMEDIATE;
+	RAISE EXCEPTION 'nothing was violated';
+EXCEPTION WHEN integrity_constraint_violation THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	told := detail ~ 'Key \(';
+END
+$$;
+SELECT t.tells('DELETE FROM t.users WHERE id = 8') AS eight, t.tells('DELETE FROM t.users WHERE id = 9') AS nine;
+SET ROLE regress_app;
+SELECT t.tells('DELETE FROM t.users WHERE id = 8') AS eight, t.tells('DELETE FROM t.users WHERE id = 9') AS nine;
+DELETE FROM t.users WHERE id = 9;
+RESET ROLE;
+
 -- A statement of the caller's own must tell as before, and one of a key of a table
 -- that is not guarded.
-CREATE TABLE t.plain (id int, author int NOT NULL REFERENCES t.users ON DELETE SET NULL);
-INSERT INTO t.users VALUES (7);
+CREATE TABLE t.persons (id int PRIMARY KEY);
+CREATE TABLE t.plain (id int, author int NOT NULL REFERENCES t.persons ON DELETE SET NULL);
+GRANT DELETE, SELECT ON t.persons TO regress_app;
+INSERT INTO t.persons VALUES (7);
 INSERT INTO t.plain VALUES (1, 7);
 SET ROLE regress_app;
-DELETE FROM t.users WHERE id = 7;
+DELETE FROM t.persons;
 INSERT INTO t.users VALUES (1);
 RESET ROLE;
 

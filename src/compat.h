@@ -320,6 +320,13 @@ is_drop_constraint(AlterTableType subtype)
 	return subtype == AT_DropConstraint;
 }
 
+/* From 18 on AFTER triggers run as the role that queued them, before as the one that is current when they run. */
+static inline bool
+triggers_run_as_who_queued_them(void)
+{
+	return PG_VERSION_NUM >= 180000;
+}
+
 /*
  * From 18 on a hook may add to what EXPLAIN says of a node.  Until then there is
  * one that takes EXPLAIN of a query over, and until 16 has to do it by itself.

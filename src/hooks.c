@@ -58,6 +58,7 @@ static fmgr_hook_type prev_fmgr = NULL;
 static planner_hook_type prev_planner = NULL;
 static ExecutorRun_hook_type prev_executor_run = NULL;
 static ExecutorFinish_hook_type prev_executor_finish = NULL;
+static emit_log_hook_type prev_emit_log = NULL;
 #ifdef EXPLAIN_HAS_NODE_HOOK
 static explain_per_node_hook_type prev_explain_node = NULL;
 #else
@@ -201,6 +202,7 @@ post_parse_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
 static void
 run_utility(UTILITY_PARAMETERS)
 {
+	MemoryContext memory = CurrentMemoryContext;
 	StatementKind outer = enter_statement(kind_of_statement(pstmt->utilityStmt));
 
 	PG_TRY();
@@ -210,11 +212,15 @@ run_utility(UTILITY_PARAMETERS)
 		else
 			standard_ProcessUtility(UTILITY_ARGUMENTS);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		leave_statement(outer);
+		if (raised_after_action())
+			hide_detail(memory);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	leave_statement(outer);
 }
 
 #ifdef EXPLAIN_HAS_NODE_HOOK
@@ -515,31 +521,55 @@ finish_plan(QueryDesc *query_desc)
 		standard_ExecutorFinish(query_desc);
 }
 
-/* What WITH writes may be written only now. */
+/*
+ * What WITH writes may be written only now; what is written may be checked by
+ * triggers as somebody else.  "run" is NULL for a plain one.
+ */
 static void
-executor_finish(QueryDesc *query_desc)
+finish_with_care(QueryDesc *query_desc, const Run *run)
 {
 	MemoryContext context = CurrentMemoryContext;
-	Run			run;
 
-	if (is_plain_run(query_desc))
-	{
-		finish_plan(query_desc);
-		return;
-	}
-	run = enter_run(query_desc);
 	PG_TRY();
 	{
 		finish_plan(query_desc);
 	}
 	PG_CATCH();
 	{
-		leave_run(run);
+		if (run != NULL)
+			leave_run(*run);
+		if (raised_after_action() || (run != NULL && run->hidden))
+			hide_detail(context);
 		explain_refused_row(context);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	leave_run(run);
+	if (run != NULL)
+		leave_run(*run);
+}
+
+static void
+executor_finish(QueryDesc *query_desc)
+{
+	if (!is_plain_run(query_desc))
+	{
+		Run			run = enter_run(query_desc);
+
+		finish_with_care(query_desc, &run);
+	}
+	else if (query_desc->plannedstmt->resultRelations != NIL && triggers_run_as_who_queued_them())
+		finish_with_care(query_desc, NULL);
+	else
+		finish_plan(query_desc);
+}
+
+/* What of an error goes to the client and to the log. */
+static void
+emit_log(ErrorData *error)
+{
+	hide_detail_in_report(error);
+	if (prev_emit_log)
+		prev_emit_log(error);
 }
 
 void
@@ -563,6 +593,8 @@ install_hooks(void)
 	ExecutorRun_hook = executor_run;
 	prev_executor_finish = ExecutorFinish_hook;
 	ExecutorFinish_hook = executor_finish;
+	prev_emit_log = emit_log_hook;
+	emit_log_hook = emit_log;
 #ifdef EXPLAIN_HAS_NODE_HOOK
 	prev_explain_node = explain_per_node_hook;
 	explain_per_node_hook = explain_node;

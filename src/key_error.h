@@ -8,7 +8,10 @@
 #ifndef TENANT_GUARD_KEY_ERROR_H
 #define TENANT_GUARD_KEY_ERROR_H
 
+extern void init_key_errors(void);
 extern bool details_are_hidden(void);
+extern bool raised_after_action(void);
 extern void hide_detail(MemoryContext context);
+extern void hide_detail_in_report(ErrorData *error);
 
 #endif							/* TENANT_GUARD_KEY_ERROR_H */

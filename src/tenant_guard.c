@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "hooks.h"
 #include "key_action.h"
+#include "key_error.h"
 #include "label.h"
 #include "library.h"
 #include "settings.h"
@@ -43,5 +44,6 @@ _PG_init(void)
 	init_tenant_shares();
 	register_labels();
 	init_key_actions();
+	init_key_errors();
 	install_hooks();
 }
