@@ -191,10 +191,19 @@ ROLLBACK;
 UPDATE t.parents SET id = 7 WHERE id = 2;
 ROLLBACK;
 RESET ROLE;
--- The one that carries it is not trusted any more where the parent's guard goes.
+-- The one that carries it is not trusted any more where the parent's guard goes,
+-- nor are plans that the session keeps from before.
 SET ROLE regress_owner;
 :as_b
-UPDATE t.parents SET id = id + 10;
+DO $$
+BEGIN
+	FOR i IN 1 .. 10 LOOP
+		UPDATE t.parents SET id = id + 10;
+		INSERT INTO t.parents VALUES (100 + i);
+		DELETE FROM t.parents WHERE id = 100 + i;
+	END LOOP;
+END
+$$;
 ROLLBACK;
 SELECT tenant_guard.unprotect('t.parents');
 :as_b
