@@ -307,6 +307,68 @@ RESET enable_indexscan;
 RESET enable_seqscan;
 RESET ROLE;
 
+-- Whatever statement it is, through a table between that is not guarded, and where
+-- rules have changed the action's own statement.
+SET ROLE regress_owner;
+CREATE TABLE t.between (id int PRIMARY KEY, currency text REFERENCES t.currencies ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE t.beyond (id int, tenant_id uuid, via int REFERENCES t.between ON DELETE CASCADE ON UPDATE CASCADE);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.currencies VALUES ('beyond a'), ('beyond b');
+INSERT INTO t.between VALUES (1, 'beyond a'), (2, 'beyond b');
+INSERT INTO t.beyond VALUES (1, :a, 1), (2, :b, 2);
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+:as_a
+SAVEPOINT s;
+DELETE FROM t.currencies WHERE code = 'beyond b';
+ROLLBACK TO s;
+MERGE INTO t.currencies USING (VALUES ('beyond b')) AS v (code) ON v.code = currencies.code WHEN MATCHED THEN DELETE;
+ROLLBACK TO s;
+WITH deleted AS (DELETE FROM t.currencies WHERE code = 'beyond b' RETURNING code) SELECT code FROM deleted;
+ROLLBACK TO s;
+INSERT INTO t.between VALUES (2) ON CONFLICT (id) DO UPDATE SET id = 3;
+ROLLBACK TO s;
+UPDATE t.currencies SET code = 'other' WHERE code = 'beyond b' RETURNING code;
+DELETE FROM t.currencies WHERE code = 'beyond a' RETURNING code;
+SELECT count(*) FROM t.beyond;
+ROLLBACK;
+SET ROLE regress_owner;
+CREATE RULE keep AS ON DELETE TO t.beyond WHERE old.id = 99 DO INSTEAD NOTHING;
+SET ROLE regress_app;
+:as_a
+DELETE FROM t.between WHERE id = 1 RETURNING id;
+DELETE FROM t.between WHERE id = 2;
+ROLLBACK;
+SET ROLE regress_owner;
+CREATE OR REPLACE RULE keep AS ON DELETE TO t.beyond DO ALSO UPDATE t.beyond SET via = NULL WHERE id = old.id;
+SET ROLE regress_app;
+:as_a
+DELETE FROM t.between WHERE id = 2;
+ROLLBACK;
+RESET ROLE;
+DROP RULE keep ON t.beyond;
+
+-- Where the guard is damaged, the rows are no less the tenants'; where it does not
+-- say by which column, they are nobody's.
+SET tenant_guard.bypass = on;
+ALTER TABLE t.beyond NO FORCE ROW LEVEL SECURITY;
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+:as_a
+DELETE FROM t.between WHERE id = 1 RETURNING id;
+DELETE FROM t.between WHERE id = 2;
+ROLLBACK;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+DROP POLICY tenant_isolation ON t.beyond;
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+:as_a
+DELETE FROM t.between WHERE id = 1;
+ROLLBACK;
+RESET ROLE;
+
 -- Tenants of other types.
 SET tenant_guard.tenant_type = 'bigint';
 SET ROLE regress_owner;
