@@ -19,8 +19,8 @@ CREATE SEQUENCE hostile.as_anyone AS bigint MINVALUE 0 START 0;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA hostile TO PUBLIC;
 CREATE FUNCTION hostile.note(kind int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	name text := CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN 'superuser'
-					  WHEN current_user::text IN ('regress_mallory', 'regress_alice') THEN current_user::text END;
+	name text := CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user) THEN 'superuser'
+					  WHEN current_user OPERATOR(pg_catalog.=) ANY ('{regress_mallory,regress_alice}'::name[]) THEN current_user::text END;
 	so_far bigint;
 BEGIN
 	IF name IS NULL THEN
@@ -169,6 +169,8 @@ INSERT INTO cases (function, statement) VALUES
 	('current_tenant_bigint()', 'SELECT tenant_guard.current_tenant_bigint()'),
 	('has_tenant()', 'SELECT tenant_guard.has_tenant()'),
 	('guarded()', 'SELECT tenant_guard.guarded()'),
+	('check_key_action(oid,oid,"any")', 'SELECT tenant_guard.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour)'),
+	('check_key_action(oid,oid,"any","any")', 'SELECT tenant_guard.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour, ''blue''::hostile.colour)'),
 	('library_version()', 'SELECT tenant_guard.library_version()'),
 	('library_preloaded()', 'SELECT tenant_guard.library_preloaded()'),
 	('trusted_built_ins()', 'SELECT tenant_guard.trusted_built_ins()'),

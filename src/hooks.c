@@ -14,7 +14,6 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
-#include "commands/defrem.h"
 #include "commands/extension.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -44,6 +43,7 @@
 #include "plan_mark.h"
 #include "refuse_query.h"
 #include "refused_row.h"
+#include "statement_kind.h"
 #include "stored_setting.h"
 #include "trusted_filters.h"
 #include "unforced.h"
@@ -74,59 +74,6 @@ typedef struct FunctionCall
 	int			role;			/* to be put back then */
 	Datum		prev_arg;		/* the previous hook's */
 } FunctionCall;
-
-/*
- * The CREATE TABLE AS that an EXPLAIN carries out, or NULL.  EXPLAIN is no
- * statement that event triggers see.
- */
-static const CreateTableAsStmt *
-made_by_explain(const Node *stmt)
-{
-	const Query *query;
-	ListCell   *lc;
-	bool		analyze = false;
-
-	if (!IsA(stmt, ExplainStmt))
-		return NULL;
-	query = castNode(Query, ((const ExplainStmt *) stmt)->query);
-	if (query->utilityStmt == NULL || !IsA(query->utilityStmt, CreateTableAsStmt))
-		return NULL;
-	foreach(lc, ((const ExplainStmt *) stmt)->options)
-		if (strcmp(lfirst_node(DefElem, lc)->defname, "analyze") == 0)
-			analyze = defGetBoolean(lfirst_node(DefElem, lc));
-	return analyze ? (const CreateTableAsStmt *) query->utilityStmt : NULL;
-}
-
-static bool
-detaches_partition(const Node *stmt)
-{
-	ListCell   *lc;
-
-	if (IsA(stmt, AlterTableStmt))
-		foreach(lc, ((const AlterTableStmt *) stmt)->cmds)
-			if (lfirst_node(AlterTableCmd, lc)->subtype == AT_DetachPartition)
-				return true;
-	return false;
-}
-
-/* What kind of statement is this, for access to guarded tables? */
-static StatementKind
-kind_of_statement(const Node *stmt)
-{
-	const CreateTableAsStmt *made;
-
-	if (IsA(stmt, RefreshMatViewStmt))
-		return STATEMENT_MATERIALIZES;
-	made = IsA(stmt, CreateTableAsStmt) ? (const CreateTableAsStmt *) stmt : made_by_explain(stmt);
-	if (made != NULL && made->objtype == OBJECT_MATVIEW)
-		return STATEMENT_MATERIALIZES;
-	if (IsA(stmt, DeclareCursorStmt) &&
-		(((const DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD) != 0)
-		return STATEMENT_HOLDS;
-	if (detaches_partition(stmt))
-		return STATEMENT_DETACHES;
-	return STATEMENT_PLAIN;
-}
 
 /* In a transaction that is aborted already PREPARE just rolls back. */
 static void

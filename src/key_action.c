@@ -394,27 +394,6 @@ make_check(const Checking *checking, Index varno, Oid relid, AttrNumber attnum, 
 	return check;
 }
 
-/* The range-table index of the relation that a node scans, or 0. */
-static Index
-scanned_relation(const Plan *plan)
-{
-	switch (nodeTag(plan))
-	{
-		case T_SeqScan:
-		case T_SampleScan:
-		case T_IndexScan:
-		case T_IndexOnlyScan:
-		case T_BitmapHeapScan:
-		case T_TidScan:
-		case T_TidRangeScan:
-		case T_ForeignScan:
-		case T_CustomScan:
-			return ((const Scan *) plan)->scanrelid;
-		default:
-			return 0;
-	}
-}
-
 /* The guard of a table, or of what it is a part of. */
 static Guard
 guard_of_part(Oid relid, AttrNumber *attnum)
