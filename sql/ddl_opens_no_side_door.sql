@@ -196,6 +196,36 @@ ALTER TABLE t.restored ENABLE ROW LEVEL SECURITY;
 RESET row_security;
 SELECT t.status('t.restored');
 
+-- What a function sends that a statement of the extension's own calls must not pass for such a statement: here a cast that
+-- drops another table's policy while a key is paired and its rows are checked: not when they are counted before.
+CREATE SEQUENCE t.calls;
+CREATE TYPE t.size AS ENUM ('small', 'large');
+CREATE FUNCTION t.number_of(t.size) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	IF nextval('t.calls') > 1 THEN
+		DROP POLICY tenant_isolation ON t.restored;
+	END IF;
+	RETURN 1;
+END $$;
+CREATE CAST (t.size AS int) WITH FUNCTION t.number_of(t.size) AS IMPLICIT;
+CREATE TABLE t.sizes (tenant_id uuid, id int UNIQUE);
+CREATE TABLE t.sized (tenant_id uuid, size t.size);
+RESET ROLE;
+SET tenant_guard.foreign_keys = off;
+SET ROLE regress_owner;
+ALTER TABLE t.sized ADD FOREIGN KEY (size) REFERENCES t.sizes (id);
+RESET ROLE;
+RESET tenant_guard.foreign_keys;
+SET tenant_guard.bypass = on;
+INSERT INTO t.sizes VALUES (:a, 1);
+ALTER TABLE t.sized DISABLE TRIGGER ALL;
+INSERT INTO t.sized VALUES (:a, 'small');
+ALTER TABLE t.sized ENABLE TRIGGER ALL;
+RESET tenant_guard.bypass;
+SET ROLE regress_owner;
+SELECT tenant_guard.pair_foreign_keys('t.sized');
+SELECT t.status('t.restored');
+
 -- An EXPLAIN that makes no table must guard none.
 SELECT tenant_guard.unprotect('t.typed');
 RESET ROLE;

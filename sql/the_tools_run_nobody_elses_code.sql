@@ -40,9 +40,9 @@ CREATE DOMAIN hostile.dom AS int DEFAULT hostile.same(1, 2) CHECK (hostile.note(
 CREATE TYPE hostile.comp AS (x hostile.dom);
 CREATE DOMAIN hostile.org AS uuid CHECK (hostile.note(3));
 CREATE TYPE hostile.colour AS ENUM ('red', 'blue');
-CREATE FUNCTION hostile.colour_text(hostile.colour) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
-$$ BEGIN PERFORM hostile.note(4); RETURN pg_catalog.enum_out($1)::text; END $$;
-CREATE CAST (hostile.colour AS text) WITH FUNCTION hostile.colour_text(hostile.colour) AS IMPLICIT;
+CREATE FUNCTION hostile.colour_number(hostile.colour) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN PERFORM hostile.note(4); RETURN CASE pg_catalog.enum_out($1)::text WHEN 'red'::text THEN 1 ELSE 2 END; END $$;
+CREATE CAST (hostile.colour AS int) WITH FUNCTION hostile.colour_number(hostile.colour) AS IMPLICIT;
 CREATE FUNCTION hostile.equal(int, int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
 $$ BEGIN PERFORM hostile.note(5); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$;
 CREATE OPERATOR hostile.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = hostile.equal);
@@ -64,7 +64,7 @@ $$ BEGIN PERFORM hostile.note(6); RETURN QUERY SELECT pg_catalog.unnest($1); END
 
 -- A table with every kind of code that one can carry, and a parent of it. Some of it runs when the table is planned,
 -- some when it is read, some when it is written or changed.
-CREATE TABLE hostile.parents (id int PRIMARY KEY, tenant_id hostile.org NOT NULL, colour text UNIQUE, checked int CHECK (hostile.same(1, 7) = 1), extra int);
+CREATE TABLE hostile.parents (id int PRIMARY KEY, tenant_id hostile.org NOT NULL, colour int UNIQUE, checked int CHECK (hostile.same(1, 7) = 1), extra int);
 CREATE INDEX parents_constant ON hostile.parents (id, hostile.same(1, 41));
 CREATE TABLE hostile.rows (
 	id int DEFAULT hostile.same(1, 8),
@@ -117,7 +117,7 @@ CREATE FUNCTION hostile.plpgsql_bomb() RETURNS int LANGUAGE plpgsql AS $$ BEGIN 
 RESET check_function_bodies;
 
 -- Rows of two tenants.
-INSERT INTO hostile.parents (id, tenant_id, colour) VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 'red'), (2, 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', 'blue');
+INSERT INTO hostile.parents (id, tenant_id, colour) VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 1), (2, 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', 2);
 INSERT INTO hostile.rows (id, tenant_id, parent, colour) VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 1, 'red'), (2, 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', 2, 'blue');
 INSERT INTO hostile.lines (id, parent) VALUES (1, 1), (2, 2);
 INSERT INTO hostile.renamed VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');

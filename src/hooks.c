@@ -151,6 +151,7 @@ run_utility(UTILITY_PARAMETERS)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	StatementKind outer = enter_statement(kind_of_statement(pstmt->utilityStmt));
+	int			outer_utility = enter_utility();
 
 	PG_TRY();
 	{
@@ -162,12 +163,14 @@ run_utility(UTILITY_PARAMETERS)
 	PG_CATCH();
 	{
 		leave_statement(outer);
+		leave_utility(outer_utility);
 		if (raised_after_action())
 			hide_detail(memory);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	leave_statement(outer);
+	leave_utility(outer_utility);
 }
 
 #ifdef EXPLAIN_HAS_NODE_HOOK

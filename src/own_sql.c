@@ -40,8 +40,15 @@
 #include "guard.h"
 #include "own_sql.h"
 
-/* The table that a statement of ours is changing now, or InvalidOid. */
+/*
+ * The table that a statement of ours is changing now, or InvalidOid; and how
+ * many utility statements are under way while none of ours is but that.
+ */
 static Oid	own_ddl_relid = InvalidOid;
+static int	own_ddl_depth = 0;
+
+/* How many utility statements are under way, one within another. */
+static int	utilities = 0;
 
 /* How many of run_as_owner are at work, one within another. */
 static int	owners = 0;
@@ -182,21 +189,40 @@ table_of_statement(const Node *stmt)
 		return RangeVarGetRelid(((const AlterTableStmt *) stmt)->relation, NoLock, true);
 	if (IsA(stmt, CreatePolicyStmt))
 		return RangeVarGetRelid(((const CreatePolicyStmt *) stmt)->table, NoLock, true);
+	if (IsA(stmt, DropStmt) && ((const DropStmt *) stmt)->removeType == OBJECT_POLICY)
+	{
+		List	   *names = linitial_node(List, ((const DropStmt *) stmt)->objects);
+
+		/* the policy's name is the last */
+		return RangeVarGetRelid(makeRangeVarFromNameList(list_truncate(list_copy(names), list_length(names) - 1)),
+								NoLock, true);
+	}
 	return InvalidOid;
 }
 
+/* A utility statement begins; returns what leave_utility takes when it ends, by an error too. */
+int
+enter_utility(void)
+{
+	return utilities++;
+}
+
+void
+leave_utility(int outer)
+{
+	utilities = outer;
+}
+
 /*
- * Is this statement one of ours?  Event triggers ask; a statement that another
- * event trigger sends in between is not.
+ * Is this statement one of ours?  Event triggers ask.  It is by its table, and
+ * by its depth: what a function sends that our statement calls, or another
+ * event trigger in between, is not.
  */
 bool
 is_own_ddl(const Node *stmt)
 {
-	if (!OidIsValid(own_ddl_relid))
-		return false;
-	if (IsA(stmt, DropStmt))
-		return ((const DropStmt *) stmt)->removeType == OBJECT_POLICY;
-	return table_of_statement(stmt) == own_ddl_relid;
+	return OidIsValid(own_ddl_relid) && utilities == own_ddl_depth &&
+		table_of_statement(stmt) == own_ddl_relid;
 }
 
 /* Runs a statement, a char *, for run_as_owner. */
@@ -215,9 +241,11 @@ static void
 run_own_ddl(Oid relid, Oid role, bool unforced, const char *sql)
 {
 	Oid			outer = own_ddl_relid;
+	int			outer_depth = own_ddl_depth;
 
 	check_owner_reaches(relid, role);
 	own_ddl_relid = relid;
+	own_ddl_depth = utilities + 1;
 	PG_TRY();
 	{
 		run_as_owner(role, unforced, execute_utility, unconstify(char *, sql));
@@ -225,6 +253,7 @@ run_own_ddl(Oid relid, Oid role, bool unforced, const char *sql)
 	PG_FINALLY();
 	{
 		own_ddl_relid = outer;
+		own_ddl_depth = outer_depth;
 	}
 	PG_END_TRY();
 }

@@ -20,6 +20,8 @@ extern void check_owner_reaches(Oid relid, Oid owner);
 extern void run_ddl(Oid relid, const char *sql);
 extern void run_ddl_unforced(Oid relid, const char *sql);
 extern void run_ddl_as_caller(Oid relid, const char *sql);
+extern int	enter_utility(void);
+extern void leave_utility(int outer);
 extern bool is_own_ddl(const Node *stmt);
 extern List *query_datums(const char *sql);
 
