@@ -201,6 +201,19 @@ SELECT tenant_guard.set_tenant(:a);
 INSERT INTO t.parted VALUES (1, DEFAULT, 99);
 ROLLBACK;
 
+-- An index that is dropped with the companion that needs it must not leave the key alone: both are made anew.
+CREATE TABLE t.sale (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE t.item (id int, tenant_id uuid, sale_id int CONSTRAINT fk_rails_0123456789 REFERENCES t.sale);
+DROP INDEX t.sale_tenant_id_id_idx CASCADE;
+SELECT * FROM t.keys WHERE relation = 't.item'::regclass;
+-- So must one that goes with all that an owner has, but for the table of the key.
+RESET ROLE;
+CREATE ROLE regress_sale;
+ALTER TABLE t.sale OWNER TO regress_sale;
+DROP OWNED BY regress_sale CASCADE;
+SELECT * FROM t.keys WHERE relation = 't.item'::regclass;
+DROP ROLE regress_sale;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

@@ -523,6 +523,7 @@ Datum
 tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
+	List	   *losing_keys = NIL;
 	ListCell   *lc;
 
 	if (is_left_alone(stmt))
@@ -536,7 +537,16 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 			refuse_weakening(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
 	}
 	foreach(lc, dropped_objects("pg_constraint", "original OR normal"))
+	{
+		ForeignKey *key = dropped_foreign_key(lfirst_oid(lc));
+
 		drop_companion(lfirst_oid(lc));
+		/* ALTER TABLE's own keys are settled when it ends */
+		if (key != NULL && !IsA(stmt, AlterTableStmt))
+			losing_keys = list_append_unique_oid(losing_keys, key->child);
+	}
+	foreach(lc, losing_keys)
+		settle_companions(lfirst_oid(lc));
 	PG_RETURN_NULL();
 }
 
