@@ -1,7 +1,7 @@
 -- A superuser calls the extension's functions on tables of other roles, and reads its views. Nothing that a role has
 -- written may run as the superuser then, nor as another owner: only as the owner of what it belongs to.
 \set VERBOSITY terse
-SET client_min_messages = warning;
+SET client_min_messages = error;
 SET tenant_guard.auto_protect = off;
 SET tenant_guard.foreign_keys = off;
 CREATE ROLE regress_mallory;
@@ -121,6 +121,8 @@ INSERT INTO hostile.parents (id, tenant_id, colour) VALUES (1, 'aaaaaaaa-aaaa-aa
 INSERT INTO hostile.rows (id, tenant_id, parent, colour) VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 1, 'red'), (2, 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb', 2, 'blue');
 INSERT INTO hostile.lines (id, parent) VALUES (1, 1), (2, 2);
 INSERT INTO hostile.renamed VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+CREATE STATISTICS hostile.parents_statistics ON hostile.same(1, 42), id FROM hostile.parents;
+CREATE TABLE hostile.above (id int, CHECK (hostile.same(1, 43) = 1));
 GRANT SELECT, REFERENCES ON hostile.parents TO regress_alice;
 
 -- The honest owner's tables reference the hostile one's.
@@ -137,6 +139,17 @@ CREATE FUNCTION honest.names_his_type_too() RETURNS int LANGUAGE plpgsql AS $$ B
 RESET check_function_bodies;
 RESET ROLE;
 
+-- A superuser's own tables reference the hostile one's, inherit from them, and have constraints like theirs: there is no
+-- other role to run those as.
+CREATE SCHEMA ours;
+CREATE TABLE ours.notes (id int PRIMARY KEY, tenant_id uuid NOT NULL, parent int REFERENCES hostile.parents);
+CREATE TABLE ours.lines (id int, parent int REFERENCES hostile.parents);
+CREATE TABLE ours.below (tenant_id uuid) INHERITS (hostile.above);
+CREATE TABLE ours.alike (tenant_id uuid, parent int REFERENCES hostile.parents, LIKE hostile.above INCLUDING ALL);
+INSERT INTO ours.notes VALUES (1, 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 1);
+INSERT INTO ours.lines VALUES (1, 1);
+INSERT INTO ours.alike (id, parent) VALUES (1, 1);
+
 -- The cases: for each function of the extension statements that call it, as what role, and where that matters with which
 -- search_path. Nothing is left of them.
 CREATE TABLE cases (function text, statement text, role text DEFAULT 'superuser');
@@ -149,6 +162,14 @@ INSERT INTO cases (function, statement) VALUES
 	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes'')'),
 	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')'),
 	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''honest'')'),
+	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes'')'),
+	('protect(regclass,name)', 'SELECT tenant_guard.protect(''ours.below'')'),
+	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''ours'')'),
+	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes''); SELECT tenant_guard.pair_foreign_keys(''ours.notes'')'),
+	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''ours.lines'')'),
+	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); ALTER TABLE ours.alike DROP COLUMN tenant_id; SELECT tenant_guard.derive_tenant_column(''ours.alike'')'),
+	('on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; CREATE TABLE ours.made (tenant_id uuid, LIKE hostile.above INCLUDING CONSTRAINTS)'),
+	('on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; CREATE TABLE ours.made (tenant_id uuid) INHERITS (hostile.above)'),
 	('unprotect(regclass)', 'SELECT tenant_guard.protect(''hostile.rows''); SELECT tenant_guard.unprotect(''hostile.rows'')'),
 	('share(regclass)', 'SELECT tenant_guard.share(''hostile.lines'')'),
 	('unshare(regclass)', 'SELECT tenant_guard.share(''hostile.lines''); SELECT tenant_guard.unshare(''hostile.lines'')'),
@@ -262,7 +283,7 @@ FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(
 SELECT function, statement, role, kinds(as_superuser) AS as_superuser, kinds(as_alice) AS as_alice
 FROM tried WHERE as_superuser <> 0 OR as_alice <> 0;
 -- What must be done is done: these cases fail, each for its reason.
-SELECT DISTINCT function COLLATE "C" AS function, role, state FROM tried WHERE state <> 'done' ORDER BY 1, 2, 3;
+SELECT DISTINCT function COLLATE "C" AS function, role, replace(state, format('"%s"', current_user), 'superuser') AS state FROM tried WHERE state <> 'done' ORDER BY 1, 2, 3;
 -- Bodies in SQL are looked at, whatever types they name.
 SELECT * FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%not looked at%';
 -- The traps are alive: what a superuser does to such tables without the extension runs a good part of them as superuser.
@@ -291,5 +312,5 @@ SELECT status FROM tenant_guard.tables WHERE relation = 'honest.measured'::regcl
 DROP FUNCTION try(text, text, text), kinds(bigint);
 DROP TABLE cases, tried;
 DROP FUNCTION pg_temp.temporary_bomb();
-DROP SCHEMA hostile, honest CASCADE;
+DROP SCHEMA hostile, honest, ours CASCADE;
 DROP ROLE regress_mallory, regress_alice;

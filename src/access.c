@@ -416,11 +416,32 @@ log_bypassed_relations(List *relids, const char *means)
 	pfree(names.data);
 }
 
+/* Do all relations of a query belong to one role? */
+static bool
+have_one_owner(List *permission_infos)
+{
+	Oid			owner = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, permission_infos)
+	{
+		Oid			relid = ((PermissionInfo *) lfirst(lc))->relid;
+		Oid			other = OidIsValid(relid) ? object_owner(RelationRelationId, relid) : InvalidOid;
+
+		if (OidIsValid(owner) && OidIsValid(other) && owner != other)
+			return false;
+		if (OidIsValid(other))
+			owner = other;
+	}
+	return true;
+}
+
 /*
  * Checks every relation of a query.  False, with "raise" false, where a
  * foreign key may not be validated by one query over whole tables: what that
  * query would see of a guarded table depends on who asks, and PostgreSQL then
- * validates row by row, which does not.
+ * validates row by row, which does not.  Nor may it where its tables have two
+ * owners, and what one of them wrote would run as the other (own_sql.c).
  */
 bool
 check_access(List *permission_infos, bool raise)
@@ -431,6 +452,8 @@ check_access(List *permission_infos, bool raise)
 	const char *bypassed_by = NULL;
 	ListCell   *lc;
 
+	if (!raise && foreign_key && !have_one_owner(permission_infos))
+		return false;
 	foreach(lc, permission_infos)
 	{
 		PermissionInfo *info = lfirst(lc);

@@ -20,6 +20,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "lib/stringinfo.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -222,6 +223,8 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	check_is_whole(relid);
 	key = PG_ARGISNULL(1) ? only_key(relid) : key_of_name(relid, NameStr(*PG_GETARG_NAME(1)));
 	check_parent(key);
+	LockRelationOid(key->parent, AccessShareLock);
+	keep_name(key->parent);
 	column = get_attname(key->parent, key->parent_tenant, false);
 	if (get_attnum(relid, column) != InvalidAttrNumber)
 		raise_refusal(column_is_there(relation_name(relid), column));

@@ -62,6 +62,12 @@ static char *kept_back = NULL;
 /* A function that parsing called was cancelled. */
 static bool cancelled = false;
 
+/* The query that calls plpgsql_check runs. */
+static bool checking = false;
+
+/* How long a body may wait for a table that someone has locked. */
+#define LOCK_TIMEOUT "100ms"
+
 bool
 is_collecting_mixed(void)
 {
@@ -189,12 +195,44 @@ check_called_by_parser(Oid funcid)
 			 errmsg("%s must not run while the body of another role's function is parsed", kept_back)));
 }
 
+/* Is this error a cancel, and not a function's that raises the same SQLSTATE? */
+static bool
+is_cancel(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname != NULL &&
+		strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
 /* Such a function has failed with the error at hand, which plpgsql_check is going to catch. */
 void
 function_failed_in_parser(void)
 {
-	if (collecting && geterrcode() == ERRCODE_QUERY_CANCELED)
-		cancelled = true;
+	MemoryContext oldcontext;
+
+	if (!collecting || geterrcode() != ERRCODE_QUERY_CANCELED)
+		return;
+	oldcontext = MemoryContextSwitchTo(collector);
+	cancelled |= is_cancel(CopyErrorData());
+	MemoryContextSwitchTo(oldcontext);
+}
+
+/*
+ * A query is about to run.  The call of plpgsql_check is one; what that plans
+ * must run none, as functions of PostgreSQL's own would that read a table or
+ * view for their caller.
+ */
+void
+check_run_by_parser(void)
+{
+	if (!collecting || !checking)
+	{
+		checking = collecting;
+		return;
+	}
+	kept_back = MemoryContextStrdup(collector, "a query");
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("no query must run while the body of a function is parsed")));
 }
 
 /* Is this a volatile function of a superuser's?  The others are not called anyway. */
@@ -294,6 +332,7 @@ parse_body(void *argument)
 
 	set_config_option("search_path", body->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	apply_settings(body->proc);
+	set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (proc->prolang == SQLlanguageId)
 		parse_sql_body(body->proc);
 	else if (body->check != NULL)
@@ -315,8 +354,8 @@ start_parsing(HeapTuple proc)
 		body.check = prepare_plpgsql_check();
 	}
 	collecting = true;
+	checking = false;
 	body_owner = form->proowner;
-	cancelled = false;
 	run_as_owner(form->proowner, false, parse_body, &body);
 	if (cancelled)
 		ereport(ERROR,
@@ -348,6 +387,7 @@ mixed_in_body(HeapTuple proc)
 
 	collected = NIL;
 	kept_back = NULL;
+	cancelled = false;
 	collector = oldcontext;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(oldcontext);
@@ -366,9 +406,10 @@ mixed_in_body(HeapTuple proc)
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(oldcontext);
 	CurrentResourceOwner = oldowner;
-	if (error != NULL &&
-		(error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_OUT_OF_MEMORY))
+	if (error != NULL && (cancelled || is_cancel(error) || error->sqlerrcode == ERRCODE_OUT_OF_MEMORY))
 		ReThrowError(error);
+	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		kept_back = "a table that someone has locked";
 	return kept_back ? add_kept_back(collected, proc) : collected;
 }
 

@@ -14,6 +14,7 @@ extern bool is_collecting_mixed(void);
 extern void collect_mixed(List *found);
 extern void check_called_by_parser(Oid funcid);
 extern void function_failed_in_parser(void);
+extern void check_run_by_parser(void);
 extern List *mixed_in_function(Oid funcid, bool parse);
 
 #endif							/* TENANT_GUARD_FUNCTION_COMPARISON_H */

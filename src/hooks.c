@@ -150,8 +150,8 @@ static void
 run_utility(UTILITY_PARAMETERS)
 {
 	MemoryContext memory = CurrentMemoryContext;
+	int			outer_utility = enter_utility(pstmt->utilityStmt);
 	StatementKind outer = enter_statement(kind_of_statement(pstmt->utilityStmt));
-	int			outer_utility = enter_utility();
 
 	PG_TRY();
 	{
@@ -435,6 +435,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 	MemoryContext context = CurrentMemoryContext;
 	Run			run;
 
+	check_run_by_parser();
 	check_stack_for_trusted(query_desc->plannedstmt);
 	if (query_desc->plannedstmt->resultRelations != NIL &&
 		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))

@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
+#include "foreign_code.h"
 #include "guard.h"
 #include "key_owners.h"
 #include "own_sql.h"
@@ -119,6 +120,8 @@ check_two_owners(const ForeignKey *key)
 
 	check_parts_have_owner(key->child, true);
 	check_parts_have_owner(key->parent, true);
+	check_no_foreign_code(key->child);
+	check_no_foreign_code(key->parent);
 	if (owner == owner_of(key->parent))
 		return;
 	check_owner_reaches(key->parent, owner);

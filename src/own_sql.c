@@ -22,14 +22,21 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -115,6 +122,15 @@ explain_failure(void)
 	return error;
 }
 
+/* Until the caller's level of settings ends. */
+static void
+pin_search_path(void)
+{
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
  * Does something as the owner of a table.  An error leaves the role as it was
  * before; the settings are put back by the abort that follows it.
@@ -128,6 +144,10 @@ run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument)
 	Oid			user;
 	int			context;
 
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table has been dropped meanwhile")));
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
 						   (unforced ? SECURITY_NOFORCE_RLS : 0));
@@ -137,9 +157,7 @@ run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument)
 	PG_TRY();
 	{
 		owners = outer + 1;
-		(void) set_config_option("search_path", "pg_catalog, pg_temp",
-								 PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+		pin_search_path();
 		action(argument);
 	}
 	PG_CATCH();
@@ -176,10 +194,73 @@ check_owner_reaches(Oid relid, Oid owner)
 					 quote_identifier(GetUserNameFromId(owner, true)))));
 }
 
+static pg_noreturn void
+refuse_renamed(Oid relid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("table %s, or its schema, was renamed meanwhile", relation_name(relid)),
+			 errhint("Run the statement again.")));
+}
+
+/*
+ * May someone else than this role rename the schema?  A superuser need not.
+ */
+static bool
+is_renamed_by_others(Form_pg_namespace schema, Oid role)
+{
+	return schema->nspowner != role && !superuser_arg(schema->nspowner);
+}
+
+/*
+ * Keeps a table's qualified name good until the transaction ends.  A lock on
+ * the table, which the caller has, keeps its own name; but whoever owns the
+ * schema could rename that, and another to its name, and our statement would
+ * run as this table's owner on a table of his.
+ */
+void
+keep_name(Oid relid)
+{
+	Relation	schemas = table_open(NamespaceRelationId, RowShareLock);
+	Oid			owner = object_owner(RelationRelationId, relid);
+	TM_Result	result = TM_Ok;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_namespace_oid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(get_rel_namespace(relid)));
+	scan = systable_beginscan(schemas, NamespaceOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	/* one that this transaction made or renamed nobody else can */
+	if (HeapTupleIsValid(tuple) && is_renamed_by_others((Form_pg_namespace) GETSTRUCT(tuple), owner) &&
+		!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tuple->t_data)))
+	{
+		HeapTupleData locked = *tuple;
+		TM_FailureData failure;
+		Buffer		buffer;
+
+		result = heap_lock_tuple(schemas, &locked, GetCurrentCommandId(false), LockTupleKeyShare,
+								 LockWaitBlock, false, &buffer, &failure);
+		ReleaseBuffer(buffer);
+	}
+	systable_endscan(scan);
+	table_close(schemas, NoLock);
+	if (result != TM_Ok)
+		refuse_renamed(relid);
+}
+
 /* ----------------------------------------------------------------
  *		DDL
  * ----------------------------------------------------------------
  */
+
+/* Is this one of the statements whose table table_of_statement tells? */
+static bool
+names_table(const Node *stmt)
+{
+	return IsA(stmt, AlterTableStmt) || IsA(stmt, CreatePolicyStmt) || IsA(stmt, DropStmt);
+}
 
 /* The table of a statement such as we send, or InvalidOid. */
 static Oid
@@ -200,10 +281,16 @@ table_of_statement(const Node *stmt)
 	return InvalidOid;
 }
 
-/* A utility statement begins; returns what leave_utility takes when it ends, by an error too. */
+/*
+ * A utility statement begins; returns what leave_utility takes when it ends, by
+ * an error too.  One of ours must be about the table that it is meant for.
+ */
 int
-enter_utility(void)
+enter_utility(const Node *stmt)
 {
+	if (OidIsValid(own_ddl_relid) && utilities + 1 == own_ddl_depth && names_table(stmt) &&
+		table_of_statement(stmt) != own_ddl_relid)
+		refuse_renamed(own_ddl_relid);
 	return utilities++;
 }
 
@@ -244,6 +331,7 @@ run_own_ddl(Oid relid, Oid role, bool unforced, const char *sql)
 	int			outer_depth = own_ddl_depth;
 
 	check_owner_reaches(relid, role);
+	keep_name(relid);
 	own_ddl_relid = relid;
 	own_ddl_depth = utilities + 1;
 	PG_TRY();
@@ -292,15 +380,17 @@ run_ddl_as_caller(Oid relid, const char *sql)
  */
 
 /*
- * The first column of a query's rows, as Datums that are pointers or OIDs.
+ * The first column of the rows of a query of catalogs, as Datums that are pointers or OIDs.
  * The list lives in the memory context of the caller.
  */
 List *
 query_datums(const char *sql)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	int			nest_level = NewGUCNestLevel();
 	List	   *datums = NIL;
 
+	pin_search_path();
 	SPI_connect();
 	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read what the statement did");
@@ -316,5 +406,6 @@ query_datums(const char *sql)
 		MemoryContextSwitchTo(oldcontext);
 	}
 	SPI_finish();
+	AtEOXact_GUC(true, nest_level);
 	return datums;
 }

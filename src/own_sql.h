@@ -17,10 +17,11 @@ typedef void (*OwnerAction) (void *argument);
 
 extern void run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument);
 extern void check_owner_reaches(Oid relid, Oid owner);
+extern void keep_name(Oid relid);
 extern void run_ddl(Oid relid, const char *sql);
 extern void run_ddl_unforced(Oid relid, const char *sql);
 extern void run_ddl_as_caller(Oid relid, const char *sql);
-extern int	enter_utility(void);
+extern int	enter_utility(const Node *stmt);
 extern void leave_utility(int outer);
 extern bool is_own_ddl(const Node *stmt);
 extern List *query_datums(const char *sql);

@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "guard.h"
+#include "own_sql.h"
 #include "ownership.h"
 #include "refuse_table.h"
 
@@ -70,18 +71,20 @@ lock_hierarchy(Oid relid)
 	lock_relation(relid);
 	parts = find_all_inheritors(relid, AccessExclusiveLock, NULL);
 	foreach(lc, parts)
+	{
 		check_relation(lfirst_oid(lc));
+		keep_name(lfirst_oid(lc));
+	}
 	return parts;
 }
 
 /*
- * Refuses a table some part of which another role owns, since what is done to
- * the table is done to its parts as the same role.  With "trusts_superusers" a
- * superuser's part does not count: to run what a superuser wrote as someone
- * else gives nobody anything.
+ * A partition or child of a table that another role owns, or InvalidOid.  With
+ * "trusts_superusers" a superuser's does not count: to run what a superuser
+ * wrote as someone else gives nobody anything.
  */
-void
-check_parts_have_owner(Oid relid, bool trusts_superusers)
+static Oid
+part_of_other_owner(Oid relid, bool trusts_superusers)
 {
 	Oid			owner = object_owner(RelationRelationId, relid);
 	ListCell   *lc;
@@ -91,9 +94,29 @@ check_parts_have_owner(Oid relid, bool trusts_superusers)
 		Oid			other = object_owner(RelationRelationId, lfirst_oid(lc));
 
 		if (OidIsValid(other) && other != owner && !(trusts_superusers && superuser_arg(other)))
-			raise_refusal(parts_of_two_owners(relation_name(relid), relation_name(lfirst_oid(lc)),
-											  GetUserNameFromId(owner, true)));
+			return lfirst_oid(lc);
 	}
+	return InvalidOid;
+}
+
+bool
+parts_have_owner(Oid relid, bool trusts_superusers)
+{
+	return !OidIsValid(part_of_other_owner(relid, trusts_superusers));
+}
+
+/*
+ * Refuses a table some part of which another role owns, since what is done to
+ * the table is done to its parts as the same role.
+ */
+void
+check_parts_have_owner(Oid relid, bool trusts_superusers)
+{
+	Oid			part = part_of_other_owner(relid, trusts_superusers);
+
+	if (OidIsValid(part))
+		raise_refusal(parts_of_two_owners(relation_name(relid), relation_name(part),
+										  GetUserNameFromId(object_owner(RelationRelationId, relid), true)));
 }
 
 /* The relation argument of a function; null is no table. */

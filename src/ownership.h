@@ -14,6 +14,7 @@
 extern void check_relation(Oid relid);
 extern void lock_relation(Oid relid);
 extern List *lock_hierarchy(Oid relid);
+extern bool parts_have_owner(Oid relid, bool trusts_superusers);
 extern void check_parts_have_owner(Oid relid, bool trusts_superusers);
 extern Oid	relation_argument(FunctionCallInfo fcinfo);
 

@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "foreign_code.h"
 #include "guard.h"
 #include "own_sql.h"
 #include "ownership.h"
@@ -221,10 +222,22 @@ needs_default(const Target *target)
 	return needed;
 }
 
+/*
+ * May SET NOT NULL be run?  It evaluates what is constant in CHECKs, to see if
+ * they say the same: not where an ordinary role's function would so run as a
+ * superuser.  A CHECK of ours serves there.
+ */
+static bool
+may_set_not_null(const Target *target)
+{
+	return !OidIsValid(function_of_stranger(target->relid));
+}
+
 /* The one ALTER TABLE of a guard; false if no part of it is missing. */
 static bool
 alter_table(const Target *target, bool null_rows)
 {
+	bool		as_check = null_rows || !may_set_not_null(target);
 	StringInfoData sql;
 	const char *column = quote_identifier(target->column);
 	Relation	rel = table_open(target->relid, NoLock);
@@ -241,9 +254,9 @@ alter_table(const Target *target, bool null_rows)
 	if (needs_default(target))
 		appendStringInfo(&sql, " ALTER COLUMN %s SET DEFAULT %s,",
 						 column, getter_of(target->type));
-	if (!null_rows && !column_is_not_null(target->relid, target->attnum, true))
+	if (!as_check && !column_is_not_null(target->relid, target->attnum, true))
 		appendStringInfo(&sql, " ALTER COLUMN %s SET NOT NULL,", column);
-	if (null_rows && !column_is_not_null(target->relid, target->attnum, false))
+	if (as_check && !column_is_not_null(target->relid, target->attnum, false))
 		appendStringInfo(&sql, " ADD CONSTRAINT " NOT_NULL_CHECK " CHECK (%s IS NOT NULL) NOT VALID,",
 						 column);
 	if (!enabled)
@@ -350,6 +363,7 @@ examine_hierarchy(Oid root, const char *column, bool made_now)
 	{
 		Target	   *target = palloc0(sizeof(Target));
 
+		keep_name(lfirst_oid(lc));
 		target->made_now = made_now;
 		if (examine_target(lfirst_oid(lc), column, root, target))
 			targets = lappend(targets, target);
@@ -415,7 +429,8 @@ drop_spent_check(Oid relid)
 	Guard		guard = guard_of(relid);
 	ListCell   *lc;
 
-	if (guard.status != GUARD_WHOLE || !has_not_null_check(relid, guard.attnum))
+	if (guard.status != GUARD_WHOLE || !has_not_null_check(relid, guard.attnum) ||
+		!parts_have_owner(relid, false))
 		return false;
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 	{
@@ -471,7 +486,7 @@ unguard_table(Oid relid)
 	foreach(lc, facts.own)
 		drop_policy(relid, name, lfirst(lc));
 	if (attnum != 0)
-		run_ddl(relid, psprintf("ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", name,
+		run_ddl(relid, psprintf("ALTER TABLE ONLY %s ALTER COLUMN %s DROP DEFAULT", name,
 								quote_identifier(get_attname(relid, attnum, false))));
 	if (facts.column != 0 && has_not_null_check(relid, facts.column))
 		run_ddl(relid, psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, name));

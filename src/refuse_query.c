@@ -90,9 +90,9 @@ body_not_parsed(const char *function, const char *culprit)
 {
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
-			psprintf("the body of %s was not looked at, since %s would run as its owner", function, culprit),
+			psprintf("the body of %s was not looked at, since it would run, or wait for, %s", function, culprit),
 			NULL,
-			"Read the body, and what it would run."
+			"Read the body, and what it names."
 	};
 }
 

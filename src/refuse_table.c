@@ -195,6 +195,15 @@ table_is_guarded(const char *relation)
 }
 
 Refusal
+runs_code_of_others(const char *relation, const char *owner, const char *function)
+{
+	return wrong_state(psprintf("table %s would call function %s as role \"%s\", who is a superuser", relation, function, owner),
+					   "What is done to a table is done as its owner, and an ordinary role owns that function.",
+					   psprintf("Let an ordinary role own the table, or a superuser the function: ALTER ROUTINE %s OWNER TO %s; after reading it.",
+								function, quote_identifier(owner)));
+}
+
+Refusal
 parts_of_two_owners(const char *relation, const char *part, const char *owner)
 {
 	return wrong_state(psprintf("table %s and its part %s belong to different roles", relation, part),

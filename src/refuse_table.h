@@ -32,6 +32,7 @@ extern Refusal guarded_by_other_column(const char *relation, const char *guard,
 									   const char *column);
 extern Refusal table_is_shared(const char *relation);
 extern Refusal table_is_guarded(const char *relation);
+extern Refusal runs_code_of_others(const char *relation, const char *owner, const char *function);
 extern Refusal parts_of_two_owners(const char *relation, const char *part, const char *owner);
 extern Refusal policy_name_taken(const char *relation, const char *policy);
 

@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "own_sql.h"
 #include "ownership.h"
 #include "pair.h"
 #include "refuse_key.h"
@@ -94,6 +95,7 @@ lock_tables(List *tables)
 	foreach(lc, tables)
 	{
 		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
+		keep_name(lfirst_oid(lc));
 		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
 			(void) find_all_inheritors(lfirst_oid(lc), AccessExclusiveLock, NULL);
 	}

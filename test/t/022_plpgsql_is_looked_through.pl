@@ -12,7 +12,7 @@ use TenantGuard;
 my ($libraries) = run_command([ 'pg_config', '--pkglibdir' ]);
 plan(skip_all => 'plpgsql_check is not installed') unless -e "$libraries/plpgsql_check.so";
 
-my $node = start_server('main');
+my $node = start_server('main', conf => 'max_prepared_transactions = 1');
 
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION tenant_guard;
@@ -52,8 +52,9 @@ CREATE SCHEMA built AUTHORIZATION builder;
 SET ROLE builder;
 CREATE SEQUENCE built.reached;
 CREATE FUNCTION built.evaluated(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+	ignored text := setval('built.reached', CASE current_user WHEN 'builder' THEN 42 ELSE 666 END);
 BEGIN
-	PERFORM setval('built.reached', CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN 666 ELSE 42 END);
 	RETURN 1;
 END $$;
 CREATE FUNCTION built.calls() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM built.evaluated(1); RETURN 1; END';
@@ -80,7 +81,7 @@ CREATE FUNCTION built.calls_hers() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFOR
 SQL
 my $kept_back = q{SELECT detail FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%was not looked at%'};
 is(superuser_says($node, 'postgres', "$kept_back; SELECT is_called FROM lent.reached"),
-	'the body of built.calls_hers() was not looked at, since function lent.evaluated(integer) of role "mallory" would run as its owner; f',
+	'the body of built.calls_hers() was not looked at, since it would run, or wait for, function lent.evaluated(integer) of role "mallory"; f',
 	"a body that calls a third role's function is named and not looked at");
 
 # A CHECK may call what PostgreSQL itself has, and do much by it.
@@ -95,15 +96,50 @@ SET ROLE builder;
 CREATE FUNCTION built.holds_hers() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN (('(5)'::lent.pair).x)::int; END$$;
 SQL
 like(superuser_says($node, 'postgres', $kept_back),
-	qr/the body of built.holds_hers\(\) was not looked at, since domain lent.checked of role "mallory" would run as its owner/,
+	qr/the body of built.holds_hers\(\) was not looked at, since it would run, or wait for, domain lent.checked of role "mallory"/,
 	"so is one that a third role's domain could reach");
 is(superuser_says($node, 'postgres', 'SELECT is_called FROM lent.reached'), 'f', 'and nothing of hers was evaluated');
 
-# What the owner's own function does cannot hang the caller.
+# Functions of PostgreSQL's own that read a table for their caller run none: here a view of hers is to note what it reads.
 $node->safe_psql('postgres', <<'SQL');
 DROP DOMAIN lent.checked CASCADE;
 SET ROLE builder;
-CREATE FUNCTION built.sleeps(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(1000); RETURN 1; END';
+DROP FUNCTION built.holds_hers();
+SET ROLE mallory;
+CREATE VIEW lent.noted AS SELECT setval('lent.reached', 666) AS n;
+CREATE TABLE lent.texts (x text);
+CREATE VIEW lent.trap AS SELECT x FROM lent.texts WHERE x = table_to_xml('lent.noted', false, false, '')::text;
+GRANT SELECT ON lent.noted, lent.trap TO PUBLIC;
+RESET ROLE;
+CREATE FUNCTION reads_trap() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM lent.trap); END';
+SQL
+is(superuser_says($node, 'postgres', "$kept_back; SELECT is_called FROM lent.reached"),
+	'the body of public.reads_trap() was not looked at, since it would run, or wait for, a query; f', 'no query runs while a body is parsed');
+$node->safe_psql('postgres', 'DROP FUNCTION reads_trap()');
+
+# Nobody waits for a table that someone has locked.
+$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION writes() RETURNS void LANGUAGE sql AS 'INSERT INTO lent.texts VALUES (1)';
+BEGIN;
+LOCK TABLE lent.texts;
+PREPARE TRANSACTION 'locked';
+SQL
+is(superuser_says($node, 'postgres', "SET statement_timeout = '20s'; $kept_back"),
+	'the body of public.writes() was not looked at, since it would run, or wait for, a table that someone has locked', 'a lock is not waited for');
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'locked'; DROP FUNCTION writes()");
+
+# A function that raises what a cancel raises cancels nothing.
+$node->safe_psql('postgres', <<'SQL');
+SET ROLE mallory;
+CREATE FUNCTION lent.pretends(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RAISE 'no' USING ERRCODE = '57014'; END$$;
+CREATE FUNCTION lent.calls_pretender() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM lent.pretends(1); RETURN 1; END';
+SQL
+is(superuser_says($node, 'postgres', 'SELECT count(*) FROM tenant_guard.mixed_comparisons()'), '2', 'only a cancel ends the statement');
+
+# What the owner's own function does cannot hang the caller.
+$node->safe_psql('postgres', <<'SQL');
+SET ROLE builder;
+CREATE FUNCTION built.sleeps(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'DECLARE ignored text := pg_sleep(1000); BEGIN RETURN 1; END';
 CREATE FUNCTION built.calls_sleeper() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM built.sleeps(1); RETURN 1; END';
 SQL
 is(superuser_says($node, 'postgres', "SET statement_timeout = '1s'; SELECT count(*) FROM tenant_guard.mixed_comparisons()"), 'ERROR 57014',

@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * foreign_code.c
+ *	  Functions of ordinary roles on tables of superusers.
+ *
+ * A statement of ours runs as the owner of its table (own_sql.c).  Where that
+ * is a superuser, it is nobody to run what another role wrote as: a CHECK that
+ * came with LIKE or INHERITS, a trigger's function, a domain.  The catalogs
+ * tell whether there is any.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/regproc.h"
+
+#include "foreign_code.h"
+#include "guard.h"
+#include "own_sql.h"
+#include "refuse_table.h"
+
+/*
+ * A function that a superuser's table calls, by a constraint, default, index,
+ * trigger, rule, policy or statistics of its, and that an ordinary role owns;
+ * InvalidOid for none, and for a table of an ordinary role.
+ */
+Oid
+function_of_stranger(Oid relid)
+{
+	List	   *found;
+
+	if (!superuser_arg(object_owner(RelationRelationId, relid)))
+		return InvalidOid;
+	found = query_datums(psprintf("WITH own AS ("
+								  "SELECT d.classid, d.objid FROM pg_depend d"
+								  " WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %u"
+								  " AND (d.classid IN ('pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass)"
+								  " OR EXISTS (SELECT FROM pg_index i WHERE d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid)"
+								  " OR EXISTS (SELECT FROM pg_rewrite w WHERE d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid AND w.ev_class = %u))),"
+								  " called AS ("
+								  "SELECT * FROM own"
+								  " UNION SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k"
+								  " WHERE k.contypid IN (SELECT d.refobjid FROM own JOIN pg_depend d USING (classid, objid) WHERE d.refclassid = 'pg_type'::regclass)"
+								  " OR k.contypid IN (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = %u))"
+								  " SELECT f.oid FROM called JOIN pg_depend d USING (classid, objid)"
+								  " LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid"
+								  " JOIN pg_proc f ON f.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END"
+								  " JOIN pg_roles r ON r.oid = f.proowner WHERE NOT r.rolsuper LIMIT 1",
+								  relid, relid, relid));
+	return found == NIL ? InvalidOid : DatumGetObjectId(PointerGetDatum(linitial(found)));
+}
+
+/* Refuses a table that could run such a function as a superuser. */
+void
+check_no_foreign_code(Oid relid)
+{
+	Oid			function = function_of_stranger(relid);
+
+	if (OidIsValid(function))
+		raise_refusal(runs_code_of_others(relation_name(relid),
+										  GetUserNameFromId(object_owner(RelationRelationId, relid), true),
+										  format_procedure_qualified(function)));
+}

@@ -1,0 +1,14 @@
+/*-------------------------------------------------------------------------
+ *
+ * foreign_code.h
+ *	  Functions of ordinary roles on tables of superusers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_FOREIGN_CODE_H
+#define TENANT_GUARD_FOREIGN_CODE_H
+
+extern Oid	function_of_stranger(Oid relid);
+extern void check_no_foreign_code(Oid relid);
+
+#endif							/* TENANT_GUARD_FOREIGN_CODE_H */
