@@ -579,6 +579,25 @@ FROM (SELECT g.relowner AS owner, count(*) FILTER (WHERE g.partition_of IS NULL)
 	  FROM guarded g GROUP BY g.relowner) o
 	 JOIN pg_roles r ON r.rolcanlogin AND pg_has_role(r.oid, o.owner, 'MEMBER') AND r.oid NOT IN (SELECT u.oid FROM unbound u)
 
+-- what GRANT ALL gives beside reading and writing: one to whom it is granted, or PUBLIC, by which another role than the
+-- owner's logs in. A trigger that a foreign key's action fires runs as the owner; a key that references tells of rows.
+UNION ALL
+SELECT 'trigger_granted', 'warning', CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END,
+	   format('lets log-in roles, %s first, %s', quote_ident(h.first_role),
+			  concat_ws('; ', CASE WHEN h.may_trigger THEN format('put triggers on %s, which a foreign key''s action runs as the owner', h.triggers) END,
+						CASE WHEN h.may_reference THEN format('reference %s by foreign keys, which tell of every tenant''s rows', h.referenced) END)),
+	   format('REVOKE %s ON %s FROM %s', h.privileges, h.names, CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END), 0
+FROM (SELECT e.grantee, min(r.rolname) AS first_role,
+			 bool_or(e.privilege = 'TRIGGER') AS may_trigger, bool_or(e.privilege = 'REFERENCES') AS may_reference,
+			 string_agg(DISTINCT g.name, ', ') FILTER (WHERE e.privilege = 'TRIGGER') AS triggers,
+			 string_agg(DISTINCT g.name, ', ') FILTER (WHERE e.privilege = 'REFERENCES') AS referenced,
+			 string_agg(DISTINCT e.privilege, ', ' ORDER BY e.privilege DESC) AS privileges, string_agg(DISTINCT g.name, ', ') AS names
+	  FROM grants e JOIN guarded g ON g.oid = e.relation
+		   JOIN pg_roles r ON r.rolcanlogin AND NOT pg_has_role(r.oid, g.relowner, 'MEMBER')
+							  AND CASE e.grantee WHEN 0 THEN true ELSE pg_has_role(r.oid, e.grantee, 'MEMBER') END
+	  WHERE e.privilege IN ('TRIGGER', 'REFERENCES')
+	  GROUP BY e.grantee) h
+
 -- nobody could back the database up
 UNION ALL
 SELECT 'backup_role_missing', 'warning', current_database()::text, 'no role that logs in may read all guarded tables of all tenants: pg_dump fails',

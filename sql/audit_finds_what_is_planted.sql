@@ -9,6 +9,8 @@ CREATE ROLE regress_app;
 CREATE ROLE regress_login LOGIN IN ROLE regress_owner;
 CREATE ROLE regress_owning LOGIN;
 CREATE SCHEMA t;
+CREATE ROLE regress_group;
+CREATE ROLE regress_in_group LOGIN IN ROLE regress_group;
 GRANT ALL ON SCHEMA t TO regress_owner, regress_owning;
 
 -- Faults that are the server's are for test/t/030_audit.pl, keys that act for
@@ -79,6 +81,8 @@ SET tenant_guard.bypass = on;
 CREATE MATERIALIZED VIEW t.kept AS SELECT * FROM t.owners;
 RESET tenant_guard.bypass;
 GRANT SELECT (id) ON t.kept TO regress_app;
+GRANT ALL ON t.good TO regress_app, regress_group;
+GRANT REFERENCES (mail) ON t.keyed TO regress_in_group;
 CREATE FUNCTION t.definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM t.good';
 CREATE PROCEDURE t.atomic() LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC DELETE FROM t.good; END;
 CREATE FUNCTION t.for_all() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET tenant_guard.bypass = on AS 'SELECT count(*) FROM t.good';
@@ -152,4 +156,4 @@ DROP VIEW findings;
 DROP PUBLICATION regress_publication;
 DROP SCHEMA t CASCADE;
 DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
-DROP ROLE regress_owner, regress_app, regress_login, regress_owning, regress_owning_owner;
+DROP ROLE regress_owner, regress_app, regress_login, regress_owning, regress_owning_owner, regress_group, regress_in_group;

@@ -47,6 +47,7 @@
 #include "refuse_table.h"
 #include "settle.h"
 #include "stored_comparison.h"
+#include "trigger_owner.h"
 #include "unguarded_parent.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_on_ddl_command_start);
@@ -439,6 +440,8 @@ check_command(const CollectedCommand *cmd)
 	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, RenameStmt) &&
 		((RenameStmt *) cmd->parsetree)->renameType == OBJECT_SCHEMA)
 		return auto_protect_schema((RenameStmt *) cmd->parsetree);
+	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, CreateTrigStmt))
+		check_new_trigger(cmd->d.simple.address.objectId);
 	return check_change(read_command(cmd));
 }
 

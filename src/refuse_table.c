@@ -262,6 +262,18 @@ guarded_below_unguarded(const char *relation, const char *parent)
 }
 
 Refusal
+trigger_of_other(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("only the owner of guarded table %s may put a trigger on it", relation),
+			"A foreign key's action fires triggers as the owner of the table: whoever makes one has the owner's privileges.",
+			psprintf("Let the owner make the trigger, and run REVOKE TRIGGER ON %s FROM the application's roles; they need SELECT, INSERT, UPDATE and DELETE.",
+					 relation)
+	};
+}
+
+Refusal
 unprotect_under_tenant(const char *relation)
 {
 	return (Refusal) {

@@ -47,7 +47,7 @@ sub finds
 }
 
 $node->safe_psql('postgres', 'CREATE DATABASE shop');
-$node->safe_psql('shop', 'CREATE EXTENSION tenant_guard; CREATE TABLE notes (id int, tenant_id uuid, PRIMARY KEY (tenant_id, id)); GRANT ALL ON notes TO app');
+$node->safe_psql('shop', 'CREATE EXTENSION tenant_guard; CREATE TABLE notes (id int, tenant_id uuid, PRIMARY KEY (tenant_id, id)); GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO app');
 
 # --- A clean server --------------------------------------------------------------------------------------------------------
 
