@@ -66,6 +66,12 @@ t AS MATERIALIZED (
 guarded AS MATERIALIZED (
 	SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')
 ),
+-- what a query of a guarded table reads and writes
+below_guarded (oid) AS (
+	SELECT g.oid FROM guarded g
+	UNION
+	SELECT i.inhrelid FROM below_guarded b JOIN pg_inherits i ON i.inhparent = b.oid
+),
 -- the roles whom row-level security does not bind
 unbound AS MATERIALIZED (
 	SELECT r.oid, r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser' ELSE 'has BYPASSRLS' END AS why
@@ -423,6 +429,15 @@ SELECT 'materialized_view_exposes', 'error', v.name,
 				 CASE WHEN u.oid IS NULL THEN format('ALTER MATERIALIZED VIEW %s OWNER TO %I', v.name, current_user) END), 0
 FROM views v LEFT JOIN unbound u ON u.oid = v.relowner LEFT JOIN open_to o ON o.oid = v.oid
 WHERE v.relkind = 'm' AND (u.oid IS NULL OR o.oid IS NOT NULL)
+
+-- a foreign table below a guarded one
+UNION ALL
+SELECT 'foreign_part', 'error', c.oid::regclass::text,
+	   format('is a foreign table and a part of %s: filters may be sent to its server before the tenant''s, and rows of any tenant can be written', i.inhparent::regclass),
+	   CASE WHEN c.relispartition THEN format('ALTER TABLE %s DETACH PARTITION %s', i.inhparent::regclass, c.oid::regclass)
+			ELSE format('ALTER FOREIGN TABLE %s NO INHERIT %s', c.oid::regclass, i.inhparent::regclass) END, 0
+FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
+WHERE c.relkind = 'f' AND i.inhparent IN (SELECT b.oid FROM below_guarded b)
 
 -- a foreign table with the tenant column
 UNION ALL

@@ -145,6 +145,14 @@ BEGIN
 	FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = guard.tenant_column AND NOT a.attisdropped;
 	SELECT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname NOT IN ('tenant_isolation', 'tenant_access')) INTO narrowed;
 	relations := tenant_guard.probe_tree(relation);
+	-- row-level security does not bind them, and who knows what is undone there
+	SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid::regclass::text) INTO told
+	FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind = 'f' AND (c.oid = relation OR guard.status IN ('guarded', 'damaged'));
+	IF told IS NOT NULL THEN
+		probe := 'foreign_part'; ok := NULL; detail := format('not tried: row-level security does not bind foreign tables: %s', told);
+		RETURN NEXT;
+		RETURN;
+	END IF;
 	-- triggers and rules may refuse, or swallow, what policies would let pass
 	SELECT COALESCE(max(CASE f.enabled WHEN 'O' THEN 1 ELSE 2 END), 0) INTO ways
 	FROM (SELECT g.tgenabled FROM pg_trigger g WHERE g.tgrelid = ANY (relations) AND NOT g.tgisinternal

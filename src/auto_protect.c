@@ -57,6 +57,18 @@ is_dropped_on_commit(Oid relid)
 		list_member_oid(dropped_on_commit, relid);
 }
 
+/* Is a table guarded that this one is a part of? */
+static bool
+is_guarded_part(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, ancestors_of(relid))
+		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
+			return true;
+	return false;
+}
+
 /*
  * The column by which a table is to be guarded automatically, or NULL if it
  * is not.  A part of a guarded table always is, by that table's column: a
@@ -121,7 +133,9 @@ auto_protect_table(Oid relid)
 	if (column == NULL)
 		return false;
 
-	if (relkind == RELKIND_FOREIGN_TABLE)
+	if (relkind == RELKIND_FOREIGN_TABLE && is_guarded_part(relid))
+		return false;			/* foreign_part.c has looked at it */
+	else if (relkind == RELKIND_FOREIGN_TABLE)
 		ereport(WARNING,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("foreign table %s is not guarded", relation_name(relid)),

@@ -40,6 +40,7 @@
 #include "compat.h"
 #include "ddl.h"
 #include "foreign_key.h"
+#include "foreign_part.h"
 #include "guard.h"
 #include "own_sql.h"
 #include "policy.h"
@@ -413,6 +414,10 @@ check_change(TableChange change)
 		check_not_weakened(change.relid);
 	if (change.named)
 		check_shadowing(change.relid);
+	if (change.made && relkind == RELKIND_FOREIGN_TABLE)
+		check_foreign_parts(change.relid);
+	if (OidIsValid(change.joins))
+		check_foreign_parts(change.joins);
 	if (change.brings_column && relkind == RELKIND_COMPOSITE_TYPE)
 		unsettled = auto_protect_typed_tables(change.relid);
 	else if (change.brings_column)

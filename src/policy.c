@@ -35,6 +35,7 @@
 
 #include "compat.h"
 #include "foreign_code.h"
+#include "foreign_part.h"
 #include "guard.h"
 #include "own_sql.h"
 #include "ownership.h"
@@ -101,7 +102,7 @@ check_tenant_column_type(Target *target)
 
 /*
  * Fills in a target or refuses it.  The table is locked.  False for a foreign
- * table that is a part of one that is guarded: it cannot be guarded itself.
+ * table that is meant to be a part: it cannot be guarded itself.
  */
 static bool
 examine_target(Oid relid, const char *column, Oid root, Target *target)
@@ -115,12 +116,7 @@ examine_target(Oid relid, const char *column, Oid root, Target *target)
 
 	if (target->relkind == RELKIND_FOREIGN_TABLE && relid != root)
 	{
-		ereport(WARNING,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("foreign table %s is not guarded", target->name),
-				 errdetail("PostgreSQL has no row-level security for foreign tables. It is guarded where it is read through %s.",
-						   relation_name(root)),
-				 errhint("Run REVOKE ALL ON %s FROM the application's roles.", target->name)));
+		check_foreign_part(relid, root);
 		return false;
 	}
 	if (target->relkind == RELKIND_FOREIGN_TABLE)

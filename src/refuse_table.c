@@ -262,6 +262,18 @@ guarded_below_unguarded(const char *relation, const char *parent)
 }
 
 Refusal
+foreign_part(const char *part, const char *whole)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign table %s cannot be a part of guarded table %s", part, whole),
+			"PostgreSQL has no row-level security for foreign tables: a query's own filters may be sent to the foreign server before the tenant's, and rows of any tenant can be written.",
+			psprintf("Leave it outside, by DETACH PARTITION or NO INHERIT if it is a part already; guard the table on the foreign server, and read %s by a function or a view of its own.",
+					 part)
+	};
+}
+
+Refusal
 trigger_of_other(const char *relation)
 {
 	return (Refusal) {

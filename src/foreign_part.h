@@ -1,0 +1,14 @@
+/*-------------------------------------------------------------------------
+ *
+ * foreign_part.h
+ *	  Foreign tables below guarded ones.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_FOREIGN_PART_H
+#define TENANT_GUARD_FOREIGN_PART_H
+
+extern void check_foreign_part(Oid part, Oid whole);
+extern void check_foreign_parts(Oid relid);
+
+#endif							/* TENANT_GUARD_FOREIGN_PART_H */
