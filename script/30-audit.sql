@@ -210,6 +210,24 @@ keys AS MATERIALIZED (
 		 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = g.oid AND k.contype IN ('p', 'u', 'x')
 	WHERE g.tenant_attnum <> ALL ((i.indkey::int2[])[0:i.indnkeyatts - 1])
 ),
+-- Row filters of publications, as far as they are one AND of several conditions: "body" is that list, in which a comparison
+-- of the tenant column with constants is a semicolon, which stands nowhere else, and what is in parentheses goes step by
+-- step. Names and values in quotes are question marks first: they may hold anything.
+row_filters (publication, relation, body) AS (
+	SELECT r.prpubid, r.prrelid, CASE f.marked WHEN ';' THEN ';' ELSE substr(f.marked, 2, length(f.marked) - 2) END
+	FROM pg_publication_rel r JOIN guarded g ON g.oid = r.prrelid
+		 CROSS JOIN LATERAL (SELECT regexp_replace(g.key, '(\W)', '\\\1', 'g') AS key) k
+		 CROSS JOIN LATERAL (SELECT regexp_replace(
+			regexp_replace(pg_get_expr(r.prqual, r.prrelid), '(' || k.key || ')|"(?:[^"]|"")*"|E?''(?:[^'']|'''')*''', '\1?', 'g'),
+			replace(replace('\((?:K\?|\(K\?\)::(?:text|uuid|bigint|integer)) = (?:C|ANY \((?:\?::[a-z?][a-z0-9_ .?]*\[\]|\(?ARRAY\[C(?:, C)*\]\)?(?:::[a-z?][a-z0-9_ .?]*\[\])?)\))\)',
+							'C', '(?:[0-9]+|\?::[a-z?][a-z0-9_ .?]*)'), 'K', k.key), ';', 'g') AS marked) f
+	WHERE r.prqual IS NOT NULL
+	UNION
+	SELECT f.publication, f.relation, regexp_replace(f.body, '\([^()]*\)', '_', 'g') FROM row_filters f
+),
+of_tenants AS MATERIALIZED (
+	SELECT f.publication, f.relation FROM row_filters f WHERE strpos(f.body, '(') = 0 AND f.body ~ '(^| AND );( AND |$)'
+),
 -- settings that loosen what is promised, their values, and what then may happen
 loose (setting, loose, level, consequence) AS (
 	VALUES ('tenant_guard.bypass', '^(on|1|t|tr|tru|true|y|ye|yes)$', 'error', 'nothing that would bypass isolation is refused'),
@@ -394,8 +412,8 @@ WHERE t.status = 'guarded' AND t.partition_of IS NULL AND p.partattrs[0] IS DIST
 -- Django drops defaults after ADD COLUMN
 UNION ALL
 SELECT 'tenant_default_missing', 'info', t.name, format('column %s has no default of tenant_guard: an INSERT that leaves it out does not get the tenant', t.key),
-	   format('SELECT tenant_guard.protect(%L)', t.name), 0
-FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = '' AND a.attidentity = ''
+	   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L)', t.name)), 0
+FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = ''
 WHERE t.status = 'guarded' AND t.partition_of IS NULL
 	  AND NOT EXISTS (SELECT FROM pg_attrdef d JOIN pg_depend e ON e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid AND e.refclassid = 'pg_proc'::regclass
 						   JOIN pg_proc f ON f.oid = e.refobjid AND f.pronamespace = 'tenant_guard'::regnamespace
@@ -518,16 +536,17 @@ WHERE t.status = 'unprotected' AND whole.status IS DISTINCT FROM 'unprotected'
 -- whoever subscribes has every tenant's rows
 UNION ALL
 SELECT 'publication_unfiltered', 'warning', p.pubname::text,
-	   format('publishes %s guarded tables without a row filter, %s first', count(*), min(g.name)),
+	   format('publishes %s guarded tables without a row filter that compares the tenant column with constants, %s first', count(*), min(g.name)),
 	   'ALTER PUBLICATION ' || quote_ident(p.pubname) || ' DROP TABLE ' ||
 	   (SELECT string_agg(r.prrelid::regclass::text, ', ' ORDER BY r.prrelid::regclass::text)
 		FROM pg_publication_rel r JOIN guarded x ON x.oid = r.prrelid
-		WHERE r.prpubid = p.oid AND r.prqual IS NULL
+		WHERE r.prpubid = p.oid AND (r.prpubid, r.prrelid) NOT IN (SELECT o.publication, o.relation FROM of_tenants o)
 			  AND NOT p.puballtables AND NOT EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)), 0
 FROM pg_publication p
-	 JOIN pg_publication_tables l ON l.pubname = p.pubname AND l.rowfilter IS NULL
+	 JOIN pg_publication_tables l ON l.pubname = p.pubname
 	 JOIN pg_namespace n ON n.nspname = l.schemaname
 	 JOIN guarded g ON g.relname = l.tablename AND g.relnamespace = n.oid
+WHERE l.rowfilter IS NULL OR (p.oid, g.oid) NOT IN (SELECT o.publication, o.relation FROM of_tenants o)
 GROUP BY p.oid, p.pubname, p.puballtables
 
 -- rows that arrive by replication are refused: until 15 they are written as the subscription's owner, from 16 on as

@@ -138,7 +138,8 @@ check_new_type(Oid relid, const char *column, const ColumnDef *def)
 
 /*
  * Refuses to drop or retype a tenant column before PostgreSQL does, which
- * would advise CASCADE, and to generate it anew, which nothing else would see.
+ * would advise CASCADE, and to generate it anew or number it, which nothing
+ * else would see.
  */
 static void
 check_alter_table(const AlterTableStmt *stmt)
@@ -163,6 +164,8 @@ check_alter_table(const AlterTableStmt *stmt)
 			check_new_type(relid, column, (const ColumnDef *) cmd->def);
 		if (cmd->subtype == AT_AlterColumnType)
 			refuse_weakening(relid, "its tenant column is of another type");
+		if (cmd->subtype == AT_AddIdentity)
+			raise_refusal(identity_column(relation_name(relid), column, true));
 		if (is_set_expression(cmd->subtype))
 			refuse_weakening(relid, "its rows belong to other tenants");
 	}

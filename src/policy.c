@@ -70,6 +70,16 @@ converts_to_tenant_type(Oid type)
 	return setting_tenant_type == TENANT_TEXT || category == TYPCATEGORY_STRING;
 }
 
+static bool
+column_is_identity(Oid relid, AttrNumber attnum)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		identity = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attidentity != '\0';
+
+	table_close(rel, NoLock);
+	return identity;
+}
+
 /* Refuses a column that tenants cannot be told apart by. */
 static void
 check_tenant_column_type(Target *target)
@@ -95,6 +105,8 @@ check_tenant_column_type(Target *target)
 	}
 	if (column_is_virtual(target->relid, target->attnum))
 		raise_refusal(virtual_column(target->name, target->column));
+	if (column_is_identity(target->relid, target->attnum))
+		raise_refusal(identity_column(target->name, target->column, target->made_now));
 	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
 		raise_refusal(column_collation(target->name, target->column));
 	target->type = serves;
@@ -195,8 +207,7 @@ column_default(Relation rel, AttrNumber attnum)
 }
 
 /*
- * Does the column need our default?  A generated or identity column cannot
- * have one.  A default of the application's own is replaced, with a NOTICE.
+ * Does the column need our default?  A generated column cannot have one.  A default of the application's own is replaced, with a NOTICE.
  */
 static bool
 needs_default(const Target *target)
@@ -204,7 +215,7 @@ needs_default(const Target *target)
 	Relation	rel = table_open(target->relid, NoLock);
 	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), target->attnum - 1);
 	Node	   *present = column_default(rel, target->attnum);
-	bool		needed = attr->attidentity == '\0' && attr->attgenerated == '\0' &&
+	bool		needed = attr->attgenerated == '\0' &&
 		!(present != NULL && calls_getter(present));
 
 	if (needed && present != NULL)

@@ -142,6 +142,21 @@ virtual_column(const char *relation, const char *column)
 	};
 }
 
+/* With "made_now" the statement itself makes the column: there is none to alter. */
+Refusal
+identity_column(const char *relation, const char *column, bool made_now)
+{
+	const char *quoted = quote_identifier(column);
+
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("tenant column \"%s\" of table %s is an identity column", column, relation),
+			"A row that does not name its tenant would get the next number, and not the tenant that is set.",
+			made_now ? psprintf("In this statement, let column %s not be GENERATED AS IDENTITY.", quoted) :
+			psprintf("Run ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY;", relation, quoted)
+	};
+}
+
 Refusal
 column_collation(const char *relation, const char *column)
 {

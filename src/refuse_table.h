@@ -26,6 +26,7 @@ extern Refusal new_column_type_differs(const char *relation, const char *column,
 									   const char *type, TenantType wanted,
 									   const TenantType *fits);
 extern Refusal virtual_column(const char *relation, const char *column);
+extern Refusal identity_column(const char *relation, const char *column, bool made_now);
 extern Refusal column_collation(const char *relation, const char *column);
 extern Refusal rows_of_no_tenant(const char *relation, const char *column, int64 rows);
 extern Refusal guarded_by_other_column(const char *relation, const char *guard,
