@@ -104,11 +104,13 @@ SET ROLE regress_owner;
 CREATE TABLE t.own_default (tenant_id uuid DEFAULT gen_random_uuid());
 SELECT tenant_guard.protect('t.own_default');
 
--- Identity and generated columns have no default to give.
+-- A generated column has no default to give; an identity column must not keep its own.
 RESET ROLE;
 SET tenant_guard.tenant_type = 'bigint';
 SET ROLE regress_owner;
 CREATE TABLE t.tenants (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text);
+SELECT tenant_guard.protect('t.tenants', 'id');
+ALTER TABLE t.tenants ALTER COLUMN id DROP IDENTITY;
 SELECT tenant_guard.protect('t.tenants', 'id');
 CREATE TABLE t.generated (doc text, tenant_id bigint GENERATED ALWAYS AS (length(doc)) STORED);
 SELECT tenant_guard.protect('t.generated');
@@ -126,9 +128,17 @@ SELECT tenant_guard.protect('t.own_policies');
 CREATE TABLE t.own_name (tenant_id uuid NOT NULL);
 CREATE POLICY tenant_isolation ON t.own_name USING (true);
 SELECT tenant_guard.protect('t.own_name');
+ALTER POLICY tenant_isolation ON t.own_name USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (true);
+SELECT tenant_guard.protect('t.own_name');
 DROP POLICY tenant_isolation ON t.own_name;
 CREATE POLICY tenant_access ON t.own_name AS RESTRICTIVE USING (true);
 SELECT tenant_guard.protect('t.own_name');
+
+-- One that has the guard's expression, and is merely permissive, must be made restrictive, with what lets rows through.
+CREATE TABLE t.merely (tenant_id uuid NOT NULL);
+CREATE POLICY tenant_isolation ON t.merely USING (tenant_id = tenant_guard.current_tenant());
+SELECT tenant_guard.protect('t.merely');
+SELECT polname, polpermissive, polcmd FROM pg_policy WHERE polrelid = 't.merely'::regclass ORDER BY polname;
 
 -- A collation that calls two spellings equal would make two tenants one.
 RESET ROLE;

@@ -300,7 +300,8 @@ read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 	facts->any = true;
 	facts->permissive |= policy->polpermissive;
 	facts->isolation |= named;
-	facts->isolation_permissive |= named && policy->polpermissive;
+	facts->isolation_permissive |= named && policy->polpermissive &&
+		(column == 0 || (check != NULL && tenant_qual_column(check, 1) != column));
 	if (strcmp(NameStr(policy->polname), ACCESS_POLICY) == 0)
 	{
 		facts->access = true;

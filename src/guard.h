@@ -39,7 +39,7 @@ typedef struct PolicyFacts
 	bool		any;			/* there are policies */
 	AttrNumber	column;			/* of a whole tenant_isolation, or 0 */
 	bool		isolation;		/* a policy tenant_isolation is there */
-	bool		isolation_permissive;	/* and is permissive: not ours */
+	bool		isolation_permissive;	/* and is permissive, with another expression: not ours */
 	bool		access;			/* a policy tenant_access is there */
 	bool		access_is_ours; /* and is as protect() makes it */
 	bool		permissive;		/* some permissive policy is there */

@@ -43,6 +43,7 @@
 #include "plan_mark.h"
 #include "refuse_query.h"
 #include "refused_row.h"
+#include "same_policy.h"
 #include "statement_kind.h"
 #include "stored_setting.h"
 #include "trusted_filters.h"
@@ -209,6 +210,8 @@ process_utility(UTILITY_PARAMETERS)
 	const CreateTableAsStmt *made = made_by_explain(pstmt->utilityStmt);
 	Node	   *extended = with_companions(pstmt->utilityStmt);
 
+	if (skips_same_policy(pstmt->utilityStmt, query_string))
+		return;
 	check_prepare(pstmt->utilityStmt);
 	if (extended != pstmt->utilityStmt)
 	{

@@ -291,15 +291,16 @@ drop_policy(Oid relid, const char *relation, const char *policy)
 /*
  * The restrictive policy: narrows whatever else lets rows through, for every
  * command and role.  One of that name that is not as it must be, and is not
- * permissive, was ours before it was altered: it is made anew.
+ * permissive or has our expression, was ours before it was altered: it is made
+ * anew.  True if one was replaced.
  */
-static void
+static bool
 make_isolation_policy(const Target *target, const PolicyFacts *facts)
 {
 	char	   *qual;
 
 	if (facts->column != 0)
-		return;
+		return false;
 	if (facts->isolation_permissive)
 		raise_refusal(policy_name_taken(target->name, ISOLATION_POLICY));
 	if (facts->isolation)
@@ -314,6 +315,7 @@ make_isolation_policy(const Target *target, const PolicyFacts *facts)
 			psprintf("CREATE POLICY " ISOLATION_POLICY " ON %s AS RESTRICTIVE"
 					 " FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
 					 target->name, qual, qual));
+	return facts->isolation;
 }
 
 /*
@@ -351,7 +353,8 @@ guard_table(const Target *target, bool null_rows)
 	bool		whole = guard_of(target->relid).status == GUARD_WHOLE;
 	bool		altered = alter_table(target, null_rows);
 
-	make_isolation_policy(target, &facts);
+	if (make_isolation_policy(target, &facts))
+		facts = policies_of(target->relid); /* what was replaced may have been permissive */
 	altered |= make_access_policy(target, &facts);
 	if (guard_of(target->relid).status != GUARD_WHOLE)
 		elog(ERROR, "could not guard table %s", target->name);

@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * same_policy.h
+ *	  CREATE POLICY of what a guarded table has already.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_SAME_POLICY_H
+#define TENANT_GUARD_SAME_POLICY_H
+
+#include "nodes/nodes.h"
+
+extern bool skips_same_policy(Node *stmt, const char *query_string);
+
+#endif							/* TENANT_GUARD_SAME_POLICY_H */
