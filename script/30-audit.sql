@@ -159,8 +159,11 @@ touches AS MATERIALIZED (
 ),
 -- foreign keys, each once: not those that partitions have of their whole
 foreign_keys AS MATERIALIZED (
-	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated
-	FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
+	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated,
+		   -- before 18 there is no such column: the name is then the outer one's
+		   (SELECT conenforced::text FROM pg_constraint i WHERE i.oid = k.oid) IS DISTINCT FROM 'false' AS enforced
+	FROM (SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated, NULL::text AS conenforced
+		  FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0) k
 ),
 -- those from guarded tables to others; "parent_column" is what the tenant column references
 outer_keys AS MATERIALIZED (
@@ -332,13 +335,15 @@ WHERE NOT k.carries_tenant
 							AND cardinality(o.conkey) = cardinality(k.conkey) + 1
 							AND NOT EXISTS (SELECT * FROM unnest(k.conkey, k.confkey) EXCEPT SELECT * FROM unnest(o.conkey, o.confkey)))
 
--- one that does, and was added without looking at the rows that were there
+-- one that does, and was added without looking at the rows that were there, or looks at none
 UNION ALL
 SELECT 'foreign_key_not_valid', 'warning', format('%I on %s', k.conname, k.child),
-	   format('was never checked: rows that were there may reference another tenant''s in %s', k.parent),
-	   format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.child, k.conname), 0
+	   CASE WHEN k.enforced THEN format('was never checked: rows that were there may reference another tenant''s in %s', k.parent)
+			ELSE format('is not enforced: rows may reference another tenant''s in %s', k.parent) END,
+	   CASE WHEN k.enforced THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.child, k.conname)
+			ELSE format('ALTER TABLE %s ALTER CONSTRAINT %I ENFORCED', k.child, k.conname) END, 0
 FROM guarded_keys k
-WHERE k.carries_tenant AND NOT k.convalidated
+WHERE k.carries_tenant AND NOT (k.convalidated AND k.enforced)
 
 -- A key by which a change to a table that is not guarded is one to rows of tenants. CASCADE onto another tenant's row,
 -- and what changes a row's tenant, is refused where the library is loaded, and nowhere else; SET NULL and SET DEFAULT of

@@ -252,6 +252,19 @@ is_set_expression(AlterTableType subtype)
 #endif
 }
 
+/* The constraint of ALTER CONSTRAINT ... NOT ENFORCED, which came with 18, or NULL. */
+static inline const char *
+unenforced_constraint(const AlterTableCmd *cmd)
+{
+#if PG_VERSION_NUM >= 180000
+	const ATAlterConstraint *alter = (const ATAlterConstraint *) cmd->def;
+
+	if (cmd->subtype == AT_AlterConstraint && alter->alterEnforceability && !alter->is_enforced)
+		return alter->conname;
+#endif
+	return NULL;
+}
+
 /* Virtual generated columns came with 18. */
 static inline bool
 column_is_virtual(Oid relid, AttrNumber attnum)

@@ -66,6 +66,7 @@ typedef struct TableChange
 	bool		forbids_null;	/* in some column */
 	bool		adds_key;		/* a foreign key */
 	bool		alters_key;		/* drops or renames a constraint */
+	List	   *unenforced;		/* the names of constraints that are so now */
 	bool		moves_keys;		/* may set a foreign key and its companion apart */
 	bool		alters_policy;	/* altered a tenant_isolation of ours */
 	bool		renames_policy; /* renamed one */
@@ -280,6 +281,8 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 	if (is_add_constraint(cmd->subtype))
 		change->adds_key |= IsA(cmd->def, Constraint) &&
 			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
+	if (unenforced_constraint(cmd) != NULL)
+		change->unenforced = lappend(change->unenforced, pstrdup(unenforced_constraint(cmd)));
 	change->alters_key |= is_drop_constraint(cmd->subtype);
 	change->moves_keys |= cmd->subtype == AT_AlterConstraint || cmd->subtype == AT_AlterColumnType ||
 		cmd->subtype == AT_AttachPartition;
@@ -415,6 +418,7 @@ check_change(TableChange change)
 		check_table_not_weakened(change.relid);
 	if (change.weakens)
 		check_not_weakened(change.relid);
+	check_keys_enforced(change.relid, change.unenforced);
 	if (change.named)
 		check_shadowing(change.relid);
 	if (change.made && relkind == RELKIND_FOREIGN_TABLE)

@@ -77,6 +77,18 @@ action_changes_tenant(const char *key, const char *table)
 }
 
 Refusal
+key_not_enforced(const char *key, const char *table, const char *parent)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would weaken the isolation of tenants in table %s", table),
+			psprintf("After it, rows may reference rows of another tenant in table %s: foreign key \"%s\" keeps them inside, and is NOT ENFORCED.",
+					 parent, key),
+			"Leave the key enforced, or drop it. A superuser who means just this statement runs SET tenant_guard.bypass = on before it."
+	};
+}
+
+Refusal
 pairs_of_unguarded_table(const char *table)
 {
 	return wrong_state(psprintf("table %s is not guarded", table),

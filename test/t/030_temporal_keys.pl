@@ -75,6 +75,17 @@ is(says($node, 'postgres', 'app', "$insert (2, 1, '[2026-02-01,2026-02-10)');"),
 $node->safe_psql('postgres', "SELECT tenant_guard.pair_foreign_keys('hoped')");
 is(key('hoped_p'), 'FOREIGN KEY (tenant_id, p) REFERENCES parents(tenant_id, id) ON DELETE CASCADE NOT ENFORCED', 'a key that is not enforced stays so');
 
+my $remedies = "SELECT detail, remedy FROM tenant_guard.audit() WHERE rule = 'foreign_key_not_valid' AND object = 'hoped_p on public.hoped'";
+is($node->safe_psql('postgres', $remedies), "is not enforced: rows may reference another tenant's in public.parents|ALTER TABLE public.hoped ALTER CONSTRAINT hoped_p ENFORCED", 'audit() says how to enforce it');
+$node->safe_psql('postgres', 'SET tenant_guard.bypass = on; DELETE FROM hoped');
+$node->safe_psql('postgres', $node->safe_psql('postgres', $remedies =~ s/detail, //r));
+is($node->safe_psql('postgres', $remedies), '', 'which mends it');
+like(error_of('ALTER TABLE hoped ALTER CONSTRAINT hoped_p NOT ENFORCED'), qr/would weaken the isolation of tenants in table public\.hoped.*"hoped_p" keeps them inside/s, 'it must not be made so again');
+is(superuser_says($node, 'postgres', 'ALTER TABLE hoped ALTER CONSTRAINT hoped_p NOT ENFORCED'), 'ERROR TG005', 'by a superuser either');
+is(superuser_says($node, 'postgres', 'SET tenant_guard.bypass = on; ALTER TABLE hoped ALTER CONSTRAINT hoped_p NOT ENFORCED'), '', 'unless that is meant');
+$node->safe_psql('postgres', 'SET tenant_guard.foreign_keys = off; ALTER TABLE hoped ADD CONSTRAINT unpaired FOREIGN KEY (p) REFERENCES parents');
+is(superuser_says($node, 'postgres', 'ALTER TABLE hoped ALTER CONSTRAINT unpaired NOT ENFORCED'), '', 'a key that carries no tenant may be');
+
 # NOT VALID, of a partitioned table.
 like(error_of("SELECT tenant_guard.pair_foreign_keys('whole')"), qr/1 row of table public\.whole/, 'rows of a partitioned table that cross are refused');
 $node->safe_psql('postgres', "SELECT tenant_guard.pair_foreign_keys('whole', validate => false)");
