@@ -19,6 +19,7 @@ CREATE POLICY own ON t.policed AS RESTRICTIVE USING (body <> 'secret') WITH CHEC
 CREATE VIEW t.checked WITH (security_invoker = true) AS SELECT * FROM t.notes WHERE id < 100 WITH CHECK OPTION;
 SELECT tenant_guard.protect('t.made');
 GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+ALTER TABLE t.notes OWNER TO regress_app; -- who may make triggers
 RESET client_min_messages;
 CREATE FUNCTION t.to_b() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -49,6 +49,7 @@
 #include "settle.h"
 #include "stored_comparison.h"
 #include "trigger_owner.h"
+#include "unenforced_key.h"
 #include "unguarded_parent.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_on_ddl_command_start);
@@ -421,16 +422,17 @@ check_change(TableChange change)
 	check_keys_enforced(change.relid, change.unenforced);
 	if (change.named)
 		check_shadowing(change.relid);
-	if (change.made && relkind == RELKIND_FOREIGN_TABLE)
-		check_foreign_parts(change.relid);
-	if (OidIsValid(change.joins))
-		check_foreign_parts(change.joins);
 	if (change.brings_column && relkind == RELKIND_COMPOSITE_TYPE)
 		unsettled = auto_protect_typed_tables(change.relid);
 	else if (change.brings_column)
 		unsettled = auto_protect(change.relid);
 	if (OidIsValid(change.leaves))
 		unsettled = list_concat(unsettled, check_leaving(change.leaves, change.relid));
+	check_foreign_parts(unsettled);
+	if (OidIsValid(change.joins) && !list_member_oid(unsettled, change.joins))
+		check_foreign_parts(list_make1_oid(change.joins));
+	if (change.made && relkind == RELKIND_FOREIGN_TABLE)
+		check_foreign_parts(list_make1_oid(change.relid));
 	if (change.made)
 		check_parents(change.relid, true);
 	if (OidIsValid(change.joins))
@@ -451,7 +453,12 @@ check_command(const CollectedCommand *cmd)
 {
 	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, RenameStmt) &&
 		((RenameStmt *) cmd->parsetree)->renameType == OBJECT_SCHEMA)
-		return auto_protect_schema((RenameStmt *) cmd->parsetree);
+	{
+		List	   *guarded = auto_protect_schema((RenameStmt *) cmd->parsetree);
+
+		check_foreign_parts(guarded);
+		return guarded;
+	}
 	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, CreateTrigStmt))
 		check_new_trigger(cmd->d.simple.address.objectId);
 	return check_change(read_command(cmd));

@@ -43,9 +43,9 @@ check_foreign_part(Oid part, Oid whole)
 			 errhint("%s", refusal.hint)));
 }
 
-/* The same of a table that has been made or put below another, and of all its parts. */
-void
-check_foreign_parts(Oid relid)
+/* The same of all parts of a table, itself included. */
+static void
+check_parts_of(Oid relid)
 {
 	ListCell   *lc;
 
@@ -62,4 +62,17 @@ check_foreign_parts(Oid relid)
 		if (OidIsValid(whole))
 			check_foreign_part(lfirst_oid(lc), whole);
 	}
+}
+
+/*
+ * The same of all parts of these tables, which have been guarded, made or put
+ * below another.
+ */
+void
+check_foreign_parts(List *tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		check_parts_of(lfirst_oid(lc));
 }

@@ -35,7 +35,6 @@
 
 #include "compat.h"
 #include "foreign_code.h"
-#include "foreign_part.h"
 #include "guard.h"
 #include "own_sql.h"
 #include "ownership.h"
@@ -114,7 +113,7 @@ check_tenant_column_type(Target *target)
 
 /*
  * Fills in a target or refuses it.  The table is locked.  False for a foreign
- * table that is meant to be a part: it cannot be guarded itself.
+ * table that is a part: it cannot be guarded itself.
  */
 static bool
 examine_target(Oid relid, const char *column, Oid root, Target *target)
@@ -127,10 +126,7 @@ examine_target(Oid relid, const char *column, Oid root, Target *target)
 	target->column = column;
 
 	if (target->relkind == RELKIND_FOREIGN_TABLE && relid != root)
-	{
-		check_foreign_part(relid, root);
-		return false;
-	}
+		return false;			/* foreign_part.c looks at it */
 	if (target->relkind == RELKIND_FOREIGN_TABLE)
 		raise_refusal(foreign_table(target->name));
 	if (isOtherTempNamespace(get_rel_namespace(relid)))

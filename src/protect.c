@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "context.h"
+#include "foreign_part.h"
 #include "guard.h"
 #include "label.h"
 #include "ownership.h"
@@ -80,6 +81,9 @@ protect_table(Oid relid, const char *column)
 	foreach(lc, parts)
 		if (own_label(lfirst_oid(lc)) != NULL)
 			set_label(lfirst_oid(lc), NULL);
+	foreach(lc, parts)
+		if (lfirst_oid(lc) != relid && get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			check_foreign_part(lfirst_oid(lc), relid);
 	foreach(lc, ancestors_of(relid))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_WHOLE)
 			warn_of_unguarded_parent(relid, lfirst_oid(lc));

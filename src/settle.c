@@ -20,7 +20,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
-#include "access.h"
 #include "companion_name.h"
 #include "compat.h"
 #include "foreign_key.h"
@@ -338,30 +337,6 @@ settle_companions(Oid root)
 			settle_foreign_keys(root, KEYS_OF_DDL);
 			return;
 		}
-}
-
-/*
- * Refuses that a key which carries the tenant is one of those, by name, that a
- * statement has made NOT ENFORCED, unless that is meant.
- */
-void
-check_keys_enforced(Oid relid, List *names)
-{
-	ListCell   *lc;
-	ListCell   *ln;
-
-	if (names == NIL)
-		return;
-	foreach(lc, foreign_keys_from(relid))
-	{
-		ForeignKey *key = lfirst(lc);
-
-		if (key->kind != KEY_CARRIES_TENANT || key->enforced)
-			continue;
-		foreach(ln, names)
-			if (strcmp(key->name, lfirst(ln)) == 0 && !weakening_is_meant(relid))
-				raise_refusal(key_not_enforced(key->name, relation_name(key->child), relation_name(key->parent)));
-	}
 }
 
 /* The same for the keys from one table of many that were guarded together. */

@@ -19,7 +19,6 @@ typedef enum KeyOccasion
 
 extern void settle_foreign_keys(Oid root, KeyOccasion occasion);
 extern void settle_companions(Oid root);
-extern void check_keys_enforced(Oid relid, List *names);
 extern void settle_foreign_keys_from(Oid root);
 extern int	pair_keys_of(Oid root, bool validate);
 extern List *tables_with_unpaired_keys(Oid root);
