@@ -70,24 +70,23 @@ $$;
 COMMENT ON FUNCTION probe_grant(oid, oid[], oid[], oid[]) IS 'gives a role that prove() made the privileges that a probe needs; a part of prove()';
 REVOKE ALL ON FUNCTION probe_grant(oid, oid[], oid[], oid[]) FROM PUBLIC;
 
--- Who makes and finds the rows of a table: its owner. Where that is a superuser, a role that may do with the table what is
--- needed, since the functions that it calls need not be a superuser's. What calls functions of two owners is not tried.
+CREATE FUNCTION foreign_function(relation regclass) RETURNS regprocedure
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_foreign_function';
+COMMENT ON FUNCTION foreign_function(regclass) IS 'a function of an ordinary role that a superuser''s table calls; a part of prove()';
+REVOKE ALL ON FUNCTION foreign_function(regclass) FROM PUBLIC;
+
+-- Who makes and finds the rows of a table: its owner. What would call functions of the one owner with the privileges of
+-- another, or of an ordinary role with a superuser's, is not tried.
 CREATE FUNCTION probe_maker(relation regclass) RETURNS oid
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	name constant text := format('tenant_guard_probe_%s_maker', pg_backend_pid());
-	maker oid := to_regrole(name);
 	owner oid;
 	super boolean;
 	stranger regclass;
-	sequence record;
+	foreign_function regprocedure;
 BEGIN
-	-- it has been looked at and granted to
-	IF EXISTS (SELECT FROM pg_shdepend d WHERE d.classid = 'pg_class'::regclass AND d.objid = relation AND d.refclassid = 'pg_authid'::regclass AND d.refobjid = maker AND d.deptype = 'a') THEN
-		RETURN maker;
-	END IF;
 	SELECT c.relowner, r.rolsuper INTO owner, super FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = relation;
 	IF EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = relation OR i.inhrelid = relation) THEN
 		WITH RECURSIVE above (whole) AS (SELECT relation::oid UNION SELECT i.inhparent FROM above JOIN pg_inherits i ON i.inhrelid = whole)
@@ -99,24 +98,14 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = 'TGP02', MESSAGE = format('%s and %s have different owners, and functions of the one would be called with the privileges of the other', relation, stranger);
 		END IF;
 	END IF;
-	IF NOT super THEN
-		RETURN owner;
+	IF super THEN
+		SELECT tenant_guard.foreign_function(part) INTO foreign_function FROM unnest(tenant_guard.probe_tree(relation)) part
+		WHERE tenant_guard.foreign_function(part) IS NOT NULL LIMIT 1;
+		IF foreign_function IS NOT NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'TGP02', MESSAGE = format('a superuser owns the table, and function %s, which an ordinary role owns, would be called with his privileges', foreign_function);
+		END IF;
 	END IF;
-	IF maker IS NULL THEN
-		EXECUTE format('CREATE ROLE %I BYPASSRLS', name);
-		maker := to_regrole(name);
-	END IF;
-	EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', (SELECT c.relnamespace::regnamespace FROM pg_class c WHERE c.oid = relation), name);
-	EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON %s TO %I', relation, name);
-	-- of the defaults
-	FOR sequence IN
-		SELECT d.refobjid::regclass AS name FROM pg_attrdef a JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
-																	JOIN pg_class c ON d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid AND c.relkind = 'S'
-		WHERE a.adrelid = relation
-	LOOP
-		EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', sequence.name, name);
-	END LOOP;
-	RETURN maker;
+	RETURN owner;
 END
 $$;
 COMMENT ON FUNCTION probe_maker(regclass) IS 'the role that makes and finds the rows of a table; a part of prove()';

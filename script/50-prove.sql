@@ -407,7 +407,7 @@ BEGIN
 
 	-- by who owns what the owner does: other roles seldom have the privilege
 	probe := 'truncate';
-	tried := tenant_guard.probe_try(CASE WHEN super THEN tenant_guard.probe_maker(relation) ELSE attacker END, search_path, tenants[1], format('TRUNCATE %s', relation));
+	tried := tenant_guard.probe_try(attacker, search_path, tenants[1], format('TRUNCATE %s', relation));
 	IF tried.state = '55P03' THEN
 		ok := NULL; detail := 'not tried: others use the table';
 	ELSE

@@ -226,6 +226,7 @@ FROM (VALUES
 	('probe_role(oid)', 'SELECT tenant_guard.probe_role(''regress_mallory''::pg_catalog.regrole)'),
 	('probe_tree(regclass)', 'SELECT tenant_guard.probe_tree(''hostile.parted'')'),
 	('probe_grant(oid,oid[],oid[],oid[])', 'SELECT tenant_guard.probe_grant(tenant_guard.probe_role(), ARRAY[''regress_mallory''::pg_catalog.regrole::pg_catalog.oid], ARRAY[''hostile.rows''::pg_catalog.regclass::pg_catalog.oid])'),
+	('foreign_function(regclass)', 'SELECT tenant_guard.foreign_function(''ours.alike'')'),
 	('probe_maker(regclass)', 'SELECT tenant_guard.probe_maker(''hostile.rows'')'),
 	('probe_silence(regclass,boolean)', 'SELECT tenant_guard.probe_silence(''hostile.rows'', true)'),
 	('probe_reads(regclass)', 'SELECT tenant_guard.probe_reads(''hostile.seen'')'),

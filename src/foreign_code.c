@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/regproc.h"
@@ -21,6 +22,8 @@
 #include "guard.h"
 #include "own_sql.h"
 #include "refuse_table.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_foreign_function);
 
 /*
  * A function that a superuser's table calls, by a constraint, default, index,
@@ -63,4 +66,15 @@ check_no_foreign_code(Oid relid)
 		raise_refusal(runs_code_of_others(relation_name(relid),
 										  GetUserNameFromId(object_owner(RelationRelationId, relid), true),
 										  format_procedure_qualified(function)));
+}
+
+/* foreign_function(relation regclass): the same, for prove(); null for none. */
+Datum
+tenant_guard_foreign_function(PG_FUNCTION_ARGS)
+{
+	Oid			function = function_of_stranger(PG_GETARG_OID(0));
+
+	if (!OidIsValid(function))
+		PG_RETURN_NULL();
+	PG_RETURN_OID(function);
 }
