@@ -226,6 +226,33 @@ SET ROLE regress_owner;
 SELECT tenant_guard.pair_foreign_keys('t.sized');
 SELECT t.status('t.restored');
 
+-- A partition that is attached must be judged as itself, not as what its name means afterwards: here the partition key's
+-- function makes another table of that name the one that is found. Its rows would be read through a parent without a guard.
+RESET ROLE;
+CREATE SCHEMA t_decoy AUTHORIZATION regress_owner;
+SET ROLE regress_owner;
+CREATE TABLE t_decoy.orders (id int);
+CREATE FUNCTION t.moved(id int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	PERFORM set_config('search_path', 't_decoy, t', false);
+	RETURN id;
+END $$;
+CREATE TABLE t.orders (id int, tenant_id uuid);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.orders VALUES (1, :b);
+RESET tenant_guard.bypass;
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.w (id int, tenant_id uuid NOT NULL) PARTITION BY RANGE (t.moved(id));
+ALTER TABLE t.w OWNER TO regress_owner;
+RESET tenant_guard.auto_protect;
+SET ROLE regress_owner;
+SET search_path = t;
+ALTER TABLE w ATTACH PARTITION orders FOR VALUES FROM (0) TO (10);
+\echo :LAST_ERROR_SQLSTATE
+RESET search_path;
+SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = 't.orders'::regclass;
+
 -- An EXPLAIN that makes no table must guard none.
 SELECT tenant_guard.unprotect('t.typed');
 RESET ROLE;
@@ -239,5 +266,5 @@ END $$;
 SELECT t.status('t.there');
 
 SET client_min_messages = warning;
-DROP SCHEMA t, t_live, evil CASCADE;
+DROP SCHEMA t, t_live, t_decoy, evil CASCADE;
 DROP ROLE regress_owner, regress_app;

@@ -71,7 +71,7 @@ typedef struct TableChange
 	bool		moves_keys;		/* may set a foreign key and its companion apart */
 	bool		alters_policy;	/* altered a tenant_isolation of ours */
 	bool		renames_policy; /* renamed one */
-	Oid			joins;			/* a part that was put below another table */
+	List	   *joins;			/* parts that were put below another table */
 	Oid			leaves;			/* a part that has left one */
 } TableChange;
 
@@ -249,12 +249,12 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 	switch (cmd->subtype)
 	{
 		case AT_AddInherit:
-			change->joins = change->relid;
+			change->joins = list_make1_oid(change->relid);
 			change->brings_column = true;
 			break;
 		case AT_AttachPartition:
 			/* a whole that is not guarded is not to be, on account of a part */
-			change->joins = RangeVarGetRelid(((PartitionCmd *) cmd->def)->name, NoLock, true);
+			change->joins = parts_joined_now(change->relid);
 			change->brings_column = guard_of(change->relid).status != GUARD_NONE;
 			break;
 		case AT_DetachPartition:
@@ -409,6 +409,7 @@ check_change(TableChange change)
 {
 	char		relkind = OidIsValid(change.relid) ? get_rel_relkind(change.relid) : '\0';
 	List	   *unsettled = NIL;
+	ListCell   *lc;
 
 	/* an earlier command's table may be gone by the end of the statement */
 	if (relkind == '\0')
@@ -429,14 +430,13 @@ check_change(TableChange change)
 	if (OidIsValid(change.leaves))
 		unsettled = list_concat(unsettled, check_leaving(change.leaves, change.relid));
 	check_foreign_parts(unsettled);
-	if (OidIsValid(change.joins) && !list_member_oid(unsettled, change.joins))
-		check_foreign_parts(list_make1_oid(change.joins));
+	check_foreign_parts(list_difference_oid(change.joins, unsettled));
 	if (change.made && relkind == RELKIND_FOREIGN_TABLE)
 		check_foreign_parts(list_make1_oid(change.relid));
 	if (change.made)
 		check_parents(change.relid, true);
-	if (OidIsValid(change.joins))
-		check_parents(change.joins, false);
+	foreach(lc, change.joins)
+		check_parents(lfirst_oid(lc), false);
 	if (change.forbids_null)
 		drop_spent_checks(change.relid);
 	if (change.adds_key ||
