@@ -99,6 +99,14 @@ SELECT tenant_guard.set_tenant(:a);
 SELECT count(*) FROM t.notes;
 COMMIT;
 
+-- While the extension's schema has another name its functions are not known for its own; with its name the guard is whole.
+RESET ROLE;
+SELECT (tenant_guard.guard_status('t.notes')).status;
+ALTER SCHEMA tenant_guard RENAME TO elsewhere;
+SELECT (elsewhere.guard_status('t.notes')).status;
+ALTER SCHEMA elsewhere RENAME TO tenant_guard;
+SELECT (tenant_guard.guard_status('t.notes')).status;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
