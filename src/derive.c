@@ -145,7 +145,7 @@ add_column(const ForeignKey *key, const char *column)
 								 quote_identifier(column),
 								 format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),
 								 OidIsValid(collation) ?
-								 psprintf(" COLLATE %s", generate_collation_name(collation)) : ""));
+								 psprintf(" COLLATE %s", collation_name(collation)) : ""));
 	CommandCounterIncrement();
 }
 

@@ -374,6 +374,22 @@ only_table(Oid relid)
 					relation_name(relid));
 }
 
+/* The qualified name of a collation, whatever search_path it is read with. */
+char *
+collation_name(Oid collation)
+{
+	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Form_pg_collation form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	form = (Form_pg_collation) GETSTRUCT(tuple);
+	name = quote_qualified_identifier(get_namespace_name(form->collnamespace), NameStr(form->collname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
 /* A column of an aliased table, with the collation by which keys compare. */
 static char *
 key_column(Oid relid, AttrNumber attnum, const char *alias, Oid collation)
@@ -381,7 +397,7 @@ key_column(Oid relid, AttrNumber attnum, const char *alias, Oid collation)
 	char	   *column = psprintf("%s.%s", alias, quote_identifier(get_attname(relid, attnum, false)));
 
 	return OidIsValid(collation) ?
-		psprintf("%s COLLATE %s", column, generate_collation_name(collation)) : column;
+		psprintf("%s COLLATE %s", column, collation_name(collation)) : column;
 }
 
 /*

@@ -58,6 +58,7 @@ extern Oid	table_of_key(Oid constraint);
 extern ForeignKey *companion_of(const ForeignKey *key, List *keys);
 extern ForeignKey *dropped_foreign_key(Oid constraint);
 extern char *only_table(Oid relid);
+extern char *collation_name(Oid collation);
 extern char *key_match(const ForeignKey *key, const char *child, const char *parent);
 extern char *readable_sql(const char *sql);
 extern char *key_references(const ForeignKey *key, bool paired);

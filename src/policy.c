@@ -233,7 +233,11 @@ needs_default(const Target *target)
 static bool
 may_set_not_null(const Target *target)
 {
-	return !OidIsValid(function_of_stranger(target->relid));
+	Relation	rel = table_open(target->relid, NoLock);
+	bool		has_checks = rel->rd_rel->relchecks > 0;
+
+	table_close(rel, NoLock);
+	return !has_checks || !OidIsValid(function_of_stranger(target->relid));
 }
 
 /* The one ALTER TABLE of a guard; false if no part of it is missing. */
