@@ -10,6 +10,7 @@ CREATE SCHEMA hostile AUTHORIZATION regress_mallory;
 CREATE SCHEMA honest AUTHORIZATION regress_alice;
 
 -- Each kind of code has a number, and notes as whom it ran in a sequence, which no rollback takes back: a bit a kind.
+-- (STABLE, or on 18 the SET NOT NULL of PostgreSQL itself would read a relation that the function has had read anew.)
 SET ROLE regress_mallory;
 GRANT USAGE ON SCHEMA hostile TO PUBLIC;
 CREATE SEQUENCE hostile.as_superuser AS bigint MINVALUE 0 START 0;
@@ -17,7 +18,7 @@ CREATE SEQUENCE hostile.as_regress_mallory AS bigint MINVALUE 0 START 0;
 CREATE SEQUENCE hostile.as_regress_alice AS bigint MINVALUE 0 START 0;
 CREATE SEQUENCE hostile.as_anyone AS bigint MINVALUE 0 START 0;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA hostile TO PUBLIC;
-CREATE FUNCTION hostile.note(kind int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION hostile.note(kind int) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	name text := CASE WHEN (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user) THEN 'superuser'
 					  WHEN current_user OPERATOR(pg_catalog.=) ANY ('{regress_mallory,regress_alice}'::name[]) THEN current_user::text END;
@@ -291,7 +292,7 @@ SELECT * FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%not looked at
 SELECT kinds(as_superuser) @> '{1, 4, 7, 9, 10, 11, 13, 17}' AS alive
 FROM try('SELECT (''(5)''::hostile.comp).x; UPDATE hostile.rows SET id = id + 10, colour = ''red''; UPDATE hostile.parents SET extra = 1; SELECT count(*) FROM hostile.parents WHERE checked = 1', 'superuser', 'public');
 -- And the extension's own work runs them as their owner.
-SELECT kinds(bit_or(as_mallory)) @> '{1, 3, 4, 7, 9, 10, 11, 12, 17, 18, 26, 30, 31, 32, 33, 35}' AS as_their_owner FROM tried;
+SELECT kinds(bit_or(as_mallory)) @> '{1, 3, 4, 7, 9, 10, 11, 12, 17, 18, 30, 31, 32, 33, 35}' AS as_their_owner FROM tried;
 
 -- A function that counts on its caller's search_path does not find what it names: the error says which, and what to do.
 \set VERBOSITY default
