@@ -23,7 +23,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/elog.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "own_sql.h"
@@ -42,14 +41,6 @@ statement_result(int code)
 	if (SPI_processed == 0)
 		return NULL;
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-}
-
-/* Sets a parameter until the caller's level of settings ends. */
-static void
-set_for_statement(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 /*
@@ -152,9 +143,9 @@ execute(void *argument)
 	char	   *value;
 
 	SPI_connect();
-	set_for_statement("search_path", execution->search_path);
+	set_for_level("search_path", execution->search_path);
 	/* an error of a worker's passes none of the contexts here */
-	set_for_statement("max_parallel_workers_per_gather", "0");
+	set_for_level("max_parallel_workers_per_gather", "0");
 	value = execute_and_tell(execution->statement);
 	if (value != NULL)
 		execution->value = MemoryContextStrdup(execution->caller, value);

@@ -330,9 +330,9 @@ parse_body(void *argument)
 	Body	   *body = argument;
 	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(body->proc);
 
-	set_config_option("search_path", body->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_for_level("search_path", body->search_path);
 	apply_settings(body->proc);
-	set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_for_level("lock_timeout", LOCK_TIMEOUT);
 	if (proc->prolang == SQLlanguageId)
 		parse_sql_body(body->proc);
 	else if (body->check != NULL)

@@ -122,13 +122,18 @@ explain_failure(void)
 	return error;
 }
 
-/* Until the caller's level of settings ends. */
+/* Sets a parameter until the level of settings ends that is in force. */
+void
+set_for_level(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
 static void
 pin_search_path(void)
 {
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_for_level("search_path", "pg_catalog, pg_temp");
 }
 
 /*

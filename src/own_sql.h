@@ -16,6 +16,7 @@
 typedef void (*OwnerAction) (void *argument);
 
 extern void run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument);
+extern void set_for_level(const char *name, const char *value);
 extern void check_owner_reaches(Oid relid, Oid owner);
 extern void keep_name(Oid relid);
 extern void run_ddl(Oid relid, const char *sql);

@@ -203,7 +203,8 @@ column_default(Relation rel, AttrNumber attnum)
 }
 
 /*
- * Does the column need our default?  A generated column cannot have one.  A default of the application's own is replaced, with a NOTICE.
+ * Does the column need our default?  A generated column cannot have one.  A
+ * default of the application's own is replaced, with a NOTICE.
  */
 static bool
 needs_default(const Target *target)
