@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * compat.h
- *	  What differs between the supported servers (PostgreSQL 15 to 18).
+ *	  What differs between the supported servers (PostgreSQL 15 to 19).
  *
  * The only file that says PG_VERSION_NUM.  Each entry gives an older server
  * the newer one's spelling, or hides a difference behind a neutral name.
@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/tableam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_namespace.h"
@@ -35,8 +36,15 @@
 #include "commands/explain_state.h"
 #endif
 
+#if PG_VERSION_NUM >= 190000
+#include "utils/tuplestore.h"
+#endif
+
 #if PG_VERSION_NUM < 150000
 #error "tenant_guard needs PostgreSQL 15 or later"
+#endif
+#if PG_VERSION_NUM >= 200000
+#error "this version of tenant_guard supports PostgreSQL 15 to 19, not this newer server"
 #endif
 
 /* 18 puts pg_noreturn before the declaration; gcc and clang take the older
@@ -155,6 +163,74 @@ check_as_user(const PlannedStmt *plan, Index rti)
 	return ((const RangeTblEntry *) list_nth(plan->rtable, rti - 1))->checkAsUser;
 }
 #endif
+
+/* What a plan writes to is a set of range-table indexes from 19 on, a list before. */
+static inline bool
+plan_writes(const PlannedStmt *plan)
+{
+#if PG_VERSION_NUM >= 190000
+	return !bms_is_empty(plan->resultRelationRelids);
+#else
+	return plan->resultRelations != NIL;
+#endif
+}
+
+static inline bool
+plan_writes_to(const PlannedStmt *plan, Index rti)
+{
+#if PG_VERSION_NUM >= 190000
+	return bms_is_member(rti, plan->resultRelationRelids);
+#else
+	return list_member_int(plan->resultRelations, rti);
+#endif
+}
+
+/* As a list, which the caller must not change. */
+static inline const List *
+plan_result_relations(const PlannedStmt *plan)
+{
+#if PG_VERSION_NUM >= 190000
+	List	   *result = NIL;
+	int			rti = -1;
+
+	while ((rti = bms_next_member(plan->resultRelationRelids, rti)) >= 0)
+		result = lappend_int(result, rti);
+	return result;
+#else
+	return plan->resultRelations;
+#endif
+}
+
+/* From 19 on the planner knows of the EXPLAIN that asks for the plan. */
+#if PG_VERSION_NUM >= 190000
+#define PLANNER_PARAMETERS \
+	Query *query, const char *query_string, int cursor_options, ParamListInfo params, ExplainState *es
+#define PLANNER_ARGUMENTS \
+	query, query_string, cursor_options, params, es
+#else
+#define PLANNER_PARAMETERS \
+	Query *query, const char *query_string, int cursor_options, ParamListInfo params
+#define PLANNER_ARGUMENTS \
+	query, query_string, cursor_options, params
+#endif
+
+/* Nobody may change from 19 on what was noted of a query's constants. */
+#if PG_VERSION_NUM >= 190000
+typedef const struct JumbleState JumbledQuery;
+#else
+typedef struct JumbleState JumbledQuery;
+#endif
+
+/* A scan of a whole table; 19 has flags for it, of which none is meant. */
+static inline TableScanDesc
+begin_table_scan(Relation rel, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_beginscan(rel, snapshot, 0, NULL, SO_NONE);
+#else
+	return table_beginscan(rel, snapshot, 0, NULL);
+#endif
+}
 
 /* ExecutorRun's last argument went with 18. */
 #if PG_VERSION_NUM >= 180000

@@ -180,7 +180,7 @@ sealed_tenant(void)
 	return transaction_is_sealed() ? &seal->value : NULL;
 }
 
-static pg_noreturn void
+pg_noreturn static void
 refuse_tenant(TenantVerdict verdict)
 {
 	switch (verdict)

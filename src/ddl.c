@@ -93,7 +93,7 @@ guarded_root(Oid relid)
 	return root;
 }
 
-static pg_noreturn void
+pg_noreturn static void
 refuse_weakening(Oid relid, const char *damage)
 {
 	raise_refusal(weakens_guard(relation_name(relid),

@@ -126,7 +126,7 @@ check_query(const Query *query, ParseState *pstate, int level)
  * what PostgreSQL lets them, and those of extensions that are being created.
  */
 static void
-post_parse_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
+post_parse_analyze(ParseState *pstate, Query *query, JumbledQuery *jstate)
 {
 	int			level = mixed_level();
 	const Query *looked_at = query->commandType == CMD_UTILITY ?
@@ -355,7 +355,7 @@ executor_start(QueryDesc *query_desc, int eflags)
 #endif
 
 static PlannedStmt *
-plan_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+plan_query(PLANNER_PARAMETERS)
 {
 	bool		row_security = query->hasRowSecurity;
 	bool		unchecked = drop_known_checks(query);
@@ -364,8 +364,8 @@ plan_query(Query *query, const char *query_string, int cursor_options, ParamList
 	PlannedStmt *plan;
 
 	plan = prev_planner ?
-		prev_planner(query, query_string, cursor_options, params) :
-		standard_planner(query, query_string, cursor_options, params);
+		prev_planner(PLANNER_ARGUMENTS) :
+		standard_planner(PLANNER_ARGUMENTS);
 	plan->invalItems = list_concat(plan->invalItems, dependencies);
 	put_tenant_first(plan, row_security);
 	check_key_action(plan, action);
@@ -440,7 +440,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 
 	check_run_by_parser();
 	check_stack_for_trusted(query_desc->plannedstmt);
-	if (query_desc->plannedstmt->resultRelations != NIL &&
+	if (plan_writes(query_desc->plannedstmt) &&
 		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
 		check_unchecked_rows(query_desc);
 	if (is_plain_run(query_desc))
@@ -511,7 +511,7 @@ executor_finish(QueryDesc *query_desc)
 
 		finish_with_care(query_desc, &run);
 	}
-	else if (query_desc->plannedstmt->resultRelations != NIL && triggers_run_as_who_queued_them())
+	else if (plan_writes(query_desc->plannedstmt) && triggers_run_as_who_queued_them())
 		finish_with_care(query_desc, NULL);
 	else
 		finish_plan(query_desc);

@@ -424,7 +424,7 @@ check_scan(Plan *plan, void *context)
 	AttrNumber	attnum;
 	Expr	   *becomes;
 
-	if (varno == 0 || !list_member_int(checking->plan->resultRelations, varno))
+	if (varno == 0 || !plan_writes_to(checking->plan, varno))
 		return;
 	relid = rt_fetch(varno, checking->plan->rtable)->relid;
 	if (guard_of_part(relid, &attnum).status == GUARD_NONE)

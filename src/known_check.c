@@ -35,6 +35,7 @@
 #include "utils/rel.h"
 
 #include "barrier.h"
+#include "compat.h"
 #include "guard.h"
 #include "known_check.h"
 #include "refuse_query.h"
@@ -146,7 +147,7 @@ results_of(const PlannedStmt *plan)
 {
 	if (IsA(plan->planTree, ModifyTable))
 		return ((const ModifyTable *) plan->planTree)->resultRelations;
-	return plan->resultRelations;
+	return plan_result_relations(plan);
 }
 
 /* A plan without such checks is about to run: does what was known still hold? */

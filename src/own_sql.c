@@ -199,7 +199,7 @@ check_owner_reaches(Oid relid, Oid owner)
 					 quote_identifier(GetUserNameFromId(owner, true)))));
 }
 
-static pg_noreturn void
+pg_noreturn static void
 refuse_renamed(Oid relid)
 {
 	ereport(ERROR,

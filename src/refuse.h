@@ -33,7 +33,7 @@ typedef struct Refusal
 } Refusal;
 
 /* The two ways to pronounce one: as an error, or from a GUC check hook. */
-extern pg_noreturn void raise_refusal(Refusal refusal);
+pg_noreturn extern void raise_refusal(Refusal refusal);
 extern bool reject_setting(Refusal refusal);
 
 extern Refusal wrong_state(const char *message, const char *detail, const char *hint);

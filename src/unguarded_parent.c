@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #include "access.h"
+#include "compat.h"
 #include "guard.h"
 #include "refuse_table.h"
 #include "settings.h"
@@ -81,7 +82,7 @@ holds_rows_of_its_own(Oid relid)
 	rel = table_open(relid, AccessShareLock);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	slot = table_slot_create(rel, NULL);
-	scan = table_beginscan(rel, snapshot, 0, NULL);
+	scan = begin_table_scan(rel, snapshot);
 	found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
