@@ -42,7 +42,7 @@ CREATE FUNCTION t.talk() RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETUR
 -- The scans of guarded tables in a plan, each with what it compares the tenant by, or null.
 CREATE FUNCTION t.scans(query text) RETURNS TABLE (scan text, tenant_by text) LANGUAGE plpgsql AS $$
 DECLARE
-	tenant text := '(tenant_id|"\*SELECT\* \d".tenant_id)\)? = (tenant_guard\.current_tenant\(\)|''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::uuid|\$\d+|\(InitPlan \d+\)\.col1)';
+	tenant text := '(tenant_id|"\*SELECT\* \d".tenant_id)\)? = (tenant_guard\.current_tenant\(\)|''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::uuid|\$\d+|\(InitPlan (expr_)?\d+\)\.col1)';
 BEGIN
 	RETURN QUERY SELECT format('%s on %s', node->>'Node Type', node->>'Relation Name'),
 		(SELECT string_agg(key, ', ') FROM jsonb_each_text(node) WHERE key IN ('Filter', 'Index Cond', 'Recheck Cond') AND value ~ tenant)

@@ -121,10 +121,10 @@ BEGIN;
 SELECT tenant_guard.set_tenant('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
 SELECT id FROM notes WHERE tenant_id::text = 'x' OR tenant_id::text LIKE 'y%';
 SELECT mixed_plpgsql('x');
-EXPLAIN (COSTS OFF) SELECT FROM plain WHERE false AND t IN (SELECT tenant_id::text FROM notes);
+EXPLAIN (COSTS OFF) SELECT FROM plain WHERE true OR t IN (SELECT tenant_id::text FROM notes);
 DECLARE c CURSOR FOR SELECT id FROM notes WHERE tenant_id::text = 'x';
 CREATE TEMPORARY TABLE staged ON COMMIT DROP AS SELECT id FROM notes WHERE tenant_id::text = 'x';
-EXPLAIN (COSTS OFF) CREATE TABLE staged_again AS SELECT FROM plain WHERE false AND t IN (SELECT tenant_id::text FROM notes);
+EXPLAIN (COSTS OFF) CREATE TABLE staged_again AS SELECT FROM plain WHERE true OR t IN (SELECT tenant_id::text FROM notes);
 ROLLBACK;
 
 -- Switched off, nothing.

@@ -141,7 +141,7 @@ SELECT tenant_guard.derive_tenant_column('t.orphans');
 RESET ROLE;
 SET row_security = off;
 SELECT c.* FROM t.nulls AS c WHERE NOT EXISTS (SELECT FROM t.orders AS p WHERE p.id OPERATOR(pg_catalog.=) c.o);
-SELECT c.* FROM t.orphans AS c WHERE NOT EXISTS (SELECT FROM t.orders AS p WHERE p.id OPERATOR(pg_catalog.=) c.o);
+SELECT c.* FROM t.orphans AS c WHERE NOT EXISTS (SELECT FROM t.orders AS p WHERE p.id OPERATOR(pg_catalog.=) c.o) ORDER BY id;
 RESET row_security;
 SET ROLE regress_owner;
 
