@@ -45,3 +45,10 @@ COMMENT ON COLUMN tables.status IS 'guarded, damaged, shared, unprotected or ung
 COMMENT ON COLUMN tables.estimated_rows IS 'as VACUUM or ANALYZE last counted, partitions included; null where neither has';
 COMMENT ON COLUMN tables.partitions IS 'of a partitioned table, how many parts hold rows';
 COMMENT ON COLUMN tables.detail IS 'what damages the guard, or why there is none';
+
+-- What a statement leaves behind is judged by the same function (src/invariant.c).
+CREATE FUNCTION broken_invariants(in_table regclass DEFAULT NULL, OUT relation regclass, OUT invariant text, OUT other regclass, OUT detail text)
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_broken_invariants';
+COMMENT ON FUNCTION broken_invariants(regclass) IS 'what should hold of guarded tables after every statement and does not, of one table or of all';
+REVOKE ALL ON FUNCTION broken_invariants(regclass) FROM PUBLIC;

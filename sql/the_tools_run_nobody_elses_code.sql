@@ -197,6 +197,7 @@ INSERT INTO cases (function, statement) VALUES
 	('library_preloaded()', 'SELECT tenant_guard.library_preloaded()'),
 	('trusted_built_ins()', 'SELECT tenant_guard.trusted_built_ins()'),
 	('guard_status(regclass)', 'SELECT tenant_guard.guard_status(c.oid) FROM pg_catalog.pg_class c'),
+	('broken_invariants(regclass)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.broken_invariants()'),
 	('mixed_comparisons_of(oid,oid)', 'SELECT tenant_guard.mixed_comparisons_of(''pg_catalog.pg_proc''::pg_catalog.regclass, p.oid) FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384'),
 	('mixed_comparisons()', 'SELECT tenant_guard.mixed_comparisons()'),
 	('audit()', 'SELECT tenant_guard.audit()'),

@@ -1,0 +1,189 @@
+/*-------------------------------------------------------------------------
+ *
+ * invariant.c
+ *	  What holds of guarded tables after every statement.
+ *
+ * The one place that says it: ddl.c asks about the tables that a statement has
+ * touched, the SQL function broken_invariants about all of them, for audit()
+ * and for the tests.  Nothing here changes or refuses anything, and no lock on
+ * a table is needed: one that is gone breaks nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "foreign_key.h"
+#include "guard.h"
+#include "invariant.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_broken_invariants);
+
+static List *
+add_broken(List *found, Invariant invariant, Oid relid, Oid other, char *detail)
+{
+	BrokenInvariant *broken = palloc(sizeof(BrokenInvariant));
+
+	*broken = (BrokenInvariant) {
+		invariant, relid, other, detail
+	};
+	return lappend(found, broken);
+}
+
+/* Are two guarded tables guarded by columns of one name? */
+static bool
+have_same_column(Oid relid, AttrNumber attnum, Oid other, AttrNumber other_attnum)
+{
+	char	   *column = attnum ? get_attname(relid, attnum, true) : NULL;
+	char	   *other_column = other_attnum ? get_attname(other, other_attnum, true) : NULL;
+
+	return column == NULL || other_column == NULL || strcmp(column, other_column) == 0;
+}
+
+/* Of a table and one that it inherits from, directly or not. */
+static List *
+broken_with_ancestor(List *found, Oid relid, Oid ancestor, int which)
+{
+	Guard		guard = guard_of(relid);
+	Guard		above = guard_of(ancestor);
+	char	   *name = relation_name(ancestor);
+
+	if (above.status != GUARD_NONE && guard.status == GUARD_NONE && (which & INVARIANT_PARTS))
+		return add_broken(found, INVARIANT_PARTS, relid, ancestor,
+						  psprintf("it is a part of guarded table %s and is not guarded", name));
+	if (above.status != GUARD_NONE && (which & INVARIANT_PARTS) &&
+		!have_same_column(relid, guard.attnum, ancestor, above.attnum))
+		return add_broken(found, INVARIANT_PARTS, relid, ancestor,
+						  psprintf("it is guarded by another column than table %s, of which it is a part", name));
+	if (above.status == GUARD_NONE && guard.status != GUARD_NONE && (which & INVARIANT_ABOVE))
+		return add_broken(found, INVARIANT_ABOVE, relid, ancestor,
+						  psprintf("a query on table %s, which is not guarded, shows its rows to every tenant", name));
+	return found;
+}
+
+/* The foreign keys of a table that may reference another tenant's row. */
+static List *
+broken_keys(List *found, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, foreign_keys_from(relid))
+	{
+		ForeignKey *key = lfirst(lc);
+
+		if (key->kind == KEY_UNPAIRED)
+			found = add_broken(found, INVARIANT_KEYS, relid, key->parent,
+							   psprintf("its foreign key %s may reference rows of another tenant in table %s",
+										quote_identifier(key->name), relation_name(key->parent)));
+	}
+	return found;
+}
+
+/*
+ * Those of these invariants, bits of "which", that do not hold of a table; a
+ * list of BrokenInvariant.  Of foreign keys the table's own are looked at, not
+ * those that reference it.
+ */
+List *
+broken_invariants(Oid relid, int which)
+{
+	List	   *found = NIL;
+	Guard		guard = guard_of(relid);
+	ListCell   *lc;
+
+	if ((which & INVARIANT_WHOLE) && guard.status == GUARD_DAMAGED)
+		found = add_broken(found, INVARIANT_WHOLE, relid, InvalidOid, pstrdup(guard.damage));
+	if (which & (INVARIANT_PARTS | INVARIANT_ABOVE))
+		foreach(lc, ancestors_of(relid))
+			found = broken_with_ancestor(found, relid, lfirst_oid(lc), which);
+	if ((which & INVARIANT_KEYS) && guard.status == GUARD_WHOLE)
+		found = broken_keys(found, relid);
+	return found;
+}
+
+/* ----------------------------------------------------------------
+ *		For SQL
+ * ----------------------------------------------------------------
+ */
+
+static const char *
+invariant_name(Invariant invariant)
+{
+	switch (invariant)
+	{
+		case INVARIANT_WHOLE:
+			return "guard_damaged";
+		case INVARIANT_PARTS:
+			return "part_unguarded";
+		case INVARIANT_ABOVE:
+			return "parent_unguarded";
+		case INVARIANT_KEYS:
+			return "key_unpaired";
+	}
+	return NULL;				/* keep the compiler quiet */
+}
+
+static void
+return_broken(ReturnSetInfo *result, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, broken_invariants(relid, ALL_INVARIANTS))
+	{
+		const BrokenInvariant *broken = lfirst(lc);
+		Datum		values[4] = {ObjectIdGetDatum(broken->relid),
+			CStringGetTextDatum(invariant_name(broken->invariant)),
+			ObjectIdGetDatum(broken->other), CStringGetTextDatum(broken->detail)};
+		bool		nulls[4] = {false, false, !OidIsValid(broken->other), false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+static List *
+all_tables(void)
+{
+	Relation	classes = table_open(RelationRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
+	List	   *tables = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE ||
+			class->relkind == RELKIND_FOREIGN_TABLE)
+			tables = lappend_oid(tables, class->oid);
+	}
+	systable_endscan(scan);
+	table_close(classes, AccessShareLock);
+	return tables;
+}
+
+/* What does not hold of a table, or of any where the argument is null. */
+Datum
+tenant_guard_broken_invariants(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!PG_ARGISNULL(0))
+	{
+		return_broken(result, PG_GETARG_OID(0));
+		return (Datum) 0;
+	}
+	foreach(lc, all_tables())
+		return_broken(result, lfirst_oid(lc));
+	return (Datum) 0;
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * invariant.h
+ *	  What holds of guarded tables after every statement.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_INVARIANT_H
+#define TENANT_GUARD_INVARIANT_H
+
+#include "nodes/pg_list.h"
+
+/* Bits, so that a statement can name those that it may have broken. */
+typedef enum Invariant
+{
+	INVARIANT_WHOLE = 1,		/* a guard is whole */
+	INVARIANT_PARTS = 2,		/* a part of a guarded table is guarded, by the same column */
+	INVARIANT_ABOVE = 4,		/* what a guarded table inherits from is guarded */
+	INVARIANT_KEYS = 8			/* a foreign key between guarded tables carries the tenant */
+} Invariant;
+
+#define ALL_INVARIANTS (INVARIANT_WHOLE | INVARIANT_PARTS | INVARIANT_ABOVE | INVARIANT_KEYS)
+
+/* One that does not hold; palloc'd with what it points to. */
+typedef struct BrokenInvariant
+{
+	Invariant	invariant;
+	Oid			relid;			/* the table of which it does not hold */
+	Oid			other;			/* the table above, or the one that a key references */
+	char	   *detail;			/* a clause: what is so instead */
+} BrokenInvariant;
+
+extern List *broken_invariants(Oid relid, int which);
+
+#endif							/* TENANT_GUARD_INVARIANT_H */
