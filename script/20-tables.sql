@@ -2,6 +2,14 @@
 --
 -- Which table is guarded: for the DBA, and whom the DBA grants it to
 --
+-- What a statement leaves behind is judged by the same function (src/invariant.c).
+CREATE FUNCTION broken_invariants(in_table regclass DEFAULT NULL, OUT relation regclass, OUT invariant text, OUT other regclass, OUT detail text)
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_broken_invariants';
+COMMENT ON FUNCTION broken_invariants(regclass) IS 'what should hold of guarded tables after every statement and does not, of one table or of all';
+REVOKE ALL ON FUNCTION broken_invariants(regclass) FROM PUBLIC;
+
+-- A table of an extension is no user's, but where it is guarded, or a part of a guarded one, that counts.
 CREATE VIEW tables_and_partitions AS
 SELECT c.oid::pg_catalog.regclass AS relation,
 	   g.status,
@@ -17,9 +25,11 @@ FROM pg_catalog.pg_class c
 WHERE c.relkind IN ('r', 'p', 'f')
 	  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 	  AND n.nspname !~ '^pg_toast' AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)
-	  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-					  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-							AND d.objid = c.oid AND d.deptype = 'e');
+	  AND (g.status IN ('guarded', 'damaged')
+		   OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+						  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+								AND d.objid = c.oid AND d.deptype = 'e')
+		   OR EXISTS (SELECT FROM tenant_guard.broken_invariants(c.oid)));
 COMMENT ON VIEW tables_and_partitions IS 'every table of a user, each partition by itself, and whether it is guarded';
 
 -- A partition is told with the partitioned table that it is a part of, unless it differs in status.
@@ -45,10 +55,3 @@ COMMENT ON COLUMN tables.status IS 'guarded, damaged, shared, unprotected or ung
 COMMENT ON COLUMN tables.estimated_rows IS 'as VACUUM or ANALYZE last counted, partitions included; null where neither has';
 COMMENT ON COLUMN tables.partitions IS 'of a partitioned table, how many parts hold rows';
 COMMENT ON COLUMN tables.detail IS 'what damages the guard, or why there is none';
-
--- What a statement leaves behind is judged by the same function (src/invariant.c).
-CREATE FUNCTION broken_invariants(in_table regclass DEFAULT NULL, OUT relation regclass, OUT invariant text, OUT other regclass, OUT detail text)
-RETURNS SETOF record
-LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_broken_invariants';
-COMMENT ON FUNCTION broken_invariants(regclass) IS 'what should hold of guarded tables after every statement and does not, of one table or of all';
-REVOKE ALL ON FUNCTION broken_invariants(regclass) FROM PUBLIC;

@@ -524,10 +524,12 @@ BEGIN
 			HINT = CASE kind WHEN 'v' THEN 'Name a table that the view reads: what can be done through the view is tried with it.' ELSE hint END;
 	ELSIF kind NOT IN ('r', 'p') THEN
 		RAISE wrong_object_type USING MESSAGE = format('%s is not a table', relation), HINT = hint;
+	ELSIF EXISTS (SELECT FROM tenant_guard.tables_and_partitions t WHERE t.relation = probe_able.relation) THEN
+		RETURN;
 	ELSIF extension IS NOT NULL THEN
 		RAISE wrong_object_type USING MESSAGE = format('table %s belongs to extension "%s"', relation, extension),
-			DETAIL = 'Tables of extensions are not guarded.', HINT = hint;
-	ELSIF NOT EXISTS (SELECT FROM tenant_guard.tables_and_partitions t WHERE t.relation = probe_able.relation) THEN
+			DETAIL = 'Tables of extensions are not guarded, but as parts of guarded ones.', HINT = hint;
+	ELSE
 		RAISE wrong_object_type USING MESSAGE = format(CASE WHEN temporary THEN '%s is a temporary table of another session' ELSE '%s is a table of the system' END, relation), HINT = hint;
 	END IF;
 END

@@ -98,7 +98,7 @@ SELECT tenant_guard.protect('t.by_org', 'org');
 \set VERBOSITY default
 ALTER TABLE t.by_org INHERIT t.one;
 
--- A part that is not guarded, restored by a script, must be when it leaves.
+-- A part that a script brings must be guarded as it comes, and stay so when it leaves.
 \set VERBOSITY terse
 CREATE TABLE t.parted (id int, tenant_id uuid) PARTITION BY LIST (id);
 SET row_security = off;
@@ -109,7 +109,7 @@ SELECT t.status('t.part_1');
 ALTER TABLE t.parted DETACH PARTITION t.part_1;
 SELECT t.status('t.part_1');
 
--- So must it be when the next one comes.
+-- So must the next one.
 SET row_security = off;
 CREATE TABLE t.part_2 (id int, tenant_id uuid NOT NULL);
 ALTER TABLE t.parted ATTACH PARTITION t.part_2 FOR VALUES IN (2);

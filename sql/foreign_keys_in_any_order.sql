@@ -184,15 +184,11 @@ SELECT to_regclass('t.fails');
 ALTER TABLE t.c ADD COLUMN fails int REFERENCES t.p ON UPDATE SET NULL;
 SELECT count(*) FROM pg_attribute WHERE attrelid = 't.c'::regclass AND attname = 'fails';
 
--- With row_security = off, as in the script of a dump, a key must be left as it
--- is written, and this be said.
+-- With row_security = off a key between guarded tables must be paired all the
+-- same: in the script of a dump no table is guarded yet when its keys come.
 SET row_security = off;
 ALTER TABLE t.c ADD CONSTRAINT restored FOREIGN KEY (p) REFERENCES t.p;
 RESET row_security;
-SELECT definition FROM t.keys WHERE conname = 'restored';
-
--- The next statement that brings a key must mend it.
-ALTER TABLE t.c ADD COLUMN one_more int REFERENCES t.p;
 SELECT definition FROM t.keys WHERE conname = 'restored';
 
 --

@@ -3,9 +3,10 @@
  * auto_protect.c
  *	  Guards tables that a statement has given the tenant column.
  *
- * Left alone are tables of extensions, excluded schemas, labelled tables and
- * temporary ones that end with their transaction; but a part of a guarded
- * table is guarded all the same, since it can be queried by its own name.
+ * Left alone are tables of extensions, excluded schemas, labelled tables,
+ * temporary ones that end with their transaction, and all where auto_protect or
+ * row_security is off; but a part of a guarded table is guarded all the same,
+ * since it can be queried by its own name.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,16 +58,16 @@ is_dropped_on_commit(Oid relid)
 		list_member_oid(dropped_on_commit, relid);
 }
 
-/* Is a table guarded that this one is a part of? */
-static bool
-is_guarded_part(Oid relid)
+/* The nearest guarded table that this one is a part of, or InvalidOid. */
+Oid
+guarded_whole(Oid relid)
 {
 	ListCell   *lc;
 
 	foreach(lc, ancestors_of(relid))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
-			return true;
-	return false;
+			return lfirst_oid(lc);
+	return InvalidOid;
 }
 
 /*
@@ -75,22 +76,17 @@ is_guarded_part(Oid relid)
  * label or an excluded schema must not open it by its own name.
  */
 static char *
-automatic_column(Oid relid)
+automatic_column(Oid relid, Oid whole)
 {
-	ListCell   *lc;
+	AttrNumber	attnum = OidIsValid(whole) ? guard_of(whole).attnum : 0;
 	char	   *schema;
 
-	foreach(lc, ancestors_of(relid))
-	{
-		Guard		guard = guard_of(lfirst_oid(lc));
-
-		if (guard.attnum != 0)
-			return get_attname(lfirst_oid(lc), guard.attnum, false);
-	}
-
+	if (attnum != 0)
+		return get_attname(whole, attnum, false);
+	if (!has_column(relid, setting_tenant_column))
+		return NULL;
 	schema = get_namespace_name(get_rel_namespace(relid));
-	if (!has_column(relid, setting_tenant_column) ||
-		schema == NULL || schema_is_excluded(schema) ||
+	if (schema == NULL || schema_is_excluded(schema) ||
 		is_dropped_on_commit(relid) ||
 		inherited_label(relid) != NULL)
 		return NULL;
@@ -105,57 +101,79 @@ check_same_column(Oid relid)
 	char	   *column = guard.attnum ? get_attname(relid, guard.attnum, true) : NULL;
 	ListCell   *lc;
 
+	if (column == NULL)
+		return;
 	foreach(lc, ancestors_of(relid))
 	{
 		Guard		above = guard_of(lfirst_oid(lc));
 		char	   *wanted = above.attnum ? get_attname(lfirst_oid(lc), above.attnum, true) : NULL;
 
-		if (column != NULL && wanted != NULL && strcmp(column, wanted) != 0)
+		if (wanted != NULL && strcmp(column, wanted) != 0)
 			raise_refusal(guarded_by_other_column(relation_name(relid), column, wanted));
 	}
 }
 
-/* Guards one table if it is to be guarded, with its parts; true if it was. */
-static bool
-auto_protect_table(Oid relid)
+/* Says of a table that has the column, and no whole, why it is left alone. */
+static void
+warn_of_table_left(Oid relid)
 {
-	char		relkind = get_rel_relkind(relid);
-	char	   *column;
-
-	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
-		 relkind != RELKIND_FOREIGN_TABLE) ||
-		OidIsValid(getExtensionOfObject(RelationRelationId, relid)))
-		return false;
-	check_same_column(relid);
-	if (guard_of(relid).status == GUARD_WHOLE)
-		return false;
-	column = automatic_column(relid);
-	if (column == NULL)
-		return false;
-
-	if (relkind == RELKIND_FOREIGN_TABLE && is_guarded_part(relid))
-		return false;			/* foreign_part.c has looked at it */
-	else if (relkind == RELKIND_FOREIGN_TABLE)
+	if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
 		ereport(WARNING,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("foreign table %s is not guarded", relation_name(relid)),
 				 errdetail("PostgreSQL has no row-level security for foreign tables."),
 				 errhint("Guard the table on the foreign server.")));
-	else if (!row_security)
+	else
 		ereport(WARNING,
 				(errmsg("table %s is not guarded automatically", relation_name(relid)),
 				 errdetail("Parameter \"row_security\" is off, as in a script made by pg_dump."),
 				 errhint("If the script does not guard it, run SELECT tenant_guard.protect(%s).",
 						 quote_literal_cstr(relation_name(relid)))));
-	else
+}
+
+/*
+ * Are tables of their own left alone?  Those that an extension's script makes
+ * are the extension's.
+ */
+static bool
+is_left_alone(Oid relid)
+{
+	return !setting_auto_protect || creating_extension ||
+		OidIsValid(getExtensionOfObject(RelationRelationId, relid));
+}
+
+/*
+ * Guards one table if it is to be guarded, with its parts; true if it was.  In
+ * a script of pg_dump no whole is guarded yet when its parts come to it.
+ */
+static bool
+auto_protect_table(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+	Oid			whole;
+	char	   *column;
+
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+		relkind != RELKIND_FOREIGN_TABLE)
+		return false;
+	whole = guarded_whole(relid);
+	check_same_column(relid);
+	if (guard_of(relid).status == GUARD_WHOLE)
+		return false;
+	column = automatic_column(relid, whole);
+	if (column == NULL || (!OidIsValid(whole) && is_left_alone(relid)))
+		return false;
+	if (relkind == RELKIND_FOREIGN_TABLE || (!row_security && !OidIsValid(whole)))
 	{
-		check_relation(relid);
-		(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
-		if (own_label(relid) != NULL)
-			set_label(relid, NULL);
-		return true;
+		if (!OidIsValid(whole))
+			warn_of_table_left(relid);
+		return false;			/* as a part foreign_part.c looks at it */
 	}
-	return false;
+	check_relation(relid);
+	(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
+	if (own_label(relid) != NULL)
+		set_label(relid, NULL);
+	return true;
 }
 
 /*
@@ -169,8 +187,6 @@ auto_protect(Oid relid)
 	List	   *guarded = NIL;
 	ListCell   *lc;
 
-	if (!setting_auto_protect || creating_extension)
-		return NIL;
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 		if (auto_protect_table(lfirst_oid(lc)))
 			guarded = lappend_oid(guarded, lfirst_oid(lc));

@@ -10,6 +10,7 @@
 
 #include "nodes/parsenodes.h"
 
+extern Oid	guarded_whole(Oid relid);
 extern List *auto_protect(Oid relid);
 extern List *auto_protect_typed_tables(Oid composite);
 extern List *auto_protect_schema(const RenameStmt *stmt);

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "auto_protect.h"
 #include "compat.h"
 #include "context.h"
 #include "foreign_part.h"
@@ -75,7 +76,7 @@ protect_table(Oid relid, const char *column)
 	if (label != NULL && strcmp(label, LABEL_SHARED) == 0)
 		raise_refusal(table_is_shared(relation_name(relid)));
 	extension = getExtensionOfObject(RelationRelationId, relid);
-	if (OidIsValid(extension))
+	if (OidIsValid(extension) && guard_of(relid).status == GUARD_NONE && !OidIsValid(guarded_whole(relid)))
 		raise_refusal(extension_table(relation_name(relid), get_extension_name(extension)));
 
 	foreach(lc, parts)

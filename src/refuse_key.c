@@ -24,6 +24,18 @@ key_without_tenant(const char *key, const char *table, const char *drop, const c
 	};
 }
 
+/* "detail" is a clause that says which key of the table, and what it may do. */
+Refusal
+key_not_settled(const char *table, const char *detail)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would weaken the isolation of tenants in table %s", table),
+			psprintf("After it, %s.", detail),
+			psprintf("Run SELECT tenant_guard.pair_foreign_keys(%s); first, or leave the key out.", quote_literal_cstr(table))
+	};
+}
+
 /* "counts" is a line for each key; "queries" one that lists the rows for each. */
 Refusal
 keys_cross_tenants(const char *counts, const char *queries)

@@ -16,6 +16,7 @@
 /* Keys that do not carry the tenant */
 extern Refusal key_without_tenant(const char *key, const char *table,
 								  const char *drop, const char *add);
+extern Refusal key_not_settled(const char *table, const char *detail);
 extern Refusal keys_cross_tenants(const char *counts, const char *queries);
 
 /* Actions of keys on rows of another tenant; "key" is NULL where it is not known which */

@@ -255,25 +255,25 @@ unpaired_key(const ForeignKey *key)
 }
 
 static void
-warn_of_key(const ForeignKey *key, const char *why)
+warn_of_key(const ForeignKey *key)
 {
 	Refusal		refusal = unpaired_key(key);
 
 	ereport(WARNING,
 			(errcode(refusal.sqlstate),
 			 errmsg("%s", refusal.message),
-			 errdetail("%s%s", refusal.detail, why),
+			 errdetail("%s", refusal.detail),
 			 errhint("Run SELECT tenant_guard.pair_foreign_keys(%s);",
 					 quote_literal_cstr(relation_name(key->child)))));
 }
 
 static void
-warn_of_keys(List *keys, const char *why)
+warn_of_keys(List *keys)
 {
 	ListCell   *lc;
 
 	foreach(lc, keys)
-		warn_of_key(lfirst(lc), why);
+		warn_of_key(lfirst(lc));
 }
 
 static void
@@ -292,7 +292,7 @@ settle(Oid root, KeyDirection direction)
 				raise_refusal(unpaired_key(linitial(keys)));
 			break;
 		case FOREIGN_KEYS_WARNING:
-			warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, direction), "");
+			warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, direction));
 			break;
 		case FOREIGN_KEYS_OFF:
 			return;
@@ -303,23 +303,28 @@ settle(Oid root, KeyDirection direction)
 
 /*
  * Does what tenant_guard.foreign_keys says about the keys from and to a table
- * that has become guarded or has got a key.  In the script of a dump keys are
- * left as they are written.
+ * that has become guarded or has got a key.  In the script of a dump no table
+ * is guarded yet when its keys come, and there is nothing to settle.
  */
 void
 settle_foreign_keys(Oid root, KeyOccasion occasion)
 {
 	if (setting_foreign_keys == FOREIGN_KEYS_OFF)
 		return;
-	if (occasion == KEYS_OF_PROTECT || row_security)
-	{
-		settle(root, KEYS_FROM_AND_TO);
-		if (occasion == KEYS_OF_DDL)
-			warn_of_keys_from_outside(root);
-	}
-	else
-		warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO),
-					 " Parameter \"row_security\" is off, as in a script made by pg_dump, and so it is left as it is.");
+	settle(root, KEYS_FROM_AND_TO);
+	if (occasion == KEYS_OF_DDL && row_security)
+		warn_of_keys_from_outside(root);
+}
+
+/*
+ * Settled keys carry the tenant, or are left on purpose: refuses a table of
+ * which that does not hold, "detail" being what does.
+ */
+void
+check_key_settled(Oid relid, const char *detail)
+{
+	if (setting_foreign_keys == FOREIGN_KEYS_PAIR || setting_foreign_keys == FOREIGN_KEYS_ERROR)
+		raise_refusal(key_not_settled(relation_name(relid), detail));
 }
 
 /*

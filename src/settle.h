@@ -18,6 +18,7 @@ typedef enum KeyOccasion
 } KeyOccasion;
 
 extern void settle_foreign_keys(Oid root, KeyOccasion occasion);
+extern void check_key_settled(Oid relid, const char *detail);
 extern void settle_companions(Oid root);
 extern void settle_foreign_keys_from(Oid root);
 extern int	pair_keys_of(Oid root, bool validate);

@@ -1,0 +1,87 @@
+--
+-- A part of a guarded table must be guarded at once, and a key between guarded tables paired: a table of an extension
+-- and one that comes with row_security or auto_protect off too, and views, audit() and prove() see it.
+--
+\set VERBOSITY terse
+\set SHOW_CONTEXT never
+CREATE SCHEMA w;
+SET search_path = w;
+CREATE TABLE orders (tenant_id uuid NOT NULL, id int) PARTITION BY LIST (id);
+CREATE TABLE customers (tenant_id uuid NOT NULL, id int PRIMARY KEY);
+
+-- A table of an extension is left alone until it becomes a part of a guarded one.
+CREATE TABLE of_extension (id int);
+CREATE TABLE below (id int);
+CREATE TABLE apart (id int);
+ALTER EXTENSION plpgsql ADD TABLE of_extension;
+ALTER EXTENSION plpgsql ADD TABLE below;
+ALTER EXTENSION plpgsql ADD TABLE apart;
+ALTER TABLE of_extension ADD COLUMN tenant_id uuid;
+ALTER TABLE below ADD COLUMN tenant_id uuid;
+ALTER TABLE apart ADD COLUMN tenant_id uuid;
+ALTER TABLE of_extension ALTER tenant_id SET NOT NULL;
+ALTER TABLE below ALTER tenant_id SET NOT NULL, ALTER id SET NOT NULL;
+ALTER TABLE orders ATTACH PARTITION of_extension FOR VALUES IN (1);
+ALTER TABLE below INHERIT customers;
+SELECT relation, status, detail FROM tenant_guard.tables_and_partitions WHERE relation::text IN ('of_extension', 'below', 'apart') ORDER BY 1;
+SELECT relation, bool_and(ok) FROM tenant_guard.prove('below') GROUP BY relation;
+SELECT * FROM tenant_guard.broken_invariants();
+
+-- One that is damaged on purpose must be seen too, and mended as the remedy says; and one whose guard was taken off.
+SET tenant_guard.bypass = on;
+ALTER TABLE of_extension NO FORCE ROW LEVEL SECURITY;
+DROP POLICY tenant_isolation ON below;
+DROP POLICY tenant_access ON below;
+SELECT relation, status, detail FROM tenant_guard.tables_and_partitions WHERE relation::text IN ('of_extension', 'below', 'apart') ORDER BY 1;
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text IN ('of_extension', 'below', 'apart') ORDER BY 1;
+RESET tenant_guard.bypass;
+SELECT level, rule, object, remedy FROM tenant_guard.audit() WHERE object ~ '^w\.' AND level = 'error';
+SELECT remedy FROM tenant_guard.audit() WHERE object ~ '^w\.' AND level = 'error' \gexec
+SELECT * FROM tenant_guard.broken_invariants();
+ALTER EXTENSION plpgsql DROP TABLE of_extension;
+ALTER EXTENSION plpgsql DROP TABLE below;
+ALTER EXTENSION plpgsql DROP TABLE apart;
+
+-- With row_security off a part of a guarded table must be guarded all the same, and a key between guarded ones be paired.
+SET row_security = off;
+CREATE TABLE orders_2 PARTITION OF orders FOR VALUES IN (2);
+CREATE TABLE orders_3 (tenant_id uuid NOT NULL, id int);
+ALTER TABLE orders ATTACH PARTITION orders_3 FOR VALUES IN (3);
+CREATE TABLE child () INHERITS (customers);
+ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES customers;
+RESET row_security;
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'orders'::regclass AND contype = 'f';
+SELECT * FROM tenant_guard.broken_invariants();
+
+-- So must a part be where tables are not guarded as they are made.
+SET tenant_guard.auto_protect = off;
+CREATE TABLE orders_4 PARTITION OF orders FOR VALUES IN (4);
+RESET tenant_guard.auto_protect;
+SELECT * FROM tenant_guard.broken_invariants();
+
+-- A script of pg_dump must restore as it is written: there the whole is guarded last.
+SET row_security = off;
+CREATE TABLE r_parents (tenant_id uuid DEFAULT tenant_guard.current_tenant() NOT NULL, id int NOT NULL);
+ALTER TABLE ONLY r_parents FORCE ROW LEVEL SECURITY;
+CREATE TABLE r_whole (tenant_id uuid DEFAULT tenant_guard.current_tenant() NOT NULL, id int, parent int) PARTITION BY LIST (id);
+ALTER TABLE ONLY r_whole FORCE ROW LEVEL SECURITY;
+CREATE TABLE a_part (tenant_id uuid DEFAULT tenant_guard.current_tenant() NOT NULL, id int, parent int);
+ALTER TABLE ONLY a_part FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY r_whole ATTACH PARTITION a_part FOR VALUES IN (1);
+ALTER TABLE ONLY r_parents ADD CONSTRAINT r_parents_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE r_whole ADD CONSTRAINT r_whole_fkey FOREIGN KEY (tenant_id, parent) REFERENCES r_parents(tenant_id, id);
+ALTER TABLE a_part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE r_parents ENABLE ROW LEVEL SECURITY;
+ALTER TABLE r_whole ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant_access ON a_part USING (tenant_guard.guarded());
+CREATE POLICY tenant_access ON r_parents USING (tenant_guard.guarded());
+CREATE POLICY tenant_access ON r_whole USING (tenant_guard.guarded());
+CREATE POLICY tenant_isolation ON a_part AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+CREATE POLICY tenant_isolation ON r_parents AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+CREATE POLICY tenant_isolation ON r_whole AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+RESET row_security;
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text IN ('r_parents', 'r_whole', 'a_part') ORDER BY 1;
+SELECT * FROM tenant_guard.broken_invariants();
+
+SET client_min_messages = warning;
+DROP SCHEMA w CASCADE;
