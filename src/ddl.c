@@ -39,9 +39,12 @@
 #include "comparison.h"
 #include "compat.h"
 #include "ddl.h"
+#include "ddl_change.h"
 #include "foreign_key.h"
 #include "foreign_part.h"
 #include "guard.h"
+#include "invariant.h"
+#include "made_table.h"
 #include "own_sql.h"
 #include "policy.h"
 #include "refuse_query.h"
@@ -55,25 +58,6 @@
 PG_FUNCTION_INFO_V1(tenant_guard_on_ddl_command_start);
 PG_FUNCTION_INFO_V1(tenant_guard_on_ddl_command_end);
 PG_FUNCTION_INFO_V1(tenant_guard_on_sql_drop);
-
-/* What one collected command may have done to a relation and its parts. */
-typedef struct TableChange
-{
-	Oid			relid;
-	bool		made;			/* the table is new */
-	bool		named;			/* the relation is new, or has a new name */
-	bool		brings_column;	/* may have brought the tenant column */
-	bool		weakens;		/* may have damaged a guard */
-	bool		forbids_null;	/* in some column */
-	bool		adds_key;		/* a foreign key */
-	bool		alters_key;		/* drops or renames a constraint */
-	List	   *unenforced;		/* the names of constraints that are so now */
-	bool		moves_keys;		/* may set a foreign key and its companion apart */
-	bool		alters_policy;	/* altered a tenant_isolation of ours */
-	bool		renames_policy; /* renamed one */
-	List	   *joins;			/* parts that were put below another table */
-	Oid			leaves;			/* a part that has left one */
-} TableChange;
 
 /* ----------------------------------------------------------------
  *		Refusing what weakens a guard
@@ -98,25 +82,6 @@ refuse_weakening(Oid relid, const char *damage)
 {
 	raise_refusal(weakens_guard(relation_name(relid),
 								relation_name(guarded_root(relid)), damage));
-}
-
-/* Refuses a change that has left a table's guard damaged. */
-static void
-check_table_not_weakened(Oid relid)
-{
-	Guard		guard = guard_of(relid);
-
-	if (guard.status == GUARD_DAMAGED && !weakening_is_meant(relid))
-		refuse_weakening(relid, guard.damage);
-}
-
-static void
-check_not_weakened(Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		check_table_not_weakened(lfirst_oid(lc));
 }
 
 /* Refuses another type for a tenant column than tenants have. */
@@ -201,27 +166,24 @@ check_shadowing(Oid relid)
 }
 
 /*
- * For a table made where no event trigger fires: EXPLAIN ANALYZE CREATE TABLE
- * AS.  One that was there before (IF NOT EXISTS) is no business of ours.
+ * For what was made where no event trigger fires: EXPLAIN ANALYZE CREATE TABLE
+ * AS.  Such tables have no keys and no parents.
  */
 void
-table_was_created(const IntoClause *into)
+relations_were_made(List *relids, bool drop_on_commit)
 {
-	Oid			relid = get_relname_relid(into->rel->relname,
-										  RangeVarGetCreationNamespace(into->rel));
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool		made;
+	ListCell   *lc;
 
-	if (!HeapTupleIsValid(tuple))
-		return;
-	made = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
-	ReleaseSysCache(tuple);
-	if (!made || !OidIsValid(get_extension_oid(EXTENSION_NAME, true)))
-		return;
-	if (into->onCommit == ONCOMMIT_DROP)
-		remember_drop_on_commit(relid);
-	check_shadowing(relid);
-	(void) auto_protect(relid);	/* such a table has no keys */
+	foreach(lc, relids)
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_RELATION ||
+			!OidIsValid(get_extension_oid(EXTENSION_NAME, true)))
+			continue;
+		if (drop_on_commit)
+			remember_drop_on_commit(lfirst_oid(lc));
+		check_shadowing(lfirst_oid(lc));
+		(void) auto_protect(lfirst_oid(lc));
+	}
 }
 
 /* Once a column is NOT NULL, the CHECK that stood in for it can go. */
@@ -239,158 +201,51 @@ drop_spent_checks(Oid relid)
 }
 
 /* ----------------------------------------------------------------
- *		Reading what a statement did
+ *		What a statement leaves behind
  * ----------------------------------------------------------------
  */
 
+/* One invariant does not hold of a table that a statement has touched. */
 static void
-read_subcommand(const AlterTableCmd *cmd, TableChange *change)
+judge(const BrokenInvariant *broken, bool made)
 {
-	switch (cmd->subtype)
+	switch (broken->invariant)
 	{
-		case AT_AddInherit:
-			change->joins = list_make1_oid(change->relid);
-			change->brings_column = true;
+		case INVARIANT_ABOVE:
+			check_parent(broken->relid, broken->other, made);
 			break;
-		case AT_AttachPartition:
-			/* a whole that is not guarded is not to be, on account of a part */
-			change->joins = parts_joined_now(change->relid);
-			change->brings_column = guard_of(change->relid).status != GUARD_NONE;
+		case INVARIANT_PARTS:
+			if (get_rel_relkind(broken->relid) == RELKIND_FOREIGN_TABLE)
+			{
+				check_foreign_part(broken->relid, broken->other);
+				break;
+			}
+			/* FALLTHROUGH */
+		case INVARIANT_WHOLE:
+			if (!weakening_is_meant(broken->relid))
+				refuse_weakening(broken->relid, broken->detail);
 			break;
-		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize:
-			/* by its name: 15 leaves the subcommand's address empty */
-			change->leaves = RangeVarGetRelid(((PartitionCmd *) cmd->def)->name, NoLock, true);
-			break;
-		case AT_DropInherit:
-			change->leaves = change->relid;
-			break;
-		case AT_SetNotNull:
-			change->forbids_null = true;
-			break;
-		case AT_EnableRowSecurity:
-		case AT_ForceRowSecurity:
-		case AT_ColumnDefault:
-		case AT_AddIndex:
-		case AT_ValidateConstraint:
-			break;
-		default:
-			/* all that is not known to be harmless */
-			change->weakens |= !is_add_column(cmd->subtype) && !is_add_constraint(cmd->subtype);
+		case INVARIANT_KEYS:
+			check_key_settled(broken->relid, broken->detail);
 			break;
 	}
-	if (is_add_constraint(cmd->subtype))
-		change->adds_key |= IsA(cmd->def, Constraint) &&
-			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
-	if (unenforced_constraint(cmd) != NULL)
-		change->unenforced = lappend(change->unenforced, pstrdup(unenforced_constraint(cmd)));
-	change->alters_key |= is_drop_constraint(cmd->subtype);
-	change->moves_keys |= cmd->subtype == AT_AlterConstraint || cmd->subtype == AT_AlterColumnType ||
-		cmd->subtype == AT_AttachPartition;
-	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
-		strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0)
-		change->brings_column = true;
 }
 
-static bool
-renames_to_tenant_column(const RenameStmt *stmt)
-{
-	return (stmt->renameType == OBJECT_COLUMN || stmt->renameType == OBJECT_ATTRIBUTE) &&
-		strcmp(stmt->newname, setting_tenant_column) == 0;
-}
-
-/* CREATE and COMMENT ON POLICY weaken nothing. */
+/* The check at the end of a statement, of tables with all their parts. */
 static void
-read_policy_command(const CollectedCommand *cmd, TableChange *change)
+check_invariants(List *tables, int which, bool made)
 {
-	change->alters_policy = IsA(cmd->parsetree, AlterPolicyStmt);
-	change->renames_policy = IsA(cmd->parsetree, RenameStmt);
-	if (change->alters_policy || change->renames_policy)
-		change->relid = table_of_isolation_policy(cmd->d.simple.address.objectId);
-}
-
-static void
-read_relation_command(const Node *stmt, TableChange *change)
-{
-	switch (nodeTag(stmt))
-	{
-		case T_CreateStmt:
-			change->made = change->named = change->brings_column = true;
-			if (((const CreateStmt *) stmt)->oncommit == ONCOMMIT_DROP)
-				remember_drop_on_commit(change->relid);
-			break;
-		case T_CreateTableAsStmt:
-			change->made = change->named = change->brings_column = true;
-			if (((const CreateTableAsStmt *) stmt)->into->onCommit == ONCOMMIT_DROP)
-				remember_drop_on_commit(change->relid);
-			break;
-		case T_CreateForeignTableStmt:
-			change->made = change->brings_column = true;
-			break;
-		case T_ViewStmt:
-		case T_CreateSeqStmt:
-			change->named = true;
-			break;
-		case T_RenameStmt:
-			change->brings_column = renames_to_tenant_column((const RenameStmt *) stmt);
-			change->named = !change->brings_column;
-			break;
-		case T_AlterObjectSchemaStmt:
-			change->brings_column = true;
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-read_simple_command(const CollectedCommand *cmd, TableChange *change)
-{
-	ObjectAddress address = cmd->d.simple.address;
-	ObjectAddress member = cmd->d.simple.secondaryObject;
-
-	if (address.classId == PolicyRelationId)
-		read_policy_command(cmd, change);
-	else if (address.classId == RelationRelationId)
-	{
-		change->relid = address.objectId;
-		read_relation_command(cmd->parsetree, change);
-	}
-	else if (address.classId == ConstraintRelationId && IsA(cmd->parsetree, RenameStmt))
-	{
-		/* of a framework's key another name makes one that carries the tenant itself */
-		change->relid = table_of_key(address.objectId);
-		change->alters_key = true;
-	}
-	else if (IsA(cmd->parsetree, AlterExtensionContentsStmt) &&
-			 member.classId == RelationRelationId)
-	{
-		/* ALTER EXTENSION ... DROP TABLE: no longer the extension's */
-		change->relid = member.objectId;
-		change->brings_column = true;
-	}
-}
-
-static TableChange
-read_command(const CollectedCommand *cmd)
-{
-	TableChange change = {InvalidOid};
+	List	   *parts = NIL;
 	ListCell   *lc;
+	ListCell   *broken;
 
-	if (cmd->type == SCT_Simple)
-		read_simple_command(cmd, &change);
-	else if (cmd->type == SCT_AlterTable)
-	{
-		change.relid = cmd->d.alterTable.objectId;
-		foreach(lc, cmd->d.alterTable.subcmds)
-		{
-			Node	   *sub = ((CollectedATSubcmd *) lfirst(lc))->parsetree;
-
-			if (IsA(sub, AlterTableCmd))
-				read_subcommand((AlterTableCmd *) sub, &change);
-		}
-	}
-	return change;
+	if (which == 0)
+		return;
+	foreach(lc, tables)
+		parts = list_concat_unique_oid(parts, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
+	foreach(lc, parts)
+		foreach(broken, broken_invariants(lfirst_oid(lc), which))
+			judge(lfirst(broken), made);
 }
 
 /* Whatever leaves a guarded table takes a guard with it. */
@@ -403,65 +258,76 @@ check_leaving(Oid part, Oid whole)
 	return NIL;
 }
 
-/* Returns the tables whose foreign keys are to be settled. */
+/* Guards what is to be guarded now, and returns those tables. */
 static List *
-check_change(TableChange change)
+guard_changed(const TableChange *change)
 {
-	char		relkind = OidIsValid(change.relid) ? get_rel_relkind(change.relid) : '\0';
-	List	   *unsettled = NIL;
+	List	   *guarded = NIL;
 	ListCell   *lc;
 
+	if (change->brings_column && get_rel_relkind(change->relid) == RELKIND_COMPOSITE_TYPE)
+		guarded = auto_protect_typed_tables(change->relid);
+	else if (change->brings_column)
+		guarded = auto_protect(change->relid);
+	foreach(lc, change->leaves)
+		guarded = list_concat(guarded, check_leaving(lfirst_oid(lc), change->relid));
+	return guarded;
+}
+
+/*
+ * Judges one command and mends what it left to be mended.  A guard that it has
+ * damaged is not mended, but refused.  Returns the tables whose foreign keys
+ * are to be settled.
+ */
+static List *
+check_change(const TableChange *change)
+{
+	List	   *touched;
+	List	   *guarded;
+
 	/* an earlier command's table may be gone by the end of the statement */
-	if (relkind == '\0')
+	if (!OidIsValid(change->relid) || get_rel_relkind(change->relid) == '\0')
 		return NIL;
-	if (change.alters_policy && !weakening_is_meant(change.relid))
-		refuse_weakening(change.relid, "its policy \"" ISOLATION_POLICY "\" is another");
-	if (change.renames_policy)
-		check_table_not_weakened(change.relid);
-	if (change.weakens)
-		check_not_weakened(change.relid);
-	check_keys_enforced(change.relid, change.unenforced);
-	if (change.named)
-		check_shadowing(change.relid);
-	if (change.brings_column && relkind == RELKIND_COMPOSITE_TYPE)
-		unsettled = auto_protect_typed_tables(change.relid);
-	else if (change.brings_column)
-		unsettled = auto_protect(change.relid);
-	if (OidIsValid(change.leaves))
-		unsettled = list_concat(unsettled, check_leaving(change.leaves, change.relid));
-	check_foreign_parts(unsettled);
-	check_foreign_parts(list_difference_oid(change.joins, unsettled));
-	if (change.made && relkind == RELKIND_FOREIGN_TABLE)
-		check_foreign_parts(list_make1_oid(change.relid));
-	if (change.made)
-		check_parents(change.relid, true);
-	foreach(lc, change.joins)
-		check_parents(lfirst_oid(lc), false);
-	if (change.forbids_null)
-		drop_spent_checks(change.relid);
-	if (change.adds_key ||
-		(change.alters_key && guard_of(change.relid).status != GUARD_NONE))
-		unsettled = lappend_oid(unsettled, change.relid);
-	else if (change.moves_keys)
-		settle_companions(change.relid);
-	return unsettled;
+	touched = list_make1_oid(change->relid);
+	if (change->alters_policy && !weakening_is_meant(change->relid))
+		refuse_weakening(change->relid, "its policy \"" ISOLATION_POLICY "\" is another");
+	check_invariants(touched, change->breaks & INVARIANT_WHOLE, false);
+	check_keys_enforced(change->relid, change->unenforced);
+	if (change->named)
+		check_shadowing(change->relid);
+	guarded = guard_changed(change);
+	if (!change->made)
+		check_invariants(list_difference_oid(guarded, change->joins), INVARIANT_PARTS | INVARIANT_ABOVE, true);
+	check_invariants(change->joins != NIL ? change->joins : touched,
+					 change->breaks & (INVARIANT_PARTS | INVARIANT_ABOVE), change->made);
+	if (change->forbids_null)
+		drop_spent_checks(change->relid);
+	if (change->adds_key ||
+		(change->alters_key && guard_of(change->relid).status != GUARD_NONE))
+		return lappend_oid(guarded, change->relid);
+	if (change->moves_keys)
+		settle_companions(change->relid);
+	return guarded;
 }
 
 /* ALTER SCHEMA ... RENAME makes or changes no table, and may move many. */
 static List *
 check_command(const CollectedCommand *cmd)
 {
+	TableChange change;
+
 	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, RenameStmt) &&
 		((RenameStmt *) cmd->parsetree)->renameType == OBJECT_SCHEMA)
 	{
 		List	   *guarded = auto_protect_schema((RenameStmt *) cmd->parsetree);
 
-		check_foreign_parts(guarded);
+		check_invariants(guarded, INVARIANT_PARTS | INVARIANT_ABOVE, true);
 		return guarded;
 	}
 	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, CreateTrigStmt))
 		check_new_trigger(cmd->d.simple.address.objectId);
-	return check_change(read_command(cmd));
+	change = read_change(cmd);
+	return check_change(&change);
 }
 
 /*
@@ -519,6 +385,7 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 		unsettled = list_concat_unique_oid(unsettled, check_command(lfirst(lc)));
 	foreach(lc, unsettled)
 		settle_foreign_keys(lfirst_oid(lc), KEYS_OF_DDL);
+	check_invariants(unsettled, INVARIANT_KEYS, false);
 	foreach(lc, commands)
 		check_comparisons(lfirst(lc));
 	PG_RETURN_NULL();
@@ -583,6 +450,7 @@ tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
 
+	statement_is_seen();
 	if (!is_left_alone(stmt) && IsA(stmt, AlterTableStmt))
 		check_alter_table((AlterTableStmt *) stmt);
 	PG_RETURN_NULL();

@@ -8,8 +8,8 @@
 #ifndef TENANT_GUARD_DDL_H
 #define TENANT_GUARD_DDL_H
 
-#include "nodes/primnodes.h"
+#include "nodes/pg_list.h"
 
-extern void table_was_created(const IntoClause *into);
+extern void relations_were_made(List *relids, bool drop_on_commit);
 
 #endif							/* TENANT_GUARD_DDL_H */

@@ -42,37 +42,3 @@ check_foreign_part(Oid part, Oid whole)
 			 errdetail("%s", refusal.detail),
 			 errhint("%s", refusal.hint)));
 }
-
-/* The same of all parts of a table, itself included. */
-static void
-check_parts_of(Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		Oid			whole = InvalidOid;
-		ListCell   *above;
-
-		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_FOREIGN_TABLE)
-			continue;
-		foreach(above, ancestors_of(lfirst_oid(lc)))
-			if (guard_of(lfirst_oid(above)).status != GUARD_NONE)
-				whole = lfirst_oid(above);
-		if (OidIsValid(whole))
-			check_foreign_part(lfirst_oid(lc), whole);
-	}
-}
-
-/*
- * The same of all parts of these tables, which have been guarded, made or put
- * below another.
- */
-void
-check_foreign_parts(List *tables)
-{
-	ListCell   *lc;
-
-	foreach(lc, tables)
-		check_parts_of(lfirst_oid(lc));
-}

@@ -38,6 +38,7 @@
 #include "key_action.h"
 #include "key_error.h"
 #include "known_check.h"
+#include "made_table.h"
 #include "own_function.h"
 #include "own_sql.h"
 #include "plan_mark.h"
@@ -204,12 +205,33 @@ explain_or_run_utility(UTILITY_PARAMETERS)
 }
 #endif
 
+/* EXPLAIN that makes a table: event triggers do not hear of it. */
+static void
+make_by_explain(const CreateTableAsStmt *stmt, UTILITY_PARAMETERS)
+{
+	bool		drop_on_commit = stmt->into->onCommit == ONCOMMIT_DROP;
+	MadeRelations made;
+
+	begin_collecting(&made);
+	PG_TRY();
+	{
+		explain_or_run_utility(UTILITY_ARGUMENTS);
+	}
+	PG_FINALLY();
+	{
+		end_collecting(&made);
+	}
+	PG_END_TRY();
+	relations_were_made(made.relids, drop_on_commit);
+}
+
 static void
 process_utility(UTILITY_PARAMETERS)
 {
 	const CreateTableAsStmt *made = made_by_explain(pstmt->utilityStmt);
 	Node	   *extended = with_companions(pstmt->utilityStmt);
 
+	statement_is_seen();
 	if (skips_same_policy(pstmt->utilityStmt, query_string))
 		return;
 	check_prepare(pstmt->utilityStmt);
@@ -218,9 +240,10 @@ process_utility(UTILITY_PARAMETERS)
 		pstmt = copyObject(pstmt);	/* it may be of a cached plan */
 		pstmt->utilityStmt = extended;
 	}
-	explain_or_run_utility(UTILITY_ARGUMENTS);
 	if (made != NULL && made->objtype == OBJECT_TABLE)
-		table_was_created(made->into);
+		make_by_explain(made, UTILITY_ARGUMENTS);
+	else
+		explain_or_run_utility(UTILITY_ARGUMENTS);
 }
 
 static void
@@ -228,6 +251,9 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 {
 	if (prev_object_access)
 		prev_object_access(access, class_id, object_id, sub_id, arg);
+
+	if (access == OAT_POST_CREATE && class_id == RelationRelationId && sub_id == 0)
+		relation_was_made(object_id);
 
 	if (access == OAT_TRUNCATE && class_id == RelationRelationId)
 		check_truncate(object_id);
@@ -515,6 +541,7 @@ executor_finish(QueryDesc *query_desc)
 		finish_with_care(query_desc, NULL);
 	else
 		finish_plan(query_desc);
+	relations_were_made(made_while_loading(), false);
 }
 
 /* What of an error goes to the client and to the log. */

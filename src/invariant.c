@@ -49,24 +49,38 @@ have_same_column(Oid relid, AttrNumber attnum, Oid other, AttrNumber other_attnu
 	return column == NULL || other_column == NULL || strcmp(column, other_column) == 0;
 }
 
-/* Of a table and one that it inherits from, directly or not. */
+/*
+ * Of a table and those that it inherits from, directly or not.  What it is a
+ * part of is the topmost guarded one.
+ */
 static List *
-broken_with_ancestor(List *found, Oid relid, Oid ancestor, int which)
+broken_with_ancestors(List *found, Oid relid, int which)
 {
 	Guard		guard = guard_of(relid);
-	Guard		above = guard_of(ancestor);
-	char	   *name = relation_name(ancestor);
+	Oid			whole = InvalidOid;
+	Oid			other = InvalidOid;
+	ListCell   *lc;
 
-	if (above.status != GUARD_NONE && guard.status == GUARD_NONE && (which & INVARIANT_PARTS))
-		return add_broken(found, INVARIANT_PARTS, relid, ancestor,
-						  psprintf("it is a part of guarded table %s and is not guarded", name));
-	if (above.status != GUARD_NONE && (which & INVARIANT_PARTS) &&
-		!have_same_column(relid, guard.attnum, ancestor, above.attnum))
-		return add_broken(found, INVARIANT_PARTS, relid, ancestor,
-						  psprintf("it is guarded by another column than table %s, of which it is a part", name));
-	if (above.status == GUARD_NONE && guard.status != GUARD_NONE && (which & INVARIANT_ABOVE))
-		return add_broken(found, INVARIANT_ABOVE, relid, ancestor,
-						  psprintf("a query on table %s, which is not guarded, shows its rows to every tenant", name));
+	foreach(lc, ancestors_of(relid))
+	{
+		Oid			ancestor = lfirst_oid(lc);
+		Guard		above = guard_of(ancestor);
+
+		if (above.status == GUARD_NONE && guard.status != GUARD_NONE && (which & INVARIANT_ABOVE))
+			found = add_broken(found, INVARIANT_ABOVE, relid, ancestor,
+							   psprintf("a query on table %s, which is not guarded, shows its rows to every tenant",
+										relation_name(ancestor)));
+		if (above.status != GUARD_NONE)
+			whole = ancestor;
+		if (above.status != GUARD_NONE && !have_same_column(relid, guard.attnum, ancestor, above.attnum))
+			other = ancestor;
+	}
+	if (OidIsValid(whole) && guard.status == GUARD_NONE && (which & INVARIANT_PARTS))
+		found = add_broken(found, INVARIANT_PARTS, relid, whole,
+						   psprintf("it is a part of guarded table %s and is not guarded", relation_name(whole)));
+	else if (OidIsValid(other) && (which & INVARIANT_PARTS))
+		found = add_broken(found, INVARIANT_PARTS, relid, other,
+						   psprintf("it is guarded by another column than table %s, of which it is a part", relation_name(other)));
 	return found;
 }
 
@@ -98,13 +112,11 @@ broken_invariants(Oid relid, int which)
 {
 	List	   *found = NIL;
 	Guard		guard = guard_of(relid);
-	ListCell   *lc;
 
 	if ((which & INVARIANT_WHOLE) && guard.status == GUARD_DAMAGED)
 		found = add_broken(found, INVARIANT_WHOLE, relid, InvalidOid, pstrdup(guard.damage));
 	if (which & (INVARIANT_PARTS | INVARIANT_ABOVE))
-		foreach(lc, ancestors_of(relid))
-			found = broken_with_ancestor(found, relid, lfirst_oid(lc), which);
+		found = broken_with_ancestors(found, relid, which);
 	if ((which & INVARIANT_KEYS) && guard.status == GUARD_WHOLE)
 		found = broken_keys(found, relid);
 	return found;

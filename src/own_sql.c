@@ -299,6 +299,13 @@ enter_utility(const Node *stmt)
 	return utilities++;
 }
 
+/* How many utility statements are under way, one within another. */
+int
+utility_depth(void)
+{
+	return utilities;
+}
+
 void
 leave_utility(int outer)
 {

@@ -31,12 +31,21 @@
 #include "settings.h"
 #include "unguarded_parent.h"
 
-/*
- * The tables that this transaction has put below a table, by what the catalogs
- * hold: a name in the statement may mean another table when it is over.
- */
-List *
-parts_joined_now(Oid relid)
+/* Has this transaction put the part below the whole, or with "left" taken it away? */
+static bool
+was_changed_now(HeapTuple tuple, bool left)
+{
+	HeapTupleHeader header = tuple->t_data;
+
+	if (!left)
+		return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header));
+	return (header->t_infomask & HEAP_XMAX_INVALID) == 0 &&
+		!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header));
+}
+
+static List *
+parts_changed_now(Oid relid, bool left)
 {
 	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
 	List	   *parts = NIL;
@@ -46,13 +55,30 @@ parts_joined_now(Oid relid)
 
 	ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(inherits, InheritsParentIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(inherits, InheritsParentIndexId, true, left ? SnapshotAny : NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
-			parts = lappend_oid(parts, ((Form_pg_inherits) GETSTRUCT(tuple))->inhrelid);
+		if (was_changed_now(tuple, left))
+			parts = list_append_unique_oid(parts, ((Form_pg_inherits) GETSTRUCT(tuple))->inhrelid);
 	systable_endscan(scan);
 	table_close(inherits, AccessShareLock);
 	return parts;
+}
+
+/*
+ * The tables that this transaction has put below a table, by what the catalogs
+ * hold: a name in the statement may mean another table when it is over.
+ */
+List *
+parts_joined_now(Oid relid)
+{
+	return parts_changed_now(relid, false);
+}
+
+/* Those that it has taken away from there, and not put back. */
+List *
+parts_left_now(Oid relid)
+{
+	return list_difference_oid(parts_changed_now(relid, true), find_inheritance_children(relid, NoLock));
 }
 
 /* Says that a guarded table can be read through one that is not. */
@@ -107,30 +133,12 @@ is_opened_by(Oid relid, Oid parent)
 /*
  * A guarded table below one that is not guarded shows its rows to everyone who
  * queries that one.  What would be opened by that is refused; of a table that
- * is new, and has no rows to open, it is said.
+ * is new, and has no rows to open, or is guarded only now, it is said.
  */
 void
-check_parents(Oid relid, bool made)
+check_parent(Oid relid, Oid parent, bool made)
 {
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		ListCell   *above;
-
-		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
-			continue;
-		foreach(above, ancestors_of(lfirst_oid(lc)))
-		{
-			Oid			parent = lfirst_oid(above);
-
-			if (guard_of(parent).status != GUARD_NONE)
-				continue;
-			if (!made && is_opened_by(lfirst_oid(lc), parent) &&
-				!weakening_is_meant(lfirst_oid(lc)))
-				raise_refusal(guarded_below_unguarded(relation_name(lfirst_oid(lc)),
-													  relation_name(parent)));
-			warn_of_unguarded_parent(lfirst_oid(lc), parent);
-		}
-	}
+	if (!made && is_opened_by(relid, parent) && !weakening_is_meant(relid))
+		raise_refusal(guarded_below_unguarded(relation_name(relid), relation_name(parent)));
+	warn_of_unguarded_parent(relid, parent);
 }

@@ -12,6 +12,7 @@
 
 extern void warn_of_unguarded_parent(Oid relid, Oid parent);
 extern List *parts_joined_now(Oid relid);
-extern void check_parents(Oid relid, bool made);
+extern List *parts_left_now(Oid relid);
+extern void check_parent(Oid relid, Oid parent, bool made);
 
 #endif							/* TENANT_GUARD_UNGUARDED_PARENT_H */
