@@ -32,7 +32,7 @@ WITH RECURSIVE
 
 -- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
 settings AS MATERIALIZED (
-	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
+	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type, current_setting('tenant_guard.tenant_column', true) AS tenant_column,
 		   current_setting('tenant_guard.excluded_schemas', true) AS excluded_schemas
 ),
 left_alone AS MATERIALIZED (
@@ -62,6 +62,11 @@ t AS MATERIALIZED (
 								SELECT d.typbasetype FROM b JOIN pg_type d ON d.oid = b.type AND d.typtype = 'd')
 							SELECT b.type FROM b JOIN pg_type e ON e.oid = b.type WHERE e.typtype <> 'd') base ON true
 	WHERE c.relpersistence <> 't' AND c.relnamespace NOT IN (SELECT schema FROM left_alone)
+),
+-- what should hold after every statement, and does not
+broken AS MATERIALIZED (
+	SELECT b.invariant, b.relation, b.other, b.detail, b.foreign_key
+	FROM tenant_guard.broken_invariants() b JOIN t ON t.oid = b.relation
 ),
 guarded AS MATERIALIZED (
 	SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')
@@ -266,8 +271,27 @@ WHERE t.status = 'unguarded' AND t.relkind IN ('r', 'p') AND t.serves = (SELECT 
 
 -- a part of a guard is missing or not as it was made
 UNION ALL
-SELECT 'guard_incomplete', 'error', t.name, t.detail, format('SELECT tenant_guard.protect(%L)', t.name), 0
-FROM t WHERE t.status = 'damaged'
+SELECT 'guard_incomplete', 'error', t.name, b.detail, format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM broken b JOIN t ON t.oid = b.relation WHERE b.invariant = 'guard_damaged'
+
+-- a part of a guarded table is open by its own name, or guarded by another column; a guarded table is open by that of a parent.
+-- Foreign tables and tables with the column have rules of their own.
+UNION ALL
+SELECT b.invariant, 'error', b.relation::text, b.detail,
+	   CASE WHEN b.invariant = 'parent_unguarded' AND b.other IN (SELECT o.oid FROM t o WHERE o.status = 'unprotected') THEN format('SELECT tenant_guard.protect(%L)', b.other::text) END, 0
+FROM broken b JOIN pg_class c ON c.oid = b.relation
+WHERE b.invariant = 'parent_unguarded' AND b.other NOT IN (SELECT o.oid FROM t o WHERE o.status = 'unguarded' AND o.tenant_attnum IS NOT NULL)
+	  OR b.invariant = 'part_unguarded' AND c.relkind <> 'f' AND b.relation NOT IN (SELECT o.oid FROM t o WHERE o.status = 'unguarded' AND o.tenant_attnum IS NOT NULL)
+
+-- a column of the name that tenant columns have, in a table that it does not guard
+UNION ALL
+SELECT 'tenant_column_unused', 'info', t.name,
+	   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', s.tenant_column)
+			ELSE format('has column %I and is guarded by column %s', s.tenant_column, t.key) END,
+	   CASE WHEN t.status = 'shared' THEN format('SELECT tenant_guard.unshare(%1$L); SELECT tenant_guard.protect(%1$L)', t.name) END, 0
+FROM t CROSS JOIN settings s
+WHERE t.partition_of IS NULL AND (t.status = 'shared' OR t.status IN ('guarded', 'damaged') AND t.tenant_column <> s.tenant_column)
+	  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = s.tenant_column AND NOT a.attisdropped)
 
 -- a function that guards call is not the library's any more
 UNION ALL
@@ -328,12 +352,8 @@ SELECT 'unpaired_foreign_key', CASE WHEN k.names_tenant THEN 'warning' ELSE 'err
 			ELSE format('may reference rows of another tenant in %s', k.parent) END,
 	   CASE WHEN NOT k.names_tenant THEN format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child) END, 0
 FROM guarded_keys k
-WHERE NOT k.carries_tenant
-	  AND NOT EXISTS (SELECT FROM guarded_keys o
-					  WHERE o.carries_tenant AND o.conrelid = k.conrelid AND o.confrelid = k.confrelid
-							AND k.conname ~ '_[0-9a-f]{8}_fk(_|$)|^fk_rails_[0-9a-f]{10}$' AND o.conname ~ '_and_tenant$|^fk_and_tenant_'
-							AND cardinality(o.conkey) = cardinality(k.conkey) + 1
-							AND NOT EXISTS (SELECT * FROM unnest(k.conkey, k.confkey) EXCEPT SELECT * FROM unnest(o.conkey, o.confkey)))
+WHERE k.names_tenant AND NOT k.carries_tenant
+	  OR (k.conrelid, k.conname) IN (SELECT b.relation, b.foreign_key FROM broken b WHERE b.invariant = 'key_unpaired')
 
 -- one that does, and was added without looking at the rows that were there, or looks at none
 UNION ALL

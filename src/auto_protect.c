@@ -193,28 +193,39 @@ auto_protect(Oid relid)
 	return guarded;
 }
 
-/* The same of all tables that a query finds. */
-static List *
-auto_protect_found(const char *sql)
+/* The same of several tables. */
+List *
+auto_protect_all(List *tables)
 {
 	List	   *guarded = NIL;
 	ListCell   *lc;
 
-	foreach(lc, query_datums(sql))
-		guarded = list_concat(guarded, auto_protect(DatumGetObjectId(PointerGetDatum(lfirst(lc)))));
+	foreach(lc, tables)
+		guarded = list_concat_unique_oid(guarded, auto_protect(lfirst_oid(lc)));
 	return guarded;
 }
 
+static List *
+query_tables(const char *sql)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query_datums(sql))
+		tables = lappend_oid(tables, DatumGetObjectId(PointerGetDatum(lfirst(lc))));
+	return tables;
+}
+
 /*
- * A composite type may have been given the column: by ALTER TYPE, whose
- * CASCADE reaches the tables OF it.
+ * The tables OF a composite type, which ALTER TYPE ... CASCADE reaches: they
+ * may have been given the column by it.
  */
 List *
-auto_protect_typed_tables(Oid composite)
+typed_tables(Oid composite)
 {
-	return auto_protect_found(psprintf("SELECT oid FROM pg_catalog.pg_class"
-									   " WHERE reloftype OPERATOR(pg_catalog.=) %u",
-									   get_rel_type_id(composite)));
+	return query_tables(psprintf("SELECT oid FROM pg_catalog.pg_class"
+								 " WHERE reloftype OPERATOR(pg_catalog.=) %u",
+								 get_rel_type_id(composite)));
 }
 
 /* A schema may have left tenant_guard.excluded_schemas by its new name. */
@@ -223,7 +234,7 @@ auto_protect_schema(const RenameStmt *stmt)
 {
 	if (!schema_is_excluded(stmt->subname) || schema_is_excluded(stmt->newname))
 		return NIL;
-	return auto_protect_found(psprintf("SELECT oid FROM pg_catalog.pg_class"
-									   " WHERE relnamespace OPERATOR(pg_catalog.=) %u",
-									   get_namespace_oid(stmt->newname, false)));
+	return auto_protect_all(query_tables(psprintf("SELECT oid FROM pg_catalog.pg_class"
+												  " WHERE relnamespace OPERATOR(pg_catalog.=) %u",
+												  get_namespace_oid(stmt->newname, false))));
 }

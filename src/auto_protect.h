@@ -12,7 +12,8 @@
 
 extern Oid	guarded_whole(Oid relid);
 extern List *auto_protect(Oid relid);
-extern List *auto_protect_typed_tables(Oid composite);
+extern List *typed_tables(Oid composite);
+extern List *auto_protect_all(List *tables);
 extern List *auto_protect_schema(const RenameStmt *stmt);
 extern void remember_drop_on_commit(Oid relid);
 extern bool is_dropped_on_commit(Oid relid);

@@ -36,6 +36,7 @@
 #include "access.h"
 #include "auto_protect.h"
 #include "companion.h"
+#include "column_change.h"
 #include "comparison.h"
 #include "compat.h"
 #include "ddl.h"
@@ -260,15 +261,13 @@ check_leaving(Oid part, Oid whole)
 
 /* Guards what is to be guarded now, and returns those tables. */
 static List *
-guard_changed(const TableChange *change)
+guard_changed(const TableChange *change, List *touched)
 {
 	List	   *guarded = NIL;
 	ListCell   *lc;
 
-	if (change->brings_column && get_rel_relkind(change->relid) == RELKIND_COMPOSITE_TYPE)
-		guarded = auto_protect_typed_tables(change->relid);
-	else if (change->brings_column)
-		guarded = auto_protect(change->relid);
+	if (change->brings_column)
+		guarded = auto_protect_all(touched);
 	foreach(lc, change->leaves)
 		guarded = list_concat(guarded, check_leaving(lfirst_oid(lc), change->relid));
 	return guarded;
@@ -288,14 +287,18 @@ check_change(const TableChange *change)
 	/* an earlier command's table may be gone by the end of the statement */
 	if (!OidIsValid(change->relid) || get_rel_relkind(change->relid) == '\0')
 		return NIL;
-	touched = list_make1_oid(change->relid);
+	touched = get_rel_relkind(change->relid) == RELKIND_COMPOSITE_TYPE ?
+		typed_tables(change->relid) : list_make1_oid(change->relid);
 	if (change->alters_policy && !weakening_is_meant(change->relid))
 		refuse_weakening(change->relid, "its policy \"" ISOLATION_POLICY "\" is another");
 	check_invariants(touched, change->breaks & INVARIANT_WHOLE, false);
+	check_renewed_columns(touched, change->renewed);
+	if (change->gains_column)
+		check_gained_column(touched);
 	check_keys_enforced(change->relid, change->unenforced);
 	if (change->named)
 		check_shadowing(change->relid);
-	guarded = guard_changed(change);
+	guarded = guard_changed(change, touched);
 	if (!change->made)
 		check_invariants(list_difference_oid(guarded, change->joins), INVARIANT_PARTS | INVARIANT_ABOVE, true);
 	check_invariants(change->joins != NIL ? change->joins : touched,
@@ -375,6 +378,7 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 	Node	   *stmt = event_statement(fcinfo);
 	List	   *commands;
 	List	   *unsettled = NIL;
+	List	   *settled = NIL;
 	ListCell   *lc;
 
 	if (is_left_alone(stmt))
@@ -384,8 +388,9 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 	foreach(lc, commands)
 		unsettled = list_concat_unique_oid(unsettled, check_command(lfirst(lc)));
 	foreach(lc, unsettled)
-		settle_foreign_keys(lfirst_oid(lc), KEYS_OF_DDL);
-	check_invariants(unsettled, INVARIANT_KEYS, false);
+		if (settle_foreign_keys(lfirst_oid(lc), KEYS_OF_DDL))
+			settled = lappend_oid(settled, lfirst_oid(lc));
+	check_invariants(settled, INVARIANT_KEYS, false);
 	foreach(lc, commands)
 		check_comparisons(lfirst(lc));
 	PG_RETURN_NULL();

@@ -110,7 +110,9 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 		cmd->subtype == AT_AttachPartition;
 	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
 		strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0)
-		change->brings_column = true;
+		change->brings_column = change->gains_column = true;
+	if (is_set_expression(cmd->subtype) || cmd->subtype == AT_AddIdentity)
+		change->renewed = lappend(change->renewed, pstrdup(cmd->name));
 }
 
 static bool
@@ -156,7 +158,7 @@ read_relation_command(const Node *stmt, TableChange *change)
 			change->named = true;
 			break;
 		case T_RenameStmt:
-			change->brings_column = renames_to_tenant_column((const RenameStmt *) stmt);
+			change->brings_column = change->gains_column = renames_to_tenant_column((const RenameStmt *) stmt);
 			change->named = !change->brings_column;
 			break;
 		case T_AlterObjectSchemaStmt:

@@ -19,6 +19,8 @@ typedef struct TableChange
 	bool		made;			/* the table is new */
 	bool		named;			/* the relation is new, or has a new name */
 	bool		brings_column;	/* may have brought the tenant column */
+	bool		gains_column;	/* ... by its name: an added or renamed one */
+	List	   *renewed;		/* the names of columns generated anew or numbered */
 	bool		forbids_null;	/* in some column */
 	bool		adds_key;		/* a foreign key */
 	bool		alters_key;		/* drops or renames a constraint */

@@ -29,12 +29,12 @@
 PG_FUNCTION_INFO_V1(tenant_guard_broken_invariants);
 
 static List *
-add_broken(List *found, Invariant invariant, Oid relid, Oid other, char *detail)
+add_broken(List *found, Invariant invariant, Oid relid, Oid other, const char *key, char *detail)
 {
 	BrokenInvariant *broken = palloc(sizeof(BrokenInvariant));
 
 	*broken = (BrokenInvariant) {
-		invariant, relid, other, detail
+		invariant, relid, other, detail, key
 	};
 	return lappend(found, broken);
 }
@@ -67,7 +67,7 @@ broken_with_ancestors(List *found, Oid relid, int which)
 		Guard		above = guard_of(ancestor);
 
 		if (above.status == GUARD_NONE && guard.status != GUARD_NONE && (which & INVARIANT_ABOVE))
-			found = add_broken(found, INVARIANT_ABOVE, relid, ancestor,
+			found = add_broken(found, INVARIANT_ABOVE, relid, ancestor, NULL,
 							   psprintf("a query on table %s, which is not guarded, shows its rows to every tenant",
 										relation_name(ancestor)));
 		if (above.status != GUARD_NONE)
@@ -76,10 +76,10 @@ broken_with_ancestors(List *found, Oid relid, int which)
 			other = ancestor;
 	}
 	if (OidIsValid(whole) && guard.status == GUARD_NONE && (which & INVARIANT_PARTS))
-		found = add_broken(found, INVARIANT_PARTS, relid, whole,
+		found = add_broken(found, INVARIANT_PARTS, relid, whole, NULL,
 						   psprintf("it is a part of guarded table %s and is not guarded", relation_name(whole)));
 	else if (OidIsValid(other) && (which & INVARIANT_PARTS))
-		found = add_broken(found, INVARIANT_PARTS, relid, other,
+		found = add_broken(found, INVARIANT_PARTS, relid, other, NULL,
 						   psprintf("it is guarded by another column than table %s, of which it is a part", relation_name(other)));
 	return found;
 }
@@ -95,7 +95,7 @@ broken_keys(List *found, Oid relid)
 		ForeignKey *key = lfirst(lc);
 
 		if (key->kind == KEY_UNPAIRED)
-			found = add_broken(found, INVARIANT_KEYS, relid, key->parent,
+			found = add_broken(found, INVARIANT_KEYS, relid, key->parent, key->name,
 							   psprintf("its foreign key %s may reference rows of another tenant in table %s",
 										quote_identifier(key->name), relation_name(key->parent)));
 	}
@@ -114,7 +114,7 @@ broken_invariants(Oid relid, int which)
 	Guard		guard = guard_of(relid);
 
 	if ((which & INVARIANT_WHOLE) && guard.status == GUARD_DAMAGED)
-		found = add_broken(found, INVARIANT_WHOLE, relid, InvalidOid, pstrdup(guard.damage));
+		found = add_broken(found, INVARIANT_WHOLE, relid, InvalidOid, NULL, pstrdup(guard.damage));
 	if (which & (INVARIANT_PARTS | INVARIANT_ABOVE))
 		found = broken_with_ancestors(found, relid, which);
 	if ((which & INVARIANT_KEYS) && guard.status == GUARD_WHOLE)
@@ -152,10 +152,13 @@ return_broken(ReturnSetInfo *result, Oid relid)
 	foreach(lc, broken_invariants(relid, ALL_INVARIANTS))
 	{
 		const BrokenInvariant *broken = lfirst(lc);
-		Datum		values[4] = {ObjectIdGetDatum(broken->relid),
+		NameData	key;
+		Datum		values[5] = {ObjectIdGetDatum(broken->relid),
 			CStringGetTextDatum(invariant_name(broken->invariant)),
-			ObjectIdGetDatum(broken->other), CStringGetTextDatum(broken->detail)};
-		bool		nulls[4] = {false, false, !OidIsValid(broken->other), false};
+			ObjectIdGetDatum(broken->other), CStringGetTextDatum(broken->detail), NameGetDatum(&key)};
+		bool		nulls[5] = {false, false, !OidIsValid(broken->other), false, broken->key == NULL};
+
+		namestrcpy(&key, broken->key ? broken->key : "");
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}

@@ -28,6 +28,7 @@ typedef struct BrokenInvariant
 	Oid			relid;			/* the table of which it does not hold */
 	Oid			other;			/* the table above, or the one that a key references */
 	char	   *detail;			/* a clause: what is so instead */
+	const char *key;			/* the name of a foreign key, not quoted; or NULL */
 } BrokenInvariant;
 
 extern List *broken_invariants(Oid relid, int which);

@@ -266,6 +266,27 @@ weakens_guard(const char *relation, const char *root, const char *damage)
 }
 
 Refusal
+column_renewed(const char *relation, const char *column)
+{
+	return weakens_guard(relation, relation, psprintf("its rows belong to other tenants: its tenant column \"%s\" gets its values in another way", column));
+}
+
+/* "column" has the name that tenant columns have, and "guard" guards the table. */
+Refusal
+column_does_not_guard(const char *relation, const char *column, const char *guard)
+{
+	const char *name = quote_literal_cstr(relation);
+
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would give table %s a column \"%s\" that does not guard it", relation, column),
+			psprintf("The table is guarded by column \"%s\", and stays so: a row's \"%s\" would not be its tenant.", guard, column),
+			psprintf("To guard it by the new column, run BEGIN; SELECT tenant_guard.unprotect(%s); then this statement, then SELECT tenant_guard.protect(%s); COMMIT;",
+					 name, name)
+	};
+}
+
+Refusal
 guarded_below_unguarded(const char *relation, const char *parent)
 {
 	return (Refusal) {

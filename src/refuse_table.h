@@ -39,6 +39,8 @@ extern Refusal policy_name_taken(const char *relation, const char *policy);
 
 /* Weakening a guard */
 extern Refusal weakens_guard(const char *relation, const char *root, const char *damage);
+extern Refusal column_renewed(const char *relation, const char *column);
+extern Refusal column_does_not_guard(const char *relation, const char *column, const char *guard);
 extern Refusal guarded_below_unguarded(const char *relation, const char *parent);
 extern Refusal foreign_part(const char *part, const char *whole);
 extern Refusal trigger_of_other(const char *relation);

@@ -64,6 +64,20 @@ keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
 	return found;
 }
 
+/* Has a table or a part of it a key, or is it referenced by one?  Most tables that are made are not. */
+static bool
+has_keys(Oid root)
+{
+	ListCell   *lc;
+
+	if (get_rel_relkind(root) == '\0')
+		return false;
+	foreach(lc, find_all_inheritors(root, NoLock, NULL))
+		if (foreign_keys_of(lfirst_oid(lc)) != NIL)
+			return true;
+	return false;
+}
+
 /* The tables of these keys, each once, in the order of their OIDs. */
 static List *
 tables_of(List *keys)
@@ -304,16 +318,18 @@ settle(Oid root, KeyDirection direction)
 /*
  * Does what tenant_guard.foreign_keys says about the keys from and to a table
  * that has become guarded or has got a key.  In the script of a dump no table
- * is guarded yet when its keys come, and there is nothing to settle.
+ * is guarded yet when its keys come, and there is nothing to settle.  Returns
+ * false where there are none.
  */
-void
+bool
 settle_foreign_keys(Oid root, KeyOccasion occasion)
 {
-	if (setting_foreign_keys == FOREIGN_KEYS_OFF)
-		return;
+	if (setting_foreign_keys == FOREIGN_KEYS_OFF || !has_keys(root))
+		return false;
 	settle(root, KEYS_FROM_AND_TO);
 	if (occasion == KEYS_OF_DDL && row_security)
 		warn_of_keys_from_outside(root);
+	return true;
 }
 
 /*
@@ -339,7 +355,7 @@ settle_companions(Oid root)
 	foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO))
 		if (companion_name(((ForeignKey *) lfirst(lc))->name) != NULL)
 		{
-			settle_foreign_keys(root, KEYS_OF_DDL);
+			(void) settle_foreign_keys(root, KEYS_OF_DDL);
 			return;
 		}
 }

@@ -17,7 +17,7 @@ typedef enum KeyOccasion
 	KEYS_OF_PROTECT				/* protect or protect_schema */
 } KeyOccasion;
 
-extern void settle_foreign_keys(Oid root, KeyOccasion occasion);
+extern bool settle_foreign_keys(Oid root, KeyOccasion occasion);
 extern void check_key_settled(Oid relid, const char *detail);
 extern void settle_companions(Oid root);
 extern void settle_foreign_keys_from(Oid root);

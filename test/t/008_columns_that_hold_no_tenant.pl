@@ -45,11 +45,19 @@ SKIP:
 $node->safe_psql('columns', "CREATE TABLE stored (id uuid, tenant_id uuid GENERATED ALWAYS AS (id) STORED)");
 SKIP:
 {
-	skip 'SET EXPRESSION came with 17', 2 if $version < 170000;
+	skip 'SET EXPRESSION came with 17', 5 if $version < 170000;
 
 	my $expression = "ALTER TABLE stored ALTER COLUMN tenant_id SET EXPRESSION AS ('$a'::uuid);";
 	like(says($expression), qr/TG005/, 'the expression of a tenant column stays');
 	unlike(says("SET tenant_guard.bypass = on; $expression"), qr/ERROR/, 'unless it is meant');
+
+	# So it does below a parent that is not guarded, whose other columns may be changed.
+	$node->safe_psql('columns', "CREATE TABLE above (id uuid, other uuid GENERATED ALWAYS AS (id) STORED, by_tenant uuid GENERATED ALWAYS AS (id) STORED NOT NULL);"
+		  . " CREATE TABLE below () INHERITS (above); SELECT tenant_guard.protect('below', 'by_tenant')");
+	my $through = "ALTER TABLE above ALTER COLUMN by_tenant SET EXPRESSION AS ('$a'::uuid);";
+	like(says($through), qr/TG005.*table public\.below/s, 'nor does it change through a parent that is not guarded');
+	unlike(says('ALTER TABLE above ALTER COLUMN other SET EXPRESSION AS (NULL::uuid);'), qr/ERROR/, 'that of another column does');
+	unlike(says("SET tenant_guard.bypass = on; $through"), qr/ERROR/, 'and the tenant column\'s, where it is meant');
 }
 
 # A virtual column is in no row.

@@ -1,0 +1,122 @@
+/*-------------------------------------------------------------------------
+ *
+ * column_change.c
+ *	  What a statement did to columns that tell tenants apart.
+ *
+ * Neither leaves a trace that a guard would lack.  A tenant column that is
+ * generated anew, or numbered, gives rows to other tenants; and one that gets
+ * the name of the tenant column, in a table that another column guards or that
+ * is shared, looks as if it guarded the table.  A statement may do either by
+ * a table that its own inherit from, which need not be guarded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_inherits.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "access.h"
+#include "column_change.h"
+#include "compat.h"
+#include "guard.h"
+#include "label.h"
+#include "refuse_table.h"
+
+/* These tables and all that inherit from them. */
+static List *
+with_parts(List *tables)
+{
+	List	   *parts = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		parts = list_concat_unique_oid(parts, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
+	return parts;
+}
+
+static bool
+is_identity(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	bool		identity;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	identity = ((Form_pg_attribute) GETSTRUCT(tuple))->attidentity != '\0';
+	ReleaseSysCache(tuple);
+	return identity;
+}
+
+static bool
+names_column(List *columns, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, columns)
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The columns of these names, char *, have got another generation expression,
+ * or an identity: refuses if one is the tenant column of a table or of its
+ * parts, unless that is meant.
+ */
+void
+check_renewed_columns(List *tables, List *columns)
+{
+	ListCell   *lc;
+
+	if (columns == NIL)
+		return;
+	foreach(lc, with_parts(tables))
+	{
+		Oid			relid = lfirst_oid(lc);
+		AttrNumber	attnum = guard_of(relid).attnum;
+		char	   *column = attnum ? get_attname(relid, attnum, true) : NULL;
+
+		if (column == NULL || !names_column(columns, column) ||
+			(get_attgenerated(relid, attnum) == '\0' && !is_identity(relid, attnum)) ||
+			weakening_is_meant(relid))
+			continue;
+		raise_refusal(column_renewed(relation_name(relid), column));
+	}
+}
+
+/* Of one table that has a column of the name that tenant columns have. */
+static void
+check_gained(Oid relid)
+{
+	AttrNumber	attnum = guard_of(relid).attnum;
+	char	   *column = attnum ? get_attname(relid, attnum, true) : NULL;
+	char	   *label = guard_of(relid).status == GUARD_NONE ? inherited_label(relid) : NULL;
+
+	if (column != NULL && strcmp(column, setting_tenant_column) != 0 && !weakening_is_meant(relid))
+		raise_refusal(column_does_not_guard(relation_name(relid), setting_tenant_column, column));
+	if (label != NULL && strcmp(label, LABEL_SHARED) == 0)
+		ereport(NOTICE,
+				(errmsg("table %s has column \"%s\" now, and is not guarded: it is declared as shared by all tenants",
+						relation_name(relid), setting_tenant_column),
+				 errhint("If its rows are tenants' own, run SELECT tenant_guard.unshare(%s); SELECT tenant_guard.protect(%s);",
+						 quote_literal_cstr(relation_name(relid)), quote_literal_cstr(relation_name(relid)))));
+}
+
+/*
+ * Some of these tables or of their parts may have got a column of the name
+ * that tenant columns have: refuses it where another column guards the table,
+ * unless that is meant, and says it where the table is shared.
+ */
+void
+check_gained_column(List *tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, with_parts(tables))
+		if (has_column(lfirst_oid(lc), setting_tenant_column))
+			check_gained(lfirst_oid(lc));
+}

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * column_change.h
+ *	  What a statement did to columns that tell tenants apart.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_COLUMN_CHANGE_H
+#define TENANT_GUARD_COLUMN_CHANGE_H
+
+#include "nodes/pg_list.h"
+
+extern void check_renewed_columns(List *tables, List *columns);
+extern void check_gained_column(List *tables);
+
+#endif							/* TENANT_GUARD_COLUMN_CHANGE_H */
