@@ -164,10 +164,12 @@ touches AS MATERIALIZED (
 ),
 -- foreign keys, each once: not those that partitions have of their whole
 foreign_keys AS MATERIALIZED (
-	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated,
-		   -- before 18 there is no such column: the name is then the outer one's
-		   (SELECT conenforced::text FROM pg_constraint i WHERE i.oid = k.oid) IS DISTINCT FROM 'false' AS enforced
-	FROM (SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated, NULL::text AS conenforced
+	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated, k.condeferrable, k.condeferred,
+		   -- before 18 there are no such columns: the names are then the outer ones
+		   (SELECT conenforced::text FROM pg_constraint i WHERE i.oid = k.oid) IS DISTINCT FROM 'false' AS enforced,
+		   COALESCE((SELECT conperiod::text FROM pg_constraint i WHERE i.oid = k.oid), 'false') = 'true' AS temporal
+	FROM (SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated, k.condeferrable, k.condeferred,
+				 NULL::text AS conenforced, NULL::text AS conperiod
 		  FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0) k
 ),
 -- those from guarded tables to others; "parent_column" is what the tenant column references
@@ -178,13 +180,33 @@ outer_keys AS MATERIALIZED (
 	FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid
 	WHERE k.confrelid NOT IN (SELECT g.oid FROM guarded g)
 ),
--- those between guarded tables; "carries_tenant": tenant column references tenant column; "names_tenant": another does
+-- those between guarded tables; "carries_tenant": tenant column references tenant column; "names_tenant": another does,
+-- "crosses": among other columns
 guarded_keys AS MATERIALIZED (
-	SELECT k.*, c.name AS child, p.name AS parent, v.carries_tenant, v.names_tenant
+	SELECT k.*, c.name AS child, p.name AS parent, c.tenant_attnum, p.tenant_attnum AS parent_attnum, v.carries_tenant,
+		   v.names_tenant, v.names_tenant AND cardinality(k.conkey) > 1 AS crosses
 	FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid JOIN guarded p ON p.oid = k.confrelid
 		 CROSS JOIN LATERAL (SELECT COALESCE(bool_or(pair.child = c.tenant_attnum AND pair.parent = p.tenant_attnum), false) AS carries_tenant,
 									COALESCE(bool_or(pair.child <> c.tenant_attnum AND pair.parent = p.tenant_attnum), false) AS names_tenant
 							 FROM unnest(k.conkey, k.confkey) AS pair (child, parent)) v
+),
+-- what a key that crosses would say with the row's own tenant (src/crossing_key.c)
+own_keys AS (
+	SELECT k.oid, format('FOREIGN KEY (%s) REFERENCES %s (%s)%s%s%s', l.columns, k.parent, l.referenced,
+						 CASE k.confupdtype WHEN 'c' THEN ' ON UPDATE CASCADE' WHEN 'r' THEN ' ON UPDATE RESTRICT' END,
+						 CASE WHEN k.confdeltype = 'c' THEN ' ON DELETE CASCADE' WHEN k.confdeltype = 'r' THEN ' ON DELETE RESTRICT'
+							  WHEN l.set IS NOT NULL THEN format(' ON DELETE SET %s (%s)', CASE k.confdeltype WHEN 'n' THEN 'NULL' ELSE 'DEFAULT' END, l.set) END,
+						 CASE WHEN k.condeferrable THEN ' DEFERRABLE INITIALLY ' || CASE WHEN k.condeferred THEN 'DEFERRED' ELSE 'IMMEDIATE' END END) AS definition
+	FROM guarded_keys k
+		 CROSS JOIN LATERAL (SELECT string_agg(x.period || x.own, ', ' ORDER BY x.n) AS columns, string_agg(x.period || x.referenced, ', ' ORDER BY x.n) AS referenced,
+									string_agg(x.own, ', ' ORDER BY x.n) FILTER (WHERE k.confdeltype IN ('n', 'd') AND x.attnum <> k.tenant_attnum
+																					 AND (x.child = ANY (k.confdelsetcols)) IS NOT FALSE) AS set
+							 FROM (SELECT pair.n, pair.child, o.attnum, quote_ident(o.attname) AS own, quote_ident(r.attname) AS referenced,
+										  CASE WHEN k.temporal AND pair.n = cardinality(k.conkey) THEN 'PERIOD ' ELSE '' END AS period
+								   FROM unnest(k.conkey, k.confkey) WITH ORDINALITY AS pair (child, parent, n)
+										JOIN pg_attribute o ON o.attrelid = k.conrelid AND o.attnum = CASE WHEN pair.parent = k.parent_attnum THEN k.tenant_attnum ELSE pair.child END
+										JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = pair.parent) x) l
+	WHERE k.crosses
 ),
 -- tables that reach a guarded one by foreign keys and have no tenant column, nearest first
 adrift (oid, via, foreign_key, step) AS (
@@ -329,7 +351,11 @@ WHERE t.status = 'guarded' AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polre
 UNION ALL
 SELECT 'tenant_column_missing', 'error', c.name,
 	   format('references %s by foreign key %I and has no tenant column: every tenant sees every row', via.name, a.foreign_key),
-	   format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key), a.step
+	   COALESCE((SELECT format('SELECT tenant_guard.protect(%L, %L)', c.name, n.attname)
+				 FROM foreign_keys k JOIN guarded g ON g.oid = k.confrelid
+					  CROSS JOIN unnest(k.conkey, k.confkey) AS pair (child, parent) JOIN pg_attribute n ON n.attrelid = k.conrelid AND n.attnum = pair.child
+				 WHERE k.conrelid = c.oid AND k.conname = a.foreign_key AND pair.parent = g.tenant_attnum),
+				format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key)), a.step
 FROM (SELECT DISTINCT ON (x.oid) x.* FROM adrift x ORDER BY x.oid, x.step, x.foreign_key) a
 	 JOIN t c ON c.oid = a.oid JOIN t via ON via.oid = a.via
 
@@ -347,10 +373,12 @@ WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p'
 
 -- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/companion.c)
 UNION ALL
-SELECT 'unpaired_foreign_key', CASE WHEN k.names_tenant THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
-	   CASE WHEN k.names_tenant THEN format('names another tenant of %s, and tells whether it exists', k.parent)
+SELECT 'unpaired_foreign_key', CASE WHEN k.names_tenant AND NOT k.crosses THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
+	   CASE WHEN k.crosses THEN format('references rows of any tenant in %s: what says whose is not the tenant column', k.parent)
+			WHEN k.names_tenant THEN format('names another tenant of %s, and tells whether it exists', k.parent)
 			ELSE format('may reference rows of another tenant in %s', k.parent) END,
-	   CASE WHEN NOT k.names_tenant THEN format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child) END, 0
+	   CASE WHEN k.crosses THEN (SELECT format('ALTER TABLE %1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I %3$s', k.child, k.conname, o.definition) FROM own_keys o WHERE o.oid = k.oid)
+			WHEN NOT k.names_tenant THEN format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child) END, 0
 FROM guarded_keys k
 WHERE k.names_tenant AND NOT k.carries_tenant
 	  OR (k.conrelid, k.conname) IN (SELECT b.relation, b.foreign_key FROM broken b WHERE b.invariant = 'key_unpaired')

@@ -206,8 +206,8 @@ CREATE TABLE t.carries (id int, tenant_id uuid, p int, FOREIGN KEY (tenant_id, p
 -- pair_foreign_keys must do what its hint says, whatever the setting.
 SELECT tenant_guard.pair_foreign_keys('t.warned');
 
--- A key that names a tenant by another column cannot be paired, and must be
--- named here too.
+-- A key that says by another column whose row it references cannot be paired,
+-- and must be named here too.
 CREATE TABLE t.names (id int, tenant_id uuid, other uuid, p int);
 ALTER TABLE t.names ADD CONSTRAINT names_p FOREIGN KEY (other, p) REFERENCES t.p (tenant_id, id);
 DROP TABLE t.warned, t.carries, t.names;
@@ -232,7 +232,7 @@ CREATE TABLE t.plain (id int PRIMARY KEY);
 ALTER TABLE t.taken ADD COLUMN plain int REFERENCES t.plain;
 SELECT tenant_guard.protect('t.later_refused', 'tenant');
 
--- So must one that names a tenant by another column, which is named.
+-- One that says by another column whose row it references must be refused.
 CREATE TABLE t.names (id int, tenant_id uuid, other uuid, p int);
 ALTER TABLE t.names ADD CONSTRAINT names_p FOREIGN KEY (other, p) REFERENCES t.p (tenant_id, id);
 DROP TABLE t.names;

@@ -211,6 +211,17 @@ check_parent(const ForeignKey *key)
 													quote_literal_cstr(key->name))));
 }
 
+/* A column that references the parent's tenant column is the one to guard by. */
+static void
+check_no_column_names_tenant(const ForeignKey *key)
+{
+	AttrNumber	column = naming_column(key);
+
+	if (column != InvalidAttrNumber)
+		raise_refusal(column_names_tenant(relation_name(key->child), get_attname(key->child, column, false),
+										  key->name, relation_name(key->parent)));
+}
+
 Datum
 tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 {
@@ -228,6 +239,7 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	column = get_attname(key->parent, key->parent_tenant, false);
 	if (get_attnum(relid, column) != InvalidAttrNumber)
 		raise_refusal(column_is_there(relation_name(relid), column));
+	check_no_column_names_tenant(key);
 	check_no_event_pending(relid);
 	check_two_owners(key);
 	check_parts_have_owner(relid, false);

@@ -82,7 +82,7 @@ kind_of_key(const ForeignKey *key)
 			continue;
 		if (key->columns[i] == key->tenant)
 			return KEY_CARRIES_TENANT;
-		kind = KEY_NAMES_TENANT;
+		kind = key->ncolumns == 1 ? KEY_NAMES_TENANT : KEY_CROSSES_TENANTS;
 	}
 	return kind;
 }
@@ -119,6 +119,16 @@ read_key(HeapTuple tuple)
 	key->temporal = constraint_has_period(con);
 	key->kind = kind_of_key(key);
 	return key;
+}
+
+/* The column by which a key says whose row it references, or InvalidAttrNumber. */
+AttrNumber
+naming_column(const ForeignKey *key)
+{
+	for (int i = 0; i < key->ncolumns; i++)
+		if (key->referenced[i] == key->parent_tenant)
+			return key->columns[i];
+	return InvalidAttrNumber;
 }
 
 /* Does a key reference this column by that one? */

@@ -19,7 +19,8 @@ typedef enum KeyKind
 	KEY_FROM_OUTSIDE,			/* the child is not guarded */
 	KEY_OBEYS_OUTSIDE,			/* the parent is not, and acts on all tenants' rows of the child */
 	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
-	KEY_NAMES_TENANT,			/* another column references the tenant column */
+	KEY_NAMES_TENANT,			/* another column references the tenant column, alone */
+	KEY_CROSSES_TENANTS,		/* the same among others: it references any tenant's row */
 	KEY_ACCOMPANIED,			/* its companion carries the tenant (companion.c) */
 	KEY_UNPAIRED				/* may reference another tenant's row */
 } KeyKind;
@@ -52,6 +53,7 @@ typedef struct ForeignKey
 
 extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
+extern AttrNumber naming_column(const ForeignKey *key);
 extern bool acts_on_child(char action);
 extern Oid	whole_key(Oid constraint);
 extern Oid	table_of_key(Oid constraint);

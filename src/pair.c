@@ -385,11 +385,13 @@ append_set_columns(StringInfo sql, const ForeignKey *key)
 	appendStringInfoChar(sql, ')');
 }
 
-/* A key as ADD CONSTRAINT takes it: with the tenant, or as it was. */
-static char *
-key_definition(const Pairing *pairing, const char *name, bool paired)
+/*
+ * A key as ADD CONSTRAINT takes it: with the tenant, or as it is.  NOT VALID,
+ * if its rows are not to be checked.
+ */
+char *
+key_definition(const ForeignKey *key, const char *name, bool paired, bool valid)
 {
-	const ForeignKey *key = pairing->key;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -406,7 +408,7 @@ key_definition(const Pairing *pairing, const char *name, bool paired)
 		appendStringInfo(&sql, " DEFERRABLE INITIALLY %s", key->deferred ? "DEFERRED" : "IMMEDIATE");
 	if (!key->enforced)
 		appendStringInfoString(&sql, " NOT ENFORCED");
-	else if (!pairing->valid)
+	else if (!valid)
 		appendStringInfoString(&sql, " NOT VALID");
 	return sql.data;
 }
@@ -419,13 +421,13 @@ pairing_commands(const Pairing *pairing)
 
 	if (pairing->companion == NULL)
 		return psprintf("DROP CONSTRAINT %s, ADD %s", quote_identifier(key->name),
-						key_definition(pairing, key->name, true));
+						key_definition(key, key->name, true, pairing->valid));
 	return psprintf("DROP CONSTRAINT %s, %s%s%sADD %s, ADD %s", quote_identifier(key->name),
 					pairing->remakes ? "DROP CONSTRAINT " : "",
 					pairing->remakes ? quote_identifier(pairing->companion) : "",
 					pairing->remakes ? ", " : "",
-					key_definition(pairing, pairing->companion, true),
-					key_definition(pairing, key->name, false));
+					key_definition(key, pairing->companion, true, pairing->valid),
+					key_definition(key, key->name, false, pairing->valid));
 }
 
 static void

@@ -14,6 +14,7 @@
 
 extern void check_no_event_pending(Oid root);
 extern void check_owns_key(const ForeignKey *key);
+extern char *key_definition(const ForeignKey *key, const char *name, bool paired, bool valid);
 extern void pair_keys(List *keys, bool validate);
 
 #endif							/* TENANT_GUARD_PAIR_H */

@@ -36,6 +36,21 @@ key_not_settled(const char *table, const char *detail)
 	};
 }
 
+/* "own" is the key by the tenant column of its table, as ADD takes it. */
+Refusal
+key_crosses_tenants(const char *key, const char *table, const char *parent, const char *column,
+					const char *tenant_column, const char *own)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign key \"%s\" of table %s references rows of any tenant", key, table),
+			psprintf("Column \"%s\" says whose row of table %s is meant, and is not the tenant column \"%s\": by this key a row could reference another tenant's, learn that it exists, and be deleted or changed with it.",
+					 column, parent, tenant_column),
+			psprintf("Write it as %s; if it is there already: ALTER TABLE %s DROP CONSTRAINT %s, ADD %s;",
+					 own, table, quote_identifier(key), own)
+	};
+}
+
 /* "counts" is a line for each key; "queries" one that lists the rows for each. */
 Refusal
 keys_cross_tenants(const char *counts, const char *queries)
@@ -145,6 +160,15 @@ column_is_there(const char *table, const char *column)
 			psprintf("Fill it where it is null, and run SELECT tenant_guard.protect(%s, %s);",
 					 quote_literal_cstr(table), quote_literal_cstr(column))
 	};
+}
+
+Refusal
+column_names_tenant(const char *table, const char *column, const char *key, const char *parent)
+{
+	return wrong_state(psprintf("column \"%s\" of table %s says already whose a row is", column, table),
+					   psprintf("By it foreign key \"%s\" references the tenant column of table %s.", key, parent),
+					   psprintf("Run SELECT tenant_guard.protect(%s, %s);", quote_literal_cstr(table),
+								quote_literal_cstr(column)));
 }
 
 Refusal

@@ -17,6 +17,8 @@
 extern Refusal key_without_tenant(const char *key, const char *table,
 								  const char *drop, const char *add);
 extern Refusal key_not_settled(const char *table, const char *detail);
+extern Refusal key_crosses_tenants(const char *key, const char *table, const char *parent,
+								   const char *column, const char *tenant_column, const char *own);
 extern Refusal keys_cross_tenants(const char *counts, const char *queries);
 
 /* Actions of keys on rows of another tenant; "key" is NULL where it is not known which */
@@ -33,6 +35,7 @@ extern Refusal key_events_pending(const char *table);
 
 /* Deriving a tenant column */
 extern Refusal column_is_there(const char *table, const char *column);
+extern Refusal column_names_tenant(const char *table, const char *column, const char *key, const char *parent);
 extern Refusal derives_by_no_key(const char *table, const char *detail);
 extern Refusal derives_by_several_keys(const char *table, const char *keys, const char *first);
 extern Refusal no_such_key(const char *key, const char *table, const char *keys);

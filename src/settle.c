@@ -22,6 +22,7 @@
 
 #include "companion_name.h"
 #include "compat.h"
+#include "crossing_key.h"
 #include "foreign_key.h"
 #include "guard.h"
 #include "own_sql.h"
@@ -115,6 +116,13 @@ lock_tables(List *tables)
 	}
 }
 
+/* The keys of a table and its parts by which any tenant's rows can be referenced. */
+static List *
+crossing_keys(Oid root, KeyDirection direction)
+{
+	return keys_of_hierarchy(root, KEY_CROSSES_TENANTS, direction);
+}
+
 /* A tenant that is referenced by another column is not the row's own. */
 static void
 warn_of_named_tenants(Oid root, KeyDirection direction)
@@ -181,13 +189,17 @@ warn_of_keys_from_outside(Oid root)
 	{
 		ForeignKey *key = lfirst(lc);
 		char	   *child = quote_literal_cstr(relation_name(key->child));
+		AttrNumber	column = get_attnum(key->child, get_attname(key->parent, key->parent_tenant, false));
 
+		if (column <= 0)
+			column = naming_column(key);
 		ereport(WARNING,
 				(errmsg("foreign key \"%s\" references guarded table %s, and its own table %s is not guarded",
 						key->name, relation_name(key->parent), relation_name(key->child)),
 				 errdetail("Every tenant sees its rows, can reference other tenants' rows by it, and so keep those from being deleted."),
-				 get_attnum(key->child, get_attname(key->parent, key->parent_tenant, false)) > 0 ?
-				 errhint("Run SELECT tenant_guard.protect(%s);", child) :
+				 column > 0 ?
+				 errhint("Run SELECT tenant_guard.protect(%s, %s);", child,
+						 quote_literal_cstr(get_attname(key->child, column, false))) :
 				 errhint("Run SELECT tenant_guard.derive_tenant_column(%s, %s); or, if that is meant, SELECT tenant_guard.share(%s);",
 						 child, quote_literal_cstr(key->name), child)));
 	}
@@ -238,20 +250,26 @@ pair_keys_of(Oid root, bool validate)
 {
 	List	   *keys = lock_keys(root, KEYS_FROM_AND_TO);
 
+	refuse_crossing_keys(crossing_keys(root, KEYS_FROM_AND_TO));
 	pair_keys(keys, validate);
 	warn_of_named_tenants(root, KEYS_FROM_AND_TO);
 	return list_length(keys);
 }
 
-/* The tables that such keys belong to, from and to a table and its parts. */
+/*
+ * The tables that such keys belong to, from and to a table and its parts, or
+ * keys that name another tenant.
+ */
 List *
 tables_with_unpaired_keys(Oid root)
 {
+	static const KeyKind kinds[] = {KEY_UNPAIRED, KEY_CROSSES_TENANTS, KEY_NAMES_TENANT};
 	List	   *tables = NIL;
 	ListCell   *lc;
 
-	foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO))
-		tables = list_append_unique_oid(tables, ((ForeignKey *) lfirst(lc))->child);
+	for (int i = 0; i < lengthof(kinds); i++)
+		foreach(lc, keys_of_hierarchy(root, kinds[i], KEYS_FROM_AND_TO))
+			tables = list_append_unique_oid(tables, ((ForeignKey *) lfirst(lc))->child);
 	return tables;
 }
 
@@ -298,14 +316,17 @@ settle(Oid root, KeyDirection direction)
 	switch ((ForeignKeys) setting_foreign_keys)
 	{
 		case FOREIGN_KEYS_PAIR:
+			refuse_crossing_keys(crossing_keys(root, direction));
 			pair_keys(lock_keys(root, direction), true);
 			break;
 		case FOREIGN_KEYS_ERROR:
+			refuse_crossing_keys(crossing_keys(root, direction));
 			keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
 			if (keys != NIL)
 				raise_refusal(unpaired_key(linitial(keys)));
 			break;
 		case FOREIGN_KEYS_WARNING:
+			warn_of_crossing_keys(crossing_keys(root, direction));
 			warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, direction));
 			break;
 		case FOREIGN_KEYS_OFF:

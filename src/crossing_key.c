@@ -1,0 +1,99 @@
+/*-------------------------------------------------------------------------
+ *
+ * crossing_key.c
+ *	  Foreign keys that reference rows of other tenants by saying whose.
+ *
+ * (other, x) REFERENCES p (tenant, x), where "other" is not the tenant column
+ * of its table, lets a row reference any row of any tenant.  No such key can
+ * be made to carry the tenant as it stands; what can be said is the key that
+ * has the row's own tenant in the place of the other column.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_constraint.h"
+#include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "crossing_key.h"
+#include "foreign_key.h"
+#include "guard.h"
+#include "pair.h"
+#include "refuse_key.h"
+
+/*
+ * What ON DELETE SET NULL or SET DEFAULT is to set: not the tenant, nor what it
+ * stands in place of.  If nothing is left the key has no such action.
+ */
+static void
+set_other_columns(ForeignKey *own, AttrNumber naming)
+{
+	const AttrNumber *columns = own->nset > 0 ? own->set_columns : own->columns;
+	int			ncolumns = own->nset > 0 ? own->nset : own->ncolumns;
+	int			nset = 0;
+
+	if (own->on_delete != FKCONSTR_ACTION_SETNULL && own->on_delete != FKCONSTR_ACTION_SETDEFAULT)
+		return;
+	for (int i = 0; i < ncolumns; i++)
+		if (columns[i] != naming && columns[i] != own->tenant)
+			own->set_columns[nset++] = columns[i];
+	own->nset = nset;
+	if (nset == 0)
+		own->on_delete = FKCONSTR_ACTION_NOACTION;
+}
+
+/* The key that has the row's own tenant in the place of the other column. */
+static ForeignKey
+with_own_tenant(const ForeignKey *key)
+{
+	ForeignKey	own = *key;
+
+	set_other_columns(&own, naming_column(key));
+	for (int i = 0; i < own.ncolumns; i++)
+		if (own.referenced[i] == own.parent_tenant)
+			own.columns[i] = own.tenant;
+	/* these would set the tenant, or want it to be null with the others */
+	if (own.on_update == FKCONSTR_ACTION_SETNULL || own.on_update == FKCONSTR_ACTION_SETDEFAULT)
+		own.on_update = FKCONSTR_ACTION_NOACTION;
+	own.match = FKCONSTR_MATCH_SIMPLE;
+	return own;
+}
+
+static Refusal
+crossing_key(const ForeignKey *key)
+{
+	ForeignKey	own = with_own_tenant(key);
+
+	return key_crosses_tenants(key->name, relation_name(key->child), relation_name(key->parent),
+							   get_attname(key->child, naming_column(key), false),
+							   get_attname(key->child, key->tenant, false),
+							   key_definition(&own, key->name, false, true));
+}
+
+/* Refuses the first of these keys, if there are any. */
+void
+refuse_crossing_keys(List *keys)
+{
+	if (keys != NIL)
+		raise_refusal(crossing_key(linitial(keys)));
+}
+
+/* Warns of each of them. */
+void
+warn_of_crossing_keys(List *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		Refusal		refusal = crossing_key(lfirst(lc));
+
+		ereport(WARNING,
+				(errcode(refusal.sqlstate),
+				 errmsg("%s", refusal.message),
+				 errdetail("%s", refusal.detail),
+				 errhint("%s", refusal.hint)));
+	}
+}
