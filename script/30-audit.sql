@@ -192,11 +192,12 @@ guarded_keys AS MATERIALIZED (
 ),
 -- what a key that crosses would say with the row's own tenant (src/crossing_key.c)
 own_keys AS (
-	SELECT k.oid, format('FOREIGN KEY (%s) REFERENCES %s (%s)%s%s%s', l.columns, k.parent, l.referenced,
+	SELECT k.oid, format('FOREIGN KEY (%s) REFERENCES %s (%s)%s%s%s%s', l.columns, k.parent, l.referenced,
 						 CASE k.confupdtype WHEN 'c' THEN ' ON UPDATE CASCADE' WHEN 'r' THEN ' ON UPDATE RESTRICT' END,
 						 CASE WHEN k.confdeltype = 'c' THEN ' ON DELETE CASCADE' WHEN k.confdeltype = 'r' THEN ' ON DELETE RESTRICT'
 							  WHEN l.set IS NOT NULL THEN format(' ON DELETE SET %s (%s)', CASE k.confdeltype WHEN 'n' THEN 'NULL' ELSE 'DEFAULT' END, l.set) END,
-						 CASE WHEN k.condeferrable THEN ' DEFERRABLE INITIALLY ' || CASE WHEN k.condeferred THEN 'DEFERRED' ELSE 'IMMEDIATE' END END) AS definition
+						 CASE WHEN k.condeferrable THEN ' DEFERRABLE INITIALLY ' || CASE WHEN k.condeferred THEN 'DEFERRED' ELSE 'IMMEDIATE' END END,
+						 CASE WHEN NOT k.enforced THEN ' NOT ENFORCED' END) AS definition
 	FROM guarded_keys k
 		 CROSS JOIN LATERAL (SELECT string_agg(x.period || x.own, ', ' ORDER BY x.n) AS columns, string_agg(x.period || x.referenced, ', ' ORDER BY x.n) AS referenced,
 									string_agg(x.own, ', ' ORDER BY x.n) FILTER (WHERE k.confdeltype IN ('n', 'd') AND x.attnum <> k.tenant_attnum

@@ -94,7 +94,7 @@ broken_keys(List *found, Oid relid)
 	{
 		ForeignKey *key = lfirst(lc);
 
-		if (key->kind == KEY_UNPAIRED)
+		if (key->kind == KEY_UNPAIRED || key->kind == KEY_CROSSES_TENANTS)
 			found = add_broken(found, INVARIANT_KEYS, relid, key->parent, key->name,
 							   psprintf("its foreign key %s may reference rows of another tenant in table %s",
 										quote_identifier(key->name), relation_name(key->parent)));

@@ -108,6 +108,7 @@ guard_one(Report *report, const char *column)
 	Oid			relid = report->relid;
 
 	report->changed = protect_table(relid, column);
+	hold_ends_of_keys(relid);
 	report->detail = report->changed ?
 		psprintf("by column %s", quote_identifier(column_for(relid, column))) :
 		OidIsValid(guarded_ancestor(relid, NIL)) ? "with the table it is a part of" :

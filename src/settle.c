@@ -40,9 +40,9 @@ typedef enum KeyDirection
 	KEYS_FROM_AND_TO
 } KeyDirection;
 
-/* The keys from a table and its parts, or from and to them, that are of this kind. */
+/* The keys from a table and its parts, or from and to them. */
 static List *
-keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
+all_keys_of_hierarchy(Oid root, KeyDirection direction)
 {
 	List	   *found = NIL;
 	List	   *seen = NIL;
@@ -57,7 +57,7 @@ keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
 		{
 			ForeignKey *key = lfirst(lk);
 
-			if (key->kind != kind || list_member_oid(seen, key->oid))
+			if (list_member_oid(seen, key->oid))
 				continue;
 			found = lappend(found, key);
 			seen = lappend_oid(seen, key->oid);
@@ -77,6 +77,19 @@ has_keys(Oid root)
 		if (foreign_keys_of(lfirst_oid(lc)) != NIL)
 			return true;
 	return false;
+}
+
+/* Those of them that are of this kind. */
+static List *
+keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
+{
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	foreach(lc, all_keys_of_hierarchy(root, direction))
+		if (((ForeignKey *) lfirst(lc))->kind == kind)
+			found = lappend(found, lfirst(lc));
+	return found;
 }
 
 /* The tables of these keys, each once, in the order of their OIDs. */
@@ -219,25 +232,86 @@ check_may_lock(List *keys)
 }
 
 /*
- * Returns those keys with their tables locked.  While we wait for a lock keys
- * may go, and new ones come, to tables that are not locked yet.
+ * Keeps the tables at both ends of the keys of a table, other than those that
+ * are locked, from being guarded until this transaction ends, which may have
+ * guarded the table itself: two sessions that guard one end each would see the
+ * other's unguarded, and nobody the key between them.  The weakest lock does,
+ * which no reader or writer meets: who guards a table takes the strongest.
+ * Returns the tables that it has locked.
+ */
+static List *
+hold_ends(Oid root, KeyDirection direction, List *locked)
+{
+	List	   *held = NIL;
+
+	/* a role that owns nothing makes nobody wait */
+	while (get_rel_relkind(root) != '\0' && user_owns_relation(root))
+	{
+		List	   *known = list_concat_copy(locked, held);
+		List	   *tables = list_difference_oid(tables_of(all_keys_of_hierarchy(root, direction)), known);
+		ListCell   *lc;
+
+		if (tables == NIL)
+			break;
+		foreach(lc, tables)
+			LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		held = list_concat(held, tables);
+	}
+	return held;
+}
+
+/* The same of all keys from and to a table that has become guarded. */
+void
+hold_ends_of_keys(Oid root)
+{
+	if (setting_foreign_keys != FOREIGN_KEYS_OFF)
+		(void) hold_ends(root, KEYS_FROM_AND_TO, NIL);
+}
+
+/* Gives up what hold_ends has locked of these tables, for a stronger lock. */
+static void
+let_go(List *tables, List *held)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		if (list_member_oid(held, lfirst_oid(lc)))
+			UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
+}
+
+/*
+ * Returns the unpaired keys with their tables locked, and those of all others
+ * held.  While we wait for a lock keys may go, and new ones come, to tables that
+ * are not locked yet; or the other end of one has become guarded.  That one is
+ * not locked while it is held: two who do that would wait for each other.
  */
 static List *
 lock_keys(Oid root, KeyDirection direction)
 {
-	List	   *keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
 	List	   *locked = NIL;
+	List	   *held = NIL;
 
 	for (;;)
 	{
+		List	   *keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
 		List	   *tables = list_difference_oid(tables_of(keys), locked);
 
-		if (tables == NIL)
-			return keys;
-		check_may_lock(keys);
-		lock_tables(tables);
-		locked = list_concat(locked, tables);
-		keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
+		if (tables != NIL)
+		{
+			check_may_lock(keys);
+			let_go(tables, held);
+			held = list_difference_oid(held, tables);
+			lock_tables(tables);
+			locked = list_concat(locked, tables);
+		}
+		else
+		{
+			List	   *more = hold_ends(root, direction, list_concat_copy(locked, held));
+
+			if (more == NIL)
+				return keys;
+			held = list_concat(held, more);
+		}
 	}
 }
 
@@ -316,16 +390,19 @@ settle(Oid root, KeyDirection direction)
 	switch ((ForeignKeys) setting_foreign_keys)
 	{
 		case FOREIGN_KEYS_PAIR:
+			keys = lock_keys(root, direction);
 			refuse_crossing_keys(crossing_keys(root, direction));
-			pair_keys(lock_keys(root, direction), true);
+			pair_keys(keys, true);
 			break;
 		case FOREIGN_KEYS_ERROR:
+			(void) hold_ends(root, direction, NIL);
 			refuse_crossing_keys(crossing_keys(root, direction));
 			keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
 			if (keys != NIL)
 				raise_refusal(unpaired_key(linitial(keys)));
 			break;
 		case FOREIGN_KEYS_WARNING:
+			(void) hold_ends(root, direction, NIL);
 			warn_of_crossing_keys(crossing_keys(root, direction));
 			warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, direction));
 			break;

@@ -22,6 +22,7 @@ extern void check_key_settled(Oid relid, const char *detail);
 extern void settle_companions(Oid root);
 extern void settle_foreign_keys_from(Oid root);
 extern int	pair_keys_of(Oid root, bool validate);
+extern void hold_ends_of_keys(Oid root);
 extern List *tables_with_unpaired_keys(Oid root);
 
 #endif							/* TENANT_GUARD_SETTLE_H */

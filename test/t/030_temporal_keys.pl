@@ -94,5 +94,24 @@ is(superuser_says($node, 'postgres', 'ALTER TABLE whole VALIDATE CONSTRAINT whol
 is(says($node, 'postgres', 'app', "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; INSERT INTO whole (id, p) VALUES (2, 2);"),
 	'ERROR 23503', 'and until then new ones are refused');
 
+# A key of each kind that says by a column of its own whose row it references: refused, or found, with what to make of it.
+$node->safe_psql('postgres', "CREATE TABLE guests (id int, tenant_id uuid, host uuid, room int, during daterange)");
+my %crosses = (
+	'(host, room, PERIOD during) REFERENCES rooms (tenant_id, id, PERIOD valid)' => '(tenant_id, room, PERIOD during) REFERENCES rooms(tenant_id, id, PERIOD valid)',
+	'(host, room) REFERENCES parents (tenant_id, id) ON DELETE CASCADE NOT ENFORCED' => '(tenant_id, room) REFERENCES parents(tenant_id, id) ON DELETE CASCADE NOT ENFORCED');
+foreach my $crosses (sort keys %crosses)
+{
+	my $add = "ALTER TABLE guests ADD CONSTRAINT of_host FOREIGN KEY $crosses";
+
+	like(error_of($add), qr/"of_host" of table public\.guests references rows of any tenant/, "$crosses is refused");
+	my ($instead) = error_of($add) =~ /^HINT:.*Write it as (.*?); if/m;
+	$node->safe_psql('postgres', "ALTER TABLE guests ADD $instead");
+	is(key('of_host'), "FOREIGN KEY $crosses{$crosses}", 'its hint can be made');
+	$node->safe_psql('postgres', "ALTER TABLE guests DROP CONSTRAINT of_host; SET tenant_guard.foreign_keys = off; $add");
+	$node->safe_psql('postgres', $node->safe_psql('postgres', "SELECT remedy FROM tenant_guard.audit() WHERE level = 'error' AND object = 'of_host on public.guests'"));
+	is(key('of_host'), "FOREIGN KEY $crosses{$crosses}", 'and is what audit() says');
+	$node->safe_psql('postgres', 'ALTER TABLE guests DROP CONSTRAINT of_host');
+}
+
 $node->stop;
 done_testing();
