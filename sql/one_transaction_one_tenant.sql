@@ -1,6 +1,7 @@
 --
--- Promise 2: once a guarded table has been touched, the tenant cannot change
--- before the transaction ends, by whatever way the setting changes.
+-- Promise 2: once a tenant has been set or used, no other can be before the
+-- transaction ends, by whatever way the setting changes.  Each way to set one is
+-- in every_way_to_set_a_tenant.sql.
 --
 \set SHOW_CONTEXT never
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
@@ -17,13 +18,16 @@ RESET tenant_guard.bypass;
 RESET client_min_messages;
 SET ROLE regress_app;
 
--- Before first use the tenant may be set again.
+-- Once one is set, another must be refused, before it is used ...
 BEGIN;
-SELECT tenant_guard.set_tenant(:a);
 SELECT tenant_guard.set_tenant(:b);
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:a);
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK TO s;
 SELECT body FROM t.notes ORDER BY id;
 
--- After it, another one must be refused.
+-- ... and after.
 SELECT tenant_guard.set_tenant(:a);
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
@@ -62,18 +66,16 @@ SELECT tenant_guard.set_tenant(:b);
 SELECT count(*) FROM t.notes;
 COMMIT;
 
--- ROLLBACK TO brings an earlier value back where nothing can refuse it: its
--- use must be refused.
+-- A savepoint must allow no second tenant, ...
 BEGIN;
 SELECT tenant_guard.set_tenant(:b);
 SAVEPOINT s;
 SELECT tenant_guard.set_tenant(:a);
-SELECT body FROM t.notes ORDER BY id;
 ROLLBACK TO s;
 SELECT body FROM t.notes ORDER BY id;
 ROLLBACK;
 
--- So must it be after an EXCEPTION block.
+-- ... nor an EXCEPTION block.
 BEGIN;
 SELECT tenant_guard.set_tenant(:b);
 DO $$
@@ -81,14 +83,23 @@ BEGIN
 	PERFORM tenant_guard.set_tenant('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
 	RAISE NOTICE 'sees %', (SELECT count(*) FROM t.notes);
 	RAISE division_by_zero;
-EXCEPTION WHEN division_by_zero THEN
-	NULL;
+EXCEPTION WHEN SQLSTATE 'TG002' THEN
+	RAISE NOTICE '%', SQLERRM;
 END
 $$;
 SELECT count(*) FROM t.notes;
 ROLLBACK;
 
--- A seal made inside a savepoint must outlive it.
+-- What was set in a savepoint and not used is undone with it.
+BEGIN;
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:a);
+ROLLBACK TO s;
+SELECT tenant_guard.set_tenant(:b);
+SELECT count(*) FROM t.notes;
+ROLLBACK;
+
+-- A tenant that was used must outlive it: its rows may have been kept.
 BEGIN;
 SAVEPOINT s;
 SELECT tenant_guard.set_tenant(:a);
@@ -107,11 +118,14 @@ SELECT count(*) FROM t.notes;
 SELECT t.as_b();
 ROLLBACK;
 
--- ... and where it is first, what its end restores must be refused.
+-- ... used or not, and where it is first no other may follow.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 SELECT t.as_b();
-SELECT count(*) FROM t.notes;
+ROLLBACK;
+BEGIN;
+SELECT t.as_b();
+SELECT tenant_guard.set_tenant(:a);
 ROLLBACK;
 
 -- By itself it works, and nothing is left of it.
@@ -179,8 +193,34 @@ CALL t.two_tenants();
 -- An application role must not be able to lift the rule.
 SET tenant_guard.one_tenant_per_transaction = off;
 
--- Where a superuser has, a transaction may go from tenant to tenant.
+-- Whom the hint names the parameter to must be who may set it: a superuser, ...
 RESET ROLE;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK;
+-- ... and a role that was granted it.
+GRANT SET ON PARAMETER tenant_guard.one_tenant_per_transaction TO regress_app;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK;
+-- What the hint says must do.
+BEGIN;
+SET LOCAL tenant_guard.one_tenant_per_transaction = off;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+SELECT tenant_guard.set_tenant(:b);
+SELECT count(*) FROM t.notes;
+-- Once the rule is back, the second tenant must not be used, though it was before.
+SET LOCAL tenant_guard.one_tenant_per_transaction = on;
+SELECT count(*) FROM t.notes;
+ROLLBACK;
+RESET ROLE;
+REVOKE SET ON PARAMETER tenant_guard.one_tenant_per_transaction FROM regress_app;
+
+-- Where a superuser has lifted it, a transaction may go from tenant to tenant.
 SET tenant_guard.one_tenant_per_transaction = off;
 SET ROLE regress_app;
 BEGIN;

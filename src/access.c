@@ -43,6 +43,7 @@
 #include "context.h"
 #include "guard.h"
 #include "refuse.h"
+#include "tenant_source.h"
 #include "toast.h"
 
 typedef enum AccessVerdict

@@ -36,11 +36,8 @@
 #include "context.h"
 #include "refuse.h"
 #include "tenant_plan.h"
+#include "tenant_source.h"
 #include "value.h"
-
-/* A value that arrived in a parallel worker with its leader's settings, or
- * that was in the session before the library was: see TenantOrigin. */
-#define EARLIER_TRANSACTION ((LocalTransactionId) 0)
 
 /* What may be said of the tenant that is set now. */
 typedef enum TenantVerdict
@@ -52,16 +49,6 @@ typedef enum TenantVerdict
 	TENANT_CHANGED				/* not the one this transaction used: TG002 */
 } TenantVerdict;
 
-/*
- * The GUC's "extra": where the value comes from.  NULL stands for a value
- * from below the session, which is never stale.  Memory belongs to guc.c.
- */
-typedef struct TenantOrigin
-{
-	bool		from_leader;	/* a parallel worker's copy */
-	LocalTransactionId set_in;	/* or the transaction that set it */
-} TenantOrigin;
-
 /* The tenant used by the transaction "sealed_in"; in TopTransactionContext. */
 typedef struct Seal
 {
@@ -69,6 +56,7 @@ typedef struct Seal
 	Datum		datum;			/* what a getter returns */
 } Seal;
 
+static bool one_tenant_per_transaction = true;
 static char *tenant_setting = NULL;
 static const TenantOrigin *tenant_origin = NULL;
 
@@ -81,27 +69,17 @@ static bool seal_confirmed = false;
 /* Is a statement running that was begun with the seal's tenant? */
 static bool tenant_is_kept = false;
 
-/*
- * What a parallel worker must know of its leader and cannot see in the value:
- * in which of the leader's transactions the value was set (0: below the
- * session, -1: before the library was loaded), and in which of them it has
- * departed from the seal.  Serialised to workers as GUCs that nobody can set;
- * local transaction ids are unsigned, so these are their bit patterns.
- */
-static int	leader_set_in = 0;
-static int	leader_departed_in = 0;
+/* Is guc.c setting again what was set before the library came? */
+static bool replaying = false;
+
+/* Is CREATE FUNCTION looking at a body under its SET clauses? */
+static bool creating_function = false;
 
 PG_FUNCTION_INFO_V1(tenant_guard_current_tenant);
 PG_FUNCTION_INFO_V1(tenant_guard_current_tenant_text);
 PG_FUNCTION_INFO_V1(tenant_guard_current_tenant_bigint);
 PG_FUNCTION_INFO_V1(tenant_guard_has_tenant);
 PG_FUNCTION_INFO_V1(tenant_guard_guarded);
-
-static inline LocalTransactionId
-current_lxid(void)
-{
-	return proc_lxid(MyProc);
-}
 
 static inline bool
 transaction_is_sealed(void)
@@ -115,34 +93,19 @@ transaction_is_sealed(void)
  * ----------------------------------------------------------------
  */
 
-/* In a parallel worker: is the leader in the transaction "lxid"? */
+/* Is it another tenant than this transaction has set, or has used? */
 static bool
-leader_is_in(int lxid)
+departs(const TenantValue *value)
 {
-	PGPROC	   *leader = MyProc->lockGroupLeader;
-
-	return leader != NULL && lxid == (int) proc_lxid(leader);
+	return (transaction_is_sealed() && !tenant_equal(&seal->value, value)) ||
+		!is_first_tenant(value);
 }
 
 static bool
-tenant_is_stale(void)
+tenant_has_changed(const TenantValue *value)
 {
-	if (setting_scope == SCOPE_SESSION || tenant_origin == NULL)
-		return false;
-	if (tenant_origin->from_leader)
-		return leader_set_in != 0 && !leader_is_in(leader_set_in);
-	return tenant_origin->set_in != current_lxid();
-}
-
-static bool
-tenant_departs_from_seal(const TenantValue *value)
-{
-	if (!setting_one_tenant_per_transaction)
-		return false;
-	if (transaction_is_sealed() && !tenant_equal(&seal->value, value))
-		return true;
-	return tenant_origin != NULL && tenant_origin->from_leader &&
-		leader_departed_in != 0 && leader_is_in(leader_departed_in);
+	return one_tenant_per_transaction &&
+		(departs(value) || (IsParallelWorker() && leader_has_departed()));
 }
 
 /*
@@ -155,11 +118,11 @@ judge_tenant(TenantValue *value)
 {
 	if (tenant_setting == NULL || tenant_setting[0] == '\0')
 		return TENANT_MISSING;
-	if (tenant_is_stale())
+	if (origin_is_stale(tenant_origin))
 		return TENANT_STALE;
 	if (!parse_tenant(setting_tenant_type, tenant_setting, value))
 		return TENANT_INVALID;
-	if (tenant_departs_from_seal(value))
+	if (tenant_has_changed(value))
 		return TENANT_CHANGED;
 	return TENANT_USABLE;
 }
@@ -252,7 +215,7 @@ use_tenant(bool kept)
 	verdict = judge_tenant(&value);
 	if (verdict == TENANT_MISSING && setting_missing_tenant == MISSING_IS_EMPTY)
 		return false;
-	if (verdict != TENANT_USABLE && kept && setting_one_tenant_per_transaction && transaction_is_sealed())
+	if (verdict != TENANT_USABLE && kept && one_tenant_per_transaction && transaction_is_sealed())
 		return true;
 	if (verdict != TENANT_USABLE)
 		refuse_tenant(verdict);
@@ -379,16 +342,10 @@ tenant_guard_guarded(PG_FUNCTION_ARGS)
  */
 
 static bool
-set_origin(void **extra, bool from_leader)
+set_origin(void **extra, TenantSource source)
 {
-	TenantOrigin *origin = guc_malloc(LOG, sizeof(TenantOrigin));
-
-	if (origin == NULL)
-		return false;
-	origin->from_leader = from_leader;
-	origin->set_in = MyProc ? current_lxid() : EARLIER_TRANSACTION;
-	*extra = origin;
-	return true;
+	*extra = new_origin(source);
+	return *extra != NULL;
 }
 
 /* Replaces the value with its one spelling. */
@@ -409,6 +366,20 @@ make_canonical(char **newval, const TenantValue *value)
 	return true;
 }
 
+/*
+ * May this session set the tenant now?  If so it counts as set from here on: what follows
+ * cannot fail without undoing the subtransaction.
+ */
+static bool
+claim_tenant(const TenantValue *value)
+{
+	if (replaying || creating_function)
+		return true;
+	if (one_tenant_per_transaction && departs(value))
+		return reject_setting(tenant_fixed());
+	return remember_first_tenant(value);
+}
+
 /* A value that this session sets; judged at once. */
 static bool
 check_session_value(char **newval, void **extra)
@@ -418,13 +389,11 @@ check_session_value(char **newval, void **extra)
 	if (IsParallelWorker())
 		return reject_setting(tenant_fixed_in_worker());
 	if ((*newval)[0] == '\0')
-		return set_origin(extra, false);
+		return set_origin(extra, SOURCE_SESSION);
 	if (!parse_tenant(setting_tenant_type, *newval, &value))
 		return reject_setting(invalid_tenant(setting_tenant_type, *newval));
-	if (setting_one_tenant_per_transaction && transaction_is_sealed() &&
-		!tenant_equal(&seal->value, &value))
-		return reject_setting(tenant_fixed());
-	return make_canonical(newval, &value) && set_origin(extra, false);
+	return claim_tenant(&value) && make_canonical(newval, &value) &&
+		set_origin(extra, SOURCE_SESSION);
 }
 
 /*
@@ -453,7 +422,7 @@ static bool
 check_tenant_id(char **newval, void **extra, GucSource source)
 {
 	if (InitializingParallelWorker)
-		return set_origin(extra, true);
+		return set_origin(extra, SOURCE_LEADER);
 	if (source == PGC_S_TEST)
 		test_stored_value(*newval);
 	else if (source > PGC_S_CLIENT)
@@ -462,85 +431,68 @@ check_tenant_id(char **newval, void **extra, GucSource source)
 }
 
 static void
-assign_tenant_id(const char *newval, void *extra)
+note_departure(const char *setting)
 {
 	TenantValue value;
-	const TenantOrigin *origin = extra;
+	bool		other = setting != NULL && parse_tenant(setting_tenant_type, setting, &value) &&
+		departs(&value);
 
-	tenant_origin = origin;
+	tell_workers_departure(other);
+}
+
+static void
+assign_tenant_id(const char *newval, void *extra)
+{
+	tenant_origin = extra;
 	seal_confirmed = false;
 	if (IsParallelWorker())
 		return;
 	if (newval != NULL && newval[0] != '\0')
 		drop_plans_of_others(newval);
-
-	if (origin == NULL)
-		leader_set_in = 0;
-	else
-		leader_set_in = origin->set_in == EARLIER_TRANSACTION ? -1 : (int) origin->set_in;
-
-	leader_departed_in = 0;
-	if (transaction_is_sealed() &&
-		!(parse_tenant(seal->value.type, newval, &value) &&
-		  tenant_equal(&seal->value, &value)))
-		leader_departed_in = (int) sealed_in;
+	tell_workers_origin(tenant_origin);
+	note_departure(newval);
 }
 
-static bool
-check_leader_setting(int *newval, void **extra, GucSource source)
-{
-	if (InitializingParallelWorker ||
-		source == PGC_S_DEFAULT || source == PGC_S_OVERRIDE)
-		return true;
-	GUC_check_errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM);
-	GUC_check_errmsg("this parameter carries state to parallel workers and cannot be set");
-	return false;
-}
-
-/*
- * Lets parallel workers have a variable as their leader has it: as a GUC that
- * nobody can set.  PGC_BACKEND, so that neither SET nor RESET reaches it.  Its source must not
- * be the default, or guc.c does not hand it to workers (can_skip_gucvar).
- */
-void
-define_leader_setting(const char *name, int *variable)
-{
-	DefineCustomIntVariable(name,
-							"Carries state of the tenant to parallel workers.",
-							NULL, variable, 0, INT_MIN, INT_MAX,
-							PGC_BACKEND,
-							GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
-							check_leader_setting, NULL, NULL);
-	SetConfigOption(name, "0", PGC_BACKEND, PGC_S_OVERRIDE);
-}
-
-/*
- * Where the library is loaded late, guc.c has just replayed what the session
- * had set: what lies at the bottom of the stack was there before this
- * transaction began, whatever the check hook took it for.
- */
+/* The setting itself is put back after this, and noted by the assign hook where it was another. */
 static void
-age_replayed_value(void)
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
-	struct config_generic *record = find_guc("tenant_guard.tenant_id");
-	GucStack   *stack;
-	TenantOrigin *origin;
+	if (forget_first_tenant(event))
+		note_departure(tenant_setting);
+}
 
-	if (record == NULL || record->vartype != PGC_STRING)
-		return;
-	origin = record->extra;
-	for (stack = record->stack; stack != NULL; stack = stack->prev)
-		origin = stack->prior.extra;
-	if (origin != NULL)
-		origin->set_in = EARLIER_TRANSACTION;
-	assign_tenant_id(tenant_setting, record->extra);
+/*
+ * CREATE FUNCTION sets what the function's SET clauses say while it looks at
+ * the body: that is not to set a tenant.  Returns what held before, to be put
+ * back.
+ */
+bool
+note_function_creation(bool creates)
+{
+	bool		outer = creating_function;
+
+	creating_function = creates;
+	return outer;
+}
+
+/* What was let through under the old value is judged anew. */
+static void
+assign_one_tenant(bool newval, void *extra)
+{
+	seal_confirmed = false;
 }
 
 void
 define_tenant_setting(void)
 {
-	define_leader_setting("tenant_guard.leader_set_in", &leader_set_in);
-	define_leader_setting("tenant_guard.leader_departed_in", &leader_departed_in);
+	define_leader_settings();
+	DefineCustomBoolVariable(ONE_TENANT_PER_TRANSACTION,
+							 "Refuses a second tenant in a transaction that has set or used one.",
+							 NULL,
+							 &one_tenant_per_transaction,
+							 true,
+							 PGC_SUSET, 0, NULL, assign_one_tenant, NULL);
+	replaying = true;
 	DefineCustomStringVariable("tenant_guard.tenant_id",
 							   "The tenant of the transaction.",
 							   "Rows of guarded tables are seen and written for this tenant alone.",
@@ -548,5 +500,8 @@ define_tenant_setting(void)
 							   "",
 							   PGC_USERSET, GUC_NOT_IN_SAMPLE,
 							   check_tenant_id, assign_tenant_id, NULL);
-	age_replayed_value();
+	replaying = false;
+	age_replayed_setting("tenant_guard.tenant_id");
+	assign_tenant_id(tenant_setting, unconstify(TenantOrigin *, tenant_origin));
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

@@ -11,7 +11,7 @@
 #include "value.h"
 
 extern void define_tenant_setting(void);
-extern void define_leader_setting(const char *name, int *variable);
+extern bool note_function_creation(bool creates);
 extern void require_tenant(void);
 extern bool find_tenant(bool raise, TenantType *type, Datum *tenant);
 extern bool keep_tenant(bool keep);

@@ -154,6 +154,7 @@ run_utility(UTILITY_PARAMETERS)
 	MemoryContext memory = CurrentMemoryContext;
 	int			outer_utility = enter_utility(pstmt->utilityStmt);
 	StatementKind outer = enter_statement(kind_of_statement(pstmt->utilityStmt));
+	bool		outer_creation = note_function_creation(IsA(pstmt->utilityStmt, CreateFunctionStmt));
 
 	PG_TRY();
 	{
@@ -166,6 +167,7 @@ run_utility(UTILITY_PARAMETERS)
 	{
 		leave_statement(outer);
 		leave_utility(outer_utility);
+		(void) note_function_creation(outer_creation);
 		if (raised_after_action())
 			hide_detail(memory);
 		PG_RE_THROW();
@@ -173,6 +175,7 @@ run_utility(UTILITY_PARAMETERS)
 	PG_END_TRY();
 	leave_statement(outer);
 	leave_utility(outer_utility);
+	(void) note_function_creation(outer_creation);
 }
 
 #ifdef EXPLAIN_HAS_NODE_HOOK

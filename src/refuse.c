@@ -101,13 +101,22 @@ stale_tenant(void)
 	};
 }
 
+/* May the current user SET this parameter, which is a superuser's? */
+static bool
+may_set(const char *name)
+{
+	return superuser() || pg_parameter_aclcheck(name, GetUserId(), ACL_SET) == ACLCHECK_OK;
+}
+
 Refusal
 tenant_fixed(void)
 {
 	return (Refusal) {
 		ERRCODE_TENANT_FIXED,
 			"the tenant cannot change in this transaction",
-			"This transaction has used parameter \"tenant_guard.tenant_id\" with another value.",
+			"This transaction has set or used parameter \"tenant_guard.tenant_id\" with another value, and has one tenant until it ends.",
+			may_set(ONE_TENANT_PER_TRANSACTION) ?
+			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one. If this transaction is meant to go from tenant to tenant, run SET LOCAL " ONE_TENANT_PER_TRANSACTION " = off; in it." :
 			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one."
 	};
 }

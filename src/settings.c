@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * settings.c
- *	  Every parameter of the extension but the tenant itself.
+ *	  Every parameter of the extension but the tenant itself, and whether a
+ *	  transaction has one (context.c).
  *
  * All are PGC_SUSET: a superuser, or a role granted SET on one, may change
  * them for the server, a database, a role or a session.
@@ -20,7 +21,6 @@
 int			setting_tenant_type = TENANT_UUID;
 char	   *setting_tenant_column = NULL;
 int			setting_scope = SCOPE_TRANSACTION;
-bool		setting_one_tenant_per_transaction = true;
 int			setting_missing_tenant = MISSING_IS_ERROR;
 bool		setting_auto_protect = true;
 char	   *setting_excluded_schemas = NULL;
@@ -169,12 +169,6 @@ define_settings(void)
 							 "With \"transaction\", a value set in an earlier transaction is refused when it is used.",
 							 &setting_scope,
 							 SCOPE_TRANSACTION, scope_options,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("tenant_guard.one_tenant_per_transaction",
-							 "Refuses a second tenant in a transaction that has used one.",
-							 NULL,
-							 &setting_one_tenant_per_transaction,
-							 true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.missing_tenant",
 							 "What guarded tables do where no tenant is set.",

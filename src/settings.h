@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * settings.h
- *	  Every parameter of the extension but the tenant itself.
+ *	  Every parameter of the extension but the tenant itself, and whether a
+ *	  transaction has one (context.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -55,10 +56,12 @@ typedef enum TypeMismatch
 	MISMATCH_IS_IGNORED
 } TypeMismatch;
 
+/* a parameter of context.c, which a hint names */
+#define ONE_TENANT_PER_TRANSACTION "tenant_guard.one_tenant_per_transaction"
+
 extern int	setting_tenant_type;
 extern char *setting_tenant_column;
 extern int	setting_scope;
-extern bool setting_one_tenant_per_transaction;
 extern int	setting_missing_tenant;
 extern bool setting_auto_protect;
 extern char *setting_excluded_schemas;

@@ -86,6 +86,10 @@ sub test_server
 	is(app_says($node, 'uuids', "BEGIN; $look SAVEPOINT s; SELECT tenant_guard.set_tenant('$TENANT_B');"
 				. ' ROLLBACK TO s; SET tenant_guard.tenant_id = \'' . $TENANT_B . "'; ROLLBACK TO s; $look COMMIT;"),
 		'of a; ERROR TG002; ERROR TG002; of a', 'after use it cannot be changed in the transaction');
+	is(app_says($node, 'uuids', "BEGIN; SELECT tenant_guard.set_tenant('$TENANT_B'); SELECT tenant_guard.set_tenant('$TENANT_A');"),
+		"$TENANT_B; ERROR TG002", 'it can be overridden once, used or not');
+	is(app_says($node, 'uuids', "BEGIN; SELECT tenant_guard.set_tenant('$TENANT_B'); RESET tenant_guard.tenant_id; $look ROLLBACK;"),
+		"$TENANT_B; ERROR TG002", 'and is none of that transaction then');
 	is(app_says($node, 'uuids', "BEGIN; SELECT tenant_guard.set_tenant('$TENANT_B'); $look RESET tenant_guard.tenant_id; $look ROLLBACK;"),
 		"$TENANT_B; of b; ERROR TG002", 'RESET goes back to it, which is another tenant in a transaction that has used one');
 	is(app_says($node, 'uuids', "SET tenant_guard.tenant_id = '$TENANT_B'; $look RESET tenant_guard.tenant_id; $look SHOW tenant_guard.tenant_id;"),

@@ -91,8 +91,14 @@ is(app_says("$set_a BEGIN; SAVEPOINT s; SAVEPOINT s2; $local_b RELEASE s2; $look
 	'of b; ERROR TG006; ERROR TG006', 'so where it was released into an outer one');
 is(app_says("$set_a BEGIN; $local_b SAVEPOINT s; $look ROLLBACK TO s; $look COMMIT; $look"), 'of b; of b; ERROR TG006',
 	'a value of this transaction outlives the savepoint that brought the library');
-is(app_says("$set_a BEGIN; $set_b SAVEPOINT s; $local_a $look ROLLBACK TO s; $look ROLLBACK;"), 'of a; ERROR TG002',
-	'two of this transaction are two: the one that was not used is refused after the other');
+is(app_says("$set_a BEGIN; $set_b SAVEPOINT s; $local_a $look ROLLBACK TO s; $look ROLLBACK;"), 'ERROR TG002; of b',
+	'of two of this transaction the second is refused, and the first is good');
+is(app_says("BEGIN; $set_a $local_b $look ROLLBACK;"), 'ERROR TG002', 'so where both are of one level');
+is(app_says("BEGIN; $local_a SAVEPOINT s; SELECT tenant_guard.has_tenant(); ROLLBACK TO s; $local_b"), 't; ERROR TG002',
+	'what was set before the savepoint that brought the library stays set');
+is(app_says("BEGIN; SAVEPOINT s; $local_a SAVEPOINT s2; SELECT tenant_guard.has_tenant(); RELEASE s2; $local_b ROLLBACK TO s; $local_b $look ROLLBACK;"),
+	't; ERROR TG002; of b', 'what was set in a savepoint and not used is undone with it, and no sooner');
+is(app_says("BEGIN; $local_a SELECT tenant_guard.clear_tenant(), tenant_guard.set_tenant('$TENANT_B');"), 'ERROR TG002', 'unset and set again it is a second');
 is(app_says("BEGIN; SAVEPOINT s; $local_a $look ROLLBACK TO s; $look ROLLBACK;"), 'of a; ERROR TG001', 'a savepoint without any restores none');
 is(app_says("$set_a BEGIN; SAVEPOINT s; SELECT tenant_guard.no_such_function(); ROLLBACK TO s; $look ROLLBACK;"), 'ERROR 42883; ERROR TG006',
 	'an error on the way changes nothing');
@@ -113,6 +119,7 @@ $node->safe_psql('postgres', 'CREATE FUNCTION as_a() RETURNS bigint LANGUAGE sql
 is(app_says("SELECT as_a(); $look"), '1; ERROR TG001', 'a function\'s own tenant is good in it, and gone after it');
 is(app_says("$set_b SELECT as_a(); $look"), '1; ERROR TG006', 'and a stale one is stale after it');
 is(app_says("$set_b BEGIN; SELECT as_a(); $look ROLLBACK;"), '1; ERROR TG006', 'in the same transaction too');
+is(app_says("BEGIN; SAVEPOINT s; SELECT as_a(); ROLLBACK TO s; $local_b ROLLBACK;"), '1; ERROR TG002', 'which has had its tenant');
 
 # What is no tenant.
 is(app_says("SET tenant_guard.tenant_id = 'acme'; $look"), 'WARNING TG004; ERROR TG001', 'a tenant that is none is dropped');

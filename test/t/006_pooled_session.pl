@@ -99,9 +99,11 @@ SELECT see_nothing();
 SQL
 	savepoints => <<'SQL',
 BEGIN;
-SELECT tenant_guard.set_tenant(tenant(:u));
 SAVEPOINT s;
+SELECT tenant_guard.set_tenant(tenant(:u));
+ROLLBACK TO s;
 SELECT tenant_guard.set_tenant(tenant(:t), :local = 1);
+SELECT cannot_become(:u);
 SAVEPOINT s2;
 SELECT see(:t);
 SELECT cannot_become(:u);

@@ -145,6 +145,15 @@ foreach my $server ($node, $plain)
 		'1000; 1000; ERROR TG002; ERROR 25P02', 'a tenant that workers have used cannot be changed in the transaction, server ' . $server->name);
 }
 
+# A worker refuses what its leader would: here a role's tenant that has come back after another was set, and what a
+# savepoint has undone, is good again.
+$node->safe_psql('postgres', "ALTER ROLE app IN DATABASE uuids SET tenant_guard.tenant_id = '$TENANT_A'");
+my $unset = "SAVEPOINT s; SET LOCAL tenant_guard.tenant_id = '$TENANT_B'; RESET tenant_guard.tenant_id;";
+is(says($node, 'uuids', 'app', "$willing BEGIN; $unset $count"), 'ERROR TG002', 'another tenant than was set is refused with workers too');
+is(says($node, 'uuids', 'app', "$willing BEGIN; $unset SELECT count(tenant_guard.current_tenant()) FROM generate_series(1, 10);"), 'ERROR TG002', 'so in a getter');
+is(says($node, 'uuids', 'app', "$willing BEGIN; $unset ROLLBACK TO s; $count COMMIT;"), '1000|3|3000', 'what a savepoint has undone is not in the way of workers');
+$node->safe_psql('postgres', 'ALTER ROLE app IN DATABASE uuids RESET tenant_guard.tenant_id');
+
 # A function that sets the tenant must not do so in a worker.
 $node->safe_psql('uuids', 'CREATE FUNCTION by_set_config() RETURNS text LANGUAGE plpgsql PARALLEL SAFE AS '
 	  . "\$\$ BEGIN RETURN set_config('tenant_guard.tenant_id', '$TENANT_B', true); END \$\$; "

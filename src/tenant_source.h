@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * tenant_source.h
+ *	  Where a tenant comes from, and which was set first in the transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_TENANT_SOURCE_H
+#define TENANT_GUARD_TENANT_SOURCE_H
+
+#include "access/xact.h"
+
+#include "compat.h"
+#include "value.h"
+
+typedef enum TenantSource
+{
+	SOURCE_BELOW_SESSION,		/* file, database, role, connection */
+	SOURCE_SESSION,				/* SET and what does as SET does */
+	SOURCE_LEADER				/* a parallel worker's copy */
+} TenantSource;
+
+/*
+ * The "extra" of a setting that names the tenant.  NULL stands for
+ * SOURCE_BELOW_SESSION.  Memory belongs to guc.c.
+ */
+typedef struct TenantOrigin
+{
+	TenantSource source;
+	LocalTransactionId set_in;	/* the transaction that set it */
+} TenantOrigin;
+
+static inline LocalTransactionId
+current_lxid(void)
+{
+	return proc_lxid(MyProc);
+}
+
+extern TenantOrigin *new_origin(TenantSource source);
+extern bool origin_is_stale(const TenantOrigin *origin);
+extern void age_replayed_setting(const char *name);
+
+extern bool is_first_tenant(const TenantValue *value);
+extern bool remember_first_tenant(const TenantValue *value);
+extern bool forget_first_tenant(SubXactEvent event);
+
+extern void tell_workers_origin(const TenantOrigin *origin);
+extern void tell_workers_departure(bool departed);
+extern bool leader_has_departed(void);
+extern void define_leader_setting(const char *name, int *variable);
+extern void define_leader_settings(void);
+
+#endif							/* TENANT_GUARD_TENANT_SOURCE_H */
