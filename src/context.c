@@ -34,6 +34,7 @@
 
 #include "compat.h"
 #include "context.h"
+#include "pending_trigger.h"
 #include "refuse.h"
 #include "tenant_plan.h"
 #include "tenant_source.h"
@@ -149,7 +150,7 @@ refuse_tenant(TenantVerdict verdict)
 	switch (verdict)
 	{
 		case TENANT_MISSING:
-			raise_refusal(no_tenant());
+			raise_refusal(transaction_is_sealed() ? tenant_unset() : no_tenant());
 		case TENANT_STALE:
 			raise_refusal(stale_tenant());
 		case TENANT_CHANGED:
@@ -220,8 +221,14 @@ use_tenant(bool kept)
 	if (verdict != TENANT_USABLE)
 		refuse_tenant(verdict);
 
-	if (!transaction_is_sealed() || !tenant_equal(&seal->value, &value))
+	if (!transaction_is_sealed())
 		seal_tenant(&value);
+	else if (!tenant_equal(&seal->value, &value))
+	{
+		if (OidIsValid(table_with_pending_triggers()))
+			raise_refusal(triggers_are_pending(table_with_pending_triggers()));
+		seal_tenant(&value);
+	}
 	seal_confirmed = true;
 	return true;
 }
@@ -367,6 +374,22 @@ make_canonical(char **newval, const TenantValue *value)
 }
 
 /*
+ * Where a transaction may have several tenants: is another set, or in use, or,
+ * if it has been unset since, was another set first?
+ */
+static bool
+replaces_tenant(const TenantValue *value)
+{
+	TenantValue current;
+
+	if (transaction_is_sealed() && !tenant_equal(&seal->value, value))
+		return true;
+	if (judge_tenant(&current) == TENANT_USABLE)
+		return !tenant_equal(&current, value);
+	return !transaction_is_sealed() && !is_first_tenant(value);
+}
+
+/*
  * May this session set the tenant now?  If so it counts as set from here on: what follows
  * cannot fail without undoing the subtransaction.
  */
@@ -377,6 +400,8 @@ claim_tenant(const TenantValue *value)
 		return true;
 	if (one_tenant_per_transaction && departs(value))
 		return reject_setting(tenant_fixed());
+	if (!one_tenant_per_transaction && replaces_tenant(value) && OidIsValid(table_with_pending_triggers()))
+		return reject_setting(triggers_are_pending(table_with_pending_triggers()));
 	return remember_first_tenant(value);
 }
 

@@ -90,6 +90,18 @@ no_tenant(void)
 	};
 }
 
+/* The same where the transaction has used one, and what runs at its end may need it. */
+Refusal
+tenant_unset(void)
+{
+	return (Refusal) {
+		ERRCODE_NO_TENANT,
+			"no tenant is set",
+			"The tenant of this transaction has been unset. What comes after that, deferred triggers at COMMIT among it, has none.",
+			"Leave tenant_guard.clear_tenant() out: the tenant ends with the transaction. Or run SET CONSTRAINTS ALL IMMEDIATE; before it."
+	};
+}
+
 Refusal
 stale_tenant(void)
 {
@@ -118,6 +130,21 @@ tenant_fixed(void)
 			may_set(ONE_TENANT_PER_TRANSACTION) ?
 			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one. If this transaction is meant to go from tenant to tenant, run SET LOCAL " ONE_TENANT_PER_TRANSACTION " = off; in it." :
 			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one."
+	};
+}
+
+/* Where a transaction may have several tenants. */
+Refusal
+triggers_are_pending(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the tenant cannot change while deferred triggers are pending",
+			psprintf("Triggers of table \"%s\" have yet to run, for the tenant that was set when they were queued.",
+					 name ? name : "?"),
+			"Run SET CONSTRAINTS ALL IMMEDIATE; before the tenant is set anew."
 	};
 }
 

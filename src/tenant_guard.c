@@ -18,6 +18,7 @@
 #include "key_error.h"
 #include "label.h"
 #include "library.h"
+#include "pending_trigger.h"
 #include "settings.h"
 #include "tenant_shares.h"
 #include "trusted.h"
@@ -35,6 +36,7 @@ _PG_init(void)
 {
 	init_library();
 	define_settings();
+	init_pending_triggers();
 	define_tenant_setting();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
 	init_own_functions();

@@ -1,0 +1,116 @@
+--
+-- Where a transaction may go from tenant to tenant, what one tenant's statement
+-- has queued must not run for another.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_app;
+CREATE TABLE t.notes (id int, tenant_id uuid NOT NULL DEFAULT tenant_guard.current_tenant(), body text, PRIMARY KEY (tenant_id, id),
+	UNIQUE (tenant_id, body) DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE t.replies (id int, tenant_id uuid NOT NULL DEFAULT tenant_guard.current_tenant(), note int,
+	FOREIGN KEY (tenant_id, note) REFERENCES t.notes DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE t.journal (tenant_id uuid NOT NULL DEFAULT tenant_guard.current_tenant(), entry text);
+CREATE TABLE t.queue (job text);
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+CREATE FUNCTION t.write_journal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO t.journal (entry) VALUES (to_jsonb(NEW)->>TG_ARGV[0]);
+	RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER journal AFTER INSERT ON t.notes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t.write_journal('body');
+CREATE CONSTRAINT TRIGGER journal AFTER INSERT ON t.queue DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t.write_journal('job');
+RESET client_min_messages;
+
+-- By one tenant it must be carried out at COMMIT, ...
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.notes (id, body) VALUES (1, 'of a');
+COMMIT;
+-- ... and where the tenant is unset before, the error must say what to do.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.notes (id, body) VALUES (2, 'of a');
+SELECT tenant_guard.clear_tenant();
+COMMIT;
+-- What it says must do.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.notes (id, body) VALUES (2, 'of a too');
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT tenant_guard.clear_tenant();
+COMMIT;
+
+-- With the rule lifted another tenant must be refused while triggers are pending, ...
+RESET ROLE;
+SET tenant_guard.one_tenant_per_transaction = off;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.notes (id, body) VALUES (3, 'third of a');
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+SELECT tenant_guard.clear_tenant();
+SET LOCAL tenant_guard.tenant_id = :b;
+ROLLBACK TO s;
+-- ... the same tenant must not, ...
+SELECT tenant_guard.set_tenant(:a);
+-- ... and as soon as they have run, another must not be.
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT tenant_guard.set_tenant(:b);
+INSERT INTO t.notes (id, body) VALUES (4, 'of b');
+COMMIT;
+-- So of a table that is not guarded, whose trigger writes one that is, unset in between or not.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.queue VALUES ('job of a');
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+SELECT tenant_guard.clear_tenant();
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+COMMIT;
+-- What a savepoint undid is not pending.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+INSERT INTO t.queue VALUES ('undone');
+ROLLBACK TO s;
+SELECT tenant_guard.set_tenant(:b);
+INSERT INTO t.queue VALUES ('job of b');
+COMMIT;
+-- Where the setting becomes another by itself, as at the end of a SET clause, its use must be refused: here at COMMIT.
+CREATE FUNCTION t.insert_as_a() RETURNS void LANGUAGE sql SET tenant_guard.tenant_id = :a AS $$INSERT INTO t.notes (id, body) VALUES (5, 'fifth of a')$$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SELECT t.insert_as_a();
+COMMIT;
+-- Deferred foreign keys and unique constraints alone must be in nobody's way: they check the same under any tenant.
+RESET ROLE;
+DROP TRIGGER journal ON t.notes;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.replies (id, note) VALUES (1, 6);
+SELECT tenant_guard.set_tenant(:b);
+INSERT INTO t.notes (id, body) VALUES (6, 'sixth, of b');
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.notes (id, body) VALUES (6, 'sixth, of a');
+COMMIT;
+
+-- Each entry must be its writer's.
+RESET ROLE;
+SET tenant_guard.bypass = on;
+SELECT left(tenant_id::text, 1) AS tenant, entry FROM t.journal ORDER BY 1, 2;
+RESET tenant_guard.bypass;
+RESET tenant_guard.one_tenant_per_transaction;
+SET client_min_messages = warning;
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_app;
