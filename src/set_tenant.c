@@ -18,10 +18,16 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "context.h"
 #include "refuse.h"
-#include "value.h"
+#include "set_tenant.h"
+#include "tenant_source.h"
 
 #define TENANT_ID "tenant_guard.tenant_id"
+
+/* The transaction, and the client's message, in which set_tenant() was called outside a block. */
+static LocalTransactionId set_by_itself_in = InvalidLocalTransactionId;
+static TimestampTz set_by_itself_at = 0;
 
 PG_FUNCTION_INFO_V1(tenant_guard_set_tenant_text);
 PG_FUNCTION_INFO_V1(tenant_guard_set_tenant_uuid);
@@ -39,12 +45,12 @@ contains_node(Node *node, void *sought)
 }
 
 /*
- * Is this call in the select list of a statement that the client sent by
- * itself, outside a transaction block?  Then its effect ends with it.  A call
- * from a function or a DO block may well be followed by what uses it.
+ * Is this call in the select list of a statement that was sent by itself,
+ * outside a transaction block?  Then its effect may end with it.  A call from a
+ * function or a DO block may well be followed by what uses it.
  */
 static bool
-has_no_effect(FunctionCallInfo fcinfo)
+may_have_no_effect(FunctionCallInfo fcinfo)
 {
 	PlannedStmt *stmt;
 
@@ -54,6 +60,31 @@ has_no_effect(FunctionCallInfo fcinfo)
 	stmt = linitial_node(PlannedStmt, ActivePortal->stmts);
 	return stmt->planTree != NULL &&
 		contains_node((Node *) stmt->planTree->targetlist, fcinfo->flinfo->fn_expr);
+}
+
+/*
+ * A pipeline, and a background worker that runs several statements, are in one
+ * transaction though in no block, and what comes after the first statement is
+ * not known to it.  So the transaction's end tells: nothing has followed, and
+ * nothing has used the tenant.
+ */
+static void
+warn_of_no_effect(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_PRE_COMMIT || set_by_itself_in != current_lxid() ||
+		set_by_itself_at != GetCurrentStatementStartTimestamp() || sealed_tenant() != NULL)
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
+			 errmsg("tenant_guard.set_tenant has no effect outside a transaction block"),
+			 errdetail("The tenant is unset again at the end of this statement."),
+			 errhint("Run BEGIN first.")));
+}
+
+void
+init_set_tenant(void)
+{
+	RegisterXactCallback(warn_of_no_effect, NULL);
 }
 
 static void
@@ -80,12 +111,11 @@ set_tenant(FunctionCallInfo fcinfo, const char *value)
 
 	if (value[0] == '\0')
 		raise_refusal(invalid_tenant(setting_tenant_type, value));
-	if (is_local && has_no_effect(fcinfo))
-		ereport(WARNING,
-				(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
-				 errmsg("tenant_guard.set_tenant has no effect outside a transaction block"),
-				 errdetail("The tenant is unset again at the end of this statement."),
-				 errhint("Run BEGIN first.")));
+	if (is_local && may_have_no_effect(fcinfo))
+	{
+		set_by_itself_in = current_lxid();
+		set_by_itself_at = GetCurrentStatementStartTimestamp();
+	}
 	assign_tenant(value, is_local);
 	PG_RETURN_TEXT_P(cstring_to_text(GetConfigOption(TENANT_ID, false, false)));
 }

@@ -19,6 +19,7 @@
 #include "label.h"
 #include "library.h"
 #include "pending_trigger.h"
+#include "set_tenant.h"
 #include "settings.h"
 #include "tenant_shares.h"
 #include "trusted.h"
@@ -38,6 +39,7 @@ _PG_init(void)
 	define_settings();
 	init_pending_triggers();
 	define_tenant_setting();
+	init_set_tenant();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
 	init_own_functions();
 	init_guard_cache();
