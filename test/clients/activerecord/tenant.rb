@@ -7,6 +7,7 @@ end
 
 module Tenant
   # A transaction of this tenant's. In a controller: around_action { |_, action| Tenant.transaction(current_tenant_id, &action) }
+  # Inside one of another tenant's it is refused (TG002): what is another's goes into a transaction of its own, after this one.
   def self.transaction(tenant)
     ApplicationRecord.transaction do
       ApplicationRecord.connection.exec_query('SELECT tenant_guard.set_tenant($1)', 'tenant',

@@ -125,11 +125,28 @@ class Models(TestCase):
             self.assertEqual(Customer.objects.count(), 2)
 
     def test_second_tenant(self):
-        """A transaction that has used one tenant cannot go on as another."""
+        """A transaction of one tenant cannot go on as another, whether it has used the first or not."""
         with self.refused('TG002'), tenant_transaction(A):
             Customer.objects.count()
             with tenant_transaction(B):
                 pass
+        with tenant_transaction(A):
+            with self.refused('TG002'), tenant_transaction(B):
+                pass
+            with tenant_transaction(A):    # the same again is fine
+                pass
+            self.assertEqual(set(Customer.objects.values_list('tenant', flat=True)), {uuid.UUID(A)})
+
+    def test_second_tenant_on_commit(self):
+        """What is another tenant's runs in a transaction of its own, once the first is committed."""
+        seen = []
+
+        def for_b():
+            with tenant_transaction(B):
+                seen.extend(Customer.objects.values_list('tenant', flat=True))
+        with tenant_transaction(A):
+            transaction.on_commit(for_b)
+        self.assertEqual(set(seen), {uuid.UUID(B)})
 
     def test_loop_over_tenants(self):
         """A job works for all organisations, one transaction each."""

@@ -14,7 +14,8 @@ def current_tenant():
 
 @contextmanager
 def tenant_transaction(tenant):
-    """A transaction of this tenant's: for requests, jobs, management commands and tests."""
+    """A transaction of this tenant's: for requests, jobs, management commands and tests. Inside one of another tenant's
+    it is refused (TG002): what is another tenant's goes into a transaction of its own, after this one."""
     token = _tenant.set(tenant)
     try:
         with transaction.atomic():
