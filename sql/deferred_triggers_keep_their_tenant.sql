@@ -92,6 +92,21 @@ BEGIN;
 SELECT tenant_guard.set_tenant(:b);
 SELECT t.insert_as_a();
 COMMIT;
+-- What is not deferred waits for the end of its statement, which must not set another tenant either.
+RESET ROLE;
+CREATE TABLE t.tasks (id int, tenant_id uuid NOT NULL DEFAULT tenant_guard.current_tenant(), body text);
+GRANT ALL ON t.tasks TO regress_app;
+CREATE TRIGGER journal AFTER INSERT ON t.tasks FOR EACH ROW EXECUTE FUNCTION t.write_journal('body');
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+INSERT INTO t.tasks (id, body) VALUES (1, 'task of a') RETURNING tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+INSERT INTO t.tasks (id, body) VALUES (1, 'task of a') RETURNING tenant_guard.set_tenant(:a);
+SELECT tenant_guard.set_tenant(:b);
+INSERT INTO t.tasks (id, body) VALUES (1, 'task of b');
+COMMIT;
 -- Deferred foreign keys and unique constraints alone must be in nobody's way: they check the same under any tenant.
 RESET ROLE;
 DROP TRIGGER journal ON t.notes;

@@ -41,6 +41,7 @@
 #include "made_table.h"
 #include "own_function.h"
 #include "own_sql.h"
+#include "pending_trigger.h"
 #include "plan_mark.h"
 #include "refuse_query.h"
 #include "refused_row.h"
@@ -418,6 +419,7 @@ typedef struct Run
 {
 	StatementKind statement;	/* the outer one's kind */
 	bool		kept;			/* the tenant was kept already */
+	Oid			writing;		/* what it writes whose triggers wait */
 	bool		suspended;		/* a foreign key's statement: FORCE was suspended */
 	bool		hidden;			/* its errors' details are not for the caller */
 } Run;
@@ -437,7 +439,7 @@ is_plain_run(const QueryDesc *query_desc)
 static Run
 enter_run(const QueryDesc *query_desc)
 {
-	Run			run = {enter_portal(), keep_tenant(true), suspend_noforce()};
+	Run			run = {enter_portal(), keep_tenant(true), enter_writing(query_desc), suspend_noforce()};
 
 	run.hidden = run.suspended && query_desc->plannedstmt->dependsOnRole && details_are_hidden();
 	return run;
@@ -448,6 +450,7 @@ leave_run(Run run)
 {
 	leave_statement(run.statement);
 	(void) keep_tenant(run.kept);
+	leave_writing(run.writing);
 	if (run.suspended)
 		resume_noforce();
 }

@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * pending_trigger.c
- *	  Tables whose deferred triggers have yet to run.
+ *	  Tables whose triggers have yet to run.
  *
- * PostgreSQL tells of one table whether events of it are queued.  Asked for are
+ * Of deferred triggers PostgreSQL tells for one table whether events are queued.  Asked for are
  * those with a deferrable trigger that somebody wrote: they are few, and are
  * kept until a table changes.  Foreign keys and unique constraints may be
- * deferred too, but check the same rows under any tenant.
+ * deferred too, but check the same rows under any tenant.  Other AFTER triggers
+ * wait for the end of the statement, which notes its tables while it runs.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,6 +26,9 @@
 
 static List *deferring_tables = NIL;	/* of OIDs, in TopMemoryContext */
 static bool tables_are_known = false;
+
+/* A table that a running statement writes, with AFTER triggers that somebody wrote. */
+static Oid	written_table = InvalidOid;
 
 static void
 forget_tables(Datum arg, Oid relid)
@@ -59,8 +63,40 @@ find_deferring_tables(void)
 	table_close(triggers, AccessShareLock);
 }
 
+static bool
+has_after_trigger(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (TRIGGER_FOR_AFTER(triggers->triggers[i].tgtype) && !triggers->triggers[i].tgisinternal)
+			return true;
+	return false;
+}
+
+/* A statement is run, or finished.  Returns what to call leave_writing() with when that is done. */
+Oid
+enter_writing(const QueryDesc *query_desc)
+{
+	Oid			outer = written_table;
+	ListCell   *lc;
+
+	foreach(lc, query_desc->estate->es_opened_result_relations)
+	{
+		const ResultRelInfo *result = lfirst(lc);
+
+		if (has_after_trigger(result->ri_TrigDesc))
+			written_table = RelationGetRelid(result->ri_RelationDesc);
+	}
+	return outer;
+}
+
+void
+leave_writing(Oid outer)
+{
+	written_table = outer;
+}
+
 /*
- * A table of which deferred events are queued, with triggers that somebody
+ * A table of which events are queued, with triggers that somebody
  * wrote; InvalidOid if there is none.  Reads pg_trigger, so raises what that
  * may.
  */
@@ -71,6 +107,8 @@ table_with_pending_triggers(void)
 
 	if (!IsTransactionState())
 		return InvalidOid;
+	if (OidIsValid(written_table))
+		return written_table;
 	if (!tables_are_known)
 		find_deferring_tables();
 	foreach(lc, deferring_tables)

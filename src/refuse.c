@@ -141,10 +141,10 @@ triggers_are_pending(Oid relid)
 
 	return (Refusal) {
 		ERRCODE_TENANT_FIXED,
-			"the tenant cannot change while deferred triggers are pending",
+			"the tenant cannot change while triggers are pending",
 			psprintf("Triggers of table \"%s\" have yet to run, for the tenant that was set when they were queued.",
 					 name ? name : "?"),
-			"Run SET CONSTRAINTS ALL IMMEDIATE; before the tenant is set anew."
+			"Set the tenant by a statement of its own. If the triggers are deferred, run SET CONSTRAINTS ALL IMMEDIATE; before it."
 	};
 }
 
