@@ -135,8 +135,11 @@ COMMIT;
 SET tenant_guard.tenant_id = :b;
 SELECT tenant_guard.current_tenant() FROM t.plain WHERE one = 1;
 SELECT tenant_guard.has_tenant() FROM t.plain WHERE one = 1;
+-- One of an earlier transaction that still stands comes back by ROLLBACK TO, after another was used.
+RESET ROLE;
+SET tenant_guard.scope = session;
+SET ROLE regress_app;
 BEGIN;
-SELECT tenant_guard.set_tenant(:b);
 SAVEPOINT s;
 SELECT tenant_guard.set_tenant(:a);
 SELECT count(*) FROM t.notes;
@@ -148,6 +151,16 @@ SELECT tenant_guard.has_tenant() FROM t.plain WHERE one = 1;
 SELECT tenant_guard.set_tenant(:a);
 SELECT tenant_guard.current_tenant() FROM t.plain WHERE one = 1;
 ROLLBACK;
+-- Where another was set in a savepoint, and not used, it comes back and is good.
+BEGIN;
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:a);
+ROLLBACK TO s;
+SELECT tenant_guard.current_tenant() FROM t.plain WHERE one = 1;
+ROLLBACK;
+RESET ROLE;
+RESET tenant_guard.scope;
+SET ROLE regress_app;
 
 -- A function that sets a tenant of its own must not do so in a worker.
 CREATE FUNCTION t.as_b() RETURNS uuid LANGUAGE plpgsql PARALLEL SAFE
