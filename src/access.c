@@ -42,7 +42,8 @@
 #include "compat.h"
 #include "context.h"
 #include "guard.h"
-#include "refuse.h"
+#include "refuse_table.h"
+#include "temporary_table.h"
 #include "tenant_source.h"
 #include "toast.h"
 
@@ -56,6 +57,8 @@ typedef enum AccessVerdict
 	ACCESS_DAMAGED,				/* its guard is not whole */
 	ACCESS_MATERIALIZES,		/* would keep rows beyond their tenant */
 	ACCESS_HOLDS,
+	ACCESS_HIDES,				/* a temporary relation of a guarded table's name */
+	ACCESS_OTHER_TENANT,		/* a temporary table of another tenant */
 	ACCESS_DETACHES				/* would overlook other tenants' references */
 } AccessVerdict;
 
@@ -196,15 +199,30 @@ rows_are_kept(void)
 	return keeps_rows(statement_kind) || portal_holds();
 }
 
+/* The temporary table of another tenant that a query reaches by a relation, or InvalidOid. */
+static Oid
+reached_of_other_tenant(const PermissionInfo *info, Oid relid)
+{
+	return table_of_other_tenant(relid, includes_parts(info), info->requiredPerms == ACL_DELETE);
+}
+
 /*
  * A temporary table that ends with the transaction needs no guard, for its
- * rows end with it.  What copies them out of one may be a tenant's.
+ * rows end with it, and another is its tenant's as long as it holds rows.  What
+ * copies them out of one may be a tenant's.
  */
 static AccessVerdict
-judge_unguarded(Oid relid)
+judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
 {
-	if (!rows_are_kept() || !is_dropped_on_commit(relid) || !transaction_has_tenant() ||
-		means_of_bypass(InvalidOid) != NULL)
+	if (OidIsValid(reached_of_other_tenant(info, relid)))
+	{
+		*means = means_of_bypass(info->checkAsUser);
+		return *means ? ACCESS_MEANT : ACCESS_OTHER_TENANT;
+	}
+	if (!rows_are_kept() || !transaction_has_tenant() ||
+		!(is_dropped_on_commit(relid) || belongs_to_tenant(relid, includes_parts(info))))
+		return ACCESS_NOT_GUARDED;
+	if (means_of_bypass(InvalidOid) != NULL)
 		return ACCESS_NOT_GUARDED;
 	return statement_kind == STATEMENT_MATERIALIZES ? ACCESS_MATERIALIZES : ACCESS_HOLDS;
 }
@@ -215,14 +233,22 @@ judge_unguarded(Oid relid)
  * table, but for the policies, which do not reach it.
  */
 static AccessVerdict
-judge_access(Oid relid, bool toast, Oid check_as_user, bool foreign_key, const char **means)
+judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char **means)
 {
 	Guard		guard = guard_of(relid);
+	Oid			check_as_user = info->checkAsUser;
+	bool		toast = relid != info->relid;
 	const char *bypass;
 	bool		bound;
 
+	if (!toast && hides_table(relid))
+	{
+		*means = means_of_bypass(check_as_user);
+		if (*means == NULL)
+			return ACCESS_HIDES;
+	}
 	if (guard.status == GUARD_NONE)
-		return judge_unguarded(relid);
+		return judge_unguarded(info, relid, means);
 	if (IsBinaryUpgrade || foreign_key)
 		return ACCESS_EXCUSED;
 
@@ -319,6 +345,10 @@ refuse_access(AccessVerdict verdict, Oid relid, bool toast, Oid check_as_user, L
 			raise_refusal(holds_rows(relation_name(relid)));
 		case ACCESS_DETACHES:
 			raise_refusal(detaches_unseen(relation_name(relid)));
+		case ACCESS_HIDES:
+			raise_refusal(shadows_table(get_rel_name(relid), relation_name(hidden_table(relid))));
+		case ACCESS_OTHER_TENANT:
+			raise_refusal(temporary_table_of_other(get_rel_name(table_of_other_tenant(relid, true, false))));
 		case ACCESS_NOT_GUARDED:
 		case ACCESS_EXCUSED:
 		case ACCESS_BOUND:
@@ -468,7 +498,7 @@ check_access(List *permission_infos, bool raise)
 		toast = is_toast_table(relid);
 		if (toast && !OidIsValid(relid = table_of_toast(relid)))
 			raise_refusal(bypass_by_toast(relation_name(info->relid)));
-		verdict = judge_access(relid, toast, info->checkAsUser, foreign_key, &means);
+		verdict = judge_access(info, relid, foreign_key, &means);
 		if (verdict == ACCESS_NOT_GUARDED || verdict == ACCESS_EXCUSED)
 			continue;
 		if (!raise && verdict != ACCESS_MEANT)
@@ -484,6 +514,8 @@ check_access(List *permission_infos, bool raise)
 			bypassed_by = means;
 		}
 	}
+	if (raise)
+		note_writing(permission_infos);
 	if (raise && bypassed != NIL && !logged)
 		log_bypassed_relations(bypassed, bypassed_by);
 	return true;

@@ -137,6 +137,20 @@ transaction_has_tenant(void)
 	return transaction_is_sealed() || judge_tenant(&value) == TENANT_USABLE;
 }
 
+/*
+ * The tenant whose the transaction is now, whether used or not: the one that is
+ * set, or else the seal's.  "value" is good until the setting changes.
+ */
+bool
+tenant_of_transaction(TenantValue *value)
+{
+	if (judge_tenant(value) == TENANT_USABLE)
+		return true;
+	if (transaction_is_sealed())
+		*value = seal->value;
+	return transaction_is_sealed();
+}
+
 /* The tenant that this transaction has used, or NULL; good for the transaction. */
 const TenantValue *
 sealed_tenant(void)

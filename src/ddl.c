@@ -52,6 +52,7 @@
 #include "refuse_table.h"
 #include "settle.h"
 #include "stored_comparison.h"
+#include "temporary_table.h"
 #include "trigger_owner.h"
 #include "unenforced_key.h"
 #include "unguarded_parent.h"
@@ -146,24 +147,14 @@ check_alter_table(const AlterTableStmt *stmt)
 static void
 check_shadowing(Oid relid)
 {
-	char	   *name = get_rel_name(relid);
+	Oid			hidden = hidden_table(relid);
 	const char *means = means_of_bypass(InvalidOid);
-	ListCell   *lc;
 
-	if (name == NULL || !isTempNamespace(get_rel_namespace(relid)) ||
-		is_dropped_on_commit(relid))
+	if (!OidIsValid(hidden))
 		return;
-	foreach(lc, fetch_search_path(false))
-	{
-		Oid			hidden = get_relname_relid(name, lfirst_oid(lc));
-
-		if (!OidIsValid(hidden) || hidden == relid ||
-			guard_of(hidden).status == GUARD_NONE)
-			continue;
-		if (means == NULL)
-			raise_refusal(shadows_table(name, relation_name(hidden)));
-		log_bypass(psprintf("a temporary relation hides %s", relation_name(hidden)), means);
-	}
+	if (means == NULL)
+		raise_refusal(shadows_table(get_rel_name(relid), relation_name(hidden)));
+	log_bypass(psprintf("a temporary relation hides %s", relation_name(hidden)), means);
 }
 
 /*
@@ -184,6 +175,7 @@ relations_were_made(List *relids, bool drop_on_commit)
 			remember_drop_on_commit(lfirst_oid(lc));
 		check_shadowing(lfirst_oid(lc));
 		(void) auto_protect(lfirst_oid(lc));
+		note_written(lfirst_oid(lc), false);
 	}
 }
 
@@ -299,6 +291,8 @@ check_change(const TableChange *change)
 	if (change->named)
 		check_shadowing(change->relid);
 	guarded = guard_changed(change, touched);
+	if (change->fills)
+		note_written(change->relid, true);
 	if (!change->made)
 		check_invariants(list_difference_oid(guarded, change->joins), INVARIANT_PARTS | INVARIANT_ABOVE, true);
 	check_invariants(change->joins != NIL ? change->joins : touched,

@@ -105,6 +105,8 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
 	if (unenforced_constraint(cmd) != NULL)
 		change->unenforced = lappend(change->unenforced, pstrdup(unenforced_constraint(cmd)));
+	change->fills |= is_add_column(cmd->subtype) || cmd->subtype == AT_AlterColumnType ||
+		is_set_expression(cmd->subtype);
 	change->alters_key |= is_drop_constraint(cmd->subtype);
 	change->moves_keys |= cmd->subtype == AT_AlterConstraint || cmd->subtype == AT_AlterColumnType ||
 		cmd->subtype == AT_AttachPartition;
@@ -145,7 +147,7 @@ read_relation_command(const Node *stmt, TableChange *change)
 				remember_drop_on_commit(change->relid);
 			break;
 		case T_CreateTableAsStmt:
-			change->made = change->named = change->brings_column = true;
+			change->made = change->named = change->brings_column = change->fills = true;
 			if (((const CreateTableAsStmt *) stmt)->into->onCommit == ONCOMMIT_DROP)
 				remember_drop_on_commit(change->relid);
 			break;

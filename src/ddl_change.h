@@ -21,6 +21,7 @@ typedef struct TableChange
 	bool		brings_column;	/* may have brought the tenant column */
 	bool		gains_column;	/* ... by its name: an added or renamed one */
 	List	   *renewed;		/* the names of columns generated anew or numbered */
+	bool		fills;			/* has written rows */
 	bool		forbids_null;	/* in some column */
 	bool		adds_key;		/* a foreign key */
 	bool		alters_key;		/* drops or renames a constraint */

@@ -48,6 +48,8 @@
 #include "same_policy.h"
 #include "statement_kind.h"
 #include "stored_setting.h"
+#include "temporary_statement.h"
+#include "temporary_table.h"
 #include "trusted_filters.h"
 #include "unforced.h"
 #include "unlike_tenant.h"
@@ -239,6 +241,7 @@ process_utility(UTILITY_PARAMETERS)
 	if (skips_same_policy(pstmt->utilityStmt, query_string))
 		return;
 	check_prepare(pstmt->utilityStmt);
+	check_temporary_statement(pstmt->utilityStmt);
 	if (extended != pstmt->utilityStmt)
 	{
 		pstmt = copyObject(pstmt);	/* it may be of a cached plan */
@@ -248,6 +251,7 @@ process_utility(UTILITY_PARAMETERS)
 		make_by_explain(made, UTILITY_ARGUMENTS);
 	else
 		explain_or_run_utility(UTILITY_ARGUMENTS);
+	note_temporary_statement(pstmt->utilityStmt);
 }
 
 static void
@@ -261,6 +265,8 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 
 	if (access == OAT_TRUNCATE && class_id == RelationRelationId)
 		check_truncate(object_id);
+	if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
+		note_dropped(object_id);
 
 	/* ALTER ROLE and ALTER DATABASE ... SET: object is the database, auxiliary the role */
 	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId && !superuser() &&
@@ -537,16 +543,21 @@ finish_with_care(QueryDesc *query_desc, const Run *run)
 static void
 executor_finish(QueryDesc *query_desc)
 {
+	bool		writes = plan_writes(query_desc->plannedstmt);
+
 	if (!is_plain_run(query_desc))
 	{
 		Run			run = enter_run(query_desc);
 
 		finish_with_care(query_desc, &run);
 	}
-	else if (plan_writes(query_desc->plannedstmt) && triggers_run_as_who_queued_them())
+	else if (writes && triggers_run_as_who_queued_them())
 		finish_with_care(query_desc, NULL);
 	else
 		finish_plan(query_desc);
+	/* the statement itself may have set the tenant */
+	if (writes && wrote_without_tenant())
+		note_writing(plan_permission_infos(query_desc->plannedstmt));
 	relations_were_made(made_while_loading(), false);
 }
 

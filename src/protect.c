@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "access.h"
 #include "auto_protect.h"
 #include "compat.h"
 #include "context.h"
@@ -29,6 +30,7 @@
 #include "protect.h"
 #include "refuse_table.h"
 #include "settle.h"
+#include "temporary_table.h"
 #include "unguarded_parent.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_protect);
@@ -186,6 +188,16 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
+/* To declare a temporary table shared would show another tenant's rows. */
+static void
+check_not_of_other_tenant(Oid relid)
+{
+	Oid			others = table_of_other_tenant(relid, true, false);
+
+	if (OidIsValid(others) && means_of_bypass(InvalidOid) == NULL)
+		raise_refusal(temporary_table_of_other(get_rel_name(others)));
+}
+
 Datum
 tenant_guard_share(PG_FUNCTION_ARGS)
 {
@@ -196,6 +208,7 @@ tenant_guard_share(PG_FUNCTION_ARGS)
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
 			raise_refusal(table_is_guarded(relation_name(lfirst_oid(lc))));
+	check_not_of_other_tenant(relid);
 	set_label(relid, LABEL_SHARED);
 	ereport(NOTICE,
 			(errmsg("table %s is shared by all tenants", relation_name(relid))));

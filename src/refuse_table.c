@@ -68,6 +68,19 @@ other_temp_table(const char *relation)
 }
 
 Refusal
+temporary_table_of_other(const char *name)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("temporary table %s belongs to another tenant", quote_identifier(name)),
+			"It was filled in this session while a tenant was set that is not the transaction's, and may hold that tenant's rows.",
+			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others, or create it with ON COMMIT DROP. "
+					 "If it holds no tenant's rows, run SELECT tenant_guard.share(%s) right after it is created. If it is meant, run SET tenant_guard.bypass = on first.",
+					 quote_identifier(name), quote_literal_cstr(psprintf("pg_temp.%s", quote_identifier(name))))
+	};
+}
+
+Refusal
 no_tenant_column(const char *relation, const char *column)
 {
 	return (Refusal) {

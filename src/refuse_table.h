@@ -37,6 +37,8 @@ extern Refusal runs_code_of_others(const char *relation, const char *owner, cons
 extern Refusal parts_of_two_owners(const char *relation, const char *part, const char *owner);
 extern Refusal policy_name_taken(const char *relation, const char *policy);
 
+extern Refusal temporary_table_of_other(const char *name);
+
 /* Weakening a guard */
 extern Refusal weakens_guard(const char *relation, const char *root, const char *damage);
 extern Refusal column_renewed(const char *relation, const char *column);

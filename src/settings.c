@@ -26,6 +26,7 @@ bool		setting_auto_protect = true;
 char	   *setting_excluded_schemas = NULL;
 int			setting_foreign_keys = FOREIGN_KEYS_PAIR;
 int			setting_foreign_key_actions = ACTIONS_ARE_ERRORS;
+int			setting_temporary_tables = TEMPORARY_TABLES_OF_TENANT;
 int			setting_type_mismatch = MISMATCH_IS_ERROR;
 bool		setting_canonical_uuids = true;
 bool		setting_bypass = false;
@@ -63,6 +64,12 @@ static const struct config_enum_entry foreign_key_actions_options[] = {
 	{"error", ACTIONS_ARE_ERRORS, false},
 	{"warning", ACTIONS_ARE_WARNED_OF, false},
 	{"off", ACTIONS_ARE_IGNORED, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry temporary_tables_options[] = {
+	{"tenant", TEMPORARY_TABLES_OF_TENANT, false},
+	{"off", TEMPORARY_TABLES_IGNORED, false},
 	{NULL, 0, false}
 };
 
@@ -199,6 +206,12 @@ define_settings(void)
 							 "CASCADE that deletes or changes such a row, and any action that changes a row's tenant, is refused, or reported by a warning, or not looked for.",
 							 &setting_foreign_key_actions,
 							 ACTIONS_ARE_ERRORS, foreign_key_actions_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("tenant_guard.temporary_tables",
+							 "To whom temporary tables belong that are written after a tenant was set.",
+							 "With \"tenant\", to that tenant: another one, or none, is refused them while they hold rows.",
+							 &setting_temporary_tables,
+							 TEMPORARY_TABLES_OF_TENANT, temporary_tables_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.type_mismatch",
 							 "What to do with a comparison that takes a tenant column for text.",

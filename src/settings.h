@@ -48,6 +48,13 @@ typedef enum ForeignKeyActions
 	ACTIONS_ARE_IGNORED
 } ForeignKeyActions;
 
+/* tenant_guard.temporary_tables: do those that a tenant has filled belong to it? */
+typedef enum TemporaryTables
+{
+	TEMPORARY_TABLES_OF_TENANT,
+	TEMPORARY_TABLES_IGNORED
+} TemporaryTables;
+
 /* tenant_guard.type_mismatch: what to do with a comparison of a tenant as text */
 typedef enum TypeMismatch
 {
@@ -67,6 +74,7 @@ extern bool setting_auto_protect;
 extern char *setting_excluded_schemas;
 extern int	setting_foreign_keys;
 extern int	setting_foreign_key_actions;
+extern int	setting_temporary_tables;
 extern int	setting_type_mismatch;
 extern bool setting_canonical_uuids;
 extern bool setting_bypass;

@@ -21,6 +21,8 @@
 #include "pending_trigger.h"
 #include "set_tenant.h"
 #include "settings.h"
+#include "temporary_statement.h"
+#include "temporary_table.h"
 #include "tenant_shares.h"
 #include "trusted.h"
 
@@ -44,6 +46,8 @@ _PG_init(void)
 	init_own_functions();
 	init_guard_cache();
 	init_access();
+	init_temporary_tables();
+	init_temporary_statements();
 	init_trusted();
 	init_tenant_shares();
 	register_labels();

@@ -1,0 +1,207 @@
+/*-------------------------------------------------------------------------
+ *
+ * temporary_statement.c
+ *	  Statements that are no queries, on temporary tables of a tenant.
+ *
+ * ALTER TABLE, CREATE INDEX and others evaluate expressions over the rows of a
+ * table, and no permission of the executor's is asked for them.
+ *
+ * What ANALYZE finds of a table stands in pg_stats, which is read by all
+ * sessions of a role.  Of a tenant's temporary table it serves the planner to
+ * the end of the transaction and is then deleted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/heap.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "statistics/statistics.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "access.h"
+#include "guard.h"
+#include "refuse_table.h"
+#include "temporary_statement.h"
+#include "temporary_table.h"
+
+/* Has ANALYZE been run in this transaction, or is it running, in several of its own? */
+static bool analyzed = false;
+static bool analyzing = false;
+
+/* ----------------------------------------------------------------
+ *		Statements that read or rewrite a table
+ * ----------------------------------------------------------------
+ */
+
+/* The tables that a statement names and looks into: a list of RangeVars. */
+static List *
+tables_looked_into(const Node *stmt)
+{
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	switch (nodeTag(stmt))
+	{
+		case T_AlterTableStmt:
+			found = list_make1(((const AlterTableStmt *) stmt)->relation);
+			break;
+		case T_IndexStmt:
+			found = list_make1(((const IndexStmt *) stmt)->relation);
+			break;
+		case T_ReindexStmt:
+			found = list_make1(((const ReindexStmt *) stmt)->relation);
+			break;
+		case T_ClusterStmt:
+			found = list_make1(((const ClusterStmt *) stmt)->relation);
+			break;
+		case T_VacuumStmt:
+			foreach(lc, ((const VacuumStmt *) stmt)->rels)
+				found = lappend(found, lfirst_node(VacuumRelation, lc)->relation);
+			break;
+		default:
+			break;
+	}
+	return found;
+}
+
+/* A table that a statement names, or the table of such an index, or InvalidOid. */
+static Oid
+table_of_name(RangeVar *name)
+{
+	Oid			relid = name == NULL ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+	char		relkind = OidIsValid(relid) ? get_rel_relkind(relid) : '\0';
+
+	if (relkind == RELKIND_INDEX || relkind == RELKIND_PARTITIONED_INDEX)
+		return IndexGetRelation(relid, true);
+	return relid;
+}
+
+/* Refuses a statement that looks into another tenant's temporary table. */
+void
+check_temporary_statement(const Node *stmt)
+{
+	ListCell   *lc;
+
+	if (IsA(stmt, VacuumStmt))
+		analyzed = analyzing = true;
+	if (!IsTransactionState() || tables_of_tenants() == NIL)
+		return;
+	foreach(lc, tables_looked_into(stmt))
+	{
+		Oid			relid = table_of_name(lfirst(lc));
+		Oid			others = OidIsValid(relid) ? table_of_other_tenant(relid, true, false) : InvalidOid;
+		const char *means = means_of_bypass(InvalidOid);
+
+		if (!OidIsValid(others))
+			continue;
+		if (means == NULL)
+			raise_refusal(temporary_table_of_other(get_rel_name(others)));
+		log_bypass(relation_name(others), means);
+	}
+}
+
+/*
+ * A statement has been carried out: COPY may have set a tenant by a trigger
+ * or a default.  (What a query writes is noted at its end, too.)
+ */
+void
+note_temporary_statement(const Node *stmt)
+{
+	if (IsA(stmt, VacuumStmt))
+		analyzing = false;
+	if (IsA(stmt, CopyStmt) && ((const CopyStmt *) stmt)->is_from && wrote_without_tenant())
+	{
+		Oid			relid = table_of_name(((const CopyStmt *) stmt)->relation);
+
+		if (OidIsValid(relid))
+			note_written(relid, true);
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Statistics
+ * ----------------------------------------------------------------
+ */
+
+static void
+delete_statistics_of(Oid relid)
+{
+	Relation	table = try_relation_open(relid, AccessShareLock);
+	ListCell   *lc;
+
+	if (table == NULL)
+		return;
+	RemoveStatistics(relid, 0);
+	foreach(lc, RelationGetIndexList(table))
+		RemoveStatistics(lfirst_oid(lc), 0);
+	foreach(lc, RelationGetStatExtList(table))
+	{
+		RemoveStatisticsDataById(lfirst_oid(lc), false);
+		RemoveStatisticsDataById(lfirst_oid(lc), true);
+	}
+	relation_close(table, NoLock);
+}
+
+/* Of tenants' tables, and of the temporary tables that they are parts of. */
+static void
+delete_statistics(void)
+{
+	List	   *relids = tables_of_tenants();
+	List	   *wholes = NIL;
+	ListCell   *lc;
+	ListCell   *above;
+
+	foreach(lc, relids)
+		foreach(above, ancestors_of(lfirst_oid(lc)))
+			if (is_own_temporary(lfirst_oid(above)))
+				wholes = list_append_unique_oid(wholes, lfirst_oid(above));
+	relids = list_concat_unique_oid(relids, wholes);
+	if (relids == NIL)
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach(lc, relids)
+		delete_statistics_of(lfirst_oid(lc));
+	PopActiveSnapshot();
+}
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			if (analyzed)
+				delete_statistics();
+			break;
+		case XACT_EVENT_COMMIT:
+			analyzed = analyzing;
+			break;
+		case XACT_EVENT_ABORT:
+			analyzed = analyzing = false;
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		analyzing = false;
+}
+
+void
+init_temporary_statements(void)
+{
+	RegisterSubXactCallback(end_subtransaction, NULL);
+	RegisterXactCallback(end_transaction, NULL);
+}

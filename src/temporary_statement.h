@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * temporary_statement.h
+ *	  Statements that are no queries, on temporary tables of a tenant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_TEMPORARY_STATEMENT_H
+#define TENANT_GUARD_TEMPORARY_STATEMENT_H
+
+#include "nodes/parsenodes.h"
+
+extern void init_temporary_statements(void);
+extern void check_temporary_statement(const Node *stmt);
+extern void note_temporary_statement(const Node *stmt);
+
+#endif							/* TENANT_GUARD_TEMPORARY_STATEMENT_H */

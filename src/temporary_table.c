@@ -1,0 +1,500 @@
+/*-------------------------------------------------------------------------
+ *
+ * temporary_table.c
+ *	  To which tenant this session's temporary tables belong.
+ *
+ * A temporary table outlives its transaction, and in a pooled session the next
+ * one is another tenant's.  What a statement reads does not tell what it
+ * writes, for a variable or the client may have had the rows meanwhile: so a
+ * table that is written once a tenant is set belongs to that tenant.  It is
+ * nobody's again when it is empty, which is looked up where another tenant, or
+ * none, would use it; TRUNCATE, DELETE and ON COMMIT DELETE ROWS need no more.
+ *
+ * Left alone are tables that end with their transaction, guarded ones, whose
+ * rows each have a tenant, and those with the label 'shared'.
+ *
+ * Invariants: what a (sub)transaction has noted ends with it where it is
+ * rolled back, as the rows do; a table's entry ends with the table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "executor/tuptable.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "auto_protect.h"
+#include "context.h"
+#include "guard.h"
+#include "label.h"
+#include "temporary_table.h"
+
+/*
+ * Whose a table is, as one subtransaction has left it; in TopMemoryContext,
+ * as is the tenant's text.
+ */
+typedef struct Belonging
+{
+	struct Belonging *outer;	/* what a rollback returns to, or NULL */
+	SubTransactionId since;		/* Invalid: an earlier transaction */
+	bool		free;			/* nobody's: it was empty, or dropped */
+	TenantValue tenant;
+} Belonging;
+
+typedef struct TableEntry
+{
+	Oid			relid;			/* hash key */
+	Belonging  *belonging;		/* NULL: nobody's */
+	bool		touched;		/* listed in "touched" */
+} TableEntry;
+
+static HTAB *tables = NULL;
+
+/* OIDs of the tables whose belonging this transaction has changed. */
+static List *touched = NIL;
+
+/*
+ * Has this transaction written a temporary table before it had a tenant?  True
+ * at first, since the library may have come in the middle of a statement.
+ */
+static bool without_tenant = true;
+
+/* ----------------------------------------------------------------
+ *		The memory
+ * ----------------------------------------------------------------
+ */
+
+static void
+forget_belonging(TableEntry *entry)
+{
+	Belonging  *belonging = entry->belonging;
+
+	entry->belonging = belonging->outer;
+	if (belonging->tenant.text != NULL)
+		pfree((char *) belonging->tenant.text);
+	pfree(belonging);
+}
+
+static TableEntry *
+find_entry(Oid relid)
+{
+	return tables == NULL ? NULL : hash_search(tables, &relid, HASH_FIND, NULL);
+}
+
+static TableEntry *
+make_entry(Oid relid)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TableEntry)};
+	TableEntry *entry;
+	bool		found;
+
+	if (tables == NULL)
+		tables = hash_create("tenants' temporary tables", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+	entry = hash_search(tables, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->belonging = NULL;
+		entry->touched = false;
+	}
+	return entry;
+}
+
+/* With NULL the table is nobody's. */
+static Belonging *
+make_belonging(const TenantValue *tenant)
+{
+	Belonging  *made = MemoryContextAllocZero(TopMemoryContext, sizeof(Belonging));
+
+	made->free = tenant == NULL;
+	made->since = GetCurrentSubTransactionId();
+	if (tenant != NULL)
+	{
+		made->tenant = *tenant;
+		made->tenant.text = NULL;
+		if (tenant->type == TENANT_TEXT)
+			made->tenant.text = MemoryContextStrdup(TopMemoryContext, tenant->text);
+	}
+	return made;
+}
+
+/* Notes whose a table is from now on, in this subtransaction. */
+static void
+set_belonging(Oid relid, const TenantValue *tenant)
+{
+	TableEntry *entry = make_entry(relid);
+	Belonging  *made;
+
+	if (!entry->touched)
+	{
+		MemoryContext oldcontext = MemoryContextSwitchTo(TopMemoryContext);
+
+		touched = lappend_oid(touched, relid);
+		MemoryContextSwitchTo(oldcontext);
+		entry->touched = true;
+	}
+	made = make_belonging(tenant);
+	if (entry->belonging != NULL && entry->belonging->since == made->since)
+		forget_belonging(entry);
+	made->outer = entry->belonging;
+	entry->belonging = made;
+}
+
+/* To whom a table belongs, or NULL. */
+static const TenantValue *
+tenant_of_table(Oid relid)
+{
+	TableEntry *entry = find_entry(relid);
+
+	if (entry == NULL || entry->belonging == NULL || entry->belonging->free)
+		return NULL;
+	return &entry->belonging->tenant;
+}
+
+/* What a subtransaction has noted becomes its parent's, or ends with it. */
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId parent, void *arg)
+{
+	ListCell   *lc;
+
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	foreach(lc, touched)
+	{
+		TableEntry *entry = find_entry(lfirst_oid(lc));
+		Belonging  *belonging = entry == NULL ? NULL : entry->belonging;
+
+		if (belonging == NULL || belonging->since != ended)
+			continue;
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			forget_belonging(entry);
+		else
+		{
+			belonging->since = parent;
+			if (belonging->outer != NULL && belonging->outer->since == parent)
+			{
+				TableEntry	merged = {.belonging = belonging->outer};
+
+				forget_belonging(&merged);
+				belonging->outer = merged.belonging;
+			}
+		}
+	}
+}
+
+static void
+end_entry(TableEntry *entry, bool committed)
+{
+	entry->touched = false;
+	while (!committed && entry->belonging != NULL && entry->belonging->since != InvalidSubTransactionId)
+		forget_belonging(entry);
+	if (entry->belonging != NULL)
+	{
+		TableEntry	outer = {.belonging = entry->belonging->outer};
+
+		while (outer.belonging != NULL)
+			forget_belonging(&outer);
+		entry->belonging->outer = NULL;
+		entry->belonging->since = InvalidSubTransactionId;
+		if (entry->belonging->free)
+			forget_belonging(entry);
+	}
+	if (entry->belonging == NULL)
+		hash_search(tables, &entry->relid, HASH_REMOVE, NULL);
+}
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	bool		committed = event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE;
+	ListCell   *lc;
+
+	if (!committed && event != XACT_EVENT_ABORT)
+		return;
+	without_tenant = false;
+	if (touched == NIL)
+		return;
+	foreach(lc, touched)
+	{
+		TableEntry *entry = find_entry(lfirst_oid(lc));
+
+		if (entry != NULL)
+			end_entry(entry, committed);
+	}
+	list_free(touched);
+	touched = NIL;
+}
+
+/* ----------------------------------------------------------------
+ *		What is written
+ * ----------------------------------------------------------------
+ */
+
+static bool
+session_has_temporary(void)
+{
+	Oid			schema;
+	Oid			toast_schema;
+
+	GetTempNamespaceState(&schema, &toast_schema);
+	return OidIsValid(schema);
+}
+
+/* Is it a temporary relation of this session? */
+bool
+is_own_temporary(Oid relid)
+{
+	return session_has_temporary() && isTempNamespace(get_rel_namespace(relid));
+}
+
+static void
+note_table_written(Oid relid)
+{
+	TenantValue tenant;
+
+	if (!is_own_temporary(relid) || get_rel_relkind(relid) != RELKIND_RELATION ||
+		is_dropped_on_commit(relid) || guard_of(relid).status != GUARD_NONE)
+		return;
+	if (!tenant_of_transaction(&tenant))
+		without_tenant = true;
+	else if (tenant_of_table(relid) == NULL)
+		set_belonging(relid, &tenant);
+}
+
+/* The partitions and children of a table, and itself. */
+static List *
+parts_of(Oid relid)
+{
+	return has_subclass(relid) ? find_all_inheritors(relid, NoLock, NULL) : list_make1_oid(relid);
+}
+
+/*
+ * A relation is being written, with "parts" its partitions and children too:
+ * what of it is a temporary table belongs to the transaction's tenant, if there
+ * is one, and unless it is another's, to whom it must stay where somebody
+ * bypasses.
+ */
+void
+note_written(Oid relid, bool parts)
+{
+	ListCell   *lc;
+
+	if (setting_temporary_tables == TEMPORARY_TABLES_IGNORED || !session_has_temporary())
+		return;
+	if (!parts || !has_subclass(relid))
+		note_table_written(relid);
+	/* of a partitioned table all partitions are temporary, or none */
+	else if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE || is_own_temporary(relid))
+		foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+			note_table_written(lfirst_oid(lc));
+}
+
+/* A relation is dropped; if that is not rolled back its entry ends too. */
+void
+note_dropped(Oid relid)
+{
+	if (find_entry(relid) != NULL)
+		set_belonging(relid, NULL);
+}
+
+/* Does a statement look at a relation's partitions and children too? */
+bool
+includes_parts(const PermissionInfo *info)
+{
+	/* INSERT names a partitioned table alone, and reaches the others */
+	return info->inh || get_rel_relkind(info->relid) == RELKIND_PARTITIONED_TABLE;
+}
+
+/* Notes what a query, or COPY, writes.  FOR UPDATE needs the right to UPDATE, and changes no column. */
+void
+note_writing(List *permission_infos)
+{
+	ListCell   *lc;
+
+	if (setting_temporary_tables == TEMPORARY_TABLES_IGNORED || !session_has_temporary())
+		return;
+	foreach(lc, permission_infos)
+	{
+		const PermissionInfo *info = lfirst(lc);
+
+		if (OidIsValid(info->relid) &&
+			((info->requiredPerms & ACL_INSERT) != 0 ||
+			 ((info->requiredPerms & ACL_UPDATE) != 0 && !bms_is_empty(info->updatedCols))))
+			note_written(info->relid, includes_parts(info));
+	}
+}
+
+/*
+ * May this transaction have written a temporary table before it had a tenant?
+ * If the statement that did has set one meanwhile, it is to be noted now.
+ */
+bool
+wrote_without_tenant(void)
+{
+	return without_tenant;
+}
+
+/* ----------------------------------------------------------------
+ *		What is used
+ * ----------------------------------------------------------------
+ */
+
+static bool
+is_empty(Oid relid)
+{
+	Relation	table = try_relation_open(relid, AccessShareLock);
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+	bool		found;
+
+	if (table == NULL)
+		return true;
+	/* sees what this command itself has written, too */
+	scan = table_beginscan(table, SnapshotSelf, 0, NULL);
+	slot = table_slot_create(table, NULL);
+	found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	relation_close(table, AccessShareLock);
+	return !found;
+}
+
+static bool
+has_triggers(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		has = !HeapTupleIsValid(tuple) || ((Form_pg_class) GETSTRUCT(tuple))->relhastriggers;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return has;
+}
+
+static bool
+is_shared(Oid relid)
+{
+	char	   *label = inherited_label(relid);
+
+	return label != NULL && strcmp(label, LABEL_SHARED) == 0;
+}
+
+static bool
+belongs_to_other_tenant(Oid relid, bool deletes)
+{
+	const TenantValue *owner = tenant_of_table(relid);
+	TenantValue tenant;
+
+	if (owner == NULL ||
+		(tenant_of_transaction(&tenant) && tenant_equal(owner, &tenant)) ||
+		(deletes && !has_triggers(relid)) ||
+		is_shared(relid))
+		return false;
+	if (!is_empty(relid))
+		return true;
+	set_belonging(relid, NULL);
+	return false;
+}
+
+static bool
+nothing_is_noted(void)
+{
+	return tables == NULL || hash_get_num_entries(tables) == 0 ||
+		setting_temporary_tables == TEMPORARY_TABLES_IGNORED;
+}
+
+/*
+ * The table, or with "parts" a part of it, that belongs to another tenant than
+ * the transaction's, or InvalidOid.  With "deletes" the statement looks at no
+ * row and merely deletes all, which is as good as TRUNCATE where no trigger
+ * sees them.
+ */
+Oid
+table_of_other_tenant(Oid relid, bool parts, bool deletes)
+{
+	ListCell   *lc;
+
+	if (nothing_is_noted())
+		return InvalidOid;
+	foreach(lc, parts ? parts_of(relid) : list_make1_oid(relid))
+		if (belongs_to_other_tenant(lfirst_oid(lc), deletes))
+			return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/* Does a table, or with "parts" a part of it, belong to some tenant? */
+bool
+belongs_to_tenant(Oid relid, bool parts)
+{
+	ListCell   *lc;
+
+	if (nothing_is_noted())
+		return false;
+	foreach(lc, parts ? parts_of(relid) : list_make1_oid(relid))
+		if (tenant_of_table(lfirst_oid(lc)) != NULL && !is_shared(lfirst_oid(lc)))
+			return true;
+	return false;
+}
+
+/* All tables that belong to some tenant: a list of OIDs, palloc'd. */
+List *
+tables_of_tenants(void)
+{
+	HASH_SEQ_STATUS status;
+	TableEntry *entry;
+	List	   *relids = NIL;
+
+	if (nothing_is_noted())
+		return NIL;
+	hash_seq_init(&status, tables);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (tenant_of_table(entry->relid) != NULL)
+			relids = lappend_oid(relids, entry->relid);
+	return relids;
+}
+
+/*
+ * The guarded table of the same name that search_path finds, were it not for
+ * this temporary relation, or InvalidOid.  One that ends with the transaction
+ * may hide it.
+ */
+Oid
+hidden_table(Oid relid)
+{
+	char	   *name;
+	ListCell   *lc;
+
+	if (!is_own_temporary(relid) || is_dropped_on_commit(relid) ||
+		(name = get_rel_name(relid)) == NULL)
+		return InvalidOid;
+	foreach(lc, fetch_search_path(false))
+	{
+		Oid			hidden = get_relname_relid(name, lfirst_oid(lc));
+
+		if (OidIsValid(hidden) && hidden != relid && guard_of(hidden).status != GUARD_NONE)
+			return hidden;
+	}
+	return InvalidOid;
+}
+
+/* Does a temporary relation hide a guarded table from a name without a schema now? */
+bool
+hides_table(Oid relid)
+{
+	return OidIsValid(hidden_table(relid)) && RelnameGetRelid(get_rel_name(relid)) == relid;
+}
+
+void
+init_temporary_tables(void)
+{
+	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
+}
