@@ -137,20 +137,6 @@ transaction_has_tenant(void)
 	return transaction_is_sealed() || judge_tenant(&value) == TENANT_USABLE;
 }
 
-/*
- * The tenant whose the transaction is now, whether used or not: the one that is
- * set, or else the seal's.  "value" is good until the setting changes.
- */
-bool
-tenant_of_transaction(TenantValue *value)
-{
-	if (judge_tenant(value) == TENANT_USABLE)
-		return true;
-	if (transaction_is_sealed())
-		*value = seal->value;
-	return transaction_is_sealed();
-}
-
 /* The tenant that this transaction has used, or NULL; good for the transaction. */
 const TenantValue *
 sealed_tenant(void)
@@ -274,6 +260,21 @@ find_tenant(bool raise, TenantType *type, Datum *tenant)
 	*type = seal->value.type;
 	*tenant = seal->datum;
 	return true;
+}
+
+/*
+ * The tenant whose the transaction is: the one that is set, which is used
+ * thereby, or else the one that has been used, or NULL.  Good for the
+ * transaction.
+ */
+const TenantValue *
+tenant_of_transaction(void)
+{
+	TenantValue value;
+
+	if (judge_tenant(&value) == TENANT_USABLE)
+		(void) use_tenant(false);
+	return sealed_tenant();
 }
 
 /*

@@ -16,7 +16,7 @@ extern void require_tenant(void);
 extern bool find_tenant(bool raise, TenantType *type, Datum *tenant);
 extern bool keep_tenant(bool keep);
 extern bool transaction_has_tenant(void);
-extern bool tenant_of_transaction(TenantValue *value);
+extern const TenantValue *tenant_of_transaction(void);
 extern const TenantValue *sealed_tenant(void);
 
 #endif							/* TENANT_GUARD_CONTEXT_H */

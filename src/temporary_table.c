@@ -47,6 +47,7 @@ typedef struct Belonging
 {
 	struct Belonging *outer;	/* what a rollback returns to, or NULL */
 	SubTransactionId since;		/* Invalid: an earlier transaction */
+	CommandId	from;			/* snapshots of earlier commands see what was before */
 	bool		free;			/* nobody's: it was empty, or dropped */
 	TenantValue tenant;
 } Belonging;
@@ -117,6 +118,7 @@ make_belonging(const TenantValue *tenant)
 
 	made->free = tenant == NULL;
 	made->since = GetCurrentSubTransactionId();
+	made->from = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : GetCurrentCommandId(false);
 	if (tenant != NULL)
 	{
 		made->tenant = *tenant;
@@ -143,21 +145,24 @@ set_belonging(Oid relid, const TenantValue *tenant)
 		entry->touched = true;
 	}
 	made = make_belonging(tenant);
-	if (entry->belonging != NULL && entry->belonging->since == made->since)
-		forget_belonging(entry);
 	made->outer = entry->belonging;
 	entry->belonging = made;
 }
 
-/* To whom a table belongs, or NULL. */
+/*
+ * To whom a table belongs, or NULL.  A snapshot that is older than what made it
+ * somebody else's, as a STABLE function has, still sees the rows deleted then.
+ */
 static const TenantValue *
 tenant_of_table(Oid relid)
 {
 	TableEntry *entry = find_entry(relid);
+	const Belonging *belonging = entry == NULL ? NULL : entry->belonging;
 
-	if (entry == NULL || entry->belonging == NULL || entry->belonging->free)
-		return NULL;
-	return &entry->belonging->tenant;
+	while (belonging != NULL && belonging->outer != NULL && ActiveSnapshotSet() &&
+		   GetActiveSnapshot()->curcid < belonging->from)
+		belonging = belonging->outer;
+	return belonging == NULL || belonging->free ? NULL : &belonging->tenant;
 }
 
 /* What a subtransaction has noted becomes its parent's, or ends with it. */
@@ -173,20 +178,13 @@ end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId 
 		TableEntry *entry = find_entry(lfirst_oid(lc));
 		Belonging  *belonging = entry == NULL ? NULL : entry->belonging;
 
-		if (belonging == NULL || belonging->since != ended)
-			continue;
-		if (event == SUBXACT_EVENT_ABORT_SUB)
-			forget_belonging(entry);
-		else
+		while (belonging != NULL && belonging->since == ended)
 		{
-			belonging->since = parent;
-			if (belonging->outer != NULL && belonging->outer->since == parent)
-			{
-				TableEntry	merged = {.belonging = belonging->outer};
-
-				forget_belonging(&merged);
-				belonging->outer = merged.belonging;
-			}
+			if (event == SUBXACT_EVENT_ABORT_SUB)
+				forget_belonging(entry);
+			else
+				belonging->since = parent;
+			belonging = event == SUBXACT_EVENT_ABORT_SUB ? entry->belonging : belonging->outer;
 		}
 	}
 }
@@ -259,15 +257,16 @@ is_own_temporary(Oid relid)
 static void
 note_table_written(Oid relid)
 {
-	TenantValue tenant;
+	const TenantValue *tenant;
 
 	if (!is_own_temporary(relid) || get_rel_relkind(relid) != RELKIND_RELATION ||
 		is_dropped_on_commit(relid) || guard_of(relid).status != GUARD_NONE)
 		return;
-	if (!tenant_of_transaction(&tenant))
+	tenant = tenant_of_transaction();
+	if (tenant == NULL)
 		without_tenant = true;
 	else if (tenant_of_table(relid) == NULL)
-		set_belonging(relid, &tenant);
+		set_belonging(relid, tenant);
 }
 
 /* The partitions and children of a table, and itself. */
@@ -349,34 +348,50 @@ wrote_without_tenant(void)
  */
 
 static bool
+has_row(Relation table, Snapshot snapshot)
+{
+	TableScanDesc scan = table_beginscan(table, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	return found;
+}
+
+/*
+ * Neither is there a row now, one that this command has written included, nor
+ * does the snapshot see one that was deleted since.
+ */
+static bool
 is_empty(Oid relid)
 {
 	Relation	table = try_relation_open(relid, AccessShareLock);
-	TableScanDesc scan;
-	TupleTableSlot *slot;
-	bool		found;
+	bool		empty;
 
 	if (table == NULL)
 		return true;
-	/* sees what this command itself has written, too */
-	scan = table_beginscan(table, SnapshotSelf, 0, NULL);
-	slot = table_slot_create(table, NULL);
-	found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
+	empty = !has_row(table, SnapshotSelf) &&
+		!(ActiveSnapshotSet() && has_row(table, GetActiveSnapshot()));
 	relation_close(table, AccessShareLock);
-	return !found;
+	return empty;
 }
 
+/* Would somebody's code see the rows that DELETE deletes? */
 static bool
-has_triggers(Oid relid)
+shows_deleted(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool		has = !HeapTupleIsValid(tuple) || ((Form_pg_class) GETSTRUCT(tuple))->relhastriggers;
+	bool		shows = true;
 
 	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		shows = form->relhastriggers || form->relhasrules;
 		ReleaseSysCache(tuple);
-	return has;
+	}
+	return shows;
 }
 
 static bool
@@ -391,11 +406,11 @@ static bool
 belongs_to_other_tenant(Oid relid, bool deletes)
 {
 	const TenantValue *owner = tenant_of_table(relid);
-	TenantValue tenant;
+	const TenantValue *tenant = owner == NULL ? NULL : tenant_of_transaction();
 
 	if (owner == NULL ||
-		(tenant_of_transaction(&tenant) && tenant_equal(owner, &tenant)) ||
-		(deletes && !has_triggers(relid)) ||
+		(tenant != NULL && tenant_equal(owner, tenant)) ||
+		(deletes && !shows_deleted(relid)) ||
 		is_shared(relid))
 		return false;
 	if (!is_empty(relid))
@@ -415,7 +430,7 @@ nothing_is_noted(void)
  * The table, or with "parts" a part of it, that belongs to another tenant than
  * the transaction's, or InvalidOid.  With "deletes" the statement looks at no
  * row and merely deletes all, which is as good as TRUNCATE where no trigger
- * sees them.
+ * and no rule sees them.
  */
 Oid
 table_of_other_tenant(Oid relid, bool parts, bool deletes)
