@@ -269,6 +269,7 @@ loose (setting, loose, level, consequence) AS (
 		   ('tenant_guard.log_bypass', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'the server log does not tell who bypasses'),
 		   ('tenant_guard.foreign_keys', '^(off|warning)$', 'warning', 'new foreign keys may reference rows of another tenant'),
 		   ('tenant_guard.foreign_key_actions', '^(off|warning)$', 'warning', 'actions of foreign keys may reach rows of another tenant'),
+		   ('tenant_guard.temporary_tables', '^off$', 'warning', 'temporary tables show a tenant''s rows to the next client of a pooler'),
 		   ('tenant_guard.type_mismatch', '^(off|warning)$', 'warning', 'comparisons that mix types of tenants are not refused'),
 		   ('row_security', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded, and roles that may bypass row-level security do'),
 		   ('session_replication_role', '^(replica|local)$', 'warning', 'triggers and foreign keys are not as they should be'),

@@ -93,6 +93,7 @@ my %loose = (
 	'tenant_guard.scope' => [ 'session', 'warning' ],
 	'tenant_guard.log_bypass' => [ 'off', 'warning' ],
 	'tenant_guard.foreign_key_actions' => [ 'off', 'warning' ],
+	'tenant_guard.temporary_tables' => [ 'off', 'warning' ],
 	'tenant_guard.missing_tenant' => [ 'empty', 'info' ],
 	'row_security' => [ 'off', 'warning' ],
 	'session_replication_role' => [ 'replica', 'warning' ]);
