@@ -34,6 +34,8 @@
  * once more where an index is lossy: a function in one is called as often as
  * there are such rows.
  *
+ * The row that ON CONFLICT meets comes from no scan (conflict_filter.c).
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -47,6 +49,7 @@
 #include "utils/rls.h"
 
 #include "compat.h"
+#include "conflict_filter.h"
 #include "guard.h"
 #include "guarded_plan.h"
 #include "plan_walk.h"
@@ -255,13 +258,15 @@ is_bound(const PlannedStmt *plan, Index rti)
 
 /* A PlanVisitor. */
 static void
-treat_scan(Plan *scan, void *context)
+treat_node(Plan *scan, void *context)
 {
 	const PlannedStmt *plan = context;
 	const RangeTblEntry *rte;
 	Oid			guarded;
 	AttrNumber	attnum;
 
+	if (IsA(scan, ModifyTable))
+		put_tenant_before_conflict((ModifyTable *) scan);
 	/* what a foreign table's server filters is its wrapper's to say */
 	if (scanned_relation(scan) == 0 || IsA(scan, ForeignScan))
 		return;
@@ -307,5 +312,5 @@ put_tenant_first(PlannedStmt *plan, bool row_security)
 	if (!has_guarded_table(plan))
 		return;
 	plan->dependsOnRole = true;
-	visit_plan_nodes(plan, treat_scan, plan);
+	visit_plan_nodes(plan, treat_node, plan);
 }
