@@ -63,12 +63,14 @@ FROM unnest(ARRAY['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN']) join_1,
 		'SELECT x.body AS x, y.body AS y, z.body AS z FROM t.x x %1$s t.y y ON x.n = y.n, t.z z %2$s t.x w ON w.n = z.n WHERE x.n = z.n AND (%3$s)',
 		'SELECT x.body AS x, y.body AS y, z.body AS z FROM t.x x %1$s (SELECT n, max(body) AS body FROM t.y i GROUP BY n) y ON x.n = y.n %2$s t.z z ON z.n = y.n WHERE %3$s']) shape;
 
--- All queries must return the same, and of each table the filters must be trusted: many return rows.
+-- All queries must return the same, many of them rows, and the filters of each table must be trusted, but below FULL JOIN, where
+-- the tenant's filter has no place that a parser would give it.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
-SELECT count(*) AS queries, count(*) FILTER (WHERE rows > 0) > 300 AS many, count(*) FILTER (WHERE differs > 0) AS differ, string_agg(DISTINCT notes, '; ') AS notes
-FROM t.joins, t.differs(query), t.notes(query);
+SELECT count(*) AS queries, count(*) FILTER (WHERE rows > 0) > 300 AS many, count(*) FILTER (WHERE differs > 0) AS differ
+FROM t.joins, t.differs(query);
 SELECT query FROM t.joins, t.differs(query) WHERE differs > 0 LIMIT 5;
+SELECT query LIKE '%FULL JOIN%' AS is_full, note, count(*) AS queries FROM t.joins, t.notes(query), string_to_table(notes, '; ') note GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- Statements that write or lock must meet the tenant's rows alone, too.
 UPDATE t.x SET body = x.body || '!' FROM t.y y LEFT JOIN t.z z ON z.n = y.n WHERE x.n = y.n AND x.body LIKE 'x%';

@@ -12,9 +12,11 @@
  * or into the ON of a join that needs no row of the table that fails it.  An
  * outer join keeps all rows of one side: what filters those goes above it, and
  * what filters the other's into ON.  Only below FULL JOIN, which keeps all rows
- * of both, the qual gets a place that no parser makes: a FromExpr over the table
- * alone, as the planner makes of a sub-select.  An extension that turns queries
- * into text, or walks through their joins, may not know that.
+ * of both, there is no such place.  The planner would take a FromExpr over the
+ * table alone, which it makes of a sub-select itself; but no parser makes one, and
+ * extensions that plan a query from its text, or walk through its joins, do not
+ * know it.  There the barrier stays.  It costs little: no filter of the query's gets
+ * below a FULL JOIN that stays one.
  *
  * Query.hasRowSecurity stays, so that a cached plan depends on the role as
  * before.
@@ -66,6 +68,7 @@ typedef enum Placement
 {
 	NOT_HERE,					/* its table is elsewhere */
 	ABOVE,						/* the part's rows are to be filtered by what is above it */
+	NOWHERE,					/* the table is here, and there is no place */
 	PLACED
 } Placement;
 
@@ -77,10 +80,8 @@ add_qual(Node **quals, Node *qual)
 
 /* Places a qual on the rows of an arm of a join, if the join itself can have it. */
 static Placement
-place_on_join(JoinExpr *join, Node **arm, Node *qual)
+place_on_join(JoinExpr *join, bool left, Node *qual)
 {
-	bool		left = arm == &join->larg;
-
 	switch (join->jointype)
 	{
 		case JOIN_INNER:
@@ -93,8 +94,7 @@ place_on_join(JoinExpr *join, Node **arm, Node *qual)
 			add_qual(&join->quals, qual);
 			return PLACED;
 		default:
-			*arm = (Node *) makeFromExpr(list_make1(*arm), qual);
-			return PLACED;
+			return NOWHERE;
 	}
 }
 
@@ -115,34 +115,41 @@ place_qual(Node *tree, Index rti, Node *qual)
 		foreach(lc, ((FromExpr *) tree)->fromlist)
 			if ((placement = place_qual(lfirst(lc), rti, qual)) != NOT_HERE)
 				break;
-		if (placement == ABOVE)
-			add_qual(&((FromExpr *) tree)->quals, qual);
-		return placement == NOT_HERE ? NOT_HERE : PLACED;
+		if (placement != ABOVE)
+			return placement;
+		add_qual(&((FromExpr *) tree)->quals, qual);
+		return PLACED;
 	}
 	if (IsA(tree, JoinExpr))
 	{
 		JoinExpr   *join = (JoinExpr *) tree;
-		Node	  **arm = &join->larg;
+		bool		left = (placement = place_qual(join->larg, rti, qual)) != NOT_HERE;
 
-		if ((placement = place_qual(*arm, rti, qual)) == NOT_HERE)
-			placement = place_qual(*(arm = &join->rarg), rti, qual);
-		return placement == ABOVE ? place_on_join(join, arm, qual) : placement;
+		if (!left)
+			placement = place_qual(join->rarg, rti, qual);
+		return placement == ABOVE ? place_on_join(join, left, qual) : placement;
 	}
 	return NOT_HERE;
 }
 
 /*
  * Lowers the barrier of one table, of which this is the tenant_qual.  The folded constant of tenant_access goes
- * too: any security qual would keep the statistics closed.  False where the
- * table is not in the join tree: nothing is changed then.
+ * too: any security qual would keep the statistics closed.  Returns NULL, or what of the table is in the way:
+ * nothing is changed then.
  */
-bool
+const char *
 lower_barrier(Query *query, Index rti, Node *qual)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
 
-	if (place_qual((Node *) query->jointree, rti, qual) != PLACED)
-		return false;
-	rte->securityQuals = NIL;
-	return true;
+	switch (place_qual((Node *) query->jointree, rti, qual))
+	{
+		case PLACED:
+			rte->securityQuals = NIL;
+			return NULL;
+		case NOWHERE:
+			return "is below FULL JOIN";
+		default:
+			return "is no part of a join";
+	}
 }

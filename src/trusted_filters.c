@@ -46,14 +46,16 @@ note_of_table(Query *query, Index rti, const char *objection)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
 	Node	   *qual = tenant_qual(rte, rti);
+	const char *in_the_way;
 
 	if (qual == NULL)
 		return psprintf("behind the barrier: table %s has policies of its own",
 						relation_name(rte->relid));
 	if (objection != NULL)
 		return psprintf("behind the barrier: %s", objection);
-	return lower_barrier(query, rti, qual) ? TRUSTED :
-		psprintf("behind the barrier: table %s is no part of a join", relation_name(rte->relid));
+	in_the_way = lower_barrier(query, rti, qual);
+	return in_the_way == NULL ? TRUSTED :
+		psprintf("behind the barrier: table %s %s", relation_name(rte->relid), in_the_way);
 }
 
 /* Lowers the barriers of one query, unless there is an objection; notes which. */
