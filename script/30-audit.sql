@@ -32,7 +32,8 @@ WITH RECURSIVE
 
 -- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
 settings AS MATERIALIZED (
-	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type, current_setting('tenant_guard.tenant_column', true) AS tenant_column,
+	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
+		   current_setting('tenant_guard.tenant_column', true) AS tenant_column,
 		   current_setting('tenant_guard.excluded_schemas', true) AS excluded_schemas
 ),
 left_alone AS MATERIALIZED (
@@ -373,6 +374,14 @@ FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
 WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 	  AND t.serves IS DISTINCT FROM s.tenant_type
 
+-- a table whose rows two columns could say whose they are
+UNION ALL
+SELECT 'second_tenant_column', 'warning', t.name,
+	   format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, a.attname), NULL, 0
+FROM t JOIN settings s ON s.tenant_column <> t.tenant_column
+	 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = s.tenant_column AND NOT a.attisdropped
+WHERE t.status IN ('guarded', 'damaged') AND t.partition_of IS NULL
+
 -- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/companion.c)
 UNION ALL
 SELECT 'unpaired_foreign_key', CASE WHEN k.names_tenant AND NOT k.crosses THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
@@ -647,6 +656,90 @@ WHERE r.rolcanlogin AND r.oid NOT IN (SELECT u.oid FROM unbound u) AND EXISTS (S
 	  AND (pg_has_role(r.oid, 'pg_read_all_data', 'MEMBER')
 		   OR EXISTS (SELECT FROM statistics_grantees s WHERE s.grantee = 0 OR pg_has_role(r.oid, s.grantee, 'MEMBER')))
 
+-- functions of extensions tell them too, to whoever may select from a table: PostGIS's of the extent and the selectivity
+UNION ALL
+SELECT 'statistics_readable', 'warning', p.oid::regprocedure::text,
+	   format('of extension %s computes with the planner''s statistics of every tenant''s rows, also of %s', e.extname, string_agg(DISTINCT format('%s.%I', g.name, a.attname), ', ')),
+	   format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC%s', p.oid::regprocedure,
+			  (SELECT string_agg(format(', %I', o.rolname), '' ORDER BY o.rolname)
+			   FROM aclexplode(p.proacl) x JOIN pg_roles o ON o.oid = x.grantee AND x.grantee <> p.proowner)), 0
+FROM pg_proc p
+	 JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+	 JOIN pg_extension e ON e.oid = d.refobjid
+	 JOIN pg_depend y ON y.classid = 'pg_type'::regclass AND y.refclassid = 'pg_extension'::regclass AND y.refobjid = e.oid AND y.deptype = 'e'
+	 JOIN pg_attribute a ON a.atttypid = y.objid AND NOT a.attisdropped
+	 JOIN guarded g ON g.oid = a.attrelid AND g.partition_of IS NULL
+WHERE p.proname IN ('st_estimatedextent', 'st_estimated_extent', '_postgis_selectivity', '_postgis_join_selectivity', '_postgis_stats')
+	  AND EXISTS (SELECT FROM pg_roles r WHERE r.rolcanlogin AND NOT r.rolsuper AND has_function_privilege(r.oid, p.oid, 'EXECUTE'))
+GROUP BY p.oid, p.proacl, p.proowner, e.extname
+
+-- roles that log in and come to rows past every policy, through the server's files, its log or its programs
+UNION ALL
+SELECT 'role_reaches_around', w.level, quote_ident(r.rolname), format('logs in and is a member of %s: it %s', w.name, w.consequence),
+	   CASE WHEN EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = p.oid AND m.member = r.oid) THEN format('REVOKE %s FROM %I', w.name, r.rolname) END, 0
+FROM (VALUES ('pg_read_server_files', 'warning', 'may read the server''s files, in which are the rows of every tenant'),
+			 ('pg_write_server_files', 'warning', 'may write the server''s files, its configuration and its libraries among them'),
+			 ('pg_execute_server_program', 'warning', 'may run programs as the server''s user of the operating system'),
+			 ('pg_maintain', 'info', 'may lock, analyze and rewrite every table, and is told how many rows all tenants have')) AS w (name, level, consequence)
+	 JOIN pg_roles p ON p.rolname = w.name
+	 JOIN pg_roles r ON r.rolcanlogin AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER')
+WHERE EXISTS (SELECT FROM guarded)
+UNION ALL
+SELECT 'role_reaches_around', w.level, quote_ident(r.rolname),
+	   format('logs in and %s %s: it %s', CASE WHEN r.oid = p.oid THEN 'has' ELSE format('may SET ROLE %I, which has', p.rolname) END, w.attribute, w.consequence),
+	   CASE WHEN r.oid = p.oid THEN format('ALTER ROLE %I NO%s', r.rolname, w.attribute)
+			WHEN EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = p.oid AND m.member = r.oid) THEN format('REVOKE %I FROM %I', p.rolname, r.rolname) END, 0
+FROM pg_roles p
+	 CROSS JOIN (VALUES ('REPLICATION', 'info', 'may copy the server, and follow every tenant''s changes'),
+						-- from 16 on it may grant only what it was granted itself, or made
+						('CREATEROLE', 'warning', 'may make itself a member of any role that is no superuser')) AS w (attribute, level, consequence)
+	 JOIN pg_roles r ON r.rolcanlogin AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER')
+WHERE NOT p.rolsuper AND EXISTS (SELECT FROM guarded)
+	  AND CASE w.attribute WHEN 'REPLICATION' THEN p.rolreplication ELSE p.rolcreaterole AND current_setting('server_version_num')::int < 160000 END
+
+-- statements hold values: pg_stat_activity those of every session, extensions those of the past
+UNION ALL
+SELECT 'statements_readable', 'info', quote_ident(r.rolname),
+	   'logs in and is a member of pg_read_all_stats: it may read the statements of every session, with the values in them'
+	   || COALESCE(', also by ' || (SELECT string_agg(e.extname, ', ' ORDER BY e.extname) FROM pg_extension e WHERE e.extname IN ('pg_show_plans', 'pg_stat_monitor', 'pg_stat_statements')), ''),
+	   (SELECT string_agg(format('REVOKE %I FROM %I', g.rolname, r.rolname), '; ' ORDER BY g.rolname)
+		FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+		WHERE m.member = r.oid AND g.rolname IN ('pg_monitor', 'pg_read_all_stats')), 0
+FROM pg_roles r
+WHERE r.rolcanlogin AND NOT r.rolsuper AND pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER') AND EXISTS (SELECT FROM guarded)
+
+-- extensions and languages that keep values, or read rows, where no guard stands (docs/beside-tables.md)
+UNION ALL
+SELECT 'beside_tables', CASE WHEN o.first IS NOT NULL AND w.raw THEN 'warning' ELSE 'info' END, w.name,
+	   format('%s; %s', w.keeps, COALESCE('open to log-in roles, ' || o.first || ' first', 'only superusers may use it')), NULL, 0
+FROM (VALUES ('plperl', false, 'functions in it keep values in %_SHARED and in global variables, in a pooled session for the next tenant'),
+			 ('plperlu', false, 'functions in it keep values in %_SHARED and in global variables, in a pooled session for the next tenant'),
+			 ('pltcl', false, 'functions in it keep values in GD and in global variables, in a pooled session for the next tenant'),
+			 ('pltclu', false, 'functions in it keep values in GD and in global variables, in a pooled session for the next tenant'),
+			 ('plpython3u', false, 'functions in it keep values in GD, SD and modules, in a pooled session for the next tenant'),
+			 ('pllua', false, 'functions in it keep values in global variables, in a pooled session for the next tenant'),
+			 ('plluau', false, 'functions in it keep values in global variables, in a pooled session for the next tenant'),
+			 ('plv8', false, 'functions in it keep values in global variables, in a pooled session for the next tenant'),
+			 ('orafce', false, 'dbms_output keeps lines in the session, dbms_pipe and dbms_alert hand values to other sessions'),
+			 ('pg_variables', false, 'keeps values in the session'),
+			 ('pg_qualstats', false, 'shows constants of every session''s filters to every role'),
+			 ('pageinspect', true, 'reads the pages of tables past every policy, with no line in the log'),
+			 ('pg_dirtyread', true, 'reads the rows of tables past every policy, deleted ones too, with no line in the log'),
+			 ('pg_walinspect', true, 'reads the changes of every tenant, with no line in the log')) AS w (name, raw, keeps)
+	 JOIN (SELECT l.lanname AS name, l.oid AS language, NULL::oid AS extension FROM pg_language l
+		   UNION ALL SELECT e.extname, NULL, e.oid FROM pg_extension e WHERE e.extname NOT IN (SELECT l.lanname FROM pg_language l)) i ON i.name = w.name
+	 CROSS JOIN LATERAL (SELECT min(quote_ident(r.rolname)) AS first
+						 FROM pg_roles r
+						 WHERE r.rolcanlogin AND NOT r.rolsuper
+							   AND (EXISTS (SELECT FROM pg_language l WHERE l.oid = i.language AND l.lanpltrusted AND has_language_privilege(r.oid, l.oid, 'USAGE'))
+									OR EXISTS (SELECT FROM pg_proc f WHERE f.prolang = i.language AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+									-- those two ask for a superuser themselves, whatever is granted
+									OR w.name NOT IN ('pageinspect', 'pg_dirtyread')
+									   AND EXISTS (SELECT FROM pg_depend d
+												   WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = i.extension
+														 AND d.deptype = 'e' AND has_function_privilege(r.oid, d.objid, 'EXECUTE')))) o
+WHERE EXISTS (SELECT FROM guarded)
+
 -- a role that logs in and may unprotect tables, or make some that are not guarded
 UNION ALL
 SELECT 'application_owns_table', 'warning', quote_ident(r.rolname),
@@ -748,17 +841,20 @@ WHERE v.value ~ l.loose
 -- set-returning function kept another role's policies), 15.4 (CVE-2023-39418, MERGE), 15.9, 16.5 and 17.1
 -- (CVE-2024-10976, plans of another role below a subquery; CVE-2024-10978, SET ROLE undone wrongly, whose mend was
 -- mended in 15.10, 16.6 and 17.2), 15.14, 16.10 and 17.6 (CVE-2025-8713, statistics told values past a policy),
--- 15.19, 16.15, 17.11 and 18.6 (CVE-2026-14666, plans outlived a change of role).
+-- 15.19, 16.15, 17.11 and 18.6 (CVE-2026-14666, plans outlived a change of role), 15.20, 16.16, 17.12 and 18.7
+-- (CVE-2026-120154, the WHERE of ON CONFLICT came before the policy). By all of these but the one of MERGE, which stores rows
+-- that another policy than INSERT's forbids, as no guard has one, values may cross.
 UNION ALL
-SELECT 'server_outdated', 'warning', 'PostgreSQL ' || current_setting('server_version'),
+SELECT 'server_outdated', CASE WHEN bool_or(c.crosses) THEN 'error' ELSE 'warning' END, 'PostgreSQL ' || current_setting('server_version'),
 	   format('has faults of row-level security that minor release %s.%s mends: %s', v.major, max(f.minor), string_agg(c.cve, ', ' ORDER BY c.cve)), NULL, 0
 FROM (SELECT current_setting('server_version_num')::int / 10000, current_setting('server_version_num')::int % 10000) v (major, minor)
-	 CROSS JOIN (VALUES ('CVE-2023-2455', ARRAY[3, 0, 0, 0]),
-						('CVE-2023-39418', ARRAY[4, 0, 0, 0]),
-						('CVE-2024-10976', ARRAY[9, 5, 1, 0]),
-						('CVE-2024-10978', ARRAY[10, 6, 2, 0]),
-						('CVE-2025-8713', ARRAY[14, 10, 6, 0]),
-						('CVE-2026-14666', ARRAY[19, 15, 11, 6])) AS c (cve, mended)
+	 CROSS JOIN (VALUES ('CVE-2023-2455', ARRAY[3, 0, 0, 0], true),
+						('CVE-2023-39418', ARRAY[4, 0, 0, 0], false),
+						('CVE-2024-10976', ARRAY[9, 5, 1, 0], true),
+						('CVE-2024-10978', ARRAY[10, 6, 2, 0], true),
+						('CVE-2025-8713', ARRAY[14, 10, 6, 0], true),
+						('CVE-2026-14666', ARRAY[19, 15, 11, 6], true),
+						('CVE-2026-120154', ARRAY[20, 16, 12, 7], true)) AS c (cve, mended, crosses)
 	 CROSS JOIN LATERAL (SELECT c.mended[v.major - 14] AS minor) f
 WHERE v.minor < f.minor
 GROUP BY v.major

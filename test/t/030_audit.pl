@@ -52,7 +52,7 @@ $node->safe_psql('shop', 'CREATE EXTENSION tenant_guard; CREATE TABLE notes (id 
 # --- A clean server --------------------------------------------------------------------------------------------------------
 
 is($node->safe_psql('shop', "SELECT rule, object FROM tenant_guard.audit() WHERE rule <> 'server_outdated'"), '', 'nothing is found on a clean server');
-is($node->safe_psql('shop', 'SELECT guarded, unguarded, errors, preloaded, version FROM tenant_guard.status'), '1|0|0|t|1.0', 'the view "status" says so');
+is($node->safe_psql('shop', 'SELECT guarded, unguarded, errors = (SELECT count(*) FROM tenant_guard.audit() WHERE level = \'error\'), preloaded, version FROM tenant_guard.status'), '1|0|t|t|1.0', 'the view "status" says so');
 
 # --- Roles ----------------------------------------------------------------------------------------------------------------
 
@@ -64,6 +64,36 @@ $node->safe_psql('postgres', 'DROP ROLE "Admins", clerk, deputy');
 finds('statistics_readable', 'CREATE ROLE clerk LOGIN IN ROLE pg_read_all_data', 'warning clerk');
 finds('statistics_readable', 'GRANT SELECT (stavalues1) ON pg_statistic TO clerk', 'warning clerk');
 $node->safe_psql('postgres', 'DROP ROLE clerk');
+# What comes to rows past every policy, and what statements hold.
+finds('role_reaches_around', 'CREATE ROLE files; GRANT pg_read_server_files TO files; CREATE ROLE clerk LOGIN IN ROLE pg_write_server_files, pg_execute_server_program; CREATE ROLE copier LOGIN REPLICATION',
+	"warning clerk\nwarning clerk\ninfo copier");
+$node->safe_psql('postgres', 'GRANT files TO clerk; CREATE ROLE copying REPLICATION; GRANT copying TO clerk; ALTER ROLE copier SUPERUSER REPLICATION');
+is($node->safe_psql('shop', "SELECT level, object, detail ~ '(pg_read_server_files|copying)', remedy FROM tenant_guard.audit() WHERE rule = 'role_reaches_around' ORDER BY 1 DESC"),
+	"warning|clerk|t|\ninfo|clerk|t|REVOKE copying FROM clerk", 'role_reaches_around: by membership, with a remedy where it is direct, and no superuser');
+$node->safe_psql('postgres', 'DROP ROLE files, copying, copier');
+finds('role_reaches_around', 'ALTER ROLE clerk CREATEROLE', $version < 160000 ? 'warning clerk' : '');
+finds('role_reaches_around', 'GRANT pg_maintain TO clerk', 'info clerk') if $version >= 170000;
+finds('statements_readable', 'GRANT pg_monitor, pg_read_all_stats TO clerk', 'info clerk');
+$node->safe_psql('postgres', 'DROP ROLE clerk');
+
+# What is kept, or read, beside tables. No language of Perl is needed to be found.
+$node->safe_psql('shop', 'CREATE TRUSTED LANGUAGE plperl HANDLER plpgsql_call_handler; CREATE LANGUAGE plperlu HANDLER plpgsql_call_handler; CREATE EXTENSION pageinspect; CREATE EXTENSION pg_walinspect; CREATE EXTENSION pg_stat_statements');
+is(found('beside_tables'), "info pageinspect\ninfo pg_walinspect\ninfo plperl\ninfo plperlu", 'what is kept, or read, beside tables is found');
+is($node->safe_psql('shop', q(SELECT object, substr(detail, strpos(detail, ';') + 2) FROM tenant_guard.audit() WHERE rule = 'beside_tables')),
+	"pageinspect|only superusers may use it\npg_walinspect|only superusers may use it\nplperl|open to log-in roles, \"Second\" first\nplperlu|only superusers may use it", 'with who may reach it');
+$node->safe_psql('shop', 'REVOKE USAGE ON LANGUAGE plperl FROM PUBLIC; CREATE FUNCTION in_perl() RETURNS int LANGUAGE plperlu AS \'\'; REVOKE EXECUTE ON FUNCTION in_perl FROM PUBLIC; GRANT EXECUTE ON FUNCTION in_perl TO app; GRANT pg_read_server_files TO app');
+is($node->safe_psql('shop', q(SELECT level, object, detail FROM tenant_guard.audit() WHERE rule = 'beside_tables' AND detail ~ 'app first')),
+	"warning|pg_walinspect|reads the changes of every tenant, with no line in the log; open to log-in roles, app first\n"
+	  . "info|plperlu|functions in it keep values in %_SHARED and in global variables, in a pooled session for the next tenant; open to log-in roles, app first", 'by a grant, or a function');
+$node->safe_psql('shop', 'REVOKE pg_read_server_files FROM app; DROP FUNCTION in_perl; DROP LANGUAGE plperl; DROP LANGUAGE plperlu; DROP EXTENSION pageinspect; DROP EXTENSION pg_walinspect; DROP EXTENSION pg_stat_statements');
+is($node->safe_psql('shop', "SELECT rule, object FROM tenant_guard.audit() WHERE rule <> 'server_outdated'"), '', 'and then nothing is left');
+
+# Functions as PostGIS has them, of an extension that has a type of a guarded table's column. The table's values are in its statistics.
+$node->safe_psql('shop', 'CREATE DOMAIN geometry AS text; CREATE FUNCTION st_estimatedextent(text, text) RETURNS text LANGUAGE sql AS \'SELECT $1\';'
+	  . 'ALTER EXTENSION plpgsql ADD DOMAIN geometry; ALTER EXTENSION plpgsql ADD FUNCTION st_estimatedextent(text, text); GRANT EXECUTE ON FUNCTION st_estimatedextent(text, text) TO app');
+is(found('statistics_readable'), '', 'statistics_readable: nothing where no guarded table has such a column');
+finds('statistics_readable', 'ALTER TABLE notes ADD COLUMN place geometry', 'warning public.st_estimatedextent(text,text)');
+$node->safe_psql('shop', 'ALTER EXTENSION plpgsql DROP FUNCTION st_estimatedextent(text, text); ALTER EXTENSION plpgsql DROP DOMAIN geometry; DROP FUNCTION st_estimatedextent; DROP DOMAIN geometry CASCADE');
 finds('bypass_granted', 'GRANT SET ON PARAMETER tenant_guard.bypass TO app, PUBLIC', "info PUBLIC\ninfo app");
 finds('application_owns_table', 'ALTER TABLE notes OWNER TO app', 'warning app');
 is($node->safe_psql('shop', "SELECT relowner::regrole FROM pg_class WHERE relname = 'notes'"), 'app_owner', 'the table has an owner that does not log in');
@@ -161,12 +191,12 @@ $node->safe_psql('postgres', 'SELECT pg_drop_replication_slot(\'s\'); DROP TABLE
 
 # --- The server -----------------------------------------------------------------------------------------------------------
 
-my %mended = (15 => 19, 16 => 15, 17 => 11, 18 => 6);
+my %mended = (15 => 20, 16 => 16, 17 => 12, 18 => 7);
 my ($major, $minor) = (int($version / 10000), $version % 10000);
-my $outdated = $node->safe_psql('shop', 'SELECT detail FROM tenant_guard.audit() WHERE rule = \'server_outdated\'');
+my $outdated = $node->safe_psql('shop', 'SELECT level, detail FROM tenant_guard.audit() WHERE rule = \'server_outdated\'');
 if ($minor < ($mended{$major} // 0))
 {
-	like($outdated, qr/minor release $major\.$mended{$major} mends: .*CVE-2026-14666/, 'an outdated server is found');
+	like($outdated, qr/^error\|.*minor release $major\.$mended{$major} mends: .*CVE-2026-120154/, 'an outdated server is found, and an error since values cross');
 }
 else
 {
