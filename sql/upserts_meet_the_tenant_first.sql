@@ -32,6 +32,7 @@ RESET client_min_messages;
 SET ROLE regress_app;
 CREATE FUNCTION t.talk(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'talk: %', $1; RETURN true; END $$;
 CREATE FUNCTION t.talk() RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'talk'; RETURN true; END $$;
+CREATE VIEW t.talking WITH (security_invoker = true) AS SELECT id, secret, n FROM t.notes WHERE t.talk(secret);
 
 -- The tenant is compared first in the plan, whatever the server does: for another's row nothing else is, and the policy refuses it.
 BEGIN;
@@ -55,8 +56,9 @@ INSERT INTO t.notes (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 1 WHERE f
 INSERT INTO t.notes (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 1 WHERE notes.tenant_id IS NULL OR t.talk(notes.secret); ROLLBACK TO s;
 INSERT INTO t.notes (id) VALUES (1) ON CONFLICT ON CONSTRAINT notes_pkey DO UPDATE SET n = 1 WHERE t.talk((notes).secret) RETURNING secret; ROLLBACK TO s;
 WITH w AS (INSERT INTO t.notes (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 1 WHERE t.talk(notes.secret) RETURNING *) SELECT * FROM w; ROLLBACK TO s;
--- So through a view, and in partitions, whatever the order of their columns.
+-- So through a view, whatever that filters by, and in partitions, whatever the order of their columns.
 INSERT INTO t.seen (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 1 WHERE t.talk(seen.secret); ROLLBACK TO s;
+INSERT INTO t.talking (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 1 WHERE talking.n >= 0; ROLLBACK TO s;
 INSERT INTO t.parts (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 1 WHERE t.talk(parts.secret); ROLLBACK TO s;
 INSERT INTO t.parts (id) VALUES (12), (11) ON CONFLICT (id) DO UPDATE SET n = 1 WHERE t.talk(parts.secret); ROLLBACK TO s;
 -- A policy of the application's must be asked after the tenant's.
