@@ -9,8 +9,8 @@
 #   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
 #
 # PG_CONFIG selects the server to test with, TG_CLIENTS the clients ("django pgbouncer"), SOAK_TRANSACTIONS how long the
-# pooler's test is. Missing packages are installed (test/needs.sh); nothing else of the
-# machine is touched: the extension goes into a private copy of the PostgreSQL installation, in a directory that
+# pooler's test is, TG_DDL_RUNS ("owner:17 superuser:18": as whom, and the seed) and TG_DDL_STATEMENTS how many random
+# statements there are. Missing packages are installed (test/needs.sh); nothing else of the machine is touched: the extension goes into a private copy of the PostgreSQL installation, in a directory that
 # disappears when all is well. The last line is "N passed, N failed[, N skipped]".
 set -u -o pipefail
 exec 2>&1 # one log, in order
@@ -56,7 +56,8 @@ as_tester() {
 	local switch=()
 	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$tester" --)
 	(cd "$work/tree" && "${switch[@]}" env -i PATH="$bin:$PATH" HOME="$work/tmp" TMPDIR="$work/tmp" LC_ALL=C.UTF-8 \
-		PGHOST="$work/tmp" PGPORT=5432 PGUSER=postgres TG_NORTHWIND="$work/northwind.sql" "$@" </dev/null)
+		PGHOST="$work/tmp" PGPORT=5432 PGUSER=postgres TG_NORTHWIND="$work/northwind.sql" \
+		TG_DDL_RUNS="${TG_DDL_RUNS-}" TG_DDL_STATEMENTS="${TG_DDL_STATEMENTS-}" "$@" </dev/null)
 }
 
 # PostgreSQL finds its files relative to its programs, so a copy that keeps the directories' places is an

@@ -80,7 +80,11 @@ SELECT json_build_object('oid', g.oid, 'temporary', c.relpersistence = 't', 'sch
 		   'constraints', ARRAY(SELECT conname FROM pg_constraint k WHERE k.conrelid = g.oid ORDER BY conname),
 		   'policies', ARRAY(SELECT polname FROM pol p WHERE p.polrelid = g.oid ORDER BY polname),
 		   'parents', ARRAY(SELECT inhparent::bigint FROM pg_inherits i WHERE i.inhrelid = g.oid ORDER BY 1),
-		   'indexes', ARRAY(SELECT format('%I.%I', g.nspname, x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = g.oid ORDER BY 1))::text
+		   'foreign', ARRAY(SELECT conname FROM pg_constraint k WHERE k.conrelid = g.oid AND contype = 'f' ORDER BY conname),
+		   'unique', ARRAY(SELECT array_to_string(ARRAY(SELECT attname FROM unnest(i.indkey) WITH ORDINALITY u (n, o) JOIN pg_attribute a ON a.attrelid = g.oid AND a.attnum = u.n ORDER BY o), ', ')
+						   FROM pg_index i WHERE i.indrelid = g.oid AND i.indisunique AND i.indpred IS NULL ORDER BY i.indexrelid),
+		   'indexes', ARRAY(SELECT format('%I.%I', g.nspname, x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = g.oid
+							AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.contype <> 'f') ORDER BY 1))::text
 FROM (SELECT * FROM guard ORDER BY oid) g JOIN pg_class c ON c.oid = g.oid
 UNION ALL
 SELECT json_build_object('schemas', array_agg(nspname ORDER BY nspname))::text FROM pg_namespace n WHERE nspname ~ '^s\d$' AND has_schema_privilege(n.oid, 'CREATE')

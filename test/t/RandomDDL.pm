@@ -89,20 +89,22 @@ sub tenant { return one($TENANT_A, $TENANT_B) }
 
 sub action { return one('', '', '', ' ON DELETE CASCADE', ' ON DELETE SET NULL', ' ON UPDATE CASCADE', ' ON DELETE SET DEFAULT', ' ON UPDATE SET NULL ON DELETE CASCADE', ' ON DELETE RESTRICT', ' MATCH FULL', ' DEFERRABLE INITIALLY DEFERRED') }
 
-# What a key may reference: mostly a table with an index.
-sub parent
+# reference(columns): "(columns) REFERENCES parent (columns)" by one of the parent's unique keys, mostly by columns that there
+# are.
+sub reference
 {
-	my ($self) = @_;
+	my ($self, @columns) = @_;
+	my $parent = $self->table(chance(0.97) ? sub { @{ $_[0]->{unique} } } : undef);
+	my @keys = $parent ? @{ $parent->{unique} } : ();
+	my $key = @keys ? one(@keys) : 'id';
+	my %has = map { $_ => 1 } @columns;
+	my @by = map { $_ eq 'tenant_id' ? weighted(6 => 'tenant_id', 1 => 'other_id') : one(grep { $has{$_} || chance(0.1) } qw(p_id p_id q_id id)) // 'id' } split /, /, $key;
 
-	return $self->any(chance(0.9) ? sub { @{ $_[0]->{indexes} } } : undef);
+	($key, @by) = ("$key, id", @by, 'p_id') if chance(0.02);
+	return '(' . join(', ', @by) . ') REFERENCES ' . $self->name($parent) . " ($key)" . action();
 }
 
-sub references
-{
-	my ($self) = @_;
-
-	return 'REFERENCES ' . $self->parent . one('', ' (id)', ' (id)') . action();
-}
+sub references { my $self = shift; return $self->reference('p_id') =~ s/^\([^)]*\) //r }
 
 sub has_schema { my ($self, $name) = @_; return grep { $_ eq $name } @{ $self->{schemas} } }
 
@@ -121,29 +123,26 @@ sub column_definition
 
 sub table_constraint
 {
-	my ($self) = @_;
+	my ($self, @columns) = @_;
 
-	return one('', '', '', 'UNIQUE (tenant_id, id)', 'PRIMARY KEY (tenant_id, id)', 'CHECK (tenant_id IS NOT NULL)', 'UNIQUE (id)',
-		'FOREIGN KEY (tenant_id, p_id) REFERENCES ' . $self->parent . ' (tenant_id, id)' . action(),
-		'FOREIGN KEY (other_id, p_id) REFERENCES ' . $self->parent . ' (tenant_id, id)' . action(),
-		'FOREIGN KEY (other_id) REFERENCES ' . $self->parent . ' (tenant_id)' . action());
+	return one('', '', '', 'UNIQUE (tenant_id, id)', 'UNIQUE (tenant_id, id)', 'CHECK (tenant_id IS NOT NULL)', 'UNIQUE (id)', map { 'FOREIGN KEY ' . $self->reference(@columns) } 1 .. 3);
 }
 
 sub columns
 {
 	my ($self) = @_;
-	my @columns = map { $self->column_definition($_) } 'id', (chance(0.8) ? 'tenant_id' : ()), (chance(0.5) ? 'other_id' : ()), 'body', (chance(0.5) ? 'p_id' : ()), (chance(0.2) ? 'n' : ());
+	my @names = ('id', (chance(0.8) ? 'tenant_id' : ()), (chance(0.5) ? 'other_id' : ()), 'body', (chance(0.5) ? 'p_id' : ()), (chance(0.2) ? 'n' : ()));
 
-	return join(', ', @columns, grep { $_ ne '' } $self->table_constraint);
+	return join(', ', map({ $self->column_definition($_) } @names), grep { $_ ne '' } $self->table_constraint(@names));
 }
 
 sub bound
 {
 	my ($parent) = @_;
 	my ($key) = $parent ? $parent->{bounds} : '';
-	my $low = 10 * int rand 8;
+	my $low = 10 * int rand(chance(0.5) ? 8 : 80);
 
-	return one('DEFAULT', "FOR VALUES FROM ($low) TO (" . ($low + 10) . ')', "FOR VALUES FROM ($low) TO (" . ($low + 10) . ')') if $key =~ /^RANGE/;
+	return one(chance(0.4) ? 'DEFAULT' : (), "FOR VALUES FROM ($low) TO (" . ($low + 10) . ')', "FOR VALUES FROM ($low) TO (" . ($low + 10) . ')') if $key =~ /^RANGE/;
 	return one('DEFAULT', "FOR VALUES IN ('" . tenant() . "')") if $key =~ /^LIST.*tenant/;
 	return one('DEFAULT', 'FOR VALUES IN (' . ($low + 1) . ')', 'FOR VALUES IN (' . ($low + 2) . ')') if $key =~ /^LIST/;
 	return weighted(3 => 'DEFAULT', 5 => "FOR VALUES FROM ($low) TO (" . ($low + 10) . ')', 4 => 'FOR VALUES IN (' . ($low + 1) . ')',
@@ -155,11 +154,13 @@ sub partition_by { return ' PARTITION BY ' . one('RANGE (id)', 'RANGE (id)', 'LI
 sub query
 {
 	my ($self) = @_;
-	my $from = $self->any;
+	my $table = $self->table(chance(0.6) ? sub { !$_[0]->{guarded} } : undef);
+	my $from = ' FROM ' . $self->name($table);
+	my @columns = map { quoted($_) } $table ? @{ $table->{columns} } : ();
+	my $swapped = join(', ', map { $_ eq 'tenant_id' ? 'tenant_id AS other_id' : $_ eq 'other_id' ? 'other_id AS tenant_id' : $_ } @columns);
 
-	return one("SELECT * FROM $from", "SELECT * FROM $from", "SELECT id, tenant_id, body FROM $from", "SELECT id, body FROM $from", "SELECT 1 AS id, '" . tenant() . "'::uuid AS tenant_id, 'x'::text AS body",
-		"SELECT tenant_id AS other_id, other_id AS tenant_id, id FROM $from",
-		"SELECT set_config('search_path', 's2', false), * FROM $from");
+	return one("SELECT *$from", "SELECT $swapped$from", "SELECT 1 AS id, '" . tenant() . "'::uuid AS tenant_id, 'x'::text AS body FROM s1.tenants",
+		"SELECT set_config('search_path', 's2', false), *$from");
 }
 
 sub create_table
@@ -175,6 +176,7 @@ sub create_table
 		4 => sub { "$create (" . $self->columns . ')' . partition_by() },
 		8 => sub { "$create PARTITION OF " . $self->name($whole) . ' ' . bound($whole) . (chance(0.2) ? partition_by() : '') },
 		5 => sub { "$create (" . (chance(0.5) ? $self->columns : '') . ') INHERITS (' . join(', ', map { $self->any } 1 .. 1 + chance(0.2)) . ')' },
+		2 => sub { "$create (LIKE " . $self->name($whole) . ' INCLUDING ALL)' },
 		3 => sub { "$create (LIKE " . $self->any . one('', ' INCLUDING ALL', ' INCLUDING INDEXES', ' INCLUDING CONSTRAINTS') . ')' },
 		3 => sub { "$create AS " . $self->query . one('', ' WITH NO DATA') },
 		2 => sub { ($self->query =~ s/ FROM / INTO $new FROM /r) },
@@ -218,16 +220,10 @@ sub key_name { return one('', '', 'CONSTRAINT k' . int(rand 4) . ' ', 'CONSTRAIN
 sub add_key
 {
 	my ($self, $table) = @_;
-	my $parent = $self->parent;
-	my $with_column = chance(0.4) && $table && !grep({ $_ eq 'q_id' } @{ $table->{columns} });
+	my @columns = $table ? @{ $table->{columns} } : ();
+	my $column = grep({ /^[pq]_id$/ } @columns) ? '' : 'ADD COLUMN q_id int, ';
 
-	return 'ADD COLUMN q_id int, ADD ' . key_name() . "FOREIGN KEY (q_id) REFERENCES $parent" . one('', ' (id)') . action() if $with_column;
-	return 'ADD ' . key_name() . 'FOREIGN KEY ' . weighted(
-		6 => '(' . one('p_id', 'p_id', 'q_id', 'id', 'n') . ") REFERENCES $parent" . one('', ' (id)'),
-		3 => '(tenant_id, ' . one('p_id', 'id') . ") REFERENCES $parent (tenant_id, id)",
-		1 => "(other_id, p_id) REFERENCES $parent (tenant_id, id)",
-		1 => "(p_id, other_id) REFERENCES $parent (id, tenant_id)",
-		1 => '(' . one('tenant_id', 'other_id') . ") REFERENCES $parent" . one('', ' (tenant_id)', ' (id)')) . action() . one('', '', '', ' NOT VALID') .
+	return "${column}ADD " . key_name() . 'FOREIGN KEY ' . $self->reference(@columns, $column ? 'q_id' : ()) . one('', '', '', ' NOT VALID') .
 	  ($self->{version} >= 18 ? one('', '', '', '', ' NOT ENFORCED') : '');
 }
 
@@ -235,13 +231,14 @@ sub alter_key
 {
 	my ($self, $table) = @_;
 	my $name = $self->constraint_of($table);
+	my $key = quoted($table && @{ $table->{foreign} } ? one(@{ $table->{foreign} }) : 'k1');
 
 	return weighted(
 		8 => sub { $self->add_key($table) },
 		2 => sub { 'ADD ' . one('', 'CONSTRAINT u' . int(rand 3) . ' ') . one('UNIQUE (id)', 'UNIQUE (tenant_id, id)', 'PRIMARY KEY (id)', 'UNIQUE (tenant_id)', 'PRIMARY KEY (tenant_id, id)', 'CHECK (tenant_id IS NOT NULL) NOT VALID') },
 		5 => sub { "DROP CONSTRAINT $name" . one('', ' CASCADE') },
-		2 => sub { "VALIDATE CONSTRAINT $name" },
-		2 => sub { "ALTER CONSTRAINT $name " . one('DEFERRABLE', 'NOT DEFERRABLE', 'DEFERRABLE INITIALLY DEFERRED', $self->{version} >= 18 ? ('NOT ENFORCED', 'ENFORCED', 'NO INHERIT') : ()) })->();
+		($key eq 'k1' ? 0.2 : 4) => sub { "VALIDATE CONSTRAINT $key" },
+		($key eq 'k1' ? 0.2 : 3) => sub { "ALTER CONSTRAINT $key " . one('DEFERRABLE', 'NOT DEFERRABLE', 'DEFERRABLE INITIALLY DEFERRED', $self->{version} >= 18 ? ('NOT ENFORCED', 'ENFORCED', 'NO INHERIT') : ()) })->();
 }
 
 sub alter_guard
@@ -252,6 +249,17 @@ sub alter_guard
 
 sub owner { return one('own', 'own2', 'grp', 'CURRENT_USER') }
 
+# Has a table the columns that it would need below another, and for a partition no more?
+sub fits
+{
+	my ($table, $whole) = @_;
+	my %has = map { $_ => 1 } @{ $table->{columns} };
+
+	return 0 if !$whole || $table->{oid} == $whole->{oid} || $table->{partition};
+	return 0 if $whole->{kind} eq 'p' && (@{ $table->{parents} } || @{ $table->{columns} } != @{ $whole->{columns} });
+	return !grep { !$has{$_} } @{ $whole->{columns} };
+}
+
 sub alter_part
 {
 	my ($self) = @_;
@@ -259,14 +267,16 @@ sub alter_part
 	my $part = $self->table(sub { @{ $_[0]->{parents} } });
 	my $above = $part ? one(@{ $part->{parents} }) : 0;
 	my ($parent) = grep { $_->{oid} == $above } @{ $self->{tables} };
-	my $plain = chance(0.9) ? sub { $_[0]->{kind} eq 'r' && !$_[0]->{partition} } : undef;
-	my $concurrently = $self->{in_transaction} ? '' : one('', '', ' CONCURRENTLY');
 	my $leave = $parent && $parent->{kind} eq 'p' ? 'DETACH' : 'NO INHERIT';
-	return 'ALTER TABLE ' . $self->name($part) . ' NO INHERIT ' . $self->name($parent) if $leave eq 'NO INHERIT' && chance(0.3);
+	my $whole = $self->table(sub { $_[0]->{kind} eq 'r' });
+	my ($attached, $heir) = map { my $of = $_; $self->table(sub { fits($_[0], $of) }) } $partitioned, $whole;
+	my $concurrently = $self->{in_transaction} ? '' : one('', '', ' CONCURRENTLY');
+	return 'ALTER TABLE ' . $self->name($part) . ' NO INHERIT ' . $self->name($parent) if $leave eq 'NO INHERIT' && chance(0.2);
+	return 'CREATE TABLE ' . $self->new_table . ' (LIKE ' . $self->name($partitioned) . one(')', ' INCLUDING CONSTRAINTS)', ' INCLUDING ALL)') if $partitioned && !$attached && chance(0.8);
 	return weighted(
-		6 => sub { 'ALTER TABLE ' . $self->name($partitioned) . ' ATTACH PARTITION ' . $self->any($plain) . ' ' . bound($partitioned) },
+		($attached ? 8 : 1) => sub { 'ALTER TABLE ' . $self->name($partitioned) . ' ATTACH PARTITION ' . $self->name($attached) . ' ' . bound($partitioned) },
 		($leave eq 'DETACH' ? 4 : 0.3) => sub { 'ALTER TABLE ' . $self->name($parent) . ' DETACH PARTITION ' . $self->name($part) . $concurrently },
-		5 => sub { 'ALTER TABLE ' . $self->any($plain) . ' INHERIT ' . $self->any($plain) })->();
+		($heir ? 6 : 1) => sub { 'ALTER TABLE ' . $self->name($heir) . ' INHERIT ' . $self->name($whole) })->();
 }
 
 sub alter_table
@@ -336,7 +346,7 @@ sub tool
 {
 	my ($self) = @_;
 	my $table = literal($self->any);
-	my ($unlabelled, $labelled) = map { my $has = $_; literal($self->any(sub { $has xor $_[0]->{label} })) } 0, 1;
+	my $child = literal($self->any(sub { @{ $_[0]->{foreign} } && !grep({ $_ eq 'tenant_id' } @{ $_[0]->{columns} }) }));
 
 	return 'SELECT FROM tenant_guard.' . weighted(
 		5 => sub { "protect($table" . one('', '', '', ", 'other_id'") . ')' },
@@ -344,7 +354,7 @@ sub tool
 		1 => sub { "share($table)" },
 		1 => sub { "unshare($table)" },
 		3 => sub { "pair_foreign_keys($table" . one('', '', ', false') . ')' },
-		3 => sub { "derive_tenant_column($table)" },
+		3 => sub { "derive_tenant_column($child)" },
 		1 => sub { 'protect_schema(' . literal($self->schema) . ')' })->();
 }
 
