@@ -10,8 +10,9 @@
 #
 # PG_CONFIG selects the server to test with, TG_CLIENTS the clients ("django pgbouncer"), SOAK_TRANSACTIONS how long the
 # pooler's test is, TG_DDL_RUNS ("owner:17 superuser:18": as whom, and the seed) and TG_DDL_STATEMENTS how many random
-# statements there are. Missing packages are installed (test/needs.sh); nothing else of the machine is touched: the extension goes into a private copy of the PostgreSQL installation, in a directory that
-# disappears when all is well. The last line is "N passed, N failed[, N skipped]".
+# statements there are. Missing packages are installed (test/needs.sh); nothing else of the machine is touched: the
+# extension goes into a private copy of the PostgreSQL installation, in a directory that disappears when all is well. The
+# last line is "N passed, N failed[, N skipped]".
 set -u -o pipefail
 exec 2>&1 # one log, in order
 

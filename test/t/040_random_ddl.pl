@@ -253,7 +253,7 @@ sub one_run
 		{
 			my $row = $broken->{$id};
 			my ($kind, $of, $by) = split / /, $id;
-			if ($excused{"damaged $of 0"} || $excused{"damaged $by 0"} || $excuse && "$row->{what} $sql" . join(' ', %{ $before->{settings} }) =~ $excuse || became_damaged($row, $sql, $before) ||
+			if ($excused{"damaged $of 0"} || $excused{"damaged $by 0"} || $excuse && join(' ', $row->{what}, $sql, %{ $before->{settings} }) =~ $excuse || became_damaged($row, $sql, $before) ||
 				grep { is_meant($row, $_, $said, $generator->{superuser}) } $before->{settings}, $now->{settings})
 			{
 				$excused{$id} = 1;
