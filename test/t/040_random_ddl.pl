@@ -163,7 +163,7 @@ sub is_meant
 	return 1 if $row->{what} eq 'damaged' && $superuser && $setting->('row_security', 'on') eq 'off' && !$settings->{role};
 	return 1 if $row->{what} =~ /^(part|above)$/ && $setting->('tenant_guard.auto_protect', 'on') eq 'off';
 	return 1 if $row->{what} eq 'above' && $said =~ /WARNING: .*table \Q$part\E inherits from table \Q$parent\E, which is not guarded/;
-	return 0 if $row->{what} ne 'key';
+	return 0 if $row->{what} !~ /^(key|covered)$/;
 	return $setting->('tenant_guard.foreign_keys', 'pair') =~ /^(warning|off)$/ ||
 	  $said =~ /WARNING: .*foreign key "\Q$row->{key}\E"/ && $setting->('row_security', 'on') eq 'on';
 }
@@ -253,13 +253,14 @@ sub one_run
 		{
 			my $row = $broken->{$id};
 			my ($kind, $of, $by) = split / /, $id;
+			$reported{$id} = 1;
 			if ($excused{"damaged $of 0"} || $excused{"damaged $by 0"} || $excuse && join(' ', $row->{what}, $sql, %{ $before->{settings} }) =~ $excuse || became_damaged($row, $sql, $before) ||
 				grep { is_meant($row, $_, $said, $generator->{superuser}) } $before->{settings}, $now->{settings})
 			{
-				$excused{$id} = 1;
+				$excused{ $id =~ s/^covered/key/r } = 1;
 				next;
 			}
-			$reported{$id} = 1;
+			next if $kind eq 'covered';
 			$found->("$row->{what}: $row->{names}, by $sql (" . join(', ', map { "$_ = $before->{settings}{$_}" } sort keys %{ $before->{settings} }) . ")\n$said");
 		}
 		$generator->look($now->{tables}, $now->{schemas}, $now->{settings});

@@ -15,6 +15,7 @@ our @EXPORT = qw($ORACLE $VISIBLE);
 #   part      a table below a guarded one, not guarded by the same column
 #   above     a table that is not guarded above a guarded one
 #   key       a foreign key between guarded tables that does not carry the tenant, nor has one beside it that does
+#   covered   no fault: a key that does not, and has one beside it
 #   status    a table of which the extension says another status
 our $ORACLE = <<'SQL';
 WITH RECURSIVE
@@ -61,13 +62,14 @@ broken AS (
 	FROM up u JOIN guard w ON w.oid = u.above JOIN guard g ON g.oid = u.oid
 	WHERE g.trace AND NOT w.trace
 	UNION ALL
-	SELECT 'key', k.oid, 0, format('%s: %I to %s', k.child, k.conname, k.parent), k.conname
+	SELECT CASE WHEN EXISTS (SELECT FROM key o
+							 WHERE o.carries AND o.conrelid = k.conrelid AND o.confrelid = k.confrelid
+								   AND NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS x (a, b)
+												   WHERE NOT EXISTS (SELECT FROM unnest(o.conkey, o.confkey) AS y (a, b) WHERE (x.a, x.b) = (y.a, y.b))))
+				THEN 'covered' ELSE 'key' END,
+		   k.oid, 0, format('%s: %I to %s', k.child, k.conname, k.parent), k.conname
 	FROM key k
 	WHERE NOT k.carries AND k.confkey <> ARRAY[k.its]
-		  AND NOT EXISTS (SELECT FROM key o
-						  WHERE o.carries AND o.conrelid = k.conrelid AND o.confrelid = k.confrelid
-								AND NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS x (a, b)
-												WHERE NOT EXISTS (SELECT FROM unnest(o.conkey, o.confkey) AS y (a, b) WHERE (x.a, x.b) = (y.a, y.b))))
 	UNION ALL
 	SELECT 'status', g.oid, 0, format('%s is %s', g.name, s.status), NULL
 	FROM guard g CROSS JOIN LATERAL tenant_guard.guard_status(g.oid) s
