@@ -236,12 +236,13 @@ process_utility(UTILITY_PARAMETERS)
 {
 	const CreateTableAsStmt *made = made_by_explain(pstmt->utilityStmt);
 	Node	   *extended = with_companions(pstmt->utilityStmt);
+	bool		noted;
 
 	statement_is_seen();
 	if (skips_same_policy(pstmt->utilityStmt, query_string))
 		return;
 	check_prepare(pstmt->utilityStmt);
-	check_temporary_statement(pstmt->utilityStmt);
+	noted = check_temporary_statement(pstmt->utilityStmt);
 	if (extended != pstmt->utilityStmt)
 	{
 		pstmt = copyObject(pstmt);	/* it may be of a cached plan */
@@ -251,7 +252,8 @@ process_utility(UTILITY_PARAMETERS)
 		make_by_explain(made, UTILITY_ARGUMENTS);
 	else
 		explain_or_run_utility(UTILITY_ARGUMENTS);
-	note_temporary_statement(pstmt->utilityStmt);
+	if (noted)
+		note_temporary_statement(pstmt->utilityStmt);
 }
 
 static void

@@ -84,17 +84,19 @@ table_of_name(RangeVar *name)
 	return relid;
 }
 
-/* Refuses a statement that looks into another tenant's temporary table. */
-void
+/*
+ * Refuses a statement that looks into another tenant's temporary table.  Is
+ * note_temporary_statement to be called when it has been carried out?  Of
+ * others, as ROLLBACK, the parse tree may be gone by then.
+ */
+bool
 check_temporary_statement(const Node *stmt)
 {
 	ListCell   *lc;
 
 	if (IsA(stmt, VacuumStmt))
 		analyzed = analyzing = true;
-	if (!IsTransactionState() || tables_of_tenants() == NIL)
-		return;
-	foreach(lc, tables_looked_into(stmt))
+	foreach(lc, IsTransactionState() && tables_of_tenants() != NIL ? tables_looked_into(stmt) : NIL)
 	{
 		Oid			relid = table_of_name(lfirst(lc));
 		Oid			others = OidIsValid(relid) ? table_of_other_tenant(relid, true, false) : InvalidOid;
@@ -106,6 +108,7 @@ check_temporary_statement(const Node *stmt)
 			raise_refusal(temporary_table_of_other(get_rel_name(others)));
 		log_bypass(relation_name(others), means);
 	}
+	return IsA(stmt, VacuumStmt) || IsA(stmt, CopyStmt);
 }
 
 /*

@@ -11,7 +11,7 @@
 #include "nodes/parsenodes.h"
 
 extern void init_temporary_statements(void);
-extern void check_temporary_statement(const Node *stmt);
+extern bool check_temporary_statement(const Node *stmt);
 extern void note_temporary_statement(const Node *stmt);
 
 #endif							/* TENANT_GUARD_TEMPORARY_STATEMENT_H */
