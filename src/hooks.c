@@ -14,10 +14,8 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
-#include "commands/extension.h"
 #include "executor/executor.h"
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/planner.h"
@@ -27,7 +25,6 @@
 
 #include "access.h"
 #include "companion.h"
-#include "comparison.h"
 #include "compat.h"
 #include "context.h"
 #include "ddl.h"
@@ -43,6 +40,7 @@
 #include "own_sql.h"
 #include "pending_trigger.h"
 #include "plan_mark.h"
+#include "query_comparison.h"
 #include "refuse_query.h"
 #include "refused_row.h"
 #include "same_policy.h"
@@ -96,51 +94,12 @@ check_prepare(const Node *stmt)
 	log_bypass("PREPARE TRANSACTION with a tenant", means);
 }
 
-/* Where psql puts its caret: a character's number, for a byte's place. */
-static int
-cursor_position(const ParseState *pstate, int location)
-{
-	if (location < 0 || pstate->p_sourcetext == NULL)
-		return 0;
-	return pg_mbstrlen_with_len(pstate->p_sourcetext, location) + 1;
-}
-
-/* Reports each place where a query compares a tenant as text. */
-static void
-check_query(const Query *query, ParseState *pstate, int level)
-{
-	List	   *found = mixed_in_query(query, pstate->p_sourcetext);
-	ListCell   *lc;
-
-	if (is_collecting_mixed())
-	{
-		collect_mixed(found);
-		return;
-	}
-	foreach(lc, found)
-	{
-		const MixedComparison *mixed = lfirst(lc);
-
-		report_refusal(level, compares_tenant(mixed), cursor_position(pstate, mixed->location));
-	}
-}
-
-/*
- * A query was analysed.  Not looked at are those of foreign keys, which compare
- * what PostgreSQL lets them, and those of extensions that are being created.
- */
 static void
 post_parse_analyze(ParseState *pstate, Query *query, JumbledQuery *jstate)
 {
-	int			level = mixed_level();
-	const Query *looked_at = query->commandType == CMD_UTILITY ?
-		query_of_utility(query->utilityStmt) : query;
-
 	if (prev_post_parse_analyze)
 		prev_post_parse_analyze(pstate, query, jstate);
-	if (looked_at != NULL && (level != 0 || is_collecting_mixed()) && IsTransactionState() && !creating_extension &&
-		!InNoForceRLSOperation())
-		check_query(looked_at, pstate, level);
+	check_comparisons_of(query, pstate);
 }
 
 #define UTILITY_PARAMETERS \
