@@ -164,10 +164,11 @@ ROLLBACK;
 -- Who does not own the table, or not what it references.
 SET ROLE regress_app;
 SELECT tenant_guard.derive_tenant_column('t.has_one');
-SET ROLE regress_owner;
-GRANT REFERENCES ON t.orders TO regress_other;
 SET ROLE regress_other;
-CREATE TABLE t.of_other (id int, o int CONSTRAINT k REFERENCES t.orders);
+CREATE TABLE t.of_other (id int, o int);
+RESET ROLE;
+ALTER TABLE t.of_other ADD CONSTRAINT k FOREIGN KEY (o) REFERENCES t.orders;
+SET ROLE regress_other;
 SELECT tenant_guard.derive_tenant_column('t.of_other');
 DROP TABLE t.of_other;
 SET ROLE regress_owner;

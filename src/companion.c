@@ -41,7 +41,7 @@
 void
 drop_companion(Oid dropped)
 {
-	ForeignKey *key = dropped_foreign_key(dropped);
+	ForeignKey *key = foreign_key_of_command(dropped);
 	ForeignKey *companion = key ? companion_of(key, foreign_keys_from(key->child)) : NULL;
 
 	if (companion == NULL)

@@ -48,6 +48,7 @@
 #include "made_table.h"
 #include "own_sql.h"
 #include "policy.h"
+#include "reference_owner.h"
 #include "refuse_query.h"
 #include "refuse_table.h"
 #include "settle.h"
@@ -382,8 +383,11 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 	foreach(lc, commands)
 		unsettled = list_concat_unique_oid(unsettled, check_command(lfirst(lc)));
 	foreach(lc, unsettled)
+	{
 		if (settle_foreign_keys(lfirst_oid(lc), KEYS_OF_DDL))
 			settled = lappend_oid(settled, lfirst_oid(lc));
+		check_new_references(lfirst_oid(lc));
+	}
 	check_invariants(settled, INVARIANT_KEYS, false);
 	foreach(lc, commands)
 		check_comparisons(lfirst(lc));
@@ -426,7 +430,7 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 	}
 	foreach(lc, dropped_objects("pg_constraint", "original OR normal"))
 	{
-		ForeignKey *key = dropped_foreign_key(lfirst_oid(lc));
+		ForeignKey *key = foreign_key_of_command(lfirst_oid(lc));
 
 		drop_companion(lfirst_oid(lc));
 		/* ALTER TABLE's own keys are settled when it ends */

@@ -19,6 +19,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
@@ -117,6 +118,7 @@ read_key(HeapTuple tuple)
 	key->validated = con->convalidated;
 	key->enforced = constraint_is_enforced(con);
 	key->temporal = constraint_has_period(con);
+	key->made_now = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 	key->kind = kind_of_key(key);
 	return key;
 }
@@ -343,11 +345,11 @@ foreign_keys_of(Oid relid)
 }
 
 /*
- * A foreign key that the running command has dropped from a table that stays,
- * or NULL.
+ * A foreign key that the running command has made, or dropped from a table that
+ * stays, or NULL.
  */
 ForeignKey *
-dropped_foreign_key(Oid constraint)
+foreign_key_of_command(Oid constraint)
 {
 	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
 	ForeignKey *key = NULL;

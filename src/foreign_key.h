@@ -49,6 +49,7 @@ typedef struct ForeignKey
 	bool		validated;
 	bool		enforced;
 	bool		temporal;		/* the last column is a PERIOD */
+	bool		made_now;		/* or changed, by this transaction */
 } ForeignKey;
 
 extern List *foreign_keys_from(Oid relid);
@@ -58,7 +59,7 @@ extern bool acts_on_child(char action);
 extern Oid	whole_key(Oid constraint);
 extern Oid	table_of_key(Oid constraint);
 extern ForeignKey *companion_of(const ForeignKey *key, List *keys);
-extern ForeignKey *dropped_foreign_key(Oid constraint);
+extern ForeignKey *foreign_key_of_command(Oid constraint);
 extern char *only_table(Oid relid);
 extern char *collation_name(Oid collation);
 extern char *key_match(const ForeignKey *key, const char *child, const char *parent);

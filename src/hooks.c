@@ -13,6 +13,7 @@
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_db_role_setting.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -41,6 +42,7 @@
 #include "pending_trigger.h"
 #include "plan_mark.h"
 #include "query_comparison.h"
+#include "reference_owner.h"
 #include "refuse_query.h"
 #include "refused_row.h"
 #include "same_policy.h"
@@ -228,6 +230,8 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 		check_truncate(object_id);
 	if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
 		note_dropped(object_id);
+	if (access == OAT_POST_CREATE && class_id == ConstraintRelationId)
+		check_functions_of_reference(object_id);
 
 	/* ALTER ROLE and ALTER DATABASE ... SET: object is the database, auxiliary the role */
 	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId && !superuser() &&

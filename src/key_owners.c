@@ -69,7 +69,7 @@ cast_function(Oid type, Oid wanted)
 }
 
 /* A function that is called to compare the columns of the key, or InvalidOid. */
-static Oid
+Oid
 function_of_key(const ForeignKey *key)
 {
 	Oid			function = InvalidOid;

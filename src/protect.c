@@ -28,6 +28,7 @@
 #include "ownership.h"
 #include "policy.h"
 #include "protect.h"
+#include "reference_owner.h"
 #include "refuse_table.h"
 #include "settle.h"
 #include "temporary_table.h"
@@ -168,6 +169,8 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 
 	was_guarded = guard_of(relid).status != GUARD_NONE;
 	unguard_hierarchy(relid);
+	foreach(lc, parts)
+		check_references_kept(lfirst_oid(lc));
 	foreach(lc, parts)
 		set_label(lfirst_oid(lc), LABEL_UNPROTECTED);
 

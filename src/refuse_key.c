@@ -51,6 +51,33 @@ key_crosses_tenants(const char *key, const char *table, const char *parent, cons
 	};
 }
 
+/* "owner" is the role that owns the parent. */
+Refusal
+key_of_other(const char *key, const char *table, const char *parent, const char *owner)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign key \"%s\" of table %s would tell of every tenant's rows", key, table),
+			psprintf("Table %s, which it references, is guarded and belongs to role \"%s\"; rows of table %s could reference any row of it.",
+					 parent, owner, table),
+			psprintf("Let table %s be guarded, and the key carry the tenant. If the key is meant as it is, let role \"%s\", a member of it or a superuser make it.",
+					 table, owner)
+	};
+}
+
+/* The function casts a column to what the key compares. */
+Refusal
+key_calls_function(const char *key, const char *table, const char *parent, const char *owner,
+				   const char *function)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign key \"%s\" of table %s would call function %s as role \"%s\"", key, table, function, owner),
+			psprintf("Table %s belongs to that role, as which PostgreSQL compares the columns of the key.", parent),
+			"Make the key with columns of the types that it references."
+	};
+}
+
 /* "counts" is a line for each key; "queries" one that lists the rows for each. */
 Refusal
 keys_cross_tenants(const char *counts, const char *queries)

@@ -19,6 +19,9 @@ extern Refusal key_without_tenant(const char *key, const char *table,
 extern Refusal key_not_settled(const char *table, const char *detail);
 extern Refusal key_crosses_tenants(const char *key, const char *table, const char *parent,
 								   const char *column, const char *tenant_column, const char *own);
+extern Refusal key_of_other(const char *key, const char *table, const char *parent, const char *owner);
+extern Refusal key_calls_function(const char *key, const char *table, const char *parent,
+								  const char *owner, const char *function);
 extern Refusal keys_cross_tenants(const char *counts, const char *queries);
 
 /* Actions of keys on rows of another tenant; "key" is NULL where it is not known which */

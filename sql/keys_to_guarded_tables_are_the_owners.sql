@@ -1,0 +1,132 @@
+--
+-- REFERENCES is among GRANT ALL, and by a key of its own a role could ask of
+-- every tenant's row whether it is there: only the owner of a guarded table lets
+-- a table reference it that does not carry the tenant.
+--
+\set SHOW_CONTEXT never
+\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_app;
+CREATE ROLE regress_member IN ROLE regress_owner;
+CREATE SCHEMA t AUTHORIZATION regress_owner;
+CREATE SCHEMA own AUTHORIZATION regress_app;
+GRANT USAGE ON SCHEMA t TO regress_app;
+GRANT ALL ON SCHEMA own TO regress_member;
+SET ROLE regress_owner;
+CREATE TABLE t.p (id int PRIMARY KEY, tenant_id uuid, UNIQUE (tenant_id, id));
+CREATE TABLE t.plain (id int PRIMARY KEY);
+GRANT ALL ON t.p, t.plain TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.p VALUES (1, :a), (2, :b);
+RESET tenant_guard.bypass;
+
+--
+-- A table that is not guarded must not reference a guarded one, by whatever
+-- statement, label or setting.
+--
+SET ROLE regress_app;
+CREATE TABLE own.asks (t uuid, i int, FOREIGN KEY (t, i) REFERENCES t.p (tenant_id, id));
+CREATE TABLE own.asks (t uuid, i int);
+\set VERBOSITY terse
+ALTER TABLE own.asks ADD FOREIGN KEY (i) REFERENCES t.p;
+ALTER TABLE own.asks ADD FOREIGN KEY (t, i) REFERENCES t.p (tenant_id, id) NOT VALID;
+ALTER TABLE own.asks ADD COLUMN j int REFERENCES t.p;
+SELECT tenant_guard.share('own.asks');
+ALTER TABLE own.asks ADD FOREIGN KEY (i) REFERENCES t.p;
+SET row_security = off;
+ALTER TABLE own.asks ADD FOREIGN KEY (i) REFERENCES t.p;
+CREATE TABLE own.no_guard (id int, tenant_id uuid, i int REFERENCES t.p);
+RESET row_security;
+CREATE TABLE own.whole (id int, i int) PARTITION BY RANGE (id);
+CREATE TABLE own.part PARTITION OF own.whole FOR VALUES FROM (1) TO (10);
+ALTER TABLE own.part ADD FOREIGN KEY (i) REFERENCES t.p;
+ALTER TABLE own.whole ADD FOREIGN KEY (i) REFERENCES t.p;
+RESET ROLE;
+SET tenant_guard.foreign_keys = error;
+SET ROLE regress_app;
+ALTER TABLE own.asks ADD FOREIGN KEY (i) REFERENCES t.p;
+
+-- Where a superuser has keys left as they are, it is left too.
+RESET ROLE;
+SET tenant_guard.foreign_keys = off;
+SET ROLE regress_app;
+ALTER TABLE own.asks ADD CONSTRAINT left_alone FOREIGN KEY (i) REFERENCES t.p;
+ALTER TABLE own.asks DROP CONSTRAINT left_alone;
+RESET ROLE;
+RESET tenant_guard.foreign_keys;
+SET ROLE regress_app;
+
+-- A table of the role's own that is guarded must reference it by a key that
+-- carries the tenant, as ever, ...
+CREATE TABLE own.lines (id int, tenant_id uuid, p int CONSTRAINT of_p REFERENCES t.p);
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'of_p';
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO own.lines VALUES (1, DEFAULT, 1);
+INSERT INTO own.lines VALUES (2, DEFAULT, 2);
+ROLLBACK;
+
+-- ... and keep its guard while it does.
+SELECT tenant_guard.unprotect('own.lines');
+ALTER TABLE own.lines DROP CONSTRAINT of_p;
+SELECT tenant_guard.unprotect('own.lines');
+
+-- Tables that are not guarded may be referenced.
+ALTER TABLE own.asks ADD FOREIGN KEY (i) REFERENCES t.plain;
+
+-- The owner, a member of it and a superuser may make such a key.
+RESET ROLE;
+SET ROLE regress_owner;
+CREATE TABLE t.asks (i int REFERENCES t.p);
+SET ROLE regress_member;
+CREATE TABLE own.of_member (i int REFERENCES t.p);
+RESET ROLE;
+ALTER TABLE own.asks ADD CONSTRAINT meant FOREIGN KEY (i) REFERENCES t.p;
+DROP TABLE own.of_member;
+
+-- One that is there is not made by the next statement.
+SET ROLE regress_app;
+ALTER TABLE own.asks ADD CONSTRAINT more FOREIGN KEY (i) REFERENCES t.plain;
+RESET ROLE;
+
+--
+-- A column's type may come with a cast, and PostgreSQL calls it as the owner of
+-- the other table: not before anybody has looked at it, nor after.
+--
+SET ROLE regress_app;
+CREATE TYPE own.number AS (i int);
+CREATE FUNCTION own.as_int(own.number) RETURNS int LANGUAGE plpgsql AS
+$$ BEGIN
+	RAISE WARNING 'called as %', current_user;
+	RETURN ($1).i;
+END $$;
+CREATE CAST (own.number AS int) WITH FUNCTION own.as_int(own.number) AS IMPLICIT;
+GRANT USAGE ON SCHEMA own TO regress_owner;
+CREATE TABLE own.filled (id int, tenant_id uuid, i own.number);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO own.filled VALUES (1, DEFAULT, ROW(1));
+COMMIT;
+\set VERBOSITY default
+ALTER TABLE own.filled ADD FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id);
+\set VERBOSITY terse
+ALTER TABLE own.filled ADD FOREIGN KEY (i) REFERENCES t.p;
+CREATE TABLE own.empty (id int, tenant_id uuid, i own.number, FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id));
+CREATE TABLE own.no_column (i own.number REFERENCES t.p);
+
+-- It must not be called for a superuser either, who does not know of it.
+RESET ROLE;
+ALTER TABLE own.filled ADD FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id);
+SET ROLE regress_app;
+
+-- A cast of PostgreSQL's own is no such function.
+CREATE TABLE own.small (id int, tenant_id uuid, i smallint, FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id));
+SELECT conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint WHERE confrelid = 't.p'::regclass ORDER BY conrelid::regclass::text COLLATE "C";
+
+RESET ROLE;
+SET client_min_messages = error;
+DROP SCHEMA own, t CASCADE;
+DROP ROLE regress_owner, regress_app, regress_member;

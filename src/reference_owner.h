@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * reference_owner.h
+ *	  Who may make foreign keys to a guarded table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_REFERENCE_OWNER_H
+#define TENANT_GUARD_REFERENCE_OWNER_H
+
+extern void check_functions_of_reference(Oid constraint);
+extern void check_new_references(Oid relid);
+extern void check_references_kept(Oid relid);
+
+#endif							/* TENANT_GUARD_REFERENCE_OWNER_H */
