@@ -404,6 +404,15 @@ SELECT 'foreign_key_not_valid', 'warning', format('%I on %s', k.conname, k.child
 FROM guarded_keys k
 WHERE k.carries_tenant AND NOT (k.convalidated AND k.enforced)
 
+-- one that does, and whose triggers a superuser has disabled, as pg_restore --disable-triggers does while it loads rows
+UNION ALL
+SELECT 'foreign_key_disabled', 'error', format('%I on %s', k.conname, k.child),
+	   format('is not kept: triggers of it are disabled, and rows may reference another tenant''s in %s', k.parent),
+	   string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I', g.tgrelid::regclass, g.tgname), '; ' ORDER BY g.oid), 0
+FROM guarded_keys k JOIN pg_trigger g ON g.tgconstraint = k.oid AND g.tgenabled NOT IN ('O', 'A')
+WHERE k.carries_tenant
+GROUP BY k.oid, k.conname, k.child, k.parent
+
 -- A key by which a change to a table that is not guarded is one to rows of tenants. CASCADE onto another tenant's row,
 -- and what changes a row's tenant, is refused where the library is loaded, and nowhere else; SET NULL and SET DEFAULT of
 -- other columns go on. By the tenant column it is a key to the tenants' own table, or to one of which each row is a
