@@ -59,6 +59,18 @@ CREATE TABLE orders_4 PARTITION OF orders FOR VALUES IN (4);
 RESET tenant_guard.auto_protect;
 SELECT * FROM tenant_guard.broken_invariants();
 
+-- With a guard that is made by hand its parts must be guarded, and its keys be settled.
+SET tenant_guard.auto_protect = off;
+CREATE TABLE by_hand (tenant_id uuid NOT NULL, id int, customer int REFERENCES customers) PARTITION BY LIST (id);
+CREATE TABLE by_hand_1 PARTITION OF by_hand FOR VALUES IN (1);
+RESET tenant_guard.auto_protect;
+ALTER TABLE by_hand ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY narrower ON by_hand USING (true);
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ '^by_hand' ORDER BY 1;
+CREATE POLICY tenant_isolation ON by_hand AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ '^by_hand' ORDER BY 1;
+SELECT * FROM tenant_guard.broken_invariants();
+
 -- A script of pg_dump must restore as it is written: there the whole is guarded last.
 SET row_security = off;
 CREATE TABLE r_parents (tenant_id uuid DEFAULT tenant_guard.current_tenant() NOT NULL, id int NOT NULL);

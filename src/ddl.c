@@ -252,7 +252,10 @@ check_leaving(Oid part, Oid whole)
 	return NIL;
 }
 
-/* Guards what is to be guarded now, and returns those tables. */
+/*
+ * Guards what is to be guarded now, and returns those tables.  With a guard
+ * that is made by hand the parts are guarded that are not yet.
+ */
 static List *
 guard_changed(const TableChange *change, List *touched)
 {
@@ -261,6 +264,8 @@ guard_changed(const TableChange *change, List *touched)
 
 	if (change->brings_column)
 		guarded = auto_protect_all(touched);
+	else if (change->completes && guard_of(change->relid).status != GUARD_NONE)
+		guarded = auto_protect_all(list_delete_first(find_all_inheritors(change->relid, NoLock, NULL)));
 	foreach(lc, change->leaves)
 		guarded = list_concat(guarded, check_leaving(lfirst_oid(lc), change->relid));
 	return guarded;
@@ -297,11 +302,11 @@ check_change(const TableChange *change)
 	if (!change->made)
 		check_invariants(list_difference_oid(guarded, change->joins), INVARIANT_PARTS | INVARIANT_ABOVE, true);
 	check_invariants(change->joins != NIL ? change->joins : touched,
-					 change->breaks & (INVARIANT_PARTS | INVARIANT_ABOVE), change->made);
+					 change->breaks & (INVARIANT_PARTS | INVARIANT_ABOVE), change->made || change->completes);
 	if (change->forbids_null)
 		drop_spent_checks(change->relid);
 	if (change->adds_key ||
-		(change->alters_key && guard_of(change->relid).status != GUARD_NONE))
+		((change->alters_key || change->completes) && guard_of(change->relid).status != GUARD_NONE))
 		return lappend_oid(guarded, change->relid);
 	if (change->moves_keys)
 		settle_companions(change->relid);

@@ -15,6 +15,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_policy.h"
 #include "nodes/parsenodes.h"
+#include "utils/rls.h"
 
 #include "auto_protect.h"
 #include "compat.h"
@@ -97,6 +98,10 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 		case AT_SetNotNull:
 			change->forbids_null = true;
 			break;
+		case AT_EnableRowSecurity:
+		case AT_ForceRowSecurity:
+			change->completes = row_security;
+			break;
 		default:
 			break;
 	}
@@ -124,14 +129,17 @@ renames_to_tenant_column(const RenameStmt *stmt)
 		strcmp(stmt->newname, setting_tenant_column) == 0;
 }
 
-/* CREATE and COMMENT ON POLICY weaken nothing. */
+/* COMMENT ON POLICY changes nothing, and others than tenant_isolation no guard. */
 static void
 read_policy_command(const CollectedCommand *cmd, TableChange *change)
 {
 	change->alters_policy = IsA(cmd->parsetree, AlterPolicyStmt);
+	change->completes = IsA(cmd->parsetree, CreatePolicyStmt) && row_security;
+	if (change->completes)
+		change->breaks = INVARIANT_PARTS | INVARIANT_ABOVE;
 	if (IsA(cmd->parsetree, RenameStmt))
 		change->breaks = INVARIANT_WHOLE;
-	if (change->alters_policy || IsA(cmd->parsetree, RenameStmt))
+	if (change->alters_policy || change->completes || IsA(cmd->parsetree, RenameStmt))
 		change->relid = table_of_isolation_policy(cmd->d.simple.address.objectId);
 }
 

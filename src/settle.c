@@ -164,9 +164,32 @@ statements_obeyed(const ForeignKey *key)
 	return acts_on_child(key->on_delete) ? "DELETE, UPDATE" : "UPDATE";
 }
 
+/* Is one of a key's actions CASCADE, or with "sets" one that sets columns? */
+static bool
+has_action(const ForeignKey *key, bool sets)
+{
+	return (acts_on_child(key->on_delete) && (key->on_delete != FKCONSTR_ACTION_CASCADE) == sets) ||
+		(acts_on_child(key->on_update) && (key->on_update != FKCONSTR_ACTION_CASCADE) == sets);
+}
+
+#define REFUSED_WHERE_LOADED "CASCADE is refused where it meets another tenant's row, but in a session that has not loaded the library whoever may change a row of that table changes every tenant's rows that reference it."
+
+/* Whose rows then change, as far as key_action.c does not refuse it. */
+static const char *
+what_key_obeys(const ForeignKey *key)
+{
+	if (setting_foreign_key_actions != ACTIONS_ARE_ERRORS)
+		return "Whoever may change a row of that table changes every tenant's rows that reference it.";
+	if (!has_action(key, true))
+		return REFUSED_WHERE_LOADED;
+	return has_action(key, false) ?
+		"Whoever may change a row of that table sets columns of every tenant's rows that reference it. " REFUSED_WHERE_LOADED :
+		"Whoever may change a row of that table sets columns of every tenant's rows that reference it.";
+}
+
 /*
- * What a key does to rows it does to those of all tenants, whoever changes the
- * parent's.
+ * What a key does to rows it may do to those of all tenants, whoever changes
+ * the parent's.
  */
 static void
 warn_of_keys_that_obey_outside(Oid root)
@@ -182,7 +205,7 @@ warn_of_keys_that_obey_outside(Oid root)
 		ereport(WARNING,
 				(errmsg("foreign key \"%s\" changes rows of guarded table %s with those of table %s, which is not guarded",
 						key->name, child, parent),
-				 errdetail("Whoever may change a row of that table changes every tenant's rows that reference it."),
+				 errdetail("%s", what_key_obeys(key)),
 				 errhint("Let no role of an application do so: REVOKE %s ON %s FROM ...; or let the key refuse it: ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %s FOREIGN KEY %s;",
 						 statements_obeyed(key), parent, child, quote_identifier(key->name),
 						 quote_identifier(key->name), key_references(key, false))));
