@@ -161,6 +161,14 @@ is(superuser_says($node, 'postgres', "SET tenant_guard.scope = session; $set_a S
 is(superuser_says($node, 'postgres', "SET ROLE app; SET tenant_guard.scope = session; $set_a RESET ROLE; SELECT tenant_guard.has_tenant(); SET ROLE app; $look"),
 	'WARNING 42501; f; ERROR TG006', 'what an application role has set counts as its own when a superuser loads the library');
 
+# No event trigger hears of EXPLAIN that makes a table.
+$node->safe_psql('postgres', 'CREATE SCHEMA made; GRANT ALL ON SCHEMA made TO app');
+sub explained { my ($name, $query) = @_; return "DO \$\$ BEGIN EXECUTE 'EXPLAIN ANALYZE CREATE TABLE made.$name AS $query'; END \$\$; SELECT relforcerowsecurity FROM pg_class WHERE relname = '$name';"; }
+is(app_says("BEGIN; $local_a " . explained('copied', 'SELECT * FROM t') . ' ROLLBACK;'), 't', 'a table is guarded that EXPLAIN makes of a guarded one, and so loads the library');
+is(app_says("BEGIN; $local_a " . explained('copied', 'SELECT set_config(\'\'search_path\'\', \'\'made\'\', false), t.* FROM t') . ' ROLLBACK;'), 't', 'whatever its query does to search_path');
+is(app_says(explained('unread', 'SELECT NULL::uuid AS tenant_id')), 'f', 'one that reads none is not');
+is($node->safe_psql('postgres', "SELECT object FROM tenant_guard.audit() WHERE rule = 'unguarded_table'"), 'made.unread', 'and audit() finds it');
+
 # Other ways to load it.
 is(app_says("$set_a LOAD 'tenant_guard'; $look"), 'ERROR 42501; ERROR TG006', 'LOAD is not an application\'s');
 is(superuser_says($node, 'postgres', "$set_a LOAD 'tenant_guard'; SET ROLE app; $look"), 'ERROR TG006', 'after LOAD a tenant of before is stale');
