@@ -164,8 +164,8 @@ is(superuser_says($node, 'postgres', "SET ROLE app; SET tenant_guard.scope = ses
 # No event trigger hears of EXPLAIN that makes a table.
 $node->safe_psql('postgres', 'CREATE SCHEMA made; GRANT ALL ON SCHEMA made TO app');
 sub explained { my ($name, $query) = @_; return "DO \$\$ BEGIN EXECUTE 'EXPLAIN ANALYZE CREATE TABLE made.$name AS $query'; END \$\$; SELECT relforcerowsecurity FROM pg_class WHERE relname = '$name';"; }
-is(app_says("BEGIN; $local_a " . explained('copied', 'SELECT * FROM t') . ' ROLLBACK;'), 't', 'a table is guarded that EXPLAIN makes of a guarded one, and so loads the library');
-is(app_says("BEGIN; $local_a " . explained('copied', 'SELECT set_config(\'\'search_path\'\', \'\'made\'\', false), t.* FROM t') . ' ROLLBACK;'), 't', 'whatever its query does to search_path');
+is(app_says("BEGIN; $local_a " . explained('copied', 'SELECT * FROM t') . ' ROLLBACK;'), 'NOTICE 00000; t', 'a table is guarded that EXPLAIN makes of a guarded one, and so loads the library');
+is(app_says("BEGIN; $local_a " . explained('copied', 'SELECT set_config(\'\'search_path\'\', \'\'made\'\', false), t.* FROM t') . ' ROLLBACK;'), 'NOTICE 00000; t', 'whatever its query does to search_path');
 is(app_says(explained('unread', 'SELECT NULL::uuid AS tenant_id')), 'f', 'one that reads none is not');
 is($node->safe_psql('postgres', "SELECT object FROM tenant_guard.audit() WHERE rule = 'unguarded_table'"), 'made.unread', 'and audit() finds it');
 
