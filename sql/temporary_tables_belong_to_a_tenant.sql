@@ -94,6 +94,12 @@ SELECT query_to_xml('SELECT * FROM recent', true, true, '');
 ROLLBACK TO s;
 EXPLAIN SELECT * FROM recent WHERE body < 'x';
 ROLLBACK TO s;
+CREATE TEMP TABLE whole (LIKE recent) PARTITION BY LIST (t.tell(body));
+ALTER TABLE whole ATTACH PARTITION recent DEFAULT;
+ROLLBACK TO s;
+CREATE TEMP TABLE whole (LIKE recent);
+ALTER TABLE recent INHERIT whole;
+ROLLBACK TO s;
 SELECT tenant_guard.share('pg_temp.recent');
 ROLLBACK;
 VACUUM recent;
@@ -573,7 +579,37 @@ COMMIT;
 RESET tenant_guard.temporary_tables;
 SELECT id FROM ht_ids;
 SELECT id FROM unmarked;
+
 \set VERBOSITY default
+
+-- One that ends with the transaction may have a guarded table's name in a
+-- parallel plan, too.
+CREATE TABLE t.plain AS SELECT i AS id FROM generate_series(1, 1000) i;
+CREATE TABLE t.named (tenant_id uuid);
+GRANT SELECT ON t.plain TO regress_app;
+SET ROLE regress_app;
+SET search_path = t;
+BEGIN;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL tenant_guard.tenant_id = :a;
+CREATE TEMP TABLE named ON COMMIT DROP AS SELECT 7 AS id;
+DO $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXPLAIN SELECT count(*) FROM plain WHERE id < 9 AND id = (SELECT max(id) FROM named) LOOP
+		IF line ~ 'Workers Planned' THEN
+			RAISE NOTICE 'the plan is parallel';
+		END IF;
+	END LOOP;
+END
+$$;
+SELECT count(*) FROM plain WHERE id < 9 AND id = (SELECT max(id) FROM named);
+COMMIT;
+RESET search_path;
+RESET ROLE;
 
 -- A temporary table made while search_path is empty must not hide a guarded one
 -- later, from a name without a schema; where it does not hide it, it is used.

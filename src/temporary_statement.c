@@ -41,6 +41,19 @@ static bool analyzing = false;
  * ----------------------------------------------------------------
  */
 
+/* A table that is attached is read through the whole's partition key, and indexed as the whole is. */
+static List *
+tables_altered(const AlterTableStmt *stmt)
+{
+	List	   *found = list_make1(stmt->relation);
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AttachPartition)
+			found = lappend(found, castNode(PartitionCmd, lfirst_node(AlterTableCmd, lc)->def)->name);
+	return found;
+}
+
 /* The tables that a statement names and looks into: a list of RangeVars. */
 static List *
 tables_looked_into(const Node *stmt)
@@ -51,7 +64,7 @@ tables_looked_into(const Node *stmt)
 	switch (nodeTag(stmt))
 	{
 		case T_AlterTableStmt:
-			found = list_make1(((const AlterTableStmt *) stmt)->relation);
+			found = tables_altered((const AlterTableStmt *) stmt);
 			break;
 		case T_IndexStmt:
 			found = list_make1(((const IndexStmt *) stmt)->relation);

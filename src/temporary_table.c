@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/parallel.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -360,19 +361,21 @@ has_row(Relation table, Snapshot snapshot)
 }
 
 /*
- * Neither is there a row now, one that this command has written included, nor
- * does the snapshot see one that was deleted since.
+ * Is there no row that the snapshot sees, nor, where it is of an earlier
+ * command, one that was written since?
  */
 static bool
 is_empty(Oid relid)
 {
 	Relation	table = try_relation_open(relid, AccessShareLock);
+	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
 	bool		empty;
 
 	if (table == NULL)
 		return true;
-	empty = !has_row(table, SnapshotSelf) &&
-		!(ActiveSnapshotSet() && has_row(table, GetActiveSnapshot()));
+	empty = snapshot == NULL || !has_row(table, snapshot);
+	if (empty && (snapshot == NULL || snapshot->curcid < GetCurrentCommandId(false)))
+		empty = !has_row(table, SnapshotSelf);
 	relation_close(table, AccessShareLock);
 	return empty;
 }
@@ -410,11 +413,10 @@ belongs_to_other_tenant(Oid relid, bool deletes)
 
 	if (owner == NULL ||
 		(tenant != NULL && tenant_equal(owner, tenant)) ||
-		(deletes && !shows_deleted(relid)) ||
-		is_shared(relid))
+		(deletes && !shows_deleted(relid)))
 		return false;
 	if (!is_empty(relid))
-		return true;
+		return !is_shared(relid);
 	set_belonging(relid, NULL);
 	return false;
 }
@@ -500,11 +502,15 @@ hidden_table(Oid relid)
 	return InvalidOid;
 }
 
-/* Does a temporary relation hide a guarded table from a name without a schema now? */
+/*
+ * Does a temporary relation hide a guarded table from a name without a schema
+ * now?  A parallel worker reads none, and does not know which end with the
+ * transaction; its leader has looked.
+ */
 bool
 hides_table(Oid relid)
 {
-	return OidIsValid(hidden_table(relid)) && RelnameGetRelid(get_rel_name(relid)) == relid;
+	return !IsParallelWorker() && OidIsValid(hidden_table(relid)) && RelnameGetRelid(get_rel_name(relid)) == relid;
 }
 
 void
