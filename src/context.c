@@ -10,6 +10,9 @@
  * database, role, connection) or, in a parallel worker, from the leader, may
  * arrive before tenant_type does and is judged when it is first used.
  *
+ * The tenant that is set first in a transaction (tenant_source.c) is its only
+ * one: another is refused where it is set, and where it comes back by itself.
+ *
  * The seal is the tenant that this transaction has used: a copy of its own,
  * made at first use.  Getters return that copy and refuse where the setting
  * has become another, since ROLLBACK TO, RESET ALL and the end of a function
@@ -21,7 +24,8 @@
  *
  * Invariants: no getter allocates but at first use in a transaction; no tenant
  * is returned that was not set for the transaction (scope = transaction) or
- * that differs from the seal (one_tenant_per_transaction).
+ * that differs from the seal, or from the first that was set
+ * (one_tenant_per_transaction).
  *
  *-------------------------------------------------------------------------
  */
@@ -47,7 +51,7 @@ typedef enum TenantVerdict
 	TENANT_MISSING,				/* none is set: TG001 */
 	TENANT_INVALID,				/* not of tenant_type: TG004 */
 	TENANT_STALE,				/* set in an earlier transaction: TG006 */
-	TENANT_CHANGED				/* not the one this transaction used: TG002 */
+	TENANT_CHANGED				/* not the one this transaction has set or used: TG002 */
 } TenantVerdict;
 
 /* The tenant used by the transaction "sealed_in"; in TopTransactionContext. */
