@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use IPC::Run;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -24,12 +25,11 @@ sub bench_says
 	my $file = $node->basedir . '/script.sql';
 	my ($stdout, $stderr);
 
-	append_to_file($file, '') unless -e $file;
 	open(my $handle, '>', $file) or die;
 	print $handle join("\n", split(/(?<=;) |\n/, $script)), "\n";
 	close $handle;
-	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGUSER => 'app', PGOPTIONS => '-c log_error_verbosity=default');
-	IPC::Run::run(['pgbench', '-n', '-t', '1', '-M', $protocol, '-f', $file, 'postgres'], '>', \$stdout, '2>', \$stderr);
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGUSER => 'app');
+	IPC::Run::run([$node->installed_command('pgbench'), '-n', '-t', '1', '-M', $protocol, '-f', $file, 'postgres'], '>', \$stdout, '2>', \$stderr);
 	return join('; ', $stderr =~ /(?:WARNING|ERROR): +(.*)/g);
 }
 
