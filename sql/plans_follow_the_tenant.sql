@@ -108,8 +108,11 @@ COMMIT;
 -- A tenant that comes back by ROLLBACK TO is set, too.
 DEALLOCATE whole;
 PREPARE whole AS SELECT count(body) FROM t.notes WHERE id > t.planned('whole');
+RESET ROLE;
+SET tenant_guard.scope = session;
+SET ROLE regress_app;
+SET tenant_guard.tenant_id = :small;
 BEGIN;
-SET LOCAL tenant_guard.tenant_id = :small;
 SAVEPOINT s;
 SET LOCAL tenant_guard.tenant_id = :large;
 EXECUTE whole;
@@ -117,6 +120,10 @@ ROLLBACK TO s;
 -- It must be refused, since the transaction has used the other, and the plan must be gone.
 EXECUTE whole;
 ROLLBACK;
+RESET tenant_guard.tenant_id;
+RESET ROLE;
+RESET tenant_guard.scope;
+SET ROLE regress_app;
 BEGIN;
 SET LOCAL tenant_guard.tenant_id = :large;
 EXECUTE whole;

@@ -52,8 +52,11 @@ ROLLBACK;
 
 -- What only resembles a uuid is a text like any other.
 BEGIN;
+SAVEPOINT s;
 SELECT tenant_guard.set_tenant('7F1C9D0E-6F0E-4F6B-9A53-2F6C0F3F8A1');
+ROLLBACK TO s;
 SELECT tenant_guard.set_tenant('{ACME}');
+ROLLBACK TO s;
 SELECT tenant_guard.set_tenant('7F1C9D0E-6F0E-4F6B-9A53-2F6C0F3F8A11X');
 ROLLBACK;
 
