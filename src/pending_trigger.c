@@ -3,11 +3,12 @@
  * pending_trigger.c
  *	  Tables whose triggers have yet to run.
  *
- * Of deferred triggers PostgreSQL tells for one table whether events are queued.  Asked for are
- * those with a deferrable trigger that somebody wrote: they are few, and are
- * kept until a table changes.  Foreign keys and unique constraints may be
- * deferred too, but check the same rows under any tenant.  Other AFTER triggers
- * wait for the end of the statement, which notes its tables while it runs.
+ * Of deferred triggers PostgreSQL tells for one table whether events are
+ * queued.  Asked for are tables with a deferrable trigger that somebody wrote:
+ * they are few, and are kept until a table changes.  Foreign keys and unique
+ * constraints may be deferred too, but check the same rows under any tenant.
+ * Other AFTER triggers wait for the end of the statement, which notes its tables
+ * while it runs.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +27,7 @@
 
 static List *deferring_tables = NIL;	/* of OIDs, in TopMemoryContext */
 static bool tables_are_known = false;
+static uint64 changes = 0;		/* of tables, as far as we were told */
 
 /* A table that a running statement writes, with AFTER triggers that somebody wrote. */
 static Oid	written_table = InvalidOid;
@@ -34,19 +36,20 @@ static void
 forget_tables(Datum arg, Oid relid)
 {
 	tables_are_known = false;
+	changes++;
 }
 
-/* The scan of pg_trigger may itself be told of changes: what it has found is forgotten then. */
+/* What is found counts as known if the scan was not cut off, nor told of a change. */
 static void
 find_deferring_tables(void)
 {
 	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	uint64		before = changes;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
 	list_free(deferring_tables);
 	deferring_tables = NIL;
-	tables_are_known = true;
 	scan = systable_beginscan(triggers, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -61,6 +64,7 @@ find_deferring_tables(void)
 	}
 	systable_endscan(scan);
 	table_close(triggers, AccessShareLock);
+	tables_are_known = (before == changes);
 }
 
 static bool
