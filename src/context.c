@@ -545,7 +545,7 @@ define_tenant_setting(void)
 							   PGC_USERSET, GUC_NOT_IN_SAMPLE,
 							   check_tenant_id, assign_tenant_id, NULL);
 	replaying = false;
-	age_replayed_setting("tenant_guard.tenant_id");
+	age_replayed_setting("tenant_guard.tenant_id", tenant_setting);
 	assign_tenant_id(tenant_setting, unconstify(TenantOrigin *, tenant_origin));
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

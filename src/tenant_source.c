@@ -201,7 +201,7 @@ recall_first_tenant(const GucStack *stack, const char *setting)
  * set in this transaction, as far as the stack knows.
  */
 void
-age_replayed_setting(const char *name)
+age_replayed_setting(const char *name, const char *value)
 {
 	struct config_generic *record = find_guc(name);
 	GucStack   *stack;
@@ -215,7 +215,7 @@ age_replayed_setting(const char *name)
 	if (origin != NULL)
 		origin->set_in = EARLIER_TRANSACTION;
 	if (MyProc != NULL && IsTransactionState() && !IsParallelWorker())
-		recall_first_tenant(record->stack, *((struct config_string *) record)->variable);
+		recall_first_tenant(record->stack, value);
 }
 
 /* ----------------------------------------------------------------

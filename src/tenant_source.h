@@ -38,7 +38,7 @@ current_lxid(void)
 
 extern TenantOrigin *new_origin(TenantSource source);
 extern bool origin_is_stale(const TenantOrigin *origin);
-extern void age_replayed_setting(const char *name);
+extern void age_replayed_setting(const char *name, const char *value);
 
 extern bool is_first_tenant(const TenantValue *value);
 extern bool remember_first_tenant(const TenantValue *value);
