@@ -513,7 +513,7 @@ step_stand() {
   promised "the status counts what audit() lists" answer_is t \
     "SELECT errors + warnings + infos = $(wc -l <"$work/findings") FROM tenant_guard.status"
   [[ $dump != "$here/erp.sql" ]] ||
-    promised "there is no error among the findings" eval "! grep -q ^error \"\$work/findings\""
+    promised "there is no error among the findings, but perhaps the server's age" eval "! grep -v server_outdated \"\$work/findings\" | grep -q ^error"
 }
 
 # ---- all of it ---------------------------------------------------------------
