@@ -6,7 +6,7 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT = qw($ORACLE $VISIBLE);
+our @EXPORT = qw($ORACLE $VISIBLE $FUNCTION);
 
 # Each row is one JSON object: what is broken, the tables, the schemas, the settings.
 #
@@ -15,6 +15,7 @@ our @EXPORT = qw($ORACLE $VISIBLE);
 #   part      a table below a guarded one, not guarded by the same column
 #   above     a table that is not guarded above a guarded one
 #   key       a foreign key between guarded tables that does not carry the tenant, nor has one beside it that does
+#   function  the extension's own broken_invariants() says something else
 #   covered   no fault: a key that does not, and has one beside it
 #   status    a table of which the extension says another status
 our $ORACLE = <<'SQL';
@@ -51,7 +52,7 @@ key AS (
 		   EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS x (a, b) WHERE x.a = c.attnum AND x.b = p.attnum) AS carries
 	FROM pg_constraint k JOIN guard c ON c.oid = k.conrelid AND c.whole JOIN guard p ON p.oid = k.confrelid AND p.whole
 	WHERE k.contype = 'f' AND k.conparentid = 0),
-broken AS (
+found AS (
 	SELECT 'damaged' AS what, g.oid AS a, 0::oid AS b, g.name AS names, NULL AS key FROM guard g WHERE g.trace AND NOT g.whole
 	UNION ALL
 	SELECT 'part', g.oid, w.oid, g.name || ' below ' || w.name, NULL
@@ -73,7 +74,11 @@ broken AS (
 	UNION ALL
 	SELECT 'status', g.oid, 0, format('%s is %s', g.name, s.status), NULL
 	FROM guard g CROSS JOIN LATERAL tenant_guard.guard_status(g.oid) s
-	WHERE CASE WHEN g.whole THEN s.status <> 'guarded' WHEN g.trace THEN s.status <> 'damaged' ELSE s.status IN ('guarded', 'damaged') END)
+	WHERE CASE WHEN g.whole THEN s.status <> 'guarded' WHEN g.trace THEN s.status <> 'damaged' ELSE s.status IN ('guarded', 'damaged') END),
+broken AS (
+	SELECT * FROM found
+-- function
+)
 SELECT json_build_object('broken', b.what || ' ' || b.a || ' ' || b.b, 'what', b.what, 'names', b.names, 'key', b.key)::text FROM broken b
 UNION ALL
 SELECT json_build_object('oid', g.oid, 'temporary', c.relpersistence = 't', 'schema', g.nspname, 'name', g.relname, 'kind', g.relkind, 'partition', g.relispartition, 'bounds', pg_get_partkeydef(g.oid), 'mine', pg_has_role(c.relowner, 'MEMBER'), 'guarded', g.whole, 'column', g.attname,
@@ -96,6 +101,18 @@ FROM (SELECT 'role' AS name, current_user::text AS setting WHERE current_user <>
 	  UNION ALL
 	  SELECT name, setting FROM pg_settings
 	  WHERE name IN ('search_path', 'row_security', 'tenant_guard.foreign_keys', 'tenant_guard.auto_protect', 'session_replication_role') AND source = 'session') s
+SQL
+
+# To be put in the place of "-- function": where the extension's own broken_invariants() says something else.
+our $FUNCTION = <<'SQL';
+	UNION ALL
+	SELECT 'function', x.a, x.b, format('%s %s %s %s', x.says, x.what, x.a::regclass, x.b::regclass), NULL
+	FROM (WITH mine AS (SELECT DISTINCT b.what, COALESCE(k.conrelid, b.a) AS a, CASE WHEN b.what <> 'part' THEN COALESCE(k.confrelid, b.b) ELSE 0 END AS b FROM found b LEFT JOIN key k ON k.oid = b.a AND b.what = 'key'
+						WHERE b.what IN ('damaged', 'part', 'above', 'key')),
+			   theirs AS (SELECT DISTINCT CASE f.invariant WHEN 'guard_damaged' THEN 'damaged' WHEN 'part_unguarded' THEN 'part' WHEN 'parent_unguarded' THEN 'above' ELSE 'key' END,
+								 f.relation::oid, CASE WHEN f.invariant <> 'part_unguarded' THEN COALESCE(f.other::oid, 0) ELSE 0 END FROM tenant_guard.broken_invariants() f)
+		  SELECT 'only the oracle says', m.* FROM (TABLE mine EXCEPT TABLE theirs) m
+		  UNION ALL SELECT 'only broken_invariants() says', t.* FROM (TABLE theirs EXCEPT TABLE mine) t) AS x (says, what, a, b)
 SQL
 
 # For a superuser: which rows that belong to another tenant does "app" see with a tenant set, by the name of whichever table?
