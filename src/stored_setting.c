@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * stored_setting.c
- *	  Who may store a tenant for a role or a database.
+ *	  What is set for a role or a database, and who may store a tenant there.
  *
  * tenant_guard.tenant_id is anyone's to set in a session, and so PostgreSQL
  * would let a role ALTER ROLE CURRENT_USER SET it: one injected statement, and
@@ -24,16 +24,17 @@
 
 #include "stored_setting.h"
 
-#define TENANT_ID "tenant_guard.tenant_id="
+#define TENANT_ID "tenant_guard.tenant_id"
 
-/* The entry "tenant_guard.tenant_id=..." of a row, or NULL. */
+/* The value of an entry "name=value" of a row, or NULL. */
 static char *
-tenant_entry(HeapTuple tuple, TupleDesc desc)
+value_in_row(HeapTuple tuple, TupleDesc desc, const char *name)
 {
 	bool		isnull;
 	Datum		config = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig, desc, &isnull);
 	ArrayIterator iterator;
 	Datum		element;
+	size_t		len = strlen(name);
 
 	if (isnull)
 		return NULL;
@@ -43,21 +44,24 @@ tenant_entry(HeapTuple tuple, TupleDesc desc)
 		{
 			char	   *entry = TextDatumGetCString(element);
 
-			if (pg_strncasecmp(entry, TENANT_ID, strlen(TENANT_ID)) == 0)
-				return entry;
+			if (pg_strncasecmp(entry, name, len) == 0 && entry[len] == '=')
+				return entry + len + 1;
 		}
 	return NULL;
 }
 
-/* The entry of a database and role, as the snapshot sees it, or NULL. */
-static char *
-stored_tenant(Oid database, Oid role, Snapshot snapshot)
+/*
+ * What a setting is for a database and role (either may be InvalidOid, for all), as
+ * the snapshot sees it (NULL: the catalogs'); NULL if they have no value of their own.  Palloc'd.
+ */
+char *
+stored_setting(const char *name, Oid database, Oid role, Snapshot snapshot)
 {
 	Relation	settings = table_open(DbRoleSettingRelationId, AccessShareLock);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	char	   *entry = NULL;
+	char	   *value = NULL;
 
 	ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(database));
@@ -66,10 +70,10 @@ stored_tenant(Oid database, Oid role, Snapshot snapshot)
 	scan = systable_beginscan(settings, DbRoleSettingDatidRolidIndexId, true,
 							  snapshot, 2, keys);
 	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		entry = tenant_entry(tuple, RelationGetDescr(settings));
+		value = value_in_row(tuple, RelationGetDescr(settings), name);
 	systable_endscan(scan);
 	table_close(settings, AccessShareLock);
-	return entry;
+	return value;
 }
 
 /*
@@ -80,8 +84,8 @@ stored_tenant(Oid database, Oid role, Snapshot snapshot)
 bool
 stores_tenant(Oid database, Oid role)
 {
-	char	   *before = stored_tenant(database, role, NULL);
-	char	   *after = stored_tenant(database, role, SnapshotSelf);
+	char	   *before = stored_setting(TENANT_ID, database, role, NULL);
+	char	   *after = stored_setting(TENANT_ID, database, role, SnapshotSelf);
 
 	return after != NULL && (before == NULL || strcmp(before, after) != 0);
 }

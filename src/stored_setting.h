@@ -8,6 +8,9 @@
 #ifndef TENANT_GUARD_STORED_SETTING_H
 #define TENANT_GUARD_STORED_SETTING_H
 
+#include "utils/snapshot.h"
+
+extern char *stored_setting(const char *name, Oid database, Oid role, Snapshot snapshot);
 extern bool stores_tenant(Oid database, Oid role);
 
 #endif							/* TENANT_GUARD_STORED_SETTING_H */
