@@ -12,6 +12,16 @@ LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_librar
 COMMENT ON FUNCTION library_preloaded() IS 'whether this session had the library loaded before its first statement';
 REVOKE ALL ON FUNCTION library_preloaded() FROM PUBLIC;
 
+CREATE FUNCTION preload_statement(database oid, role oid) RETURNS text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED STRICT AS 'MODULE_PATHNAME', 'tenant_guard_preload_statement';
+COMMENT ON FUNCTION preload_statement(oid, oid) IS 'what adds the library to session_preload_libraries of a database, a role, or (0: no matter which) both';
+REVOKE ALL ON FUNCTION preload_statement(oid, oid) FROM PUBLIC;
+
+CREATE FUNCTION check_library() RETURNS void
+LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_check_library';
+COMMENT ON FUNCTION check_library() IS 'an error where this session''s queries on guarded tables are refused, since one of them was what loaded the library';
+REVOKE ALL ON FUNCTION check_library() FROM PUBLIC;
+
 -- A rule is one query of five columns and an order: name, level, object, detail, remedy, and, where remedies must be
 -- run in a certain order within the rule, a number to sort by. The levels:
 --   error     rows can cross tenants now, at least in a session that has not loaded the library

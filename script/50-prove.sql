@@ -566,6 +566,7 @@ BEGIN
 			DETAIL = 'The proof acts for tenants of its own.',
 			HINT = 'Run SELECT * FROM tenant_guard.prove() in a transaction of its own.';
 	END IF;
+	PERFORM tenant_guard.check_library();
 	IF wanted IS NOT NULL THEN
 		PERFORM tenant_guard.probe_able(wanted);
 	END IF;

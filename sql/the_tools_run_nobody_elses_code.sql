@@ -195,6 +195,8 @@ INSERT INTO cases (function, statement) VALUES
 	('check_key_action(oid,oid,"any","any")', 'SELECT tenant_guard.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour, ''blue''::hostile.colour)'),
 	('library_version()', 'SELECT tenant_guard.library_version()'),
 	('library_preloaded()', 'SELECT tenant_guard.library_preloaded()'),
+	('check_library()', 'SELECT tenant_guard.check_library()'),
+	('preload_statement(oid,oid)', 'SELECT tenant_guard.preload_statement(d.oid, r.oid) FROM pg_catalog.pg_database d, pg_catalog.pg_roles r'),
 	('trusted_built_ins()', 'SELECT tenant_guard.trusted_built_ins()'),
 	('guard_status(regclass)', 'SELECT tenant_guard.guard_status(c.oid) FROM pg_catalog.pg_class c'),
 	('broken_invariants(regclass)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.broken_invariants()'),

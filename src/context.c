@@ -38,7 +38,9 @@
 
 #include "compat.h"
 #include "context.h"
+#include "library.h"
 #include "pending_trigger.h"
+#include "preloading.h"
 #include "refuse.h"
 #include "tenant_plan.h"
 #include "tenant_source.h"
@@ -51,7 +53,8 @@ typedef enum TenantVerdict
 	TENANT_MISSING,				/* none is set: TG001 */
 	TENANT_INVALID,				/* not of tenant_type: TG004 */
 	TENANT_STALE,				/* set in an earlier transaction: TG006 */
-	TENANT_CHANGED				/* not the one this transaction has set or used: TG002 */
+	TENANT_CHANGED,				/* not the one this transaction has set or used: TG002 */
+	TENANT_UNGUARDED			/* the session's queries are not guarded in full: 55000 */
 } TenantVerdict;
 
 /* The tenant used by the transaction "sealed_in"; in TopTransactionContext. */
@@ -80,11 +83,11 @@ static bool replaying = false;
 /* Is CREATE FUNCTION looking at a body under its SET clauses? */
 static bool creating_function = false;
 
-PG_FUNCTION_INFO_V1(tenant_guard_current_tenant);
-PG_FUNCTION_INFO_V1(tenant_guard_current_tenant_text);
-PG_FUNCTION_INFO_V1(tenant_guard_current_tenant_bigint);
+GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant);
+GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant_text);
+GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant_bigint);
+GUARD_FUNCTION_INFO_V1(tenant_guard_guarded);
 PG_FUNCTION_INFO_V1(tenant_guard_has_tenant);
-PG_FUNCTION_INFO_V1(tenant_guard_guarded);
 
 static inline bool
 transaction_is_sealed(void)
@@ -129,16 +132,19 @@ judge_tenant(TenantValue *value)
 		return TENANT_INVALID;
 	if (tenant_has_changed(value))
 		return TENANT_CHANGED;
+	if (session_is_refused())
+		return TENANT_UNGUARDED;
 	return TENANT_USABLE;
 }
 
-/* Has this transaction used a tenant, or has it one that it could use? */
+/* Has this transaction used a tenant, or has it one that it could use, were its queries guarded? */
 bool
 transaction_has_tenant(void)
 {
 	TenantValue value;
+	TenantVerdict verdict = judge_tenant(&value);
 
-	return transaction_is_sealed() || judge_tenant(&value) == TENANT_USABLE;
+	return transaction_is_sealed() || verdict == TENANT_USABLE || verdict == TENANT_UNGUARDED;
 }
 
 /* The tenant that this transaction has used, or NULL; good for the transaction. */
@@ -159,6 +165,8 @@ refuse_tenant(TenantVerdict verdict)
 			raise_refusal(stale_tenant());
 		case TENANT_CHANGED:
 			raise_refusal(tenant_fixed());
+		case TENANT_UNGUARDED:
+			refuse_session();
 		case TENANT_INVALID:
 		case TENANT_USABLE:
 			break;

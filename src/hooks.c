@@ -36,6 +36,8 @@
 #include "key_action.h"
 #include "key_error.h"
 #include "known_check.h"
+#include "late_plan.h"
+#include "library.h"
 #include "made_table.h"
 #include "own_function.h"
 #include "own_sql.h"
@@ -200,6 +202,7 @@ process_utility(UTILITY_PARAMETERS)
 	bool		noted;
 
 	statement_is_seen();
+	library_is_at_work();
 	if (skips_same_policy(pstmt->utilityStmt, query_string))
 		return;
 	check_prepare(pstmt->utilityStmt);
@@ -373,6 +376,7 @@ plan_query(PLANNER_PARAMETERS)
 	if (unchecked)
 		mark_plan(plan, MARK_UNCHECKED);
 	mark_plan_of_unlike_tenant(plan);
+	mark_plan_as_ours(plan);
 	note_planned(query, plan);
 	return plan;
 }
@@ -442,6 +446,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 	Run			run;
 
 	check_run_by_parser();
+	check_planned_with_library(query_desc->plannedstmt);
 	check_stack_for_trusted(query_desc->plannedstmt);
 	if (plan_writes(query_desc->plannedstmt) &&
 		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))

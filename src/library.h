@@ -4,6 +4,26 @@
 #ifndef TENANT_GUARD_LIBRARY_H
 #define TENANT_GUARD_LIBRARY_H
 
+#include "fmgr.h"
+
 extern void init_library(void);
+extern bool server_preloads_library(void);
+extern bool library_came_late(void);
+extern bool guard_brought_library(void);
+extern void library_is_at_work(void);
+extern void guard_is_looked_up(void);
+
+/* PG_FUNCTION_INFO_V1 of a function that policies call: PostgreSQL asks for it where it looks the function up. */
+#define GUARD_FUNCTION_INFO_V1(function) \
+extern PGDLLEXPORT Datum function(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record *pg_finfo_##function(void); \
+const Pg_finfo_record * \
+pg_finfo_##function(void) \
+{ \
+	static const Pg_finfo_record info = {1}; \
+	guard_is_looked_up(); \
+	return &info; \
+} \
+extern int no_such_variable
 
 #endif

@@ -26,6 +26,9 @@ extern Refusal body_not_parsed(const char *function, const char *culprit);
 
 extern Refusal no_stack_for_filters(void);
 extern Refusal trigger_is_new(const char *relation);
+extern Refusal library_came_too_late(const char *hint);
+extern Refusal loaded_by_parallel_query(const char *hint);
+extern Refusal planned_without_library(const char *relation, const char *hint);
 
 extern char *hint_of_comparison(const char *column, const char *type, const char *rewritten,
 								bool pattern, const char *via);

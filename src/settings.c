@@ -32,6 +32,7 @@ bool		setting_canonical_uuids = true;
 bool		setting_bypass = false;
 bool		setting_log_bypass = true;
 bool		setting_trusted_filters = true;
+int			setting_late_loading = LATE_IS_REFUSED;
 
 static const struct config_enum_entry tenant_type_options[] = {
 	{"uuid", TENANT_UUID, false},
@@ -77,6 +78,12 @@ static const struct config_enum_entry type_mismatch_options[] = {
 	{"error", MISMATCH_IS_ERROR, false},
 	{"warning", MISMATCH_IS_WARNING, false},
 	{"off", MISMATCH_IS_IGNORED, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry late_loading_options[] = {
+	{"refuse", LATE_IS_REFUSED, false},
+	{"allow", LATE_IS_ALLOWED, false},
 	{NULL, 0, false}
 };
 
@@ -243,4 +250,10 @@ define_settings(void)
 							 &setting_trusted_filters,
 							 true,
 							 PGC_SUSET, 0, NULL, assign_trusted_filters, NULL);
+	DefineCustomEnumVariable("tenant_guard.late_loading",
+							 "What to do with queries on guarded tables that were planned without the library.",
+							 "Where a guard is what loads the library, \"refuse\" refuses such queries to the end of the session.",
+							 &setting_late_loading,
+							 LATE_IS_REFUSED, late_loading_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 }

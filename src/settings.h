@@ -66,6 +66,13 @@ typedef enum TypeMismatch
 /* a parameter of context.c, which a hint names */
 #define ONE_TENANT_PER_TRANSACTION "tenant_guard.one_tenant_per_transaction"
 
+/* tenant_guard.late_loading: what to do with guarded queries that were planned without the library */
+typedef enum LateLoading
+{
+	LATE_IS_REFUSED,
+	LATE_IS_ALLOWED
+} LateLoading;
+
 extern int	setting_tenant_type;
 extern char *setting_tenant_column;
 extern int	setting_scope;
@@ -80,6 +87,7 @@ extern bool setting_canonical_uuids;
 extern bool setting_bypass;
 extern bool setting_log_bypass;
 extern bool setting_trusted_filters;
+extern int	setting_late_loading;
 
 extern void define_settings(void);
 extern const char *tenant_type_name(TenantType type);

@@ -19,6 +19,7 @@
 #include "label.h"
 #include "library.h"
 #include "pending_trigger.h"
+#include "preloading.h"
 #include "set_tenant.h"
 #include "settings.h"
 #include "temporary_statement.h"
@@ -37,6 +38,7 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	check_may_load();
 	init_library();
 	define_settings();
 	init_pending_triggers();

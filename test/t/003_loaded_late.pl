@@ -16,6 +16,10 @@ my $look = 'SELECT string_agg(body, \' \' ORDER BY body) FROM t;';
 my ($set_a, $set_b) = map { "SET tenant_guard.tenant_id = '$_';" } ($TENANT_A, $TENANT_B);
 my ($local_a, $local_b) = map { "SET LOCAL tenant_guard.tenant_id = '$_';" } ($TENANT_A, $TENANT_B);
 
+# Where a guard is what loads it the session's queries are refused (005_late_loading.pl), unless that is allowed: they show
+# here what they make of the values.
+$node->append_conf('postgresql.conf', 'tenant_guard.late_loading = allow');
+$node->reload;
 $node->safe_psql('postgres', 'CREATE EXTENSION tenant_guard');
 $node->safe_psql('postgres', 'CREATE TABLE t (tenant_id uuid, body text); GRANT ALL ON t TO app');
 $node->safe_psql('postgres', "INSERT INTO t VALUES ('$TENANT_A', 'of a'), ('$TENANT_B', 'of b')");

@@ -10,6 +10,8 @@ use Test::More;
 use TenantGuard;
 
 my $node = start_server('primary', streaming => 1);
+# Where the library is not preloaded, a guarded query must not be what loads it: 005_late_loading.pl.
+my $load = 'DO $$ BEGIN PERFORM tenant_guard.has_tenant(); END $$;';
 my $plain = start_server('plain', preload => 0);
 
 # Two databases, tenants of two types; in each, 1,000 rows of one tenant and 2,000 of another.
@@ -120,7 +122,7 @@ foreach my $type (sort keys %tenants)
 		like($alone, qr/[|(]\d/, "$type, $name: the queries are answered") if $name !~ /^(no|a stale) tenant/;
 		unlike($alone, qr/ERROR (?!TG|25P02)/, "$type, $name: or refused");
 		is($run->($node, $one_worker), $alone, "$type, $name: workers judge as their leader");
-		is($run->($plain, $one_worker), $alone, "$type, $name: so they do where the library is not preloaded");
+		is($run->($plain, "$load $one_worker"), $alone, "$type, $name: so they do where the library is not preloaded");
 
 		is($run->($node, "SET $forced = regress;"), $alone, "$type, $name: so they do where all that can runs in a worker");
 	}
@@ -139,7 +141,7 @@ foreach my $type (sort keys %tenants)
 # What a worker alone has used is used by the transaction.
 foreach my $server ($node, $plain)
 {
-	is(says($server, 'uuids', 'app', "$willing SET plan_cache_mode = force_generic_plan; PREPARE q AS SELECT count(*) FROM t; "
+	is(says($server, 'uuids', 'app', "$load $willing SET plan_cache_mode = force_generic_plan; PREPARE q AS SELECT count(*) FROM t; "
 				. "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; EXECUTE q; COMMIT; "
 				. "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; EXECUTE q; SET LOCAL tenant_guard.tenant_id = '$TENANT_B'; EXECUTE q; COMMIT;"),
 		'1000; 1000; ERROR TG002; ERROR 25P02', 'a tenant that workers have used cannot be changed in the transaction, server ' . $server->name);
@@ -191,7 +193,7 @@ sub test_standby
 		"$kind: it cannot be changed in the transaction");
 	is($app_says->("BEGIN; $tenant_a INSERT INTO t VALUES (1);"), "$TENANT_A; ERROR 25006", "$kind: nothing can be written");
 	is($app_says->("$willing BEGIN; $tenant_a $count ROLLBACK; $count"), "$TENANT_A; 1000|3|3000; ERROR TG001", "$kind: parallel workers judge alike");
-	is($app_says->("$count $count", "-c tenant_guard.tenant_id=$TENANT_A"), '1000|3|3000; 1000|3|3000', "$kind: a connection's tenant is good");
+	is($app_says->("$load $count $count", "-c tenant_guard.tenant_id=$TENANT_A"), '1000|3|3000; 1000|3|3000', "$kind: a connection's tenant is good");
 	is(says($standby, 'texts', 'app', "BEGIN; SELECT tenant_guard.set_tenant('acme'); $count ROLLBACK; $count"), 'acme; 1000|3|3000; ERROR TG001',
 		"$kind: so is a text where tenants are texts");
 	is(superuser_says($standby, 'uuids', 'SELECT DISTINCT status FROM tenant_guard.tables WHERE relation::text <> \'later\';'), 'guarded',
@@ -208,10 +210,13 @@ is(says($standby, 'uuids', 'app', "TABLE later; BEGIN; $tenant_a TABLE later;"),
 $standby->append_conf('postgresql.conf', 'shared_preload_libraries = \'\'');
 $standby->restart;
 test_standby('a standby that does not preload the library');
+my ($status, $out, $said) = $standby->psql('uuids', "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; $count", extra_params => [ '-U', 'app' ]);
+like($said, qr/^HINT:  On the primary, a superuser runs ALTER DATABASE uuids SET session_preload_libraries = 'tenant_guard'; or list it in this server's configuration; then reconnect \(poolers too\)\.$/m,
+	'there a query that loads it is refused, and says where to preload it');
 
 $node->stop;
 $standby->promote;
-is(says($standby, 'uuids', 'app', "INSERT INTO t VALUES (1); BEGIN; $tenant_a INSERT INTO t VALUES (1) RETURNING tenant_id; SAVEPOINT s; "
+is(says($standby, 'uuids', 'app', "$load INSERT INTO t VALUES (1); BEGIN; $tenant_a INSERT INTO t VALUES (1) RETURNING tenant_id; SAVEPOINT s; "
 			. "INSERT INTO t VALUES (1, '$TENANT_B');"),
 	"ERROR TG001; $TENANT_A; $TENANT_A; ERROR 42501", 'promoted, it writes a tenant\'s own rows alone');
 is(superuser_says($standby, 'uuids', 'CREATE TABLE after (tenant_id uuid); SELECT status FROM tenant_guard.guard_status(\'after\');'),

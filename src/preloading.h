@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * preloading.h
+ *	  The statement by which sessions preload the library.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_PRELOADING_H
+#define TENANT_GUARD_PRELOADING_H
+
+#include "compat.h"
+
+extern const char *how_to_preload(void);
+extern void check_may_load(void);
+extern bool session_is_refused(void);
+extern pg_noreturn void refuse_session(void);
+
+#endif							/* TENANT_GUARD_PRELOADING_H */
