@@ -291,6 +291,16 @@ stored AS MATERIALIZED (
 	FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) kv
 	WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
 ),
+-- Roles whose sessions have a list of their own of what they preload, and not the library in it.
+without_library AS MATERIALIZED (
+	SELECT s.setrole, s.setdatabase, tenant_guard.preload_statement(s.setdatabase, s.setrole) AS statement
+	FROM stored s
+	WHERE s.setting = 'session_preload_libraries' AND s.setrole <> 0
+),
+-- May a session be without the library's hooks?
+hooks AS MATERIALIZED (
+	SELECT NOT tenant_guard.library_preloaded() OR EXISTS (SELECT FROM without_library w WHERE w.statement IS NOT NULL) AS missing
+),
 
 -- The rules --------------------------------------------------------------------------------------------------------
 
@@ -429,17 +439,17 @@ GROUP BY k.oid, k.conname, k.child, k.parent
 -- tenant's: then that one can be guarded.
 UNION ALL
 SELECT 'cascade_from_outside',
-	   CASE WHEN a.by IS NULL THEN 'info' WHEN a.crosses AND NOT tenant_guard.library_preloaded() THEN 'error' ELSE 'warning' END,
+	   CASE WHEN a.by IS NULL THEN 'info' WHEN a.crosses AND h.missing THEN 'error' ELSE 'warning' END,
 	   format('%I on %s', k.conname, c.name),
 	   format(CASE WHEN k.parent_column IS NULL
 				   THEN 'whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it: %s'
 				   ELSE 'whoever may change a tenant''s row of %s, which is not guarded, changes the tenant''s rows: %s' END
-			  || CASE WHEN NOT a.crosses THEN '' WHEN tenant_guard.library_preloaded() THEN '; refused where the row is another tenant''s'
+			  || CASE WHEN NOT a.crosses THEN '' WHEN NOT h.missing THEN '; refused where the row is another tenant''s'
 					  ELSE '; in a session that has not loaded the library nothing is refused' END,
 			  k.confrelid::regclass, a.actions),
 	   CASE WHEN k.parent_column IS NOT NULL AND k.parent_status = 'unguarded' THEN format('SELECT tenant_guard.protect(%L, %L)', k.confrelid::regclass, k.parent_column)
 			ELSE a.revokes END, 0
-FROM outer_keys k JOIN guarded c ON c.oid = k.conrelid
+FROM outer_keys k JOIN guarded c ON c.oid = k.conrelid CROSS JOIN hooks h
 	 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT format('ON %s %s', x.privilege, x.action), ', ') AS actions,
 								bool_or(x.crosses AND g.grantee IS NOT NULL) AS crosses,
 								max(x.privilege) FILTER (WHERE g.grantee IS NOT NULL) AS by,
@@ -455,13 +465,13 @@ WHERE a.actions IS NOT NULL AND (k.parent_column IS NULL OR a.by IS NOT NULL)
 
 -- a table whose keys act on its rows as an owner who sees all of them
 UNION ALL
-SELECT 'cascade_as_unbound_owner', CASE WHEN tenant_guard.library_preloaded() THEN 'info' ELSE 'warning' END, g.name,
+SELECT 'cascade_as_unbound_owner', CASE WHEN h.missing THEN 'warning' ELSE 'info' END, g.name,
 	   format('foreign key %I acts on its rows as the owner %I, who %s: %s', min(k.conname), u.rolname, u.why,
-			  CASE WHEN tenant_guard.library_preloaded() THEN 'the server log may show rows in its errors'
-				   ELSE 'its errors may show other tenants'' rows' END), NULL, 0
-FROM foreign_keys k JOIN guarded g ON g.oid = k.conrelid JOIN unbound u ON u.oid = g.relowner
+			  CASE WHEN h.missing THEN 'its errors may show other tenants'' rows'
+				   ELSE 'the server log may show rows in its errors' END), NULL, 0
+FROM foreign_keys k JOIN guarded g ON g.oid = k.conrelid JOIN unbound u ON u.oid = g.relowner CROSS JOIN hooks h
 WHERE k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd')
-GROUP BY g.oid, g.name, u.rolname, u.why
+GROUP BY g.oid, g.name, u.rolname, u.why, h.missing
 
 -- a key that is unique over all tenants: an error, or a lock wait, tells that another tenant has the value
 UNION ALL
@@ -817,14 +827,18 @@ SELECT 'bypass_granted', 'info', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quot
 FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) e
 WHERE p.parname = 'tenant_guard.bypass' AND e.privilege_type = 'SET' AND e.grantee <> 10
 
--- without the library's hooks there is row-level security alone, until a session's first use of a guarded table
+-- without the library's hooks there is row-level security alone, which a query's own filters can outwit: so one that is
+-- planned without them is refused
 UNION ALL
-SELECT 'not_preloaded', 'warning', current_database()::text, 'sessions do not preload the library: until one has loaded it, superusers and views of theirs are not refused',
-	   format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
-			  concat_ws(', ', (SELECT string_agg(quote_literal(btrim(l, ' "')), ', ')
-							   FROM pg_settings s, string_to_table(s.setting, ',') l
-							   WHERE s.name = 'session_preload_libraries' AND btrim(l) <> ''), '''tenant_guard''')), 0
+SELECT 'not_preloaded', 'warning', current_database()::text,
+	   'sessions do not preload the library: where a query on a guarded table is what loads it, that one and the session''s others are refused; and until it is loaded, superusers, views of theirs and actions of foreign keys are not',
+	   (SELECT tenant_guard.preload_statement(d.oid, 0) FROM pg_database d WHERE d.datname = current_database()), 0
 WHERE NOT tenant_guard.library_preloaded()
+UNION ALL
+SELECT 'not_preloaded', 'warning', concat_ws(' in ', 'role ' || quote_ident(pg_get_userbyid(w.setrole)), CASE WHEN w.setdatabase <> 0 THEN 'database ' || quote_ident(current_database()) END),
+	   'has session_preload_libraries of its own, without the library', w.statement, 0
+FROM without_library w
+WHERE w.statement IS NOT NULL
 
 -- an event trigger that does not fire, or not always
 UNION ALL
@@ -902,7 +916,8 @@ SELECT t.guarded, t.damaged, t.unguarded, t.unprotected, t.shared,
 	   a.errors, a.warnings, a.infos,
 	   tenant_guard.library_preloaded() AS preloaded,
 	   e.extversion AS version,
-	   tenant_guard.library_version() AS library_version
+	   tenant_guard.library_version() AS library_version,
+	   CASE WHEN NOT tenant_guard.library_preloaded() THEN tenant_guard.preload_statement(d.oid, 0) END AS to_preload
 FROM (SELECT pg_catalog.count(*) FILTER (WHERE status = 'guarded') AS guarded,
 			 pg_catalog.count(*) FILTER (WHERE status = 'damaged') AS damaged,
 			 pg_catalog.count(*) FILTER (WHERE status = 'unguarded') AS unguarded,
@@ -914,5 +929,6 @@ FROM (SELECT pg_catalog.count(*) FILTER (WHERE status = 'guarded') AS guarded,
 						pg_catalog.count(*) FILTER (WHERE level = 'info') AS infos
 				 FROM tenant_guard.audit()) a
 	 CROSS JOIN pg_catalog.pg_extension e
-WHERE e.extname = 'tenant_guard';
+	 CROSS JOIN pg_catalog.pg_database d
+WHERE e.extname = 'tenant_guard' AND d.datname = pg_catalog.current_database();
 COMMENT ON VIEW status IS 'one row: how many tables are guarded, how many findings audit() has, and what is installed';

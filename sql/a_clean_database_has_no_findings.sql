@@ -71,7 +71,7 @@ RESET ROLE;
 
 -- Whom the DBA lets, may.
 GRANT SELECT ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status, tenant_guard.trusted_functions TO regress_owner;
-GRANT EXECUTE ON FUNCTION tenant_guard.guard_status, tenant_guard.broken_invariants, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded,
+GRANT EXECUTE ON FUNCTION tenant_guard.guard_status, tenant_guard.broken_invariants, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded, tenant_guard.preload_statement,
 	tenant_guard.mixed_comparisons, tenant_guard.mixed_comparisons_of TO regress_owner;
 SET ROLE regress_owner;
 SELECT rule, object FROM tenant_guard.audit() WHERE rule = 'unguarded_table';
@@ -79,7 +79,7 @@ SELECT guarded, damaged, unguarded, unprotected, shared, errors - (SELECT count(
 SELECT relation, status, tenant_column, tenant_type, partitions FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 RESET ROLE;
 REVOKE ALL ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status, tenant_guard.trusted_functions FROM regress_owner;
-REVOKE ALL ON FUNCTION tenant_guard.guard_status, tenant_guard.broken_invariants, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded,
+REVOKE ALL ON FUNCTION tenant_guard.guard_status, tenant_guard.broken_invariants, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded, tenant_guard.preload_statement,
 	tenant_guard.mixed_comparisons, tenant_guard.mixed_comparisons_of FROM regress_owner;
 
 DROP VIEW findings;

@@ -45,8 +45,10 @@ RESET ROLE;
 -- No row must be lost.
 SELECT count(*) FROM t.notes;
 
--- CREATE EXTENSION and protect must bring it all back.
+-- CREATE EXTENSION and protect must bring it all back. (It warns where the library is not preloaded.)
+SET client_min_messages = error;
 CREATE EXTENSION tenant_guard;
+RESET client_min_messages;
 SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 SELECT tenant_guard.protect('t.notes');
 SELECT tenant_guard.protect('t.parted');
@@ -61,7 +63,7 @@ COMMIT;
 RESET ROLE;
 
 -- A schema that another role prepared must not be taken for the extension's.
-SET client_min_messages = warning;
+SET client_min_messages = error;
 DROP EXTENSION tenant_guard CASCADE;
 DROP SCHEMA tenant_guard;
 CREATE SCHEMA tenant_guard AUTHORIZATION regress_app;

@@ -162,6 +162,23 @@ $node->safe_psql('postgres', 'ALTER ROLE app RESET tenant_guard.late_loading');
 is(superuser_says($node, 'postgres', "SET ROLE app; BEGIN; $as_a $look ROLLBACK; RESET ROLE; SET tenant_guard.late_loading = allow; SET ROLE app; BEGIN; $as_a $look"), 'ERROR 55000; of a',
 	'later too');
 
+# --- What the tools say -----------------------------------------------------------------------------------------------------
+
+is(superuser_says($node, 'postgres', "SET ROLE app; BEGIN; $as_a $look ROLLBACK; RESET ROLE; SELECT * FROM tenant_guard.prove(); SELECT * FROM tenant_guard.prove('t');"), 'ERROR 55000; ERROR 55000; ERROR 55000',
+	'prove() in a refused session is one error');
+is(superuser_says($node, 'postgres', 'SELECT count(*) > 0, bool_and(ok) FROM tenant_guard.prove(\'t\');'), 't|t', 'and proves where it is what loads the library');
+is($node->safe_psql('postgres', 'SELECT preloaded, to_preload FROM tenant_guard.status'), 'f|ALTER DATABASE postgres SET session_preload_libraries = \'tenant_guard\'', 'the view "status" has the statement');
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+my ($status, $out, $said) = $node->psql('shop', 'CREATE EXTENSION tenant_guard');
+is($said =~ s/^psql:<stdin>:1: //r, <<'SAID' =~ s/\n\z//r, 'CREATE EXTENSION warns, and has it');
+WARNING:  sessions of this database do not preload tenant_guard
+DETAIL:  Where a query on a guarded table is what loads the library, it is refused.
+HINT:  Run ALTER DATABASE shop SET session_preload_libraries = 'tenant_guard'; then reconnect (poolers too).
+SAID
+$node->safe_psql('postgres', 'ALTER DATABASE shop SET session_preload_libraries = tenant_guard');
+is(superuser_says($node, 'shop', 'SET client_min_messages = warning; DROP EXTENSION tenant_guard; CREATE EXTENSION tenant_guard; SELECT preloaded, to_preload FROM tenant_guard.status;'), 't|',
+	'neither says anything where sessions preload it');
+
 # --- The hint ---------------------------------------------------------------------------------------------------------------
 
 like(hint($node, 'postgres', 'app'), qr/HINT:  A superuser runs ALTER DATABASE postgres SET session_preload_libraries = 'tenant_guard'; then reconnect \(poolers too\)\.$/m,

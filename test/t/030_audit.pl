@@ -222,5 +222,25 @@ remedy('not_preloaded');
 is(found('not_preloaded'), '', 'not_preloaded: its remedy mends it where others are preloaded');
 is($node->safe_psql('shop', 'SHOW session_preload_libraries'), 'auto_explain, tenant_guard', 'and leaves these as they are');
 
+# A list of a role's own takes the place of the database's.
+my $key = 'SELECT level FROM tenant_guard.audit() WHERE rule = \'cascade_from_outside\'';
+$node->safe_psql('shop', 'CREATE TABLE users (id int PRIMARY KEY); GRANT DELETE ON users TO app; SET client_min_messages = error; '
+	  . 'CREATE TABLE notes (tenant_id uuid, id int, author int REFERENCES users ON DELETE CASCADE, PRIMARY KEY (tenant_id, id))');
+is($node->safe_psql('shop', $key), 'warning', 'an action of a key is warned of where all sessions preload the library');
+$node->safe_psql('postgres', 'ALTER ROLE app SET session_preload_libraries = auto_explain');
+is($node->safe_psql('shop', $key), 'error', 'and is an error where those of a role do not');
+is(remedy('not_preloaded'), 'warning role app', 'not_preloaded: found');
+is(found('not_preloaded'), '', 'not_preloaded: its remedy mends it');
+is($node->safe_psql('shop', 'SELECT setconfig FROM pg_db_role_setting WHERE setrole = \'app\'::regrole'), '{"session_preload_libraries=auto_explain, tenant_guard"}', 'and leaves what the role loads');
+$node->safe_psql('postgres', 'ALTER ROLE app IN DATABASE shop SET session_preload_libraries = auto_explain');
+is(remedy('not_preloaded'), 'warning role app in database shop', 'not_preloaded: found');
+is(found('not_preloaded'), '', 'not_preloaded: its remedy mends it');
+is($node->safe_psql('shop', $key), 'warning', 'so is the action of the key');
+$node->safe_psql('postgres', 'ALTER ROLE app RESET session_preload_libraries; ALTER ROLE app IN DATABASE shop SET session_preload_libraries = auto_explain');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_db_role_setting WHERE setrole = \'app\'::regrole'), '1', 'a role has a list again');
+$node->append_conf('postgresql.conf', 'shared_preload_libraries = tenant_guard');
+$node->restart;
+is(found('not_preloaded'), '', 'which is no matter where the server preloads the library');
+
 $node->stop;
 done_testing();
