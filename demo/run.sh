@@ -504,6 +504,8 @@ step_stand() {
   say "    SELECT level, rule, object, detail, remedy FROM tenant_guard.audit();"
   ask demo_dba "SELECT level, rule, $(one_line object), $(one_line detail) FROM tenant_guard.audit()" >"$work/findings"
   first 40 <"$work/findings" | awk -F '\t' '{ printf "     %-8s %-22s %-36s %s\n", $1, $2, $3, $4 }'
+  say "  This server preloads the library. On yours, CREATE EXTENSION says how, with no restart:"
+  say "    ALTER DATABASE ... SET session_preload_libraries = 'tenant_guard';"
   say "  The remedies can be pasted, such as:"
   ask demo_dba "SELECT remedy || ';' FROM tenant_guard.audit() WHERE remedy IS NOT NULL LIMIT 3" | indent
   promised "every table with the column that is not guarded is found" answer_is 0 \
