@@ -6,6 +6,7 @@ SET tenant_guard.trusted_filters = on;
 SET plan_cache_mode = force_generic_plan;
 \set SHOW_CONTEXT never
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
 CREATE ROLE regress_app;
 CREATE SCHEMA t;
@@ -58,6 +59,34 @@ BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 EXECUTE plus;
 COMMIT;
+
+-- What a function that its author calls IMMUTABLE has read of one tenant's rows while a statement was planned must not be in what
+-- another tenant executes, nor what it has read of a temporary table.
+RESET ROLE;
+CREATE TABLE t.plain (n int);
+GRANT ALL ON t.plain TO regress_app;
+CREATE FUNCTION t.first_body() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN (SELECT min(body) FROM t.notes); END $$;
+CREATE FUNCTION t.first_kept() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN (SELECT min(body) FROM pg_temp.kept); END $$;
+INSERT INTO t.plain VALUES (1);
+SET ROLE regress_app;
+PREPARE first_body AS SELECT t.first_body();
+PREPARE first_kept AS SELECT t.first_kept() FROM t.plain;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+EXECUTE first_body;
+EXECUTE first_body;
+CREATE TEMPORARY TABLE kept AS SELECT 'kept by a' AS body;
+EXECUTE first_kept;
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+EXECUTE first_body;
+SAVEPOINT s;
+EXECUTE first_kept;
+ROLLBACK TO s;
+COMMIT;
+EXECUTE first_body;
+DROP TABLE kept;
 
 RESET ROLE;
 SET client_min_messages = warning;

@@ -44,6 +44,7 @@
 #include "guard.h"
 #include "refuse_table.h"
 #include "temporary_table.h"
+#include "tenant_plan.h"
 #include "tenant_source.h"
 #include "toast.h"
 
@@ -219,6 +220,8 @@ judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
 		*means = means_of_bypass(info->checkAsUser);
 		return *means ? ACCESS_MEANT : ACCESS_OTHER_TENANT;
 	}
+	if (belongs_to_tenant(relid, includes_parts(info)))
+		note_tenants_rows();
 	if (!rows_are_kept() || !transaction_has_tenant() ||
 		!(is_dropped_on_commit(relid) || belongs_to_tenant(relid, includes_parts(info))))
 		return ACCESS_NOT_GUARDED;
@@ -507,7 +510,10 @@ check_access(List *permission_infos, bool raise)
 		refuse_access(verdict, relid, toast, info->checkAsUser, permission_infos);
 		/* with row_security off PostgreSQL refuses, and says why */
 		if (verdict == ACCESS_BOUND && row_security)
+		{
 			require_tenant();
+			note_tenants_rows();
+		}
 		if (means != NULL)
 		{
 			bypassed = list_append_unique_oid(bypassed, relid);

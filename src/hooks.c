@@ -52,6 +52,7 @@
 #include "stored_setting.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
+#include "tenant_plan.h"
 #include "trusted_filters.h"
 #include "unforced.h"
 #include "unlike_tenant.h"
@@ -362,6 +363,7 @@ static PlannedStmt *
 plan_query(PLANNER_PARAMETERS)
 {
 	bool		row_security = query->hasRowSecurity;
+	uint64		rows_read = times_tenants_rows_read();
 	bool		unchecked = drop_known_checks(query);
 	KeyAction  *action = read_key_action(query);
 	List	   *dependencies = trust_filters(query, params);
@@ -376,6 +378,8 @@ plan_query(PLANNER_PARAMETERS)
 	if (unchecked)
 		mark_plan(plan, MARK_UNCHECKED);
 	mark_plan_of_unlike_tenant(plan);
+	if (times_tenants_rows_read() != rows_read)
+		keep_plan_for_transaction(plan);
 	mark_plan_as_ours(plan);
 	note_planned(query, plan);
 	return plan;

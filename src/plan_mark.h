@@ -14,7 +14,8 @@ typedef enum PlanMark
 {
 	MARK_OF_ONE_TENANT = 0x74670001,	/* good for one tenant only */
 	MARK_UNCHECKED = 0x74670002,	/* does not check the rows that it makes */
-	MARK_OURS = 0x74670003		/* made with the library, in a session that did not preload it */
+	MARK_OURS = 0x74670003,		/* made with the library, in a session that did not preload it */
+	MARK_OF_ONE_TRANSACTION = 0x74670004	/* holds what was read of its tenant's rows */
 } PlanMark;
 
 extern void mark_plan(PlannedStmt *plan, PlanMark mark);

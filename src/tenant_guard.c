@@ -24,6 +24,7 @@
 #include "settings.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
+#include "tenant_plan.h"
 #include "tenant_shares.h"
 #include "trusted.h"
 
@@ -46,6 +47,7 @@ _PG_init(void)
 	init_set_tenant();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
 	init_own_functions();
+	init_tenant_plans();
 	init_guard_cache();
 	init_access();
 	init_temporary_tables();

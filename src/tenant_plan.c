@@ -11,10 +11,15 @@
  *
  * All plans that carry the mark are of one tenant, the last that was set.
  *
+ * While a statement is planned, a function that its author calls IMMUTABLE runs,
+ * and may read a tenant's rows: what it returns is a constant of the plan.  Such
+ * a plan is not kept beyond the transaction and its tenant.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 
 #include "plan_mark.h"
@@ -22,6 +27,9 @@
 
 static bool plans_are_marked = false;
 static uint64 marked_for;		/* the tenant, hashed */
+
+static uint64 rows_read = 0;	/* how often rows of a tenant were about to be read */
+static bool plans_hold_rows = false;
 
 static uint64
 hash_of(const char *tenant)
@@ -38,12 +46,59 @@ keep_plan_for(const char *tenant, PlannedStmt *plan)
 	marked_for = hash_of(tenant);
 }
 
+/* Raises nothing and allocates nothing. */
+static void
+drop_plans_that_hold_rows(void)
+{
+	if (!plans_hold_rows)
+		return;
+	plans_hold_rows = false;
+	drop_marked_plans(MARK_OF_ONE_TRANSACTION);
+}
+
 /* A tenant is set.  Raises nothing and allocates nothing, as a GUC assign hook must. */
 void
 drop_plans_of_others(const char *tenant)
 {
+	drop_plans_that_hold_rows();
 	if (!plans_are_marked || marked_for == hash_of(tenant))
 		return;
 	plans_are_marked = false;
 	drop_marked_plans(MARK_OF_ONE_TENANT);
+}
+
+/* A statement is about to start that reads rows of the transaction's tenant. */
+void
+note_tenants_rows(void)
+{
+	rows_read++;
+}
+
+/* How often that has happened in this session: who plans compares. */
+uint64
+times_tenants_rows_read(void)
+{
+	return rows_read;
+}
+
+/* Marks a plan that was just made, and may hold what was read of a tenant's rows. */
+void
+keep_plan_for_transaction(PlannedStmt *plan)
+{
+	mark_plan(plan, MARK_OF_ONE_TRANSACTION);
+	plans_hold_rows = true;
+}
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		drop_plans_that_hold_rows();
+}
+
+/* Must be called once, when the library is loaded. */
+void
+init_tenant_plans(void)
+{
+	RegisterXactCallback(end_transaction, NULL);
 }
