@@ -330,10 +330,10 @@ WHERE b.invariant = 'parent_unguarded' AND b.other NOT IN (SELECT o.oid FROM t o
 
 -- a column of the name that tenant columns have, in a table that it does not guard
 UNION ALL
-SELECT 'tenant_column_unused', 'info', t.name,
+SELECT 'tenant_column_unused', CASE WHEN t.status = 'shared' THEN 'info' ELSE 'warning' END, t.name,
 	   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', s.tenant_column)
-			ELSE format('has column %I and is guarded by column %s', s.tenant_column, t.key) END,
-	   CASE WHEN t.status = 'shared' THEN format('SELECT tenant_guard.unshare(%1$L); SELECT tenant_guard.protect(%1$L)', t.name) END, 0
+			ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, s.tenant_column) END,
+	   NULL, 0
 FROM t CROSS JOIN settings s
 WHERE t.partition_of IS NULL AND (t.status = 'shared' OR t.status IN ('guarded', 'damaged') AND t.tenant_column <> s.tenant_column)
 	  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = s.tenant_column AND NOT a.attisdropped)
@@ -393,14 +393,6 @@ SELECT 'tenant_type_differs', CASE WHEN t.status = 'unguarded' THEN 'error' ELSE
 FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
 WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 	  AND t.serves IS DISTINCT FROM s.tenant_type
-
--- a table whose rows two columns could say whose they are
-UNION ALL
-SELECT 'second_tenant_column', 'warning', t.name,
-	   format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, a.attname), NULL, 0
-FROM t JOIN settings s ON s.tenant_column <> t.tenant_column
-	 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = s.tenant_column AND NOT a.attisdropped
-WHERE t.status IN ('guarded', 'damaged') AND t.partition_of IS NULL
 
 -- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/companion.c)
 UNION ALL
