@@ -40,12 +40,12 @@ END \$\$;
 CREATE PROCEDURE settings(n int) LANGUAGE plpgsql AS \$\$
 BEGIN
 	FOR i IN 1..n LOOP
-		PERFORM tenant_guard.set_tenant(a_tenant(i), false);
-		PERFORM set_config('tenant_guard.tenant_id', a_tenant(i + 1), i % 3 = 0);
+		PERFORM tenant_guard.set_tenant(a_tenant(i / 100), false);
+		PERFORM set_config('tenant_guard.tenant_id', a_tenant(i / 100), i % 3 = 0);
 		PERFORM tenant_guard.clear_tenant();
-		PERFORM set_config('tenant_guard.tenant_id', a_tenant(i), true);
+		PERFORM set_config('tenant_guard.tenant_id', a_tenant(i / 100), true);
 		RESET tenant_guard.tenant_id;
-		IF i % 100 = 0 THEN COMMIT; END IF;
+		IF i % 100 = 99 THEN COMMIT; END IF;
 	END LOOP;
 END \$\$;
 
