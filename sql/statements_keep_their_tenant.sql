@@ -120,6 +120,19 @@ BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 SELECT visited, body FROM (SELECT t.visit() AS visited OFFSET 0) s CROSS JOIN t.notes;
 ROLLBACK;
+-- Nor may a statement store one tenant's rows as another's.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.notes (tenant_id, body) SELECT tenant_guard.current_tenant(), body FROM t.notes
+WHERE tenant_guard.set_tenant('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb') IS NOT NULL;
+ROLLBACK;
+-- Between two statements the tenant may change.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+SELECT tenant_guard.set_tenant('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb');
+SELECT count(*) FROM t.notes;
+ROLLBACK;
 
 RESET ROLE;
 SET client_min_messages = warning;

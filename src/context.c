@@ -237,6 +237,8 @@ use_tenant(bool kept)
 		seal_tenant(&value);
 	else if (!tenant_equal(&seal->value, &value))
 	{
+		if (tenant_is_kept)
+			raise_refusal(tenant_fixed_in_statement());
 		if (OidIsValid(table_with_pending_triggers()))
 			raise_refusal(triggers_are_pending(table_with_pending_triggers()));
 		seal_tenant(&value);

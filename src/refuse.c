@@ -135,6 +135,17 @@ tenant_fixed(void)
 
 /* Where a transaction may have several tenants. */
 Refusal
+tenant_fixed_in_statement(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the tenant cannot change while a statement on guarded tables is running",
+			"A function that the statement calls has set another tenant, and the statement would go on with that one's rows.",
+			"Set the tenant by a statement of its own, before or after this one."
+	};
+}
+
+Refusal
 triggers_are_pending(Oid relid)
 {
 	const char *name = get_rel_name(relid);
