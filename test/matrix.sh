@@ -10,7 +10,8 @@
 set -u -o pipefail
 
 test_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
-declare -A suites=([17]=trixie [18]=forky)
+declare -A suites=([17]=trixie [18]=forky [19]=forky)
+declare -A beside=([19]=experimental) # the suite that has this server's packages, where it is another
 
 complain() {
 	echo "test/matrix.sh: $*" >&2
@@ -35,11 +36,19 @@ bootstrap() {
 	mkdir -p "$root" && debootstrap --variant=minbase "$suite" "$root" "$(mirror)" $script
 }
 
+# add_suite <suite>: of it apt takes the server of this version, its libpq and its extensions, and nothing else.
+add_suite() {
+	sed "s/ $suite / $1 /" "$root/etc/apt/sources.list" >"$root/etc/apt/sources.list.d/$1.list"
+	printf '%s\n' "Package: src:postgresql-$version postgresql-$version-*" "Pin: release a=$1" 'Pin-Priority: 990' '' \
+		'Package: *' "Pin: release a=$1" 'Pin-Priority: -1' >"$root/etc/apt/preferences.d/matrix"
+}
+
 # The chroot's apt reaches the network as the machine's does. A mirror may be a snapshot, whose lists are out of
 # date. Nobody needs this disk's content after a power cut, so dpkg need not wait for it.
 configure() {
 	apt-config dump | grep -E '^Acquire::(https?::Proxy|Check-Date)' >"$root/etc/apt/apt.conf.d/99matrix"
 	echo 'Acquire::Check-Valid-Until "false";' >>"$root/etc/apt/apt.conf.d/99matrix"
+	[ -z "${beside[$version]-}" ] || add_suite "${beside[$version]}" || return
 	echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/matrix"
 }
 
@@ -83,7 +92,7 @@ select_version() {
 	version=$2
 	suite=${suites[$2]-}
 	[ -n "$suite" ] || complain "the versions are ${!suites[*]}"
-	root=$(realpath -m "$1/$suite")
+	root=$(realpath -m "$1/postgresql-$version")
 }
 
 [ "$(id -u)" -eq 0 ] || complain "this needs root"
