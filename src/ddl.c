@@ -329,6 +329,8 @@ check_command(const CollectedCommand *cmd)
 	}
 	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, CreateTrigStmt))
 		check_new_trigger(cmd->d.simple.address.objectId);
+	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, CreateCastStmt))
+		check_functions_of_cast(cmd->d.simple.address.objectId);
 	change = read_change(cmd);
 	return check_change(&change);
 }

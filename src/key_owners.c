@@ -53,24 +53,29 @@ may_reference(const ForeignKey *key, Oid role)
 }
 
 /*
- * The function, other than a superuser's, that casts a column of this type to
- * what an operator takes, or InvalidOid.
+ * The function, other than a superuser's or this role's, that casts a column of
+ * this type to what an operator takes, or InvalidOid.  A key is made where the
+ * cast is implicit; once it is there PostgreSQL writes the cast, and any does.
  */
 static Oid
-cast_function(Oid type, Oid wanted)
+cast_function(Oid type, Oid wanted, Oid trusted)
 {
 	Oid			function = InvalidOid;
+	Oid			owner;
 
 	if (IsBinaryCoercible(type, wanted) ||
-		find_coercion_pathway(wanted, getBaseType(type), COERCION_IMPLICIT, &function) != COERCION_PATH_FUNC ||
-		superuser_arg(object_owner(ProcedureRelationId, function)))
+		find_coercion_pathway(wanted, getBaseType(type), COERCION_EXPLICIT, &function) != COERCION_PATH_FUNC)
 		return InvalidOid;
-	return function;
+	owner = object_owner(ProcedureRelationId, function);
+	return owner == trusted || superuser_arg(owner) ? InvalidOid : function;
 }
 
-/* A function that is called to compare the columns of the key, or InvalidOid. */
+/*
+ * A function that is called to compare the columns of the key, other than a
+ * superuser's and, unless that is InvalidOid, this role's; or InvalidOid.
+ */
 Oid
-function_of_key(const ForeignKey *key)
+function_of_key(const ForeignKey *key, Oid trusted)
 {
 	Oid			function = InvalidOid;
 
@@ -80,9 +85,9 @@ function_of_key(const ForeignKey *key)
 		Oid			child_type;
 
 		op_input_types(key->operators[i], &parent_type, &child_type);
-		function = cast_function(get_atttype(key->parent, key->referenced[i]), parent_type);
+		function = cast_function(get_atttype(key->parent, key->referenced[i]), parent_type, trusted);
 		if (!OidIsValid(function))
-			function = cast_function(get_atttype(key->child, key->columns[i]), child_type);
+			function = cast_function(get_atttype(key->child, key->columns[i]), child_type, trusted);
 	}
 	return function;
 }
@@ -130,7 +135,7 @@ check_two_owners(const ForeignKey *key)
 							 role, referenced_columns(key), relation_name(key->parent)),
 			   psprintf("Run GRANT REFERENCES (%s) ON %s TO %s;", referenced_columns(key),
 						relation_name(key->parent), quote_identifier(role)));
-	function = function_of_key(key);
+	function = function_of_key(key, InvalidOid);
 	if (OidIsValid(function))
 		refuse(key, psprintf("Its tables belong to two roles, and function %s, which is called to compare their columns, would run as either.",
 							 format_procedure_qualified(function)),

@@ -12,7 +12,7 @@
 
 #include "foreign_key.h"
 
-extern Oid	function_of_key(const ForeignKey *key);
+extern Oid	function_of_key(const ForeignKey *key, Oid trusted);
 extern void check_two_owners(const ForeignKey *key);
 extern EphemeralNamedRelation read_parents(const ForeignKey *key);
 extern char *parents_of(const ForeignKey *key, EphemeralNamedRelation parents);

@@ -13,10 +13,15 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
@@ -53,15 +58,13 @@ check_reference(const ForeignKey *key)
 }
 
 /*
- * Refuses a constraint that has just been made, whoever makes it, if it is a key
- * of another owner to a guarded table and a function of neither a superuser nor
- * that table's owner is called to compare its columns.  The rows that are there
- * have not been checked yet.
+ * Refuses a key of another owner to a guarded table if a function of neither a
+ * superuser nor that table's owner is called to compare its columns: any, or
+ * with "only" that one.
  */
-void
-check_functions_of_reference(Oid constraint)
+static void
+check_functions(const ForeignKey *key, Oid only)
 {
-	const ForeignKey *key = IsBinaryUpgrade ? NULL : foreign_key_of_command(constraint);
 	Oid			owner;
 	Oid			function;
 
@@ -70,11 +73,70 @@ check_functions_of_reference(Oid constraint)
 	owner = object_owner(RelationRelationId, key->parent);
 	if (object_owner(RelationRelationId, key->child) == owner)
 		return;
-	function = function_of_key(key);
-	if (OidIsValid(function) && object_owner(ProcedureRelationId, function) != owner &&
+	function = function_of_key(key, owner);
+	if (OidIsValid(function) && (!OidIsValid(only) || function == only) &&
 		!weakening_is_meant(key->parent))
 		raise_refusal(key_calls_function(key->name, relation_name(key->child), relation_name(key->parent),
 										 owner_name(key->parent), format_procedure_qualified(function)));
+}
+
+/*
+ * The same of a constraint that has just been made, whoever makes it.  The rows
+ * that are there have not been checked yet.
+ */
+void
+check_functions_of_reference(Oid constraint)
+{
+	if (!IsBinaryUpgrade)
+		check_functions(foreign_key_of_command(constraint), InvalidOid);
+}
+
+/* The function of a cast, or InvalidOid. */
+static Oid
+function_of_cast(Oid castid)
+{
+	Relation	casts = table_open(CastRelationId, AccessShareLock);
+	Oid			function = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_cast_oid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(castid));
+	scan = systable_beginscan(casts, CastOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		function = ((Form_pg_cast) GETSTRUCT(tuple))->castfunc;
+	systable_endscan(scan);
+	table_close(casts, AccessShareLock);
+	return function;
+}
+
+/*
+ * The same of a cast that has just been made, and of all keys that are there:
+ * none depends on a cast, and each calls the one that it finds.
+ */
+void
+check_functions_of_cast(Oid castid)
+{
+	Oid			function = function_of_cast(castid);
+	Relation	constraints;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(function) || superuser_arg(object_owner(ProcedureRelationId, function)))
+		return;
+	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (con->contype == CONSTRAINT_FOREIGN)
+			check_functions(foreign_key_of_command(con->oid), function);
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
 }
 
 /*

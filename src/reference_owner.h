@@ -9,6 +9,7 @@
 #define TENANT_GUARD_REFERENCE_OWNER_H
 
 extern void check_functions_of_reference(Oid constraint);
+extern void check_functions_of_cast(Oid castid);
 extern void check_new_references(Oid relid);
 extern void check_references_kept(Oid relid);
 
