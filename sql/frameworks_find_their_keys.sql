@@ -147,6 +147,16 @@ SELECT tenant_guard.set_tenant(:a);
 INSERT INTO t.shop_line VALUES (3, DEFAULT, 99);
 ROLLBACK;
 
+-- So it is when the owner renames one.
+DO $$ DECLARE trigger name; BEGIN
+	SELECT tgname INTO trigger FROM pg_trigger t JOIN pg_constraint c ON c.oid = tgconstraint
+	WHERE conname = 'shop_line_order_id_5e6f7a8b_fk_shop_cart_id' AND tgrelid = 't.shop_line'::regclass AND tgfoid = '"RI_FKey_check_ins"'::regproc;
+	EXECUTE format('ALTER TRIGGER %I ON t.shop_line RENAME TO first_of_all', trigger);
+END $$;
+RESET ROLE;
+SELECT count(*) FROM tenant_guard.broken_invariants('t.shop_line');
+SET ROLE regress_owner;
+
 -- With the column both must go.
 ALTER TABLE t.shop_line DROP COLUMN order_id;
 SELECT * FROM t.keys;

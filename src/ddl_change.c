@@ -14,6 +14,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_policy.h"
+#include "catalog/pg_trigger.h"
 #include "nodes/parsenodes.h"
 #include "utils/rls.h"
 
@@ -23,6 +24,7 @@
 #include "foreign_key.h"
 #include "guard.h"
 #include "invariant.h"
+#include "trigger_owner.h"
 #include "unguarded_parent.h"
 
 /*
@@ -197,6 +199,12 @@ read_simple_command(const CollectedCommand *cmd, TableChange *change)
 		/* of a framework's key another name makes one that carries the tenant itself */
 		change->relid = table_of_key(address.objectId);
 		change->alters_key = true;
+	}
+	else if (address.classId == TriggerRelationId && IsA(cmd->parsetree, RenameStmt))
+	{
+		/* triggers fire in the order of their names, those of keys too */
+		change->relid = table_of_trigger(address.objectId);
+		change->moves_keys = true;
 	}
 	else if (IsA(cmd->parsetree, AlterExtensionContentsStmt) &&
 			 member.classId == RelationRelationId)

@@ -29,7 +29,7 @@
 #include "trigger_owner.h"
 
 /* The relation that a trigger is on, or InvalidOid if it is gone. */
-static Oid
+Oid
 table_of_trigger(Oid trigger)
 {
 	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
