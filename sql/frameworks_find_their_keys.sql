@@ -211,6 +211,18 @@ SELECT tenant_guard.set_tenant(:a);
 INSERT INTO t.parted VALUES (1, DEFAULT, 99);
 ROLLBACK;
 
+-- A partition that is detached has keys of its own, of which the companion may
+-- have got another name: it must get one that is known as such.
+CREATE TABLE t.named (id int, tenant_id uuid, order_id int, CONSTRAINT x_12345678_and_tenant CHECK (id > 0));
+ALTER TABLE t.parted ADD CONSTRAINT x_12345678_fk FOREIGN KEY (order_id) REFERENCES t.shop_order;
+ALTER TABLE t.parted ATTACH PARTITION t.named FOR VALUES IN (2);
+ALTER TABLE t.parted DETACH PARTITION t.named;
+ALTER TABLE t.named RENAME CONSTRAINT x_12345678_and_tenant TO positive;
+ALTER TABLE t.parted DETACH PARTITION t.named;
+SELECT conname, key FROM t.keys WHERE relation = 't.named'::regclass AND conname LIKE 'x_%';
+DROP TABLE t.named;
+ALTER TABLE t.parted DROP CONSTRAINT x_12345678_fk;
+
 -- An index that is dropped with the companion that needs it must not leave the key alone: both are made anew.
 CREATE TABLE t.sale (id int PRIMARY KEY, tenant_id uuid);
 CREATE TABLE t.item (id int, tenant_id uuid, sale_id int CONSTRAINT fk_rails_0123456789 REFERENCES t.sale);

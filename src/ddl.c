@@ -281,6 +281,7 @@ check_change(const TableChange *change)
 {
 	List	   *touched;
 	List	   *guarded;
+	ListCell   *lc;
 
 	/* an earlier command's table may be gone by the end of the statement */
 	if (!OidIsValid(change->relid) || get_rel_relkind(change->relid) == '\0')
@@ -310,6 +311,9 @@ check_change(const TableChange *change)
 		return lappend_oid(guarded, change->relid);
 	if (change->moves_keys)
 		settle_companions(change->relid);
+	/* a partition's share of a key is one of its own now */
+	foreach(lc, change->leaves)
+		settle_companions(lfirst_oid(lc));
 	return guarded;
 }
 
