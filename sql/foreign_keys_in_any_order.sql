@@ -254,6 +254,20 @@ SELECT definition FROM t.keys WHERE child = 't.unsaid'::regclass;
 RESET ROLE;
 RESET tenant_guard.foreign_keys;
 
+-- A guard that is mended by NOT NULL must find the key that came while it was damaged.
+SET ROLE regress_owner;
+CREATE TABLE t.mended (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE t.to_mended (id int, tenant_id uuid);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+ALTER TABLE t.mended ALTER COLUMN tenant_id DROP NOT NULL;
+RESET tenant_guard.bypass;
+SET ROLE regress_owner;
+ALTER TABLE t.to_mended ADD COLUMN m int REFERENCES t.mended;
+ALTER TABLE t.mended ALTER COLUMN tenant_id SET NOT NULL;
+SELECT definition FROM t.keys WHERE child = 't.to_mended'::regclass;
+RESET ROLE;
+
 -- A key of another's table to one's own must refuse the guard of one's own.
 SET ROLE regress_owner;
 CREATE TABLE t.open (id int PRIMARY KEY, tenant uuid NOT NULL);

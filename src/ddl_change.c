@@ -16,6 +16,7 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_trigger.h"
 #include "nodes/parsenodes.h"
+#include "utils/lsyscache.h"
 #include "utils/rls.h"
 
 #include "auto_protect.h"
@@ -75,6 +76,14 @@ broken_by(AlterTableType action)
 	return INVARIANT_WHOLE;
 }
 
+static bool
+is_tenant_column(Oid relid, const char *name)
+{
+	AttrNumber	attnum = guard_of(relid).attnum;
+
+	return attnum != 0 && name != NULL && get_attnum(relid, name) == attnum;
+}
+
 static void
 read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 {
@@ -99,6 +108,8 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 			break;
 		case AT_SetNotNull:
 			change->forbids_null = true;
+			/* a guard may be whole by it again, and keys that came meanwhile are not settled */
+			change->alters_key |= is_tenant_column(change->relid, cmd->name);
 			break;
 		case AT_EnableRowSecurity:
 		case AT_ForceRowSecurity:
