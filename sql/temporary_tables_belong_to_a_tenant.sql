@@ -101,9 +101,37 @@ CREATE TEMP TABLE whole (LIKE recent);
 ALTER TABLE recent INHERIT whole;
 ROLLBACK TO s;
 SELECT tenant_guard.share('pg_temp.recent');
+ROLLBACK TO s;
+SECURITY LABEL FOR tenant_guard ON TABLE pg_temp.recent IS 'shared';
+ROLLBACK TO s;
+CREATE STATISTICS t.told ON id, (t.tell(body)) FROM recent;
 ROLLBACK;
 VACUUM recent;
 VACUUM FULL recent;
+
+-- A new partition must not tell what the default one holds; to its own tenant
+-- PostgreSQL says so.
+CREATE TEMP TABLE whole (id int, body text) PARTITION BY LIST (id);
+CREATE TEMP TABLE others PARTITION OF whole DEFAULT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO whole VALUES (1, 'of a');
+CREATE TEMP TABLE two PARTITION OF whole FOR VALUES IN (2);
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+SAVEPOINT s;
+CREATE TEMP TABLE one PARTITION OF whole FOR VALUES IN (1);
+ROLLBACK TO s;
+CREATE TEMP TABLE nosuch PARTITION OF missing FOR VALUES IN (1);
+ROLLBACK;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+CREATE TEMP TABLE one PARTITION OF whole FOR VALUES IN (1);
+ROLLBACK;
+TRUNCATE whole;
+CREATE TEMP TABLE one PARTITION OF whole FOR VALUES IN (1);
+DROP TABLE whole;
 
 -- A definer's function and a view of the session must not open it either.
 CREATE FUNCTION pg_temp.definer() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT body FROM recent';

@@ -21,6 +21,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "nodes/makefuncs.h"
 #include "statistics/statistics.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -79,6 +80,21 @@ tables_looked_into(const Node *stmt)
 			foreach(lc, ((const VacuumStmt *) stmt)->rels)
 				found = lappend(found, lfirst_node(VacuumRelation, lc)->relation);
 			break;
+		case T_CreateStatsStmt:
+			/* an ANALYZE that names no table evaluates its expressions later */
+			foreach(lc, ((const CreateStatsStmt *) stmt)->relations)
+				found = lappend(found, lfirst(lc));
+			break;
+		case T_CreateStmt:
+			/* the default partition is searched for rows of a new one */
+			if (((const CreateStmt *) stmt)->partbound != NULL)
+				found = list_copy(((const CreateStmt *) stmt)->inhRelations);
+			break;
+		case T_SecLabelStmt:
+			/* 'shared' opens the table: share() refuses the same */
+			if (((const SecLabelStmt *) stmt)->objtype == OBJECT_TABLE)
+				found = list_make1(makeRangeVarFromNameList(castNode(List, ((const SecLabelStmt *) stmt)->object)));
+			break;
 		default:
 			break;
 	}
@@ -97,6 +113,23 @@ table_of_name(RangeVar *name)
 	return relid;
 }
 
+/* The relations that a statement looks into: a list of OIDs. */
+static List *
+relations_looked_into(const Node *stmt)
+{
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables_looked_into(stmt))
+	{
+		Oid			relid = table_of_name(lfirst(lc));
+
+		if (OidIsValid(relid))
+			found = lappend_oid(found, relid);
+	}
+	return found;
+}
+
 /*
  * Refuses a statement that looks into another tenant's temporary table.  Is
  * note_temporary_statement to be called when it has been carried out?  Of
@@ -109,10 +142,9 @@ check_temporary_statement(const Node *stmt)
 
 	if (IsA(stmt, VacuumStmt))
 		analyzed = analyzing = true;
-	foreach(lc, IsTransactionState() && tables_of_tenants() != NIL ? tables_looked_into(stmt) : NIL)
+	foreach(lc, IsTransactionState() && tables_of_tenants() != NIL ? relations_looked_into(stmt) : NIL)
 	{
-		Oid			relid = table_of_name(lfirst(lc));
-		Oid			others = OidIsValid(relid) ? table_of_other_tenant(relid, true, false) : InvalidOid;
+		Oid			others = table_of_other_tenant(lfirst_oid(lc), true, false);
 		const char *means = means_of_bypass(InvalidOid);
 
 		if (!OidIsValid(others))
