@@ -105,6 +105,8 @@ ROLLBACK TO s;
 SECURITY LABEL FOR tenant_guard ON TABLE pg_temp.recent IS 'shared';
 ROLLBACK TO s;
 CREATE STATISTICS t.told ON id, (t.tell(body)) FROM recent;
+ROLLBACK TO s;
+CREATE STATISTICS t.told ON id, body FROM t.tell('') AS f (id, body);
 ROLLBACK;
 VACUUM recent;
 VACUUM FULL recent;
@@ -132,6 +134,35 @@ ROLLBACK;
 TRUNCATE whole;
 CREATE TEMP TABLE one PARTITION OF whole FOR VALUES IN (1);
 DROP TABLE whole;
+
+-- A constraint of a domain, or of one that it is made of, must not show it.
+CREATE DOMAIN t.word AS text;
+CREATE DOMAIN t.short_word AS t.word;
+CREATE TEMP TABLE words (id int, word t.short_word);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO words VALUES (1, 'of a');
+ALTER DOMAIN t.word ADD CONSTRAINT long CHECK (length(value) > 9) NOT VALID;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+SAVEPOINT s;
+ALTER DOMAIN t.word ADD CHECK (t.tell(value) IS NULL);
+ROLLBACK TO s;
+ALTER DOMAIN t.short_word ADD CHECK (t.tell(value) IS NULL);
+ROLLBACK TO s;
+ALTER DOMAIN t.short_word SET NOT NULL;
+ROLLBACK TO s;
+ALTER DOMAIN t.word VALIDATE CONSTRAINT long;
+ROLLBACK TO s;
+ALTER DOMAIN t.missing ADD CHECK (true);
+ROLLBACK;
+ALTER DOMAIN t.word SET DEFAULT 'word';
+ALTER DOMAIN t.word DROP CONSTRAINT long;
+TRUNCATE words;
+ALTER DOMAIN t.word ADD CHECK (length(value) > 9);
+DROP TABLE words;
+DROP DOMAIN t.short_word, t.word;
 
 -- A definer's function and a view of the session must not open it either.
 CREATE FUNCTION pg_temp.definer() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT body FROM recent';

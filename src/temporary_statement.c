@@ -3,8 +3,8 @@
  * temporary_statement.c
  *	  Statements that are no queries, on temporary tables of a tenant.
  *
- * ALTER TABLE, CREATE INDEX and others evaluate expressions over the rows of a
- * table, and no permission of the executor's is asked for them.
+ * ALTER TABLE, CREATE INDEX, ALTER DOMAIN and others evaluate expressions over
+ * the rows of a table, and no permission of the executor's is asked for them.
  *
  * What ANALYZE finds of a table stands in pg_stats, which is read by all
  * sessions of a role.  Of a tenant's temporary table it serves the planner to
@@ -20,12 +20,15 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
 #include "statistics/statistics.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "access.h"
 #include "guard.h"
@@ -83,7 +86,8 @@ tables_looked_into(const Node *stmt)
 		case T_CreateStatsStmt:
 			/* an ANALYZE that names no table evaluates its expressions later */
 			foreach(lc, ((const CreateStatsStmt *) stmt)->relations)
-				found = lappend(found, lfirst(lc));
+				if (IsA(lfirst(lc), RangeVar))
+					found = lappend(found, lfirst(lc));
 			break;
 		case T_CreateStmt:
 			/* the default partition is searched for rows of a new one */
@@ -113,10 +117,58 @@ table_of_name(RangeVar *name)
 	return relid;
 }
 
+/* What a domain is made of, or InvalidOid. */
+static Oid
+domain_made_of(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Oid			made_of = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		made_of = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
+		ReleaseSysCache(tuple);
+	}
+	return made_of;
+}
+
+/* Does a table have a column of this domain, or of one that is made of it? */
+static bool
+has_column_of_domain(Oid relid, Oid domain)
+{
+	Relation	table = try_relation_open(relid, AccessShareLock);
+	bool		found = false;
+
+	if (table == NULL)
+		return false;
+	for (int i = 0; i < RelationGetNumberOfAttributes(table); i++)
+	{
+		Oid			type = TupleDescAttr(RelationGetDescr(table), i)->atttypid;
+
+		while (OidIsValid(type) && type != domain)
+			type = domain_made_of(type);
+		found = found || OidIsValid(type);
+	}
+	relation_close(table, AccessShareLock);
+	return found;
+}
+
+/* The domain to which a statement adds a constraint, or whose it validates, or InvalidOid. */
+static Oid
+domain_checked(const Node *stmt)
+{
+	const AlterDomainStmt *alter = (const AlterDomainStmt *) stmt;
+
+	if (!IsA(stmt, AlterDomainStmt) || strchr("COV", alter->subtype) == NULL)
+		return InvalidOid;
+	return LookupTypeNameOid(NULL, makeTypeNameFromNameList(alter->typeName), true);
+}
+
 /* The relations that a statement looks into: a list of OIDs. */
 static List *
 relations_looked_into(const Node *stmt)
 {
+	Oid			domain = domain_checked(stmt);
 	List	   *found = NIL;
 	ListCell   *lc;
 
@@ -127,6 +179,9 @@ relations_looked_into(const Node *stmt)
 		if (OidIsValid(relid))
 			found = lappend_oid(found, relid);
 	}
+	foreach(lc, OidIsValid(domain) ? tables_of_tenants() : NIL)
+		if (has_column_of_domain(lfirst_oid(lc), domain))
+			found = lappend_oid(found, lfirst_oid(lc));
 	return found;
 }
 
