@@ -594,6 +594,14 @@ INSERT INTO own_rows (body) VALUES ('of b');
 SELECT body FROM own_rows;
 COMMIT;
 
+-- Its guard must not be taken off while it holds rows, which anybody could
+-- read then.
+SELECT tenant_guard.unprotect('pg_temp.own_rows');
+SELECT body FROM own_rows;
+CREATE TEMP TABLE no_rows (tenant_id uuid);
+SELECT tenant_guard.unprotect('pg_temp.no_rows');
+DROP TABLE no_rows;
+
 -- Where several tenants in a transaction are allowed, what the one has written
 -- is not the other's; a table that ends with the transaction is left alone.
 RESET ROLE;

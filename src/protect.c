@@ -140,7 +140,11 @@ guarded_ancestor(Oid relid, List *except)
 	return InvalidOid;
 }
 
-/* Refuses where one of these tables is a part of one that stays guarded. */
+/*
+ * Refuses where one of these tables is a part of one that stays guarded, or a
+ * temporary one with rows: whoever makes it owns it, and every client of a
+ * pooled session is its owner.
+ */
 static void
 check_unprotect(List *parts)
 {
@@ -152,6 +156,9 @@ check_unprotect(List *parts)
 
 		if (OidIsValid(above))
 			raise_refusal(unprotect_child(relation_name(lfirst_oid(lc)), relation_name(above)));
+		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE && is_filled_temporary(lfirst_oid(lc)) &&
+			means_of_bypass(InvalidOid) == NULL)
+			raise_refusal(unprotect_temporary(relation_name(lfirst_oid(lc))));
 	}
 }
 

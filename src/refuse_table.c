@@ -347,6 +347,17 @@ unprotect_under_tenant(const char *relation)
 }
 
 Refusal
+unprotect_temporary(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("temporary table %s cannot be unprotected while it holds rows", relation),
+			"Every client of a pooled session owns its temporary tables, and the rows may be another tenant's.",
+			psprintf("Run DROP TABLE %s; and create it anew.", relation)
+	};
+}
+
+Refusal
 unprotect_child(const char *relation, const char *parent)
 {
 	return (Refusal) {

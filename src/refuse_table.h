@@ -47,6 +47,7 @@ extern Refusal guarded_below_unguarded(const char *relation, const char *parent)
 extern Refusal foreign_part(const char *part, const char *whole);
 extern Refusal trigger_of_other(const char *relation);
 extern Refusal unprotect_under_tenant(const char *relation);
+extern Refusal unprotect_temporary(const char *relation);
 extern Refusal unprotect_child(const char *relation, const char *parent);
 
 #endif							/* TENANT_GUARD_REFUSE_TABLE_H */

@@ -380,6 +380,14 @@ is_empty(Oid relid)
 	return empty;
 }
 
+/* Is it a temporary table of this session, with rows, where those are somebody's? */
+bool
+is_filled_temporary(Oid relid)
+{
+	return setting_temporary_tables != TEMPORARY_TABLES_IGNORED && is_own_temporary(relid) &&
+		get_rel_relkind(relid) == RELKIND_RELATION && !is_empty(relid);
+}
+
 /* Would somebody's code see the rows that DELETE deletes? */
 static bool
 shows_deleted(Oid relid)

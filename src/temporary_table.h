@@ -18,6 +18,7 @@ extern void note_written(Oid relid, bool parts);
 extern void note_dropped(Oid relid);
 extern void note_writing(List *permission_infos);
 extern bool wrote_without_tenant(void);
+extern bool is_filled_temporary(Oid relid);
 extern bool belongs_to_tenant(Oid relid, bool parts);
 extern Oid	table_of_other_tenant(Oid relid, bool parts, bool deletes);
 extern bool includes_parts(const PermissionInfo *info);
