@@ -398,7 +398,7 @@ typedef struct Run
 {
 	StatementKind statement;	/* the outer one's kind */
 	bool		kept;			/* the tenant was kept already */
-	Oid			writing;		/* what it writes whose triggers wait */
+	Writing		writing;		/* what it writes, whose triggers wait */
 	bool		suspended;		/* a foreign key's statement: FORCE was suspended */
 	bool		hidden;			/* its errors' details are not for the caller */
 } Run;
@@ -415,22 +415,24 @@ is_plain_run(const QueryDesc *query_desc)
  * runs.  FORCE is back then, also for functions that PostgreSQL has looked up
  * before and keeps, of which needs_fmgr never heard: those of casts and ranges.
  */
-static Run
-enter_run(const QueryDesc *query_desc)
+static void
+enter_run(Run *run, const QueryDesc *query_desc)
 {
-	Run			run = {enter_portal(), keep_tenant(true), enter_writing(query_desc), suspend_noforce()};
-
-	run.hidden = run.suspended && query_desc->plannedstmt->dependsOnRole && details_are_hidden();
-	return run;
+	/* this may raise, what follows does not */
+	run->hidden = InNoForceRLSOperation() && query_desc->plannedstmt->dependsOnRole && details_are_hidden();
+	run->statement = enter_portal();
+	run->kept = keep_tenant(true);
+	enter_writing(&run->writing, query_desc);
+	run->suspended = suspend_noforce();
 }
 
 static void
-leave_run(Run run)
+leave_run(const Run *run)
 {
-	leave_statement(run.statement);
-	(void) keep_tenant(run.kept);
-	leave_writing(run.writing);
-	if (run.suspended)
+	leave_statement(run->statement);
+	(void) keep_tenant(run->kept);
+	leave_writing(&run->writing);
+	if (run->suspended)
 		resume_noforce();
 }
 
@@ -461,21 +463,21 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 		return;
 	}
 	check_rows_not_kept(plan_permission_infos(query_desc->plannedstmt));
-	run = enter_run(query_desc);
+	enter_run(&run, query_desc);
 	PG_TRY();
 	{
 		run_plan(EXECUTOR_RUN_ARGUMENTS);
 	}
 	PG_CATCH();
 	{
-		leave_run(run);
+		leave_run(&run);
 		if (run.hidden)
 			hide_detail(context);
 		explain_refused_row(context);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	leave_run(run);
+	leave_run(&run);
 }
 
 static void
@@ -503,7 +505,7 @@ finish_with_care(QueryDesc *query_desc, const Run *run)
 	PG_CATCH();
 	{
 		if (run != NULL)
-			leave_run(*run);
+			leave_run(run);
 		if (raised_after_action() || (run != NULL && run->hidden))
 			hide_detail(context);
 		explain_refused_row(context);
@@ -511,7 +513,7 @@ finish_with_care(QueryDesc *query_desc, const Run *run)
 	}
 	PG_END_TRY();
 	if (run != NULL)
-		leave_run(*run);
+		leave_run(run);
 }
 
 static void
@@ -521,7 +523,9 @@ executor_finish(QueryDesc *query_desc)
 
 	if (!is_plain_run(query_desc))
 	{
-		Run			run = enter_run(query_desc);
+		Run			run;
+
+		enter_run(&run, query_desc);
 
 		finish_with_care(query_desc, &run);
 	}

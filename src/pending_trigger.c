@@ -7,8 +7,8 @@
  * queued.  Asked for are tables with a deferrable trigger that somebody wrote:
  * they are few, and are kept until a table changes.  Foreign keys and unique
  * constraints may be deferred too, but check the same rows under any tenant.
- * Other AFTER triggers wait for the end of the statement, which notes its tables
- * while it runs.
+ * Other AFTER triggers wait for the end of the statement, which is known while it
+ * runs, with the partitions that it has reached so far.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,8 +29,8 @@ static List *deferring_tables = NIL;	/* of OIDs, in TopMemoryContext */
 static bool tables_are_known = false;
 static uint64 changes = 0;		/* of tables, as far as we were told */
 
-/* A table that a running statement writes, with AFTER triggers that somebody wrote. */
-static Oid	written_table = InvalidOid;
+/* The statements that run now, the innermost first. */
+static Writing *running = NULL;
 
 static void
 forget_tables(Datum arg, Oid relid)
@@ -76,27 +76,54 @@ has_after_trigger(const TriggerDesc *triggers)
 	return false;
 }
 
-/* A statement is run, or finished.  Returns what to call leave_writing() with when that is done. */
-Oid
-enter_writing(const QueryDesc *query_desc)
+/*
+ * A statement is run, or finished.  "writing" is the caller's, to be handed to
+ * leave_writing() when that is done, also by an error.
+ */
+void
+enter_writing(Writing *writing, const QueryDesc *query_desc)
 {
-	Oid			outer = written_table;
+	writing->estate = query_desc->estate;
+	writing->outer = running;
+	running = writing;
+}
+
+void
+leave_writing(const Writing *writing)
+{
+	running = writing->outer;
+}
+
+/* The last of the tables that has AFTER triggers which somebody wrote, or InvalidOid. */
+static Oid
+table_with_after_triggers(List *result_relations)
+{
+	Oid			found = InvalidOid;
 	ListCell   *lc;
 
-	foreach(lc, query_desc->estate->es_opened_result_relations)
+	foreach(lc, result_relations)
 	{
 		const ResultRelInfo *result = lfirst(lc);
 
 		if (has_after_trigger(result->ri_TrigDesc))
-			written_table = RelationGetRelid(result->ri_RelationDesc);
+			found = RelationGetRelid(result->ri_RelationDesc);
 	}
-	return outer;
+	return found;
 }
 
-void
-leave_writing(Oid outer)
+/* The table of a statement that is running whose AFTER triggers wait for its end, or InvalidOid. */
+static Oid
+table_being_written(void)
 {
-	written_table = outer;
+	Oid			found = InvalidOid;
+
+	for (const Writing *writing = running; writing != NULL && !OidIsValid(found); writing = writing->outer)
+	{
+		found = table_with_after_triggers(writing->estate->es_opened_result_relations);
+		if (!OidIsValid(found))
+			found = table_with_after_triggers(writing->estate->es_tuple_routing_result_relations);
+	}
+	return found;
 }
 
 /*
@@ -111,8 +138,8 @@ table_with_pending_triggers(void)
 
 	if (!IsTransactionState())
 		return InvalidOid;
-	if (OidIsValid(written_table))
-		return written_table;
+	if (OidIsValid(table_being_written()))
+		return table_being_written();
 	if (!tables_are_known)
 		find_deferring_tables();
 	foreach(lc, deferring_tables)
