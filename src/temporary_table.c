@@ -65,6 +65,9 @@ static HTAB *tables = NULL;
 /* OIDs of the tables whose belonging this transaction has changed. */
 static List *touched = NIL;
 
+/* None of these changes was noted in a later subtransaction than this one. */
+static SubTransactionId last_noted = InvalidSubTransactionId;
+
 /*
  * Has this transaction written a temporary table before it had a tenant?  True
  * at first, since the library may have come in the middle of a statement.
@@ -148,6 +151,7 @@ set_belonging(Oid relid, const TenantValue *tenant)
 	made = make_belonging(tenant);
 	made->outer = entry->belonging;
 	entry->belonging = made;
+	last_noted = Max(last_noted, made->since);
 }
 
 /*
@@ -173,6 +177,9 @@ end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId 
 	ListCell   *lc;
 
 	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	/* it counts up: exception blocks in a loop need not look at each table */
+	if (ended > last_noted)
 		return;
 	foreach(lc, touched)
 	{
@@ -231,6 +238,7 @@ end_transaction(XactEvent event, void *arg)
 	}
 	list_free(touched);
 	touched = NIL;
+	last_noted = InvalidSubTransactionId;
 }
 
 /* ----------------------------------------------------------------
