@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TenantGuard;
 
-my $node = start_server('primary', conf => "log_statement = 'none'\nlog_min_messages = fatal\nlog_min_error_statement = panic");
+my $node = start_server('primary', conf => "log_statement = 'none'\nlog_min_messages = fatal\nlog_min_error_statement = panic\nautovacuum = off");
 $node->safe_psql('postgres', <<"SQL");
 CREATE EXTENSION tenant_guard;
 ALTER FUNCTION tenant_guard.current_tenant() COST 1000000;
