@@ -186,6 +186,24 @@ SELECT tenant_guard.set_tenant(:a);
 SELECT count(*), (SELECT count(*) FROM t.notes WHERE tenant_id = current_setting('x.t')::uuid) AS all_of_b FROM t.seen WHERE tenant_id = current_setting('x.t')::uuid;
 ROLLBACK;
 
+-- Nor does a view of one who is not bound open what it does not show itself, where the planner makes one scan of both tables.
+CREATE VIEW t.ids AS SELECT id FROM t.notes;
+GRANT SELECT ON t.ids TO regress_app;
+BEGIN;
+SET LOCAL tenant_guard.bypass = on;
+SET LOCAL ROLE regress_app;
+SELECT tenant_guard.set_tenant(:a);
+SELECT set_config('x.t', :a, true) AS tenant;
+SET LOCAL enable_indexscan = off;
+SET LOCAL enable_indexonlyscan = off;
+SET LOCAL enable_bitmapscan = off;
+SELECT count(*) FILTER (WHERE n.body LIKE 'CANARY%') AS of_b FROM t.ids i JOIN t.notes n USING (id)
+WHERE n.tenant_id = current_setting('x.t')::uuid AND set_config('x.t', :b, true) <> i.id::text;
+-- Both are still read as each may be.
+SELECT count(*) AS ids, count(n.id) AS mine FROM t.ids i LEFT JOIN t.notes n USING (id);
+SELECT count(*) AS mine FROM t.ids i JOIN t.notes n USING (id);
+ROLLBACK;
+
 -- Neither must a function of the query's be asked first, whatever it costs: that tells of a row.
 SET ROLE regress_app;
 CREATE FUNCTION t.asked() RETURNS uuid LANGUAGE plpgsql COST 1e-40 AS 'BEGIN RAISE WARNING ''another tenant has it''; RETURN NULL; END';

@@ -417,6 +417,29 @@ triggers_run_as_who_queued_them(void)
 }
 
 /*
+ * From 18 on the planner makes one scan of a join of a table with itself by a
+ * key.  A hook is told of each table first, by another name from 19 on.
+ */
+#if PG_VERSION_NUM >= 180000
+#define PLANNER_DROPS_SELF_JOINS
+#endif
+#if PG_VERSION_NUM >= 190000
+#include "optimizer/pathnode.h"
+
+#define relation_info_hook_type build_simple_rel_hook_type
+#define relation_info_hook build_simple_rel_hook
+#define RELATION_INFO_PARAMETERS PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte
+#define RELATION_INFO_ARGUMENTS root, rel, rte
+#else
+#include "optimizer/plancat.h"
+
+#define relation_info_hook_type get_relation_info_hook_type
+#define relation_info_hook get_relation_info_hook
+#define RELATION_INFO_PARAMETERS PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel
+#define RELATION_INFO_ARGUMENTS root, relid, inhparent, rel
+#endif
+
+/*
  * From 18 on a hook may add to what EXPLAIN says of a node.  Until then there is
  * one that takes EXPLAIN of a query over, and until 16 has to do it by itself.
  */

@@ -48,6 +48,7 @@
 #include "refuse_query.h"
 #include "refused_row.h"
 #include "same_policy.h"
+#include "self_join.h"
 #include "statement_kind.h"
 #include "stored_setting.h"
 #include "temporary_statement.h"
@@ -64,6 +65,9 @@ static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static needs_fmgr_hook_type prev_needs_fmgr = NULL;
 static fmgr_hook_type prev_fmgr = NULL;
 static planner_hook_type prev_planner = NULL;
+#ifdef PLANNER_DROPS_SELF_JOINS
+static relation_info_hook_type prev_relation_info = NULL;
+#endif
 static ExecutorRun_hook_type prev_executor_run = NULL;
 static ExecutorFinish_hook_type prev_executor_finish = NULL;
 static emit_log_hook_type prev_emit_log = NULL;
@@ -359,6 +363,16 @@ executor_start(QueryDesc *query_desc, int eflags)
 }
 #endif
 
+#ifdef PLANNER_DROPS_SELF_JOINS
+static void
+relation_info(RELATION_INFO_PARAMETERS)
+{
+	if (prev_relation_info)
+		prev_relation_info(RELATION_INFO_ARGUMENTS);
+	keep_self_joins(root->parse, rel);
+}
+#endif
+
 static PlannedStmt *
 plan_query(PLANNER_PARAMETERS)
 {
@@ -565,6 +579,10 @@ install_hooks(void)
 	fmgr_hook = fmgr;
 	prev_planner = planner_hook;
 	planner_hook = plan_query;
+#ifdef PLANNER_DROPS_SELF_JOINS
+	prev_relation_info = relation_info_hook;
+	relation_info_hook = relation_info;
+#endif
 	prev_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = executor_run;
 	prev_executor_finish = ExecutorFinish_hook;
