@@ -120,11 +120,21 @@ ALTER TABLE own.filled ADD FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id,
 ALTER TABLE own.filled ADD FOREIGN KEY (i) REFERENCES t.p;
 CREATE TABLE own.empty (id int, tenant_id uuid, i own.number, FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id));
 CREATE TABLE own.no_column (i own.number REFERENCES t.p);
+CREATE TABLE own.to_plain (i own.number REFERENCES t.plain);
 
 -- It must not be called for a superuser either, who does not know of it.
 RESET ROLE;
 ALTER TABLE own.filled ADD FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id);
 SET ROLE regress_app;
+
+-- A role that owns no guarded table has no rights over one to give.
+RESET ROLE;
+SET ROLE regress_member;
+CREATE TABLE own.of_member (i int PRIMARY KEY);
+GRANT REFERENCES ON own.of_member TO regress_app;
+RESET ROLE;
+SET ROLE regress_app;
+CREATE TABLE own.to_member (i own.number REFERENCES own.of_member);
 
 -- A cast of PostgreSQL's own is no such function.
 CREATE TABLE own.small (id int, tenant_id uuid, i smallint, FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id));

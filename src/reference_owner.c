@@ -7,7 +7,8 @@
  * own, which is not guarded, reference a guarded one, and ask of every
  * tenant's row whether it is there, and keep it from being deleted.  And a
  * column of a type of its own, with a cast that is its function, has that
- * function called as the owner of the table that it references.
+ * function called as the owner of the table that it references, be that one
+ * guarded or another of the same owner's.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,10 +58,32 @@ check_reference(const ForeignKey *key)
 								   owner_name(key->parent)));
 }
 
+/* Does a role own a guarded table? */
+static bool
+owns_guarded_table(Oid role)
+{
+	Relation	classes = table_open(RelationRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
+	bool		found = false;
+	HeapTuple	tuple;
+
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
+
+		found = class->relowner == role &&
+			(class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
+			guard_of(class->oid).status != GUARD_NONE;
+	}
+	systable_endscan(scan);
+	table_close(classes, AccessShareLock);
+	return found;
+}
+
 /*
- * Refuses a key of another owner to a guarded table if a function of neither a
- * superuser nor that table's owner is called to compare its columns: any, or
- * with "only" that one.
+ * Refuses a key to another owner's table if that has rights over guarded ones,
+ * and a function of neither a superuser nor that owner is called to compare its
+ * columns: any, or with "only" that one.
  */
 static void
 check_functions(const ForeignKey *key, Oid only)
@@ -68,13 +91,14 @@ check_functions(const ForeignKey *key, Oid only)
 	Oid			owner;
 	Oid			function;
 
-	if (key == NULL || guard_of(key->parent).status == GUARD_NONE)
+	if (key == NULL)
 		return;
 	owner = object_owner(RelationRelationId, key->parent);
 	if (object_owner(RelationRelationId, key->child) == owner)
 		return;
 	function = function_of_key(key, owner);
 	if (OidIsValid(function) && (!OidIsValid(only) || function == only) &&
+		(superuser_arg(owner) || owns_guarded_table(owner)) &&
 		!weakening_is_meant(key->parent))
 		raise_refusal(key_calls_function(key->name, relation_name(key->child), relation_name(key->parent),
 										 owner_name(key->parent), format_procedure_qualified(function)));
