@@ -17,7 +17,7 @@ GRANT ALL ON SCHEMA own TO regress_member;
 SET ROLE regress_owner;
 CREATE TABLE t.p (id int PRIMARY KEY, tenant_id uuid, UNIQUE (tenant_id, id));
 CREATE TABLE t.plain (id int PRIMARY KEY);
-CREATE TABLE t.worded (tenant_id uuid, id int, w text, UNIQUE (tenant_id, id, w));
+CREATE TABLE t.worded (tenant_id uuid, id int, w int, UNIQUE (tenant_id, id, w));
 CREATE TYPE t.number AS (i int);
 CREATE FUNCTION t.as_int(t.number) RETURNS int LANGUAGE sql AS 'SELECT ($1).i';
 CREATE CAST (t.number AS int) WITH FUNCTION t.as_int(t.number) AS IMPLICIT;
@@ -143,23 +143,23 @@ SELECT conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint WHERE co
 -- Nor is a cast made later that a key which is there would call: not even for the
 -- key that has a function of the owner's own besides, and of whatever context.
 CREATE TYPE own.word AS ENUM ('one', 'two');
-CREATE CAST (own.word AS text) WITH INOUT AS IMPLICIT;
+CREATE CAST (own.word AS int) WITH INOUT AS IMPLICIT;
 CREATE TABLE own.waits (id int, tenant_id uuid, i t.number, w own.word, FOREIGN KEY (tenant_id, i, w) REFERENCES t.worded (tenant_id, id, w));
-CREATE FUNCTION own.as_text(own.word) RETURNS text LANGUAGE sql AS 'SELECT NULL::text';
 CREATE FUNCTION own.as_int(own.word) RETURNS int LANGUAGE sql AS 'SELECT NULL::int';
-DROP CAST (own.word AS text);
-CREATE CAST (own.word AS text) WITH FUNCTION own.as_text(own.word) AS IMPLICIT;
-CREATE CAST (own.word AS text) WITH FUNCTION own.as_text(own.word) AS ASSIGNMENT;
-CREATE CAST (own.word AS text) WITH FUNCTION own.as_text(own.word);
+CREATE FUNCTION own.as_text(own.word) RETURNS text LANGUAGE sql AS 'SELECT NULL::text';
+DROP CAST (own.word AS int);
+CREATE CAST (own.word AS int) WITH FUNCTION own.as_int(own.word) AS IMPLICIT;
+CREATE CAST (own.word AS int) WITH FUNCTION own.as_int(own.word) AS ASSIGNMENT;
+CREATE CAST (own.word AS int) WITH FUNCTION own.as_int(own.word);
 
 -- One that no such key would call is no matter.
-CREATE CAST (own.word AS int) WITH FUNCTION own.as_int(own.word) AS IMPLICIT;
-DROP TABLE own.waits;
-CREATE CAST (own.word AS text) WITH INOUT AS IMPLICIT;
-CREATE TABLE own.words (id int, tenant_id uuid, w text, UNIQUE (tenant_id, w));
-CREATE TABLE own.uses (id int, tenant_id uuid, w own.word, FOREIGN KEY (tenant_id, w) REFERENCES own.words (tenant_id, w));
-DROP CAST (own.word AS text);
 CREATE CAST (own.word AS text) WITH FUNCTION own.as_text(own.word) AS IMPLICIT;
+DROP TABLE own.waits;
+CREATE CAST (own.word AS int) WITH INOUT AS IMPLICIT;
+CREATE TABLE own.words (id int, tenant_id uuid, w int, UNIQUE (tenant_id, w));
+CREATE TABLE own.uses (id int, tenant_id uuid, w own.word, FOREIGN KEY (tenant_id, w) REFERENCES own.words (tenant_id, w));
+DROP CAST (own.word AS int);
+CREATE CAST (own.word AS int) WITH FUNCTION own.as_int(own.word) AS IMPLICIT;
 
 RESET ROLE;
 SET client_min_messages = error;
