@@ -13,7 +13,8 @@ GRANT ALL ON SCHEMA t TO regress_owner, regress_member, regress_app;
 SET ROLE regress_owner;
 CREATE TABLE t.parents (id int, tenant_id uuid, PRIMARY KEY (tenant_id, id));
 CREATE TABLE t.children (parent int, tenant_id uuid, FOREIGN KEY (tenant_id, parent) REFERENCES t.parents ON DELETE CASCADE);
-CREATE TABLE t.plain (id int);
+CREATE TABLE t.plain (id int PRIMARY KEY);
+CREATE TABLE t.of_plain (id int REFERENCES t.plain ON DELETE CASCADE);
 CREATE TABLE t.events (at int, tenant_id uuid) PARTITION BY RANGE (at);
 CREATE TABLE t.events_1 PARTITION OF t.events FOR VALUES FROM (0) TO (9);
 RESET ROLE;
@@ -40,7 +41,12 @@ CREATE TRIGGER spy AFTER DELETE ON t.events_1 FOR EACH STATEMENT EXECUTE FUNCTIO
 CREATE TRIGGER spy AFTER DELETE ON t.open FOR EACH ROW EXECUTE FUNCTION t.spy();
 SELECT count(*) FROM pg_trigger WHERE tgname = 'spy';
 
--- A table that is not guarded is nobody's business.
+-- So must one on a table of the same owner's that is not guarded, where a key acts.
+\set VERBOSITY default
+CREATE TRIGGER spy BEFORE DELETE ON t.of_plain FOR EACH ROW EXECUTE FUNCTION t.spy();
+\set VERBOSITY terse
+
+-- Another that is not guarded is nobody's business.
 CREATE TRIGGER spy BEFORE DELETE ON t.plain FOR EACH ROW EXECUTE FUNCTION t.spy();
 
 -- The owner, a member and a superuser may; another may not replace what they made.

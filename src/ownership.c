@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
 #include "catalog/objectaddress.h"
@@ -128,4 +130,29 @@ relation_argument(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("relation must not be null")));
 	return PG_GETARG_OID(0);
+}
+
+/*
+ * Would who can run statements as this role have rights over guarded tables: is
+ * it a superuser, or does it own one?  Looks at all tables: for what is rare.
+ */
+bool
+has_rights_over_tenants(Oid role)
+{
+	Relation	classes = table_open(RelationRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
+	bool		found = superuser_arg(role);
+	HeapTuple	tuple;
+
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
+
+		found = class->relowner == role &&
+			(class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
+			guard_of(class->oid).status != GUARD_NONE;
+	}
+	systable_endscan(scan);
+	table_close(classes, AccessShareLock);
+	return found;
 }

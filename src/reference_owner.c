@@ -32,6 +32,7 @@
 #include "guard.h"
 #include "key_owners.h"
 #include "own_sql.h"
+#include "ownership.h"
 #include "reference_owner.h"
 #include "refuse_key.h"
 #include "settings.h"
@@ -58,28 +59,6 @@ check_reference(const ForeignKey *key)
 								   owner_name(key->parent)));
 }
 
-/* Does a role own a guarded table? */
-static bool
-owns_guarded_table(Oid role)
-{
-	Relation	classes = table_open(RelationRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
-	bool		found = false;
-	HeapTuple	tuple;
-
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
-
-		found = class->relowner == role &&
-			(class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
-			guard_of(class->oid).status != GUARD_NONE;
-	}
-	systable_endscan(scan);
-	table_close(classes, AccessShareLock);
-	return found;
-}
-
 /*
  * Refuses a key to another owner's table if that has rights over guarded ones,
  * and a function of neither a superuser nor that owner is called to compare its
@@ -98,7 +77,7 @@ check_functions(const ForeignKey *key, Oid only)
 		return;
 	function = function_of_key(key, owner);
 	if (OidIsValid(function) && (!OidIsValid(only) || function == only) &&
-		(superuser_arg(owner) || owns_guarded_table(owner)) &&
+		has_rights_over_tenants(owner) &&
 		!weakening_is_meant(key->parent))
 		raise_refusal(key_calls_function(key->name, relation_name(key->child), relation_name(key->parent),
 										 owner_name(key->parent), format_procedure_qualified(function)));

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * trigger_owner.c
- *	  Who may put a trigger on a guarded table.
+ *	  Who may put a trigger on a guarded table, or another of its owner's.
  *
  * PostgreSQL lets everyone do so who has the privilege TRIGGER, which is among
  * GRANT ALL.  But what a foreign key's action does to a table it does as the
@@ -24,7 +24,9 @@
 
 #include "access.h"
 #include "compat.h"
+#include "foreign_key.h"
 #include "guard.h"
+#include "ownership.h"
 #include "refuse_table.h"
 #include "trigger_owner.h"
 
@@ -49,12 +51,35 @@ table_of_trigger(Oid trigger)
 	return relid;
 }
 
+/* Does a foreign key, of the table or of one that it is a part of, act on its rows? */
+static bool
+keys_act_on(Oid relid)
+{
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, lcons_oid(relid, ancestors_of(relid)))
+		foreach(lk, foreign_keys_from(lfirst_oid(lc)))
+			if (acts_on_child(((ForeignKey *) lfirst(lk))->on_delete) ||
+				acts_on_child(((ForeignKey *) lfirst(lk))->on_update))
+				return true;
+	return false;
+}
+
+/*
+ * The rights of an owner of guarded tables are given away by another table of
+ * the same owner's, too.
+ */
 static void
 check_trigger_on(Oid relid)
 {
-	if (guard_of(relid).status != GUARD_NONE && !user_owns_relation(relid) &&
-		!weakening_is_meant(relid))
-		raise_refusal(trigger_of_other(relation_name(relid)));
+	bool		guarded = guard_of(relid).status != GUARD_NONE;
+
+	if (user_owns_relation(relid) ||
+		(!guarded && !(keys_act_on(relid) && has_rights_over_tenants(object_owner(RelationRelationId, relid)))) ||
+		weakening_is_meant(relid))
+		return;
+	raise_refusal(trigger_of_other(relation_name(relid), guarded));
 }
 
 /*
