@@ -271,13 +271,22 @@ SELECT t.empty_it('INSERT INTO recent VALUES (''of b'')');
 SELECT t.read_it();
 ROLLBACK;
 
--- DELETE of all rows must not be let through where a trigger or a rule would see
--- them.
+-- DELETE of all rows must not be let through where a trigger, a rule or a policy
+-- would see them.
 CREATE RULE tell AS ON DELETE TO recent DO ALSO SELECT OLD.body;
 DELETE FROM recent;
 DROP RULE tell ON recent;
 CREATE FUNCTION t.tell_old() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'heard: %', OLD; RETURN OLD; END $$;
 CREATE TRIGGER tell BEFORE DELETE ON recent FOR EACH ROW EXECUTE FUNCTION t.tell_old();
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO recent VALUES ('of a');
+COMMIT;
+DELETE FROM recent;
+DROP TABLE recent;
+CREATE TEMP TABLE recent (body text);
+CREATE POLICY tell ON recent USING (t.tell(body) <> '') WITH CHECK (true);
+ALTER TABLE recent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 BEGIN;
 SET LOCAL tenant_guard.tenant_id = :a;
 INSERT INTO recent VALUES ('of a');

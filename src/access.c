@@ -200,11 +200,17 @@ rows_are_kept(void)
 	return keeps_rows(statement_kind) || portal_holds();
 }
 
-/* The temporary table of another tenant that a query reaches by a relation, or InvalidOid. */
+/*
+ * The temporary table of another tenant that a query reaches by a relation, or
+ * InvalidOid.  A policy is somebody's code that sees the rows which are deleted.
+ */
 static Oid
 reached_of_other_tenant(const PermissionInfo *info, Oid relid)
 {
-	return table_of_other_tenant(relid, includes_parts(info), info->requiredPerms == ACL_DELETE);
+	bool		deletes = info->requiredPerms == ACL_DELETE &&
+		check_enable_rls(info->relid, info->checkAsUser, true) != RLS_ENABLED;
+
+	return table_of_other_tenant(relid, includes_parts(info), deletes);
 }
 
 /*
