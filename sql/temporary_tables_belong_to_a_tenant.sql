@@ -548,6 +548,25 @@ SET LOCAL tenant_guard.tenant_id = :b;
 INSERT INTO ht_ids SELECT id FROM t.notes;
 SELECT * FROM ht_ids;
 COMMIT;
+
+-- A function that begins so must not be refused: the index is there.
+CREATE TEMP TABLE IF NOT EXISTS ht_ids (id int);
+BEGIN;
+CREATE INDEX ht_ids_id ON ht_ids (id);
+ROLLBACK;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+CREATE INDEX ht_ids_id ON ht_ids (id);
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SAVEPOINT s;
+CREATE INDEX IF NOT EXISTS other ON ht_ids (id);
+ROLLBACK TO s;
+CREATE INDEX IF NOT EXISTS ht_ids_id ON ht_ids (id);
+DELETE FROM ht_ids;
+INSERT INTO ht_ids SELECT id FROM t.notes;
+COMMIT;
 DISCARD ALL;
 SET ROLE regress_app;
 CREATE TEMP TABLE IF NOT EXISTS ht_ids (id int);
@@ -610,6 +629,17 @@ SELECT body FROM own_rows;
 CREATE TEMP TABLE no_rows (tenant_id uuid);
 SELECT tenant_guard.unprotect('pg_temp.no_rows');
 DROP TABLE no_rows;
+
+-- The next client must be able to empty it, as it may drop it.
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+TRUNCATE own_rows;
+SELECT body FROM own_rows;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT body FROM own_rows;
+COMMIT;
 
 -- Where several tenants in a transaction are allowed, what the one has written
 -- is not the other's; a table that ends with the transaction is left alone.

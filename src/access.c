@@ -545,13 +545,16 @@ check_rows_not_kept(List *permission_infos)
 		(void) check_access(permission_infos, true);
 }
 
-/* TRUNCATE knows no row-level security: it takes every tenant's rows. */
+/*
+ * TRUNCATE knows no row-level security: it takes every tenant's rows.  What is
+ * left in a temporary table may be taken by the next, who may drop it, too.
+ */
 void
 check_truncate(Oid relid)
 {
 	const char *means;
 
-	if (guard_of(relid).status == GUARD_NONE || IsBinaryUpgrade)
+	if (guard_of(relid).status == GUARD_NONE || IsBinaryUpgrade || is_own_temporary(relid))
 		return;
 	means = means_of_bypass(InvalidOid);
 	if (means == NULL)

@@ -164,6 +164,16 @@ domain_checked(const Node *stmt)
 	return LookupTypeNameOid(NULL, makeTypeNameFromNameList(alter->typeName), true);
 }
 
+/* CREATE INDEX IF NOT EXISTS of one that exists does nothing: functions that fill a table begin so. */
+static bool
+makes_no_index(const Node *stmt, Oid relid)
+{
+	const IndexStmt *index = (const IndexStmt *) stmt;
+
+	return IsA(stmt, IndexStmt) && index->if_not_exists && index->idxname != NULL &&
+		OidIsValid(get_relname_relid(index->idxname, get_rel_namespace(relid)));
+}
+
 /* The relations that a statement looks into: a list of OIDs. */
 static List *
 relations_looked_into(const Node *stmt)
@@ -176,7 +186,7 @@ relations_looked_into(const Node *stmt)
 	{
 		Oid			relid = table_of_name(lfirst(lc));
 
-		if (OidIsValid(relid))
+		if (OidIsValid(relid) && !makes_no_index(stmt, relid))
 			found = lappend_oid(found, relid);
 	}
 	foreach(lc, OidIsValid(domain) ? tables_of_tenants() : NIL)
