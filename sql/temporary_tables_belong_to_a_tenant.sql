@@ -164,6 +164,19 @@ ALTER DOMAIN t.word ADD CHECK (length(value) > 9);
 DROP TABLE words;
 DROP DOMAIN t.short_word, t.word;
 
+-- Nor must a change of the composite type that its columns are of.
+CREATE TYPE t.entry AS (id int, body varchar);
+CREATE TEMP TABLE entries OF t.entry;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO entries VALUES (1, 'of a');
+COMMIT;
+ALTER TYPE t.entry ALTER ATTRIBUTE body TYPE varchar(2) CASCADE;
+TRUNCATE entries;
+ALTER TYPE t.entry ALTER ATTRIBUTE body TYPE varchar(2) CASCADE;
+DROP TABLE entries;
+DROP TYPE t.entry;
+
 -- A definer's function and a view of the session must not open it either.
 CREATE FUNCTION pg_temp.definer() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT body FROM recent';
 CREATE TEMP VIEW seen AS SELECT body FROM recent;
@@ -495,6 +508,20 @@ ANALYZE;
 VACUUM (ANALYZE);
 RESET client_min_messages;
 SELECT * FROM t.read_statistics;
+
+-- Nor must the transaction of another tenant that runs ANALYZE of all tables; its
+-- own tables' it may read, again and again.
+SET client_min_messages = error;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+ANALYZE;
+SELECT * FROM t.read_statistics;
+CREATE TEMP TABLE z AS SELECT 1 AS id;
+ANALYZE;
+ANALYZE;
+SELECT columns FROM t.read_statistics;
+ROLLBACK;
+RESET client_min_messages;
 DROP TABLE x, y;
 CREATE TEMP TABLE x AS SELECT 1 AS id;
 ANALYZE x;

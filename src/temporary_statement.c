@@ -58,6 +58,20 @@ tables_altered(const AlterTableStmt *stmt)
 	return found;
 }
 
+/* Is it a table of this composite type, whose columns are the type's? */
+static bool
+is_of_type(Oid relid, Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		found;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	found = OidIsValid(type) && ((Form_pg_class) GETSTRUCT(tuple))->reloftype == type;
+	ReleaseSysCache(tuple);
+	return found;
+}
+
 /* The tables that a statement names and looks into: a list of RangeVars. */
 static List *
 tables_looked_into(const Node *stmt)
@@ -153,6 +167,17 @@ has_column_of_domain(Oid relid, Oid domain)
 	return found;
 }
 
+/* The composite type that a statement alters, or InvalidOid. */
+static Oid
+composite_altered(const Node *stmt)
+{
+	const AlterTableStmt *alter = (const AlterTableStmt *) stmt;
+	Oid			relid = IsA(stmt, AlterTableStmt) && alter->objtype == OBJECT_TYPE ?
+		RangeVarGetRelid(alter->relation, NoLock, true) : InvalidOid;
+
+	return OidIsValid(relid) ? get_rel_type_id(relid) : InvalidOid;
+}
+
 /* The domain to which a statement adds a constraint, or whose it validates, or InvalidOid. */
 static Oid
 domain_checked(const Node *stmt)
@@ -179,6 +204,7 @@ static List *
 relations_looked_into(const Node *stmt)
 {
 	Oid			domain = domain_checked(stmt);
+	Oid			composite = composite_altered(stmt);
 	List	   *found = NIL;
 	ListCell   *lc;
 
@@ -189,8 +215,9 @@ relations_looked_into(const Node *stmt)
 		if (OidIsValid(relid) && !makes_no_index(stmt, relid))
 			found = lappend_oid(found, relid);
 	}
-	foreach(lc, OidIsValid(domain) ? tables_of_tenants() : NIL)
-		if (has_column_of_domain(lfirst_oid(lc), domain))
+	foreach(lc, OidIsValid(domain) || OidIsValid(composite) ? tables_of_tenants() : NIL)
+		if ((OidIsValid(domain) && has_column_of_domain(lfirst_oid(lc), domain)) ||
+			is_of_type(lfirst_oid(lc), composite))
 			found = lappend_oid(found, lfirst_oid(lc));
 	return found;
 }
@@ -221,24 +248,6 @@ check_temporary_statement(const Node *stmt)
 	return IsA(stmt, VacuumStmt) || IsA(stmt, CopyStmt);
 }
 
-/*
- * A statement has been carried out: COPY may have set a tenant by a trigger
- * or a default.  (What a query writes is noted at its end, too.)
- */
-void
-note_temporary_statement(const Node *stmt)
-{
-	if (IsA(stmt, VacuumStmt))
-		analyzing = false;
-	if (IsA(stmt, CopyStmt) && ((const CopyStmt *) stmt)->is_from && wrote_without_tenant())
-	{
-		Oid			relid = table_of_name(((const CopyStmt *) stmt)->relation);
-
-		if (OidIsValid(relid))
-			note_written(relid, true);
-	}
-}
-
 /* ----------------------------------------------------------------
  *		Statistics
  * ----------------------------------------------------------------
@@ -263,11 +272,23 @@ delete_statistics_of(Oid relid)
 	relation_close(table, NoLock);
 }
 
-/* Of tenants' tables, and of the temporary tables that they are parts of. */
-static void
-delete_statistics(void)
+/* The temporary tables that are some tenant's, or merely those that are another's than the transaction's. */
+static List *
+tables_to_hide(bool of_others)
 {
-	List	   *relids = tables_of_tenants();
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables_of_tenants())
+		if (!of_others || OidIsValid(table_of_other_tenant(lfirst_oid(lc), false, false)))
+			found = lappend_oid(found, lfirst_oid(lc));
+	return found;
+}
+
+/* Of these tables, and of the temporary tables that they are parts of. */
+static void
+delete_statistics(List *relids)
+{
 	List	   *wholes = NIL;
 	ListCell   *lc;
 	ListCell   *above;
@@ -283,6 +304,30 @@ delete_statistics(void)
 	foreach(lc, relids)
 		delete_statistics_of(lfirst_oid(lc));
 	PopActiveSnapshot();
+	CommandCounterIncrement();
+}
+
+/*
+ * A statement has been carried out.  ANALYZE that names no table may have looked
+ * into another tenant's, and the transaction could read what it found.  COPY may
+ * have set a tenant by a trigger or a default.  (What a query writes is noted at
+ * its end, too.)
+ */
+void
+note_temporary_statement(const Node *stmt)
+{
+	if (IsA(stmt, VacuumStmt))
+	{
+		analyzing = false;
+		delete_statistics(tables_to_hide(true));
+	}
+	if (IsA(stmt, CopyStmt) && ((const CopyStmt *) stmt)->is_from && wrote_without_tenant())
+	{
+		Oid			relid = table_of_name(((const CopyStmt *) stmt)->relation);
+
+		if (OidIsValid(relid))
+			note_written(relid, true);
+	}
 }
 
 static void
@@ -292,7 +337,7 @@ end_transaction(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 			if (analyzed)
-				delete_statistics();
+				delete_statistics(tables_to_hide(false));
 			break;
 		case XACT_EVENT_COMMIT:
 			analyzed = analyzing;
