@@ -307,6 +307,35 @@ COMMIT;
 DELETE FROM recent;
 DROP TABLE recent;
 
+-- Nor where a view would, or would tell by the count.
+CREATE TEMP TABLE recent (body text);
+CREATE TEMP VIEW chosen AS SELECT 1 AS one FROM recent WHERE t.tell(body) LIKE '%of a%';
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO recent VALUES ('of a');
+COMMIT;
+DELETE FROM chosen;
+BEGIN;
+DELETE FROM recent WHERE random() < 2;
+SELECT body FROM recent;
+ROLLBACK;
+DROP TABLE recent CASCADE;
+
+-- Nor where a trigger of the whole would see its partitions' rows.
+CREATE FUNCTION t.tell_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'heard: %', (SELECT string_agg(o::text, ',') FROM o); RETURN NULL; END $$;
+CREATE TEMP TABLE whole (body text) PARTITION BY LIST (body);
+CREATE TEMP TABLE part PARTITION OF whole DEFAULT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO whole VALUES ('of a');
+COMMIT;
+BEGIN;
+DELETE FROM whole;
+ROLLBACK;
+CREATE TRIGGER tell AFTER DELETE ON whole REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION t.tell_all();
+DELETE FROM whole;
+DROP TABLE whole;
+
 -- A fill that is rolled back must leave no mark: whole, to a savepoint, or by
 -- an exception; rows that were there before are no tenant's.
 CREATE TEMP TABLE countries AS SELECT 'at' AS code;

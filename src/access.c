@@ -202,12 +202,13 @@ rows_are_kept(void)
 
 /*
  * The temporary table of another tenant that a query reaches by a relation, or
- * InvalidOid.  A policy is somebody's code that sees the rows which are deleted.
+ * InvalidOid.  A policy is somebody's code that sees the rows which are deleted,
+ * and so is a view: it needs no right to SELECT then, but has columns.
  */
 static Oid
 reached_of_other_tenant(const PermissionInfo *info, Oid relid)
 {
-	bool		deletes = info->requiredPerms == ACL_DELETE &&
+	bool		deletes = info->requiredPerms == ACL_DELETE && bms_is_empty(info->selectedCols) &&
 		check_enable_rls(info->relid, info->checkAsUser, true) != RLS_ENABLED;
 
 	return table_of_other_tenant(relid, includes_parts(info), deletes);

@@ -448,7 +448,8 @@ nothing_is_noted(void)
  * The table, or with "parts" a part of it, that belongs to another tenant than
  * the transaction's, or InvalidOid.  With "deletes" the statement looks at no
  * row and merely deletes all, which is as good as TRUNCATE where no trigger
- * and no rule sees them.
+ * and no rule sees them: of the table itself, whose transition tables have the
+ * rows of its parts, or of the part.
  */
 Oid
 table_of_other_tenant(Oid relid, bool parts, bool deletes)
@@ -457,6 +458,7 @@ table_of_other_tenant(Oid relid, bool parts, bool deletes)
 
 	if (nothing_is_noted())
 		return InvalidOid;
+	deletes = deletes && !shows_deleted(relid);
 	foreach(lc, parts ? parts_of(relid) : list_make1_oid(relid))
 		if (belongs_to_other_tenant(lfirst_oid(lc), deletes))
 			return lfirst_oid(lc);
