@@ -341,6 +341,18 @@ unenforced_constraint(const AlterTableCmd *cmd)
 	return NULL;
 }
 
+/* ALTER CONSTRAINT ... ENFORCED? */
+static inline bool
+enforces_constraint(const AlterTableCmd *cmd)
+{
+#if PG_VERSION_NUM >= 180000
+	return cmd->subtype == AT_AlterConstraint && ((const ATAlterConstraint *) cmd->def)->alterEnforceability &&
+		((const ATAlterConstraint *) cmd->def)->is_enforced;
+#else
+	return false;
+#endif
+}
+
 /* Virtual generated columns came with 18. */
 static inline bool
 column_is_virtual(Oid relid, AttrNumber attnum)

@@ -121,6 +121,7 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 	if (is_add_constraint(cmd->subtype))
 		change->adds_key |= IsA(cmd->def, Constraint) &&
 			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
+	change->adds_key |= enforces_constraint(cmd);
 	if (unenforced_constraint(cmd) != NULL)
 		change->unenforced = lappend(change->unenforced, pstrdup(unenforced_constraint(cmd)));
 	change->fills |= is_add_column(cmd->subtype) || cmd->subtype == AT_AlterColumnType ||
