@@ -247,6 +247,25 @@ use_tenant(bool kept)
 	return true;
 }
 
+/* What the transaction has used until now, for put_back_seal. */
+const void *
+seal_of_transaction(void)
+{
+	return transaction_is_sealed() ? seal : NULL;
+}
+
+/*
+ * Forgets what tenants the transaction has used since.  For prove() alone,
+ * whose statements are rolled back and hand out no row.
+ */
+void
+put_back_seal(const void *before)
+{
+	seal = (Seal *) before;
+	sealed_in = before == NULL ? InvalidLocalTransactionId : current_lxid();
+	seal_confirmed = false;
+}
+
 /* A guarded table is touched: that is a use of the tenant, rows or not. */
 void
 require_tenant(void)

@@ -13,6 +13,8 @@
 extern void define_tenant_setting(void);
 extern bool note_function_creation(bool creates);
 extern void require_tenant(void);
+extern const void *seal_of_transaction(void);
+extern void put_back_seal(const void *before);
 extern bool find_tenant(bool raise, TenantType *type, Datum *tenant);
 extern bool keep_tenant(bool keep);
 extern bool transaction_has_tenant(void);

@@ -25,6 +25,7 @@
 #include "utils/elog.h"
 #include "utils/memutils.h"
 
+#include "context.h"
 #include "own_sql.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_execute_as);
@@ -156,6 +157,7 @@ execute(void *argument)
 Datum
 tenant_guard_execute_as(PG_FUNCTION_ARGS)
 {
+	const void *seal = seal_of_transaction();
 	Execution	execution = {
 		.search_path = text_to_cstring(PG_GETARG_TEXT_PP(1)),
 		.statement = text_to_cstring(PG_GETARG_TEXT_PP(2)),
@@ -166,7 +168,16 @@ tenant_guard_execute_as(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be superuser to execute statements as another role")));
-	run_as_owner(PG_GETARG_OID(0), PG_GETARG_BOOL(3), execute, &execution);
+	PG_TRY();
+	{
+		run_as_owner(PG_GETARG_OID(0), PG_GETARG_BOOL(3), execute, &execution);
+	}
+	PG_FINALLY();
+	{
+		/* the tenants that prove() makes up are not the transaction's */
+		put_back_seal(seal);
+	}
+	PG_END_TRY();
 	if (execution.value == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(execution.value));
