@@ -216,5 +216,11 @@ BEGIN READ ONLY;
 SELECT * FROM tenant_guard.prove('t.orders');
 ROLLBACK;
 
+-- The tenants that it makes up must not be the transaction's: another may be set afterwards.
+BEGIN;
+SELECT count(*) > 0 AS proved FROM tenant_guard.prove('t.orders');
+SELECT tenant_guard.set_tenant(:a);
+ROLLBACK;
+
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_app, regress_bypasses;
