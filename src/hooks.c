@@ -43,6 +43,7 @@
 #include "own_sql.h"
 #include "pending_trigger.h"
 #include "plan_mark.h"
+#include "prepared_transaction.h"
 #include "query_comparison.h"
 #include "reference_owner.h"
 #include "refuse_query.h"
@@ -86,22 +87,6 @@ typedef struct FunctionCall
 	int			role;			/* to be put back then */
 	Datum		prev_arg;		/* the previous hook's */
 } FunctionCall;
-
-/* In a transaction that is aborted already PREPARE just rolls back. */
-static void
-check_prepare(const Node *stmt)
-{
-	const char *means;
-
-	if (!IsA(stmt, TransactionStmt) ||
-		((const TransactionStmt *) stmt)->kind != TRANS_STMT_PREPARE ||
-		!IsTransactionState() || !transaction_has_tenant())
-		return;
-	means = means_of_bypass(InvalidOid);
-	if (means == NULL)
-		raise_refusal(prepares_transaction());
-	log_bypass("PREPARE TRANSACTION with a tenant", means);
-}
 
 static void
 post_parse_analyze(ParseState *pstate, Query *query, JumbledQuery *jstate)

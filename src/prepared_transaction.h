@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepared_transaction.h
+ *	  PREPARE TRANSACTION, of a transaction that has a tenant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_PREPARED_TRANSACTION_H
+#define TENANT_GUARD_PREPARED_TRANSACTION_H
+
+#include "nodes/nodes.h"
+
+extern void check_prepare(const Node *stmt);
+
+#endif							/* TENANT_GUARD_PREPARED_TRANSACTION_H */
