@@ -161,6 +161,16 @@ CREATE TABLE own.uses (id int, tenant_id uuid, w own.word, FOREIGN KEY (tenant_i
 DROP CAST (own.word AS int);
 CREATE CAST (own.word AS int) WITH FUNCTION own.as_int(own.word) AS IMPLICIT;
 
+-- Nor may the other table be given to an owner of guarded ones; to one who owns none it may.
+RESET ROLE;
+ALTER TABLE own.of_member OWNER TO regress_owner;
+REASSIGN OWNED BY regress_member TO regress_owner;
+CREATE ROLE regress_other;
+ALTER TABLE own.of_member OWNER TO regress_other;
+REASSIGN OWNED BY regress_other TO regress_member;
+DROP ROLE regress_other;
+SELECT relowner::regrole FROM pg_class WHERE oid = 'own.of_member'::regclass;
+
 RESET ROLE;
 SET client_min_messages = error;
 DROP SCHEMA own, t CASCADE;

@@ -298,6 +298,8 @@ check_change(const TableChange *change)
 	if (change->named)
 		check_shadowing(change->relid);
 	guarded = guard_changed(change, touched);
+	if (change->gives_away)
+		check_functions_of_new_owner(change->relid);
 	if (change->fills)
 		note_written(change->relid, true);
 	if (!change->made)

@@ -106,6 +106,9 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 		case AT_DropInherit:
 			change->leaves = list_make1_oid(change->relid);
 			break;
+		case AT_ChangeOwner:
+			change->gives_away = true;
+			break;
 		case AT_SetNotNull:
 			change->forbids_null = true;
 			/* a guard may be whole by it again, and keys that came meanwhile are not settled */

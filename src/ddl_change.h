@@ -22,6 +22,7 @@ typedef struct TableChange
 	bool		gains_column;	/* ... by its name: an added or renamed one */
 	List	   *renewed;		/* the names of columns generated anew or numbered */
 	bool		fills;			/* has written rows */
+	bool		gives_away;		/* to another owner */
 	bool		completes;		/* may have made a guard by hand, and not in a script of pg_dump */
 	bool		forbids_null;	/* in some column */
 	bool		adds_key;		/* a foreign key */

@@ -189,6 +189,7 @@ process_utility(UTILITY_PARAMETERS)
 {
 	const CreateTableAsStmt *made = made_by_explain(pstmt->utilityStmt);
 	Node	   *extended = with_companions(pstmt->utilityStmt);
+	bool		reassigns = IsA(pstmt->utilityStmt, ReassignOwnedStmt);
 	bool		noted;
 
 	statement_is_seen();
@@ -208,6 +209,8 @@ process_utility(UTILITY_PARAMETERS)
 		explain_or_run_utility(UTILITY_ARGUMENTS);
 	if (noted)
 		note_temporary_statement(pstmt->utilityStmt);
+	if (reassigns)
+		check_functions_of_new_owner(InvalidOid);
 }
 
 static void

@@ -115,6 +115,26 @@ function_of_cast(Oid castid)
 	return function;
 }
 
+/* The same of the keys from and to a table, or of all where relid is InvalidOid. */
+static void
+check_functions_of_keys(Oid relid, Oid only)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (con->contype == CONSTRAINT_FOREIGN &&
+			(!OidIsValid(relid) || con->conrelid == relid || con->confrelid == relid))
+			check_functions(foreign_key_of_command(con->oid), only);
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+}
+
 /*
  * The same of a cast that has just been made, and of all keys that are there:
  * none depends on a cast, and each calls the one that it finds.
@@ -123,23 +143,16 @@ void
 check_functions_of_cast(Oid castid)
 {
 	Oid			function = function_of_cast(castid);
-	Relation	constraints;
-	SysScanDesc scan;
-	HeapTuple	tuple;
 
-	if (!OidIsValid(function) || superuser_arg(object_owner(ProcedureRelationId, function)))
-		return;
-	constraints = table_open(ConstraintRelationId, AccessShareLock);
-	scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+	if (OidIsValid(function) && !superuser_arg(object_owner(ProcedureRelationId, function)))
+		check_functions_of_keys(InvalidOid, function);
+}
 
-		if (con->contype == CONSTRAINT_FOREIGN)
-			check_functions(foreign_key_of_command(con->oid), function);
-	}
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
+/* The same where a table, or with InvalidOid any, has been given to another owner. */
+void
+check_functions_of_new_owner(Oid relid)
+{
+	check_functions_of_keys(relid, InvalidOid);
 }
 
 /*

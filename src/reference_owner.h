@@ -10,6 +10,7 @@
 
 extern void check_functions_of_reference(Oid constraint);
 extern void check_functions_of_cast(Oid castid);
+extern void check_functions_of_new_owner(Oid relid);
 extern void check_new_references(Oid relid);
 extern void check_references_kept(Oid relid);
 
