@@ -164,6 +164,20 @@ check_as_user(const PlannedStmt *plan, Index rti)
 }
 #endif
 
+/* The table that CLUSTER, or REPACK from 19 on, names; NULL for other statements, and where it names none. */
+static inline RangeVar *
+repacked_table(const Node *stmt)
+{
+#if PG_VERSION_NUM >= 190000
+	if (IsA(stmt, RepackStmt) && ((const RepackStmt *) stmt)->relation != NULL)
+		return ((const RepackStmt *) stmt)->relation->relation;
+#else
+	if (IsA(stmt, ClusterStmt))
+		return ((const ClusterStmt *) stmt)->relation;
+#endif
+	return NULL;
+}
+
 /* What a plan writes to is a set of range-table indexes from 19 on, a list before. */
 static inline bool
 plan_writes(const PlannedStmt *plan)

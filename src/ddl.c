@@ -210,11 +210,10 @@ judge(const BrokenInvariant *broken, bool made)
 			break;
 		case INVARIANT_PARTS:
 			if (get_rel_relkind(broken->relid) == RELKIND_FOREIGN_TABLE)
-			{
 				check_foreign_part(broken->relid, broken->other);
-				break;
-			}
-			/* FALLTHROUGH */
+			else if (!weakening_is_meant(broken->relid))
+				refuse_weakening(broken->relid, broken->detail);
+			break;
 		case INVARIANT_WHOLE:
 			if (!weakening_is_meant(broken->relid))
 				refuse_weakening(broken->relid, broken->detail);

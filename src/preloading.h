@@ -13,6 +13,6 @@
 extern const char *how_to_preload(void);
 extern void check_may_load(void);
 extern bool session_is_refused(void);
-extern pg_noreturn void refuse_session(void);
+pg_noreturn extern void refuse_session(void);
 
 #endif							/* TENANT_GUARD_PRELOADING_H */

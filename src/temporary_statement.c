@@ -31,6 +31,7 @@
 #include "utils/syscache.h"
 
 #include "access.h"
+#include "compat.h"
 #include "guard.h"
 #include "refuse_table.h"
 #include "temporary_statement.h"
@@ -90,9 +91,6 @@ tables_looked_into(const Node *stmt)
 		case T_ReindexStmt:
 			found = list_make1(((const ReindexStmt *) stmt)->relation);
 			break;
-		case T_ClusterStmt:
-			found = list_make1(((const ClusterStmt *) stmt)->relation);
-			break;
 		case T_VacuumStmt:
 			foreach(lc, ((const VacuumStmt *) stmt)->rels)
 				found = lappend(found, lfirst_node(VacuumRelation, lc)->relation);
@@ -114,6 +112,8 @@ tables_looked_into(const Node *stmt)
 				found = list_make1(makeRangeVarFromNameList(castNode(List, ((const SecLabelStmt *) stmt)->object)));
 			break;
 		default:
+			if (repacked_table(stmt) != NULL)
+				found = list_make1(repacked_table(stmt));
 			break;
 	}
 	return found;

@@ -35,6 +35,7 @@
 #include "utils/syscache.h"
 
 #include "auto_protect.h"
+#include "compat.h"
 #include "context.h"
 #include "guard.h"
 #include "label.h"
@@ -359,7 +360,7 @@ wrote_without_tenant(void)
 static bool
 has_row(Relation table, Snapshot snapshot)
 {
-	TableScanDesc scan = table_beginscan(table, snapshot, 0, NULL);
+	TableScanDesc scan = begin_table_scan(table, snapshot);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
 
