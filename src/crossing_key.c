@@ -22,6 +22,7 @@
 #include "guard.h"
 #include "pair.h"
 #include "refuse_key.h"
+#include "refuse_query.h"
 
 /*
  * What ON DELETE SET NULL or SET DEFAULT is to set: not the tenant, nor what it
@@ -87,13 +88,5 @@ warn_of_crossing_keys(List *keys)
 	ListCell   *lc;
 
 	foreach(lc, keys)
-	{
-		Refusal		refusal = crossing_key(lfirst(lc));
-
-		ereport(WARNING,
-				(errcode(refusal.sqlstate),
-				 errmsg("%s", refusal.message),
-				 errdetail("%s", refusal.detail),
-				 errhint("%s", refusal.hint)));
-	}
+		report_refusal(WARNING, crossing_key(lfirst(lc)), 0);
 }
