@@ -279,11 +279,11 @@ note_table_written(Oid relid)
 		set_belonging(relid, tenant);
 }
 
-/* The partitions and children of a table, and itself. */
+/* A table, and with "parts" its partitions and children. */
 static List *
-parts_of(Oid relid)
+parts_of(Oid relid, bool parts)
 {
-	return has_subclass(relid) ? find_all_inheritors(relid, NoLock, NULL) : list_make1_oid(relid);
+	return parts && has_subclass(relid) ? find_all_inheritors(relid, NoLock, NULL) : list_make1_oid(relid);
 }
 
 /*
@@ -299,12 +299,11 @@ note_written(Oid relid, bool parts)
 
 	if (setting_temporary_tables == TEMPORARY_TABLES_IGNORED || !session_has_temporary())
 		return;
-	if (!parts || !has_subclass(relid))
-		note_table_written(relid);
 	/* of a partitioned table all partitions are temporary, or none */
-	else if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE || is_own_temporary(relid))
-		foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-			note_table_written(lfirst_oid(lc));
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE && !is_own_temporary(relid))
+		return;
+	foreach(lc, parts_of(relid, parts))
+		note_table_written(lfirst_oid(lc));
 }
 
 /* A relation is dropped; if that is not rolled back its entry ends too. */
@@ -460,7 +459,7 @@ table_of_other_tenant(Oid relid, bool parts, bool deletes)
 	if (nothing_is_noted())
 		return InvalidOid;
 	deletes = deletes && !shows_deleted(relid);
-	foreach(lc, parts ? parts_of(relid) : list_make1_oid(relid))
+	foreach(lc, parts_of(relid, parts))
 		if (belongs_to_other_tenant(lfirst_oid(lc), deletes))
 			return lfirst_oid(lc);
 	return InvalidOid;
@@ -474,7 +473,7 @@ belongs_to_tenant(Oid relid, bool parts)
 
 	if (nothing_is_noted())
 		return false;
-	foreach(lc, parts ? parts_of(relid) : list_make1_oid(relid))
+	foreach(lc, parts_of(relid, parts))
 		if (tenant_of_table(lfirst_oid(lc)) != NULL && !is_shared(lfirst_oid(lc)))
 			return true;
 	return false;
