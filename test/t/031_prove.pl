@@ -53,7 +53,7 @@ unlike($log, qr/bypassed/, 'and not how it did');
 # The findings on keys can be mended, and then hold.
 $node->safe_psql('erp', 'SELECT remedy FROM tenant_guard.audit() WHERE rule = \'unpaired_foreign_key\' \gexec');
 is($node->safe_psql('erp', 'SELECT count(*) FROM tenant_guard.prove() WHERE ok IS NOT TRUE'), '0', 'keys that carry the tenant do not cross');
-is($node->safe_psql('erp', 'SELECT rule, object FROM tenant_guard.audit() WHERE level = \'error\''), 'tenant_column_missing|public.sales_order_items', 'and audit() finds what is left');
+is($node->safe_psql('erp', 'SELECT rule, object FROM tenant_guard.audit() WHERE level = \'error\' AND rule <> \'server_outdated\''), 'tenant_column_missing|public.sales_order_items', 'and audit() finds what is left');
 
 # --- Northwind ------------------------------------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ SKIP:
 	$before = dump_of('northwind');
 	is($node->safe_psql('northwind', 'SELECT relation, probe, detail FROM tenant_guard.prove() WHERE ok IS NOT TRUE'), '', 'nothing crosses');
 	is(dump_of('northwind'), $before, 'the database is as it was');
-	is($node->safe_psql('northwind', 'SELECT rule, object FROM tenant_guard.audit() WHERE level = \'error\''), 'tenant_column_missing|public.order_details', 'order lines have no tenant');
+	is($node->safe_psql('northwind', 'SELECT rule, object FROM tenant_guard.audit() WHERE level = \'error\' AND rule <> \'server_outdated\''), 'tenant_column_missing|public.order_details', 'order lines have no tenant');
 }
 
 # --- Others' work ---------------------------------------------------------------------------------------------------------
