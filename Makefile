@@ -9,7 +9,8 @@ EXTENSION = tenant_guard
 DATA_built = tenant_guard--1.0.sql
 DATA = $(wildcard tenant_guard--*--*.sql)
 MODULE_big = tenant_guard
-OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c))
+OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
+PG_CPPFLAGS = $(addprefix -I,$(wildcard src/*/))
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
 # Only what PostgreSQL calls is exported.
 SHLIB_EXPORTS = exports.txt
@@ -38,4 +39,4 @@ tenant_guard--1.0.sql: $(sort $(wildcard script/*.sql))
 	cat $^ >$@
 
 # Bitcode too, or JIT would inline what a header no longer says.
-$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)

@@ -162,7 +162,7 @@ build_extension() {
   tree=$(dirname "$here")
   mkdir "$work/build" &&
     cp -r "$tree"/{Makefile,exports.txt,src,script,tenant_guard.control} "$work/build" &&
-    rm -f "$work"/build/src/*.{o,bc} &&
+    rm -f "$work"/build/src/{,*/}*.{o,bc} &&
     "${make[@]}" -j 4 &&
     "${make[@]}" install DESTDIR="$work/server"
 }

@@ -2,7 +2,7 @@
 --
 -- Which table is guarded: for the DBA, and whom the DBA grants it to
 --
--- What a statement leaves behind is judged by the same function (src/invariant.c).
+-- What a statement leaves behind is judged by the same function (src/ddl/invariant.c).
 CREATE FUNCTION broken_invariants(in_table regclass DEFAULT NULL, OUT relation regclass, OUT invariant text, OUT other regclass, OUT detail text, OUT foreign_key name)
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_broken_invariants';

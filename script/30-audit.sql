@@ -201,7 +201,7 @@ guarded_keys AS MATERIALIZED (
 									COALESCE(bool_or(pair.child <> c.tenant_attnum AND pair.parent = p.tenant_attnum), false) AS names_tenant
 							 FROM unnest(k.conkey, k.confkey) AS pair (child, parent)) v
 ),
--- what a key that crosses would say with the row's own tenant (src/crossing_key.c)
+-- what a key that crosses would say with the row's own tenant (src/foreign_keys/crossing_key.c)
 own_keys AS (
 	SELECT k.oid, format('FOREIGN KEY (%s) REFERENCES %s (%s)%s%s%s%s', l.columns, k.parent, l.referenced,
 						 CASE k.confupdtype WHEN 'c' THEN ' ON UPDATE CASCADE' WHEN 'r' THEN ' ON UPDATE RESTRICT' END,
@@ -394,7 +394,7 @@ FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
 WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 	  AND t.serves IS DISTINCT FROM s.tenant_type
 
--- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/companion.c)
+-- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/foreign_keys/companion.c)
 UNION ALL
 SELECT 'unpaired_foreign_key', CASE WHEN k.names_tenant AND NOT k.crosses THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
 	   CASE WHEN k.crosses THEN format('references rows of any tenant in %s: what says whose is not the tenant column', k.parent)

@@ -13,6 +13,7 @@ modules=(compat library settings refuse refuse_table refuse_key refuse_query val
 	tenant_column tenant_expression rewrite_comparison comparison function_comparison query_comparison stored_comparison
 	pattern fold_constants condition barrier known_check sub_select examination filter stack_room trusted_filters explain_note refused_row conflict_filter guarded_plan self_join unlike_tenant ddl hooks tenant_guard)
 
+sources=(src/*.[ch] src/*/*.[ch]) c_files=(src/*.c src/*/*.c)
 only=${1-}
 passed=0 failed=0
 
@@ -40,13 +41,13 @@ text_files() {
 
 search_text_files() { text_files | tr '\n' '\0' | xargs -0 grep -nE "$@" /dev/null; }
 
-versions_in_compat() { grep -n 'PG_VERSION_NUM' src/*.[ch] | grep -v '^src/compat\.h:'; }
+versions_in_compat() { grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -v '^src/base/compat\.h:'; }
 
 # What only PostgreSQL calls, SQL functions and _PG_init, needs none. A definition's name begins its line and its type
 # stands on the line before.
 headers() {
 	local file
-	for file in src/*.c; do
+	for file in "${c_files[@]}"; do
 		[ -e "${file%c}h" ] || awk '/^[a-z_0-9]+\(/ && before !~ /^(static|Datum)/ { print FILENAME ":" FNR ": belongs into a header: " $0 }
 			{ before = $0 }' "$file" | grep -v ': _PG_init('
 	done
@@ -62,12 +63,12 @@ place() {
 
 layers() {
 	local file line header from to
-	for file in src/*.[ch]; do
+	for file in "${sources[@]}"; do
 		from=$(basename "$file" | sed 's/\.[ch]$//')
 		[ "$(place "$from")" -gt 0 ] || { echo "$file:1: is in no layer: add it to \"modules\" in test/lint.sh"; continue; }
 		while read -r line header; do
-			to=${header##*/}
-			if [ -e "src/$to.h" ] && [ "$to" != "$from" ] && [ "$(place "$to")" -gt "$(place "$from")" ]; then
+			to=$header
+			if [ "$to" != "$from" ] && [ "$(place "$to")" -gt 0 ] && [ "$(place "$to")" -gt "$(place "$from")" ]; then
 				echo "$file:$line: $from must not include $to.h"
 			fi
 		done < <(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\(.*\)\.h".*/\1/;t found;b;:found;=;p' "$file" | paste -d' ' - -)
@@ -123,27 +124,27 @@ trailing_space() { search_text_files '[[:blank:]]$' | grep -vE '^[^:]*\.(out|dif
 
 # A function's braces stand alone in the first column.
 long_functions() {
-	awk '/^\{$/ { start = FNR } /^\}$/ { if (start && FNR - start > 100) print FILENAME ":" start ": a function of " FNR - start " lines"; start = 0 }' src/*.[ch]
+	awk '/^\{$/ { start = FNR } /^\}$/ { if (start && FNR - start > 100) print FILENAME ":" start ": a function of " FNR - start " lines"; start = 0 }' "${sources[@]}"
 }
 
 long_files() {
-	wc -l src/*.[ch] test/*.sh test/clients/*.sh test/clients/*/run demo/*.sh | awk '$2 != "total" && $1 > 600 { print $2 ":" $1 ": a file of " $1 " lines" }'
+	wc -l "${sources[@]}" test/*.sh test/clients/*.sh test/clients/*/run demo/*.sh | awk '$2 != "total" && $1 > 600 { print $2 ":" $1 ": a file of " $1 " lines" }'
 }
 
 # A statement of errors without an SQLSTATE reads as an internal error to the application.
 errcodes() {
 	awk '/ereport\((ERROR|FATAL)/ { start = FNR; text = "" }
 		start { text = text $0 }
-		start && /\);[[:space:]]*$/ { if (text !~ /errcode\(|sqlstate/) print FILENAME ":" start ": an error without errcode"; start = 0 }' src/*.c
+		start && /\);[[:space:]]*$/ { if (text !~ /errcode\(|sqlstate/) print FILENAME ":" start ": an error without errcode"; start = 0 }' "${c_files[@]}"
 }
 
 # Functions that SQL calls are exported by this prefix (exports.txt), and not found without it.
-callable_names() { grep -nE '^PG_FUNCTION_INFO_V1\((.*)\)' src/*.c | grep -v 'PG_FUNCTION_INFO_V1(tenant_guard_'; }
+callable_names() { grep -nE '^PG_FUNCTION_INFO_V1\((.*)\)' "${c_files[@]}" | grep -v 'PG_FUNCTION_INFO_V1(tenant_guard_'; }
 
-sources() { [ -e src/tenant_guard.c ] || echo "src/tenant_guard.c:1: is missing: the rules would have nothing to look at"; }
+sources_are_here() { [ -e src/tenant_guard.c ] || echo "src/tenant_guard.c:1: is missing: the rules would have nothing to look at"; }
 
-rule "sources are here" sources
-rule "PG_VERSION_NUM is said in src/compat.h alone" versions_in_compat
+rule "sources are here" sources_are_here
+rule "PG_VERSION_NUM is said in src/base/compat.h alone" versions_in_compat
 rule "what is called from elsewhere has a header" headers
 rule "functions that SQL calls are named tenant_guard_... in C" callable_names
 rule "includes keep to the layers" layers
