@@ -394,7 +394,7 @@ FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
 WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 	  AND t.serves IS DISTINCT FROM s.tenant_type
 
--- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/foreign_keys/companion.c)
+-- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/foreign_keys/companion_key.c)
 UNION ALL
 SELECT 'unpaired_foreign_key', CASE WHEN k.names_tenant AND NOT k.crosses THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
 	   CASE WHEN k.crosses THEN format('references rows of any tenant in %s: what says whose is not the tenant column', k.parent)

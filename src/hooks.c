@@ -24,40 +24,40 @@
 #include "parser/parse_node.h"
 #include "tcop/utility.h"
 
-#include "access.h"
-#include "companion.h"
+#include "access_check.h"
+#include "companion_key.h"
 #include "compat.h"
-#include "context.h"
-#include "ddl.h"
-#include "explain_note.h"
-#include "function_comparison.h"
-#include "guarded_plan.h"
+#include "current_tenant.h"
+#include "event_triggers.h"
+#include "explain_filters.h"
+#include "function_mismatch.h"
 #include "hooks.h"
 #include "key_action.h"
 #include "key_error.h"
-#include "known_check.h"
 #include "late_plan.h"
 #include "library.h"
 #include "made_table.h"
+#include "mismatch_refusals.h"
+#include "noforce.h"
 #include "own_function.h"
 #include "own_sql.h"
 #include "pending_trigger.h"
 #include "plan_mark.h"
 #include "prepared_transaction.h"
-#include "query_comparison.h"
+#include "query_mismatch.h"
+#include "redundant_check.h"
 #include "reference_owner.h"
-#include "refuse_query.h"
 #include "refused_row.h"
 #include "same_policy.h"
+#include "security_barrier.h"
 #include "self_join.h"
+#include "skewed_plan.h"
 #include "statement_kind.h"
-#include "stored_setting.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
+#include "tenant_for_role.h"
 #include "tenant_plan.h"
-#include "trusted_filters.h"
-#include "unforced.h"
-#include "unlike_tenant.h"
+#include "tenant_qual_first.h"
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
@@ -394,7 +394,7 @@ plan_query(PLANNER_PARAMETERS)
 
 /*
  * What is different while a plan runs that has guarded tables
- * (guarded_plan.c), or whose rows are kept.
+ * (tenant_qual_first.c), or whose rows are kept.
  */
 typedef struct Run
 {

@@ -10,8 +10,8 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "access.h"
-#include "context.h"
+#include "access_check.h"
+#include "current_tenant.h"
 #include "guard.h"
 #include "hooks.h"
 #include "key_action.h"
@@ -26,7 +26,7 @@
 #include "temporary_table.h"
 #include "tenant_plan.h"
 #include "tenant_shares.h"
-#include "trusted.h"
+#include "trusted_function.h"
 
 PG_MODULE_MAGIC;
 

@@ -2,7 +2,7 @@
  *
  * settings.c
  *	  Every parameter of the extension but the tenant itself, and whether a
- *	  transaction has one (context.c).
+ *	  transaction has one (current_tenant.c).
  *
  * All are PGC_SUSET: a superuser, or a role granted SET on one, may change
  * them for the server, a database, a role or a session.

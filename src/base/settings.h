@@ -2,7 +2,7 @@
  *
  * settings.h
  *	  Every parameter of the extension but the tenant itself, and whether a
- *	  transaction has one (context.c).
+ *	  transaction has one (current_tenant.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -63,7 +63,7 @@ typedef enum TypeMismatch
 	MISMATCH_IS_IGNORED
 } TypeMismatch;
 
-/* a parameter of context.c, which a hint names */
+/* a parameter of current_tenant.c, which a hint names */
 #define ONE_TENANT_PER_TRANSACTION "tenant_guard.one_tenant_per_transaction"
 
 /* tenant_guard.late_loading: what to do with guarded queries that were planned without the library */

@@ -7,7 +7,7 @@
  * parameters often for the last time when it is executed for the sixth.  A plan
  * holds no tenant and serves any, but its costs were those of the tenant of the
  * moment.  One that was made for a tenant who is too unlike others
- * (unlike_tenant.c) is marked, and planned again once another is set.
+ * (skewed_plan.c) is marked, and planned again once another is set.
  *
  * All plans that carry the mark are of one tenant, the last that was set.
  *

@@ -5,7 +5,7 @@
  *
  * Where a query compares the tenant column itself, PostgreSQL's planner
  * compares rows with the query's value and that value with the tenant once,
- * before the scan (guarded_plan.c):
+ * before the scan (tenant_qual_first.c):
  *
  *		WHERE tenant_id = current_setting('my.x')::uuid AND set_config('my.x', ..., true) IS NOT NULL
  *
@@ -23,14 +23,14 @@
  */
 #include "postgres.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "compat.h"
 #include "guard.h"
 #include "late_plan.h"
 #include "library.h"
+#include "mismatch_refusals.h"
 #include "plan_mark.h"
 #include "preloading.h"
-#include "refuse_query.h"
 
 /* For a plan that was just made. */
 void

@@ -13,10 +13,10 @@
 #include "access/xact.h"
 #include "nodes/parsenodes.h"
 
-#include "access.h"
-#include "context.h"
+#include "access_check.h"
+#include "current_tenant.h"
 #include "prepared_transaction.h"
-#include "refuse.h"
+#include "refusal.h"
 
 /*
  * Refuses PREPARE TRANSACTION with a tenant, unless bypass is meant.  In a

@@ -10,7 +10,7 @@
 
 #include "nodes/parsenodes.h"
 
-#include "access.h"
+#include "access_check.h"
 
 extern const CreateTableAsStmt *made_by_explain(const Node *stmt);
 extern StatementKind kind_of_statement(const Node *stmt);

@@ -30,10 +30,10 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "compat.h"
 #include "guard.h"
-#include "refuse_table.h"
+#include "guard_refusals.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
 

@@ -25,11 +25,11 @@
 #include "auto_protect.h"
 #include "compat.h"
 #include "guard.h"
+#include "guard_refusals.h"
+#include "install_guard.h"
 #include "label.h"
 #include "own_sql.h"
-#include "ownership.h"
-#include "policy.h"
-#include "refuse_table.h"
+#include "relation_argument.h"
 
 /*
  * Temporary tables made in this transaction with ON COMMIT DROP, which no

@@ -19,12 +19,12 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "column_change.h"
 #include "compat.h"
 #include "guard.h"
+#include "guard_refusals.h"
 #include "label.h"
-#include "refuse_table.h"
 
 /* These tables and all that inherit from them. */
 static List *

@@ -18,11 +18,11 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "compat.h"
 #include "foreign_part.h"
 #include "guard.h"
-#include "refuse_table.h"
+#include "guard_refusals.h"
 
 /*
  * Refuses a foreign table as a part of a guarded table, unless that is meant.

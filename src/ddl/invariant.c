@@ -3,7 +3,7 @@
  * invariant.c
  *	  What holds of guarded tables after every statement.
  *
- * The one place that says it: ddl.c asks about the tables that a statement has
+ * The one place that says it: event_triggers.c asks about the tables that a statement has
  * touched, the SQL function broken_invariants about all of them, for audit()
  * and for the tests.  Nothing here changes or refuses anything, and no lock on
  * a table is needed: one that is gone breaks nothing.

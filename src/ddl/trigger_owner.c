@@ -22,12 +22,12 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
-#include "ownership.h"
-#include "refuse_table.h"
+#include "guard_refusals.h"
+#include "relation_argument.h"
 #include "trigger_owner.h"
 
 /* The relation that a trigger is on, or InvalidOid if it is gone. */

@@ -24,10 +24,10 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "compat.h"
 #include "guard.h"
-#include "refuse_table.h"
+#include "guard_refusals.h"
 #include "settings.h"
 #include "unguarded_parent.h"
 

@@ -20,9 +20,9 @@
 #include "crossing_key.h"
 #include "foreign_key.h"
 #include "guard.h"
-#include "pair.h"
-#include "refuse_key.h"
-#include "refuse_query.h"
+#include "key_refusals.h"
+#include "mismatch_refusals.h"
+#include "pair_keys.h"
 
 /*
  * What ON DELETE SET NULL or SET DEFAULT is to set: not the tenant, nor what it

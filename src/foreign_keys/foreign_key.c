@@ -38,9 +38,9 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "companion_name.h"
 #include "compat.h"
 #include "foreign_key.h"
+#include "framework_key.h"
 #include "guard.h"
 #include "label.h"
 

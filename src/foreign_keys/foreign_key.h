@@ -21,7 +21,7 @@ typedef enum KeyKind
 	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
 	KEY_NAMES_TENANT,			/* another column references the tenant column, alone */
 	KEY_CROSSES_TENANTS,		/* the same among others: it references any tenant's row */
-	KEY_ACCOMPANIED,			/* its companion carries the tenant (companion.c) */
+	KEY_ACCOMPANIED,			/* its companion carries the tenant (companion_key.c) */
 	KEY_UNPAIRED				/* may reference another tenant's row */
 } KeyKind;
 

@@ -22,7 +22,7 @@
  * anybody, and go on.
  *
  * The machinery's statements are known by how they are written: they compare
- * columns with parameters.  Ours (unforced.c) do not.
+ * columns with parameters.  Ours (noforce.c) do not.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,7 +44,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"

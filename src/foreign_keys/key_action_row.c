@@ -27,11 +27,11 @@
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
-#include "access.h"
-#include "context.h"
+#include "access_check.h"
+#include "current_tenant.h"
 #include "guard.h"
-#include "refuse_key.h"
-#include "refuse_query.h"
+#include "key_refusals.h"
+#include "mismatch_refusals.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_check_key_action);
 

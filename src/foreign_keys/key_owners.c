@@ -24,10 +24,10 @@
 #include "foreign_code.h"
 #include "guard.h"
 #include "key_owners.h"
+#include "key_refusals.h"
+#include "noforce.h"
 #include "own_sql.h"
-#include "ownership.h"
-#include "refuse_key.h"
-#include "unforced.h"
+#include "relation_argument.h"
 
 /* How a statement of ours names the rows of the referenced table. */
 #define PARENT_ROWS "tenant_guard_parents"

@@ -26,15 +26,15 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
 #include "key_owners.h"
+#include "key_refusals.h"
 #include "own_sql.h"
-#include "ownership.h"
 #include "reference_owner.h"
-#include "refuse_key.h"
+#include "relation_argument.h"
 #include "settings.h"
 
 /* Can rows of the key's table reference other tenants' rows of a guarded one? */

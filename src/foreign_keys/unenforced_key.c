@@ -10,11 +10,11 @@
  */
 #include "postgres.h"
 
-#include "access.h"
+#include "access_check.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
-#include "refuse_key.h"
+#include "key_refusals.h"
 #include "unenforced_key.h"
 
 /*

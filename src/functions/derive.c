@@ -28,15 +28,15 @@
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "install_guard.h"
 #include "key_owners.h"
+#include "key_refusals.h"
+#include "key_setting.h"
+#include "noforce.h"
 #include "own_sql.h"
-#include "ownership.h"
-#include "pair.h"
-#include "policy.h"
+#include "pair_keys.h"
 #include "protect.h"
-#include "refuse_key.h"
-#include "settle.h"
-#include "unforced.h"
+#include "relation_argument.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_derive_tenant_column);
 

@@ -25,7 +25,7 @@
 #include "utils/elog.h"
 #include "utils/memutils.h"
 
-#include "context.h"
+#include "current_tenant.h"
 #include "own_sql.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_execute_as);
@@ -76,7 +76,7 @@ told_sqlstate(const ErrorData *error, bool nested)
 	bool		ours = strncmp(unpack_sql_state(code), "TG", 2) == 0;
 
 	/* perhaps of what an INSTEAD OF trigger did for the statement */
-	if (nested && (policy || (ours && raised_by(error, "refuse.c", "raise_refusal"))))
+	if (nested && (policy || (ours && raised_by(error, "refusal.c", "raise_refusal"))))
 		return ERRCODE_E_R_E_MODIFYING_SQL_DATA_NOT_PERMITTED;
 	if (code == ERRCODE_INSUFFICIENT_PRIVILEGE)
 	{

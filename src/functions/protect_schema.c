@@ -27,11 +27,11 @@
 #include "auto_protect.h"
 #include "compat.h"
 #include "guard.h"
+#include "install_guard.h"
+#include "key_setting.h"
 #include "label.h"
 #include "own_sql.h"
-#include "policy.h"
 #include "protect.h"
-#include "settle.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_protect_schema);
 

@@ -20,8 +20,8 @@
 
 #include "foreign_code.h"
 #include "guard.h"
+#include "guard_refusals.h"
 #include "own_sql.h"
-#include "refuse_table.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_foreign_function);
 

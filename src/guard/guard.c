@@ -5,7 +5,7 @@
  *
  * The catalogs are the registry: a table is guarded when row-level security
  * is enabled and forced on it, the policy tenant_isolation is there as
- * policy.c makes it, and the tenant column takes no nulls.  It is damaged when
+ * install_guard.c makes it, and the tenant column takes no nulls.  It is damaged when
  * some of that is there and some is not.  The permissive policy and the
  * column's default are no part of the verdict: an application may replace
  * either, and neither can widen what the restrictive policy lets through.
@@ -189,7 +189,7 @@ strip_relabel(Node *node)
 }
 
 /*
- * The equality operators that policy.c's qual can resolve to, by their numbers
+ * The equality operators that install_guard.c's qual can resolve to, by their numbers
  * in pg_operator.dat, of which only one has a name in C: each query asks a few
  * times, and a look-up of the operator's function is dear for that.
  */

@@ -10,7 +10,7 @@
  *
  * 'trusted', on a function, is a superuser's word that it may see every
  * tenant's rows, since it cannot tell of them, and that what the planner and
- * indexes call for its sake cannot either (trusted.c).
+ * indexes call for its sake cannot either (trusted_function.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -28,9 +28,9 @@
 #include "utils/regproc.h"
 
 #include "guard.h"
+#include "guard_refusals.h"
 #include "label.h"
-#include "refuse_table.h"
-#include "trusted.h"
+#include "trusted_function.h"
 
 /* Our label on a table itself, or NULL. */
 char *

@@ -36,7 +36,7 @@
 
 #include "auto_protect.h"
 #include "compat.h"
-#include "context.h"
+#include "current_tenant.h"
 #include "guard.h"
 #include "label.h"
 #include "temporary_table.h"

@@ -21,7 +21,7 @@
  * Query.hasRowSecurity stays, so that a cached plan depends on the role as
  * before.
  *
- * Whether it may be lowered is filter.c's verdict.
+ * Whether it may be lowered is filter_check.c's verdict.
  *
  *-------------------------------------------------------------------------
  */

@@ -11,7 +11,7 @@
  *		SELECT p.body FROM ids_of_all_tenants s JOIN notes p USING (id) WHERE p.tenant_id = ...
  *
  * Where the view's entry stays, nothing says any more that the scan is a tenant's,
- * and guarded_plan.c does not put the tenant's qual into it.  So the planner is not
+ * and tenant_qual_first.c does not put the tenant's qual into it.  So the planner is not
  * told there that the table has a key: it looks for one last before it drops the join.
  * (enable_self_join_elimination is no help: functions that the query's writer wrote
  * run while a query is planned, and may set it.)
@@ -24,8 +24,8 @@
 
 #include "compat.h"
 #include "guard.h"
+#include "security_barrier.h"
 #include "self_join.h"
-#include "trusted_filters.h"
 
 /* Does the entry of a guarded table have the tenant's qual?  One of a function in SQL has no note. */
 static bool

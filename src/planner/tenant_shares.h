@@ -10,7 +10,7 @@
 
 #include "access/attnum.h"
 
-#include "value.h"
+#include "tenant_type.h"
 
 extern void init_tenant_shares(void);
 extern double relative_share(Oid relid, bool inherited, AttrNumber attnum, const TenantValue *tenant);

@@ -26,9 +26,9 @@
 
 #include "compat.h"
 #include "library.h"
+#include "mismatch_refusals.h"
 #include "preloading.h"
-#include "refuse_query.h"
-#include "stored_setting.h"
+#include "tenant_for_role.h"
 
 #define LIBRARY "tenant_guard"
 #define LIST_OF_LIBRARIES "session_preload_libraries"

@@ -3,7 +3,7 @@
  * set_tenant.c
  *	  The SQL functions that set and unset the tenant.
  *
- * They do what SET does, through the same check (context.c), and take bind
+ * They do what SET does, through the same check (current_tenant.c), and take bind
  * parameters, as SET cannot.
  *
  *-------------------------------------------------------------------------
@@ -18,8 +18,8 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#include "context.h"
-#include "refuse.h"
+#include "current_tenant.h"
+#include "refusal.h"
 #include "set_tenant.h"
 #include "tenant_source.h"
 

@@ -11,7 +11,7 @@
 #include "access/xact.h"
 
 #include "compat.h"
-#include "value.h"
+#include "tenant_type.h"
 
 typedef enum TenantSource
 {

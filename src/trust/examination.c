@@ -18,7 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "condition.h"
+#include "call_condition.h"
 #include "examination.h"
 #include "guard.h"
 

@@ -10,7 +10,7 @@
 
 #include "nodes/parsenodes.h"
 
-#include "condition.h"
+#include "call_condition.h"
 
 /* What was found in one clause of a filter. */
 typedef struct Clause

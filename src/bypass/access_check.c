@@ -1,0 +1,593 @@
+/*-------------------------------------------------------------------------
+ *
+ * access_check.c
+ *	  Who may touch a guarded table: the verdict.
+ *
+ * Row-level security binds neither superusers nor roles with BYPASSRLS, nor
+ * the views, rules and SECURITY DEFINER functions that they own.  An access to
+ * a guarded table that it does not bind is refused here, unless it is meant:
+ * by tenant_guard.bypass, or by row_security = off of a role that may bypass
+ * row-level security and acts itself, as pg_dump does.  One that it binds
+ * needs a tenant, whether or not any row would be read.
+ *
+ * Excused are pg_upgrade, walsenders (logged), and the foreign-key machinery's
+ * own statements.  Those run as the table's owner with FORCE suspended; the
+ * functions and rules that they run into are not excused.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "replication/walsender.h"
+#include "tcop/pquery.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+
+#include "access_check.h"
+#include "auto_protect.h"
+#include "compat.h"
+#include "current_tenant.h"
+#include "guard.h"
+#include "guard_refusals.h"
+#include "temporary_table.h"
+#include "tenant_plan.h"
+#include "tenant_source.h"
+#include "toast.h"
+
+typedef enum AccessVerdict
+{
+	ACCESS_NOT_GUARDED,
+	ACCESS_EXCUSED,				/* foreign keys, walsenders, pg_upgrade */
+	ACCESS_BOUND,				/* row-level security applies: needs a tenant */
+	ACCESS_MEANT,				/* bypasses on purpose */
+	ACCESS_BYPASSES,			/* bypasses by accident */
+	ACCESS_DAMAGED,				/* its guard is not whole */
+	ACCESS_MATERIALIZES,		/* would keep rows beyond their tenant */
+	ACCESS_HOLDS,
+	ACCESS_HIDES,				/* a temporary relation of a guarded table's name */
+	ACCESS_OTHER_TENANT,		/* a temporary table of another tenant */
+	ACCESS_DETACHES				/* would overlook other tenants' references */
+} AccessVerdict;
+
+/* A StatementKind; an int, since parallel workers get their leader's as a GUC. */
+static int	statement_kind = STATEMENT_PLAIN;
+
+/* Would rows that are read for this kind of statement outlive their transaction? */
+static bool
+keeps_rows(StatementKind kind)
+{
+	return kind == STATEMENT_MATERIALIZES || kind == STATEMENT_HOLDS;
+}
+
+static bool
+portal_holds(void)
+{
+	return ActivePortal != NULL && (ActivePortal->cursorOptions & CURSOR_OPT_HOLD) != 0;
+}
+
+/*
+ * Returns the kind that was in force, for leave_statement.  What a statement
+ * that keeps rows runs in its turn, keeps them too.
+ */
+StatementKind
+enter_statement(StatementKind kind)
+{
+	StatementKind outer = statement_kind;
+
+	if (keeps_rows(kind) || !keeps_rows(outer))
+		statement_kind = kind;
+	return outer;
+}
+
+/* The same, for a plan that the active portal runs. */
+StatementKind
+enter_portal(void)
+{
+	return enter_statement(portal_holds() ? STATEMENT_HOLDS : statement_kind);
+}
+
+void
+leave_statement(StatementKind outer)
+{
+	statement_kind = outer;
+}
+
+/*
+ * A foreign key's statement is planned and checked as the table's owner with
+ * FORCE ROW LEVEL SECURITY suspended.  What is good for it is not for a user's
+ * function that it calls: FORCE is back while one is called and while the
+ * statement runs, so that the plans a function makes, and keeps, are bound.
+ * True if there is anything to resume.
+ */
+bool
+suspend_noforce(void)
+{
+	Oid			user;
+	int			context;
+
+	if (!InNoForceRLSOperation())
+		return false;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context & ~SECURITY_NOFORCE_RLS);
+	return true;
+}
+
+void
+resume_noforce(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context | SECURITY_NOFORCE_RLS);
+}
+
+/*
+ * Is this the foreign-key machinery's own statement?  All its relations are
+ * checked as the current user.  Where some relation is checked as another, a
+ * rule has added to the statement what is not the machinery's.
+ */
+bool
+is_foreign_key_statement(List *permission_infos)
+{
+	ListCell   *lc;
+
+	if (!InNoForceRLSOperation())
+		return false;
+	foreach(lc, permission_infos)
+		if (OidIsValid(((PermissionInfo *) lfirst(lc))->checkAsUser))
+			return false;
+	return true;
+}
+
+/* Does the role act itself, and not someone else's function for it? */
+static bool
+acts_itself(void)
+{
+	return !InLocalUserIdChange() &&
+		(!InSecurityRestrictedOperation() || has_bypassrls_privilege(GetOuterUserId()));
+}
+
+/*
+ * By what means is bypassing meant, or NULL?  "check_as_user" is the owner of
+ * the view or rule by which the table is reached, or InvalidOid.  For
+ * row_security = off the role must act itself: what an unprivileged caller
+ * sets must gain nothing through someone else's view or function.
+ */
+const char *
+means_of_bypass(Oid check_as_user)
+{
+	if (setting_bypass)
+		return "tenant_guard.bypass";
+	if (!row_security && !OidIsValid(check_as_user) && acts_itself() &&
+		has_bypassrls_privilege(GetUserId()))
+		return "row_security = off";
+	return NULL;
+}
+
+/*
+ * The same for what runs as an owner for the role that asks: REFRESH of a
+ * materialized view, and foreign keys' actions.
+ */
+const char *
+means_of_bypass_outside(void)
+{
+	if (setting_bypass)
+		return "tenant_guard.bypass";
+	if (!row_security && has_bypassrls_privilege(GetOuterUserId()))
+		return "row_security = off";
+	return NULL;
+}
+
+/* Would rows that are read now outlive the transaction? */
+bool
+rows_are_kept(void)
+{
+	return keeps_rows(statement_kind) || portal_holds();
+}
+
+/*
+ * The temporary table of another tenant that a query reaches by a relation, or
+ * InvalidOid.  A policy is somebody's code that sees the rows which are deleted,
+ * and so is a view: it needs no right to SELECT then, but has columns.
+ */
+static Oid
+reached_of_other_tenant(const PermissionInfo *info, Oid relid)
+{
+	bool		deletes = info->requiredPerms == ACL_DELETE && bms_is_empty(info->selectedCols) &&
+		check_enable_rls(info->relid, info->checkAsUser, true) != RLS_ENABLED;
+
+	return table_of_other_tenant(relid, includes_parts(info), deletes);
+}
+
+/*
+ * A temporary table that ends with the transaction needs no guard, for its
+ * rows end with it, and another is its tenant's as long as it holds rows.  What
+ * copies them out of one may be a tenant's.
+ */
+static AccessVerdict
+judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
+{
+	if (OidIsValid(reached_of_other_tenant(info, relid)))
+	{
+		*means = means_of_bypass(info->checkAsUser);
+		return *means ? ACCESS_MEANT : ACCESS_OTHER_TENANT;
+	}
+	if (belongs_to_tenant(relid, includes_parts(info)))
+		note_tenants_rows();
+	if (!rows_are_kept() || !transaction_has_tenant() ||
+		!(is_dropped_on_commit(relid) || belongs_to_tenant(relid, includes_parts(info))))
+		return ACCESS_NOT_GUARDED;
+	if (means_of_bypass(InvalidOid) != NULL)
+		return ACCESS_NOT_GUARDED;
+	return statement_kind == STATEMENT_MATERIALIZES ? ACCESS_MATERIALIZES : ACCESS_HOLDS;
+}
+
+/*
+ * The verdict on one relation of a query.  "means" is set where something is
+ * let through that would be refused otherwise.  A TOAST table is judged as its
+ * table, but for the policies, which do not reach it.
+ */
+static AccessVerdict
+judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char **means)
+{
+	Guard		guard = guard_of(relid);
+	Oid			check_as_user = info->checkAsUser;
+	bool		toast = relid != info->relid;
+	const char *bypass;
+	bool		bound;
+
+	if (!toast && hides_table(relid))
+	{
+		*means = means_of_bypass(check_as_user);
+		if (*means == NULL)
+			return ACCESS_HIDES;
+	}
+	if (guard.status == GUARD_NONE)
+		return judge_unguarded(info, relid, means);
+	if (IsBinaryUpgrade || foreign_key)
+		return ACCESS_EXCUSED;
+
+	if (statement_kind == STATEMENT_MATERIALIZES)
+	{
+		*means = means_of_bypass_outside();
+		return *means ? ACCESS_MEANT : ACCESS_MATERIALIZES;
+	}
+	bypass = means_of_bypass(check_as_user);
+	bound = !toast && check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
+		guard.status == GUARD_WHOLE;
+	if (rows_are_kept())
+	{
+		*means = bypass;
+		if (bypass == NULL)
+			return ACCESS_HOLDS;
+	}
+	if (bound)
+		return statement_kind == STATEMENT_DETACHES ? ACCESS_DETACHES : ACCESS_BOUND;
+
+	*means = bypass ? bypass : am_walsender ? "a replication connection" : NULL;
+	if (*means != NULL)
+		return ACCESS_MEANT;
+	return guard.status == GUARD_DAMAGED ? ACCESS_DAMAGED : ACCESS_BYPASSES;
+}
+
+/* ----------------------------------------------------------------
+ *		Refusing
+ * ----------------------------------------------------------------
+ */
+
+static bool
+is_view_of_its_owner(Oid relid)
+{
+	Relation	view = try_relation_open(relid, AccessShareLock);
+	bool		found;
+
+	if (view == NULL)
+		return false;
+	found = view->rd_rel->relkind == RELKIND_VIEW && !RelationHasSecurityInvoker(view);
+	relation_close(view, AccessShareLock);
+	return found;
+}
+
+/* The view of this owner that the query goes through as the owner, or InvalidOid. */
+static Oid
+view_of_owner(List *permission_infos, Oid owner)
+{
+	ListCell   *lc;
+
+	foreach(lc, permission_infos)
+	{
+		Oid			relid = ((PermissionInfo *) lfirst(lc))->relid;
+
+		if (OidIsValid(relid) && object_owner(RelationRelationId, relid) == owner && is_view_of_its_owner(relid))
+			return relid;
+	}
+	return InvalidOid;
+}
+
+/* Which refusal of an accidental bypass fits the case? */
+static Refusal
+bypass_refusal(Oid relid, bool toast, Oid check_as_user, List *permission_infos)
+{
+	char	   *relation = relation_name(relid);
+	Oid			user = OidIsValid(check_as_user) ? check_as_user : GetUserId();
+	char	   *role = GetUserNameFromId(user, true);
+	Oid			view = OidIsValid(check_as_user) ?
+		view_of_owner(permission_infos, check_as_user) : InvalidOid;
+
+	if (toast)
+		return bypass_by_toast(relation);
+	if (OidIsValid(view))
+		return bypass_by_view(relation, relation_name(view), role);
+	if (OidIsValid(check_as_user))
+		return bypass_by_rule(relation, role);
+	if (InLocalUserIdChange())
+		return bypass_by_function(relation, role);
+	return bypass_by_role(relation, role);
+}
+
+static void
+refuse_access(AccessVerdict verdict, Oid relid, bool toast, Oid check_as_user, List *permission_infos)
+{
+	switch (verdict)
+	{
+		case ACCESS_BYPASSES:
+			raise_refusal(bypass_refusal(relid, toast, check_as_user, permission_infos));
+		case ACCESS_DAMAGED:
+			raise_refusal(damaged_guard(relation_name(relid), guard_of(relid).damage));
+		case ACCESS_MATERIALIZES:
+			raise_refusal(materializes_rows(relation_name(relid)));
+		case ACCESS_HOLDS:
+			raise_refusal(holds_rows(relation_name(relid)));
+		case ACCESS_DETACHES:
+			raise_refusal(detaches_unseen(relation_name(relid)));
+		case ACCESS_HIDES:
+			raise_refusal(shadows_table(get_rel_name(relid), relation_name(hidden_table(relid))));
+		case ACCESS_OTHER_TENANT:
+			raise_refusal(temporary_table_of_other(get_rel_name(table_of_other_tenant(relid, true, false))));
+		case ACCESS_NOT_GUARDED:
+		case ACCESS_EXCUSED:
+		case ACCESS_BOUND:
+		case ACCESS_MEANT:
+			break;
+	}
+}
+
+/*
+ * Has this statement of the client's said so already?  A function may bypass
+ * for each of a query's rows.
+ */
+static bool
+is_logged_already(const char *line)
+{
+	static List *lines = NIL;	/* in TopTransactionContext */
+	static TimestampTz statement = 0;
+	static LocalTransactionId transaction = InvalidLocalTransactionId;
+	MemoryContext oldcontext;
+	ListCell   *lc;
+
+	if (statement != GetCurrentStatementStartTimestamp() || transaction != proc_lxid(MyProc))
+		lines = NIL;
+	statement = GetCurrentStatementStartTimestamp();
+	transaction = proc_lxid(MyProc);
+
+	foreach(lc, lines)
+		if (strcmp(lfirst(lc), line) == 0)
+			return true;
+	oldcontext = MemoryContextSwitchTo(TopTransactionContext);
+	lines = lappend(lines, pstrdup(line));
+	MemoryContextSwitchTo(oldcontext);
+	return false;
+}
+
+/*
+ * One line in the server log, once a statement.  The statement itself and its
+ * context stay out of it: they may hold rows' values.
+ */
+static void
+log_bypass_of(Oid role, const char *what, const char *means)
+{
+	char	   *line;
+
+	if (!setting_log_bypass)
+		return;
+	line = psprintf("role \"%s\" bypassed the isolation of tenants in database \"%s\": %s (by means of %s, application \"%s\")",
+					GetUserNameFromId(role, true),
+					get_database_name(MyDatabaseId), what, means,
+					application_name ? application_name : "");
+	if (!is_logged_already(line))
+		ereport(LOG_SERVER_ONLY,
+				(errmsg("tenant_guard: %s", line),
+				 errhidestmt(true), errhidecontext(true)));
+	pfree(line);
+}
+
+void
+log_bypass(const char *what, const char *means)
+{
+	log_bypass_of(GetUserId(), what, means);
+}
+
+/* The same where means_of_bypass_outside has said how. */
+void
+log_bypass_outside(const char *what, const char *means)
+{
+	log_bypass_of(GetOuterUserId(), what, means);
+}
+
+/*
+ * The first query that a parallel worker starts is its leader's, who has
+ * logged it.
+ */
+static bool
+leader_has_logged(void)
+{
+	static bool first = true;
+	bool		logged = IsParallelWorker() && first;
+
+	first = false;
+	return logged;
+}
+
+static void
+log_bypassed_relations(List *relids, const char *means)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, relids)
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+						 relation_name(lfirst_oid(lc)));
+	log_bypass(names.data, means);
+	pfree(names.data);
+}
+
+/* Do all relations of a query belong to one role? */
+static bool
+have_one_owner(List *permission_infos)
+{
+	Oid			owner = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, permission_infos)
+	{
+		Oid			relid = ((PermissionInfo *) lfirst(lc))->relid;
+		Oid			other = OidIsValid(relid) ? object_owner(RelationRelationId, relid) : InvalidOid;
+
+		if (OidIsValid(owner) && OidIsValid(other) && owner != other)
+			return false;
+		if (OidIsValid(other))
+			owner = other;
+	}
+	return true;
+}
+
+/*
+ * Checks every relation of a query.  False, with "raise" false, where a
+ * foreign key may not be validated by one query over whole tables: what that
+ * query would see of a guarded table depends on who asks, and PostgreSQL then
+ * validates row by row, which does not.  Nor may it where its tables have two
+ * owners, and what one of them wrote would run as the other (own_sql.c).
+ */
+bool
+check_access(List *permission_infos, bool raise)
+{
+	bool		foreign_key = is_foreign_key_statement(permission_infos);
+	bool		logged = leader_has_logged();
+	List	   *bypassed = NIL;
+	const char *bypassed_by = NULL;
+	ListCell   *lc;
+
+	if (!raise && foreign_key && !have_one_owner(permission_infos))
+		return false;
+	foreach(lc, permission_infos)
+	{
+		PermissionInfo *info = lfirst(lc);
+		Oid			relid = info->relid;
+		bool		toast;
+		const char *means = NULL;
+		AccessVerdict verdict;
+
+		if (!OidIsValid(relid) || info->requiredPerms == 0)
+			continue;
+		toast = is_toast_table(relid);
+		if (toast && !OidIsValid(relid = table_of_toast(relid)))
+			raise_refusal(bypass_by_toast(relation_name(info->relid)));
+		verdict = judge_access(info, relid, foreign_key, &means);
+		if (verdict == ACCESS_NOT_GUARDED || verdict == ACCESS_EXCUSED)
+			continue;
+		if (!raise && verdict != ACCESS_MEANT)
+			return false;
+
+		refuse_access(verdict, relid, toast, info->checkAsUser, permission_infos);
+		/* with row_security off PostgreSQL refuses, and says why */
+		if (verdict == ACCESS_BOUND && row_security)
+		{
+			require_tenant();
+			note_tenants_rows();
+		}
+		if (means != NULL)
+		{
+			bypassed = list_append_unique_oid(bypassed, relid);
+			bypassed_by = means;
+		}
+	}
+	if (raise)
+		note_writing(permission_infos);
+	if (raise && bypassed != NIL && !logged)
+		log_bypassed_relations(bypassed, bypassed_by);
+	return true;
+}
+
+/*
+ * A plan that goes on may have been started by another statement, as a
+ * cursor's was: its rows must not be kept either.  (A parallel worker's was
+ * not.)
+ */
+void
+check_rows_not_kept(List *permission_infos)
+{
+	if (keeps_rows(statement_kind) && !IsParallelWorker())
+		(void) check_access(permission_infos, true);
+}
+
+/*
+ * TRUNCATE knows no row-level security: it takes every tenant's rows.  What is
+ * left in a temporary table may be taken by the next, who may drop it, too.
+ */
+void
+check_truncate(Oid relid)
+{
+	const char *means;
+
+	if (guard_of(relid).status == GUARD_NONE || IsBinaryUpgrade || is_own_temporary(relid))
+		return;
+	means = means_of_bypass(InvalidOid);
+	if (means == NULL)
+		raise_refusal(truncates_table(relation_name(relid)));
+	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), means);
+}
+
+/* May a table be weakened?  Then the log says so. */
+bool
+weakening_is_meant(Oid relid)
+{
+	const char *means = means_of_bypass(InvalidOid);
+
+	if (means != NULL)
+		log_bypass(psprintf("a statement weakened the guard of %s", relation_name(relid)), means);
+	return means != NULL;
+}
+
+/*
+ * A role's attributes have changed.  Until minor releases of 2025 the plan
+ * cache does not hear of it, and a role that has lost BYPASSRLS would keep
+ * plans without the policies.
+ */
+static void
+forget_plans(Datum arg, int cacheid, uint32 hashvalue)
+{
+	ResetPlanCache();
+}
+
+void
+init_access(void)
+{
+	define_leader_setting("tenant_guard.leader_statement", &statement_kind);
+	CacheRegisterSyscacheCallback(AUTHOID, forget_plans, (Datum) 0);
+}

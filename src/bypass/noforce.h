@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * noforce.h
+ *	  Statements of our own that must see all rows of a table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_NOFORCE_H
+#define TENANT_GUARD_NOFORCE_H
+
+#include "utils/queryenvironment.h"
+
+extern EphemeralNamedRelation read_unforced(Oid owner, const char *sql, const char *name);
+extern void forget_rows(EphemeralNamedRelation rows);
+extern int64 query_unforced(Oid owner, const char *sql, EphemeralNamedRelation rows, int64 *second);
+extern uint64 update_unforced(Oid owner, const char *sql, EphemeralNamedRelation rows);
+extern bool updates_unforced(void);
+extern int	suspend_replication_role(void);
+extern void resume_replication_role(int role);
+
+#endif							/* TENANT_GUARD_NOFORCE_H */

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * companion_key.h
+ *	  Foreign keys that stay as their framework knows them, beside one that
+ *	  carries the tenant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_COMPANION_KEY_H
+#define TENANT_GUARD_COMPANION_KEY_H
+
+#include "nodes/nodes.h"
+
+extern void drop_companion(Oid dropped);
+extern Node *with_companions(Node *stmt);
+
+#endif							/* TENANT_GUARD_COMPANION_KEY_H */

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_setting.h
+ *	  What becomes of the foreign keys of a guarded table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_KEY_SETTING_H
+#define TENANT_GUARD_KEY_SETTING_H
+
+#include "nodes/pg_list.h"
+
+/* Who asks that foreign keys be settled. */
+typedef enum KeyOccasion
+{
+	KEYS_OF_DDL,				/* a statement that made a key or guarded a table */
+	KEYS_OF_PROTECT				/* protect or protect_schema */
+} KeyOccasion;
+
+extern bool settle_foreign_keys(Oid root, KeyOccasion occasion);
+extern void check_key_settled(Oid relid, const char *detail);
+extern void settle_companions(Oid root);
+extern void settle_foreign_keys_from(Oid root);
+extern int	pair_keys_of(Oid root, bool validate);
+extern void hold_ends_of_keys(Oid root);
+extern List *tables_with_unpaired_keys(Oid root);
+
+#endif							/* TENANT_GUARD_KEY_SETTING_H */

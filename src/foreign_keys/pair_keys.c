@@ -1,0 +1,579 @@
+/*-------------------------------------------------------------------------
+ *
+ * pair_keys.c
+ *	  Makes foreign keys between guarded tables carry the tenant.
+ *
+ * (x) REFERENCES p (y) becomes (tenant, x) REFERENCES p (tenant, y), under its
+ * name and with all that was said of it, by one ALTER TABLE for each table;
+ * the unique index that the parent needs is found or made before.
+ *
+ * Rows that cross tenants already are counted first, and stand in the way.
+ * They are seen whoever calls (noforce.c), if the caller owns both tables.
+ * What is done to a table is done as its owner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "commands/comment.h"
+#include "commands/trigger.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "foreign_key.h"
+#include "framework_key.h"
+#include "guard.h"
+#include "install_guard.h"
+#include "key_owners.h"
+#include "key_refusals.h"
+#include "noforce.h"
+#include "own_sql.h"
+#include "pair_keys.h"
+
+/* A key that is to be paired, and what was found out about it. */
+typedef struct Pairing
+{
+	ForeignKey *key;
+	bool		valid;			/* its rows can be checked, and are to be */
+	int64		crossing;		/* rows that reference another tenant's */
+	int64		unowned;		/* rows that reference one of no tenant */
+	char	   *comment;
+	char	   *companion;		/* name of the key beside it, or NULL (companion_key.c) */
+	bool		remakes;		/* one that is there, but does not stand before it */
+} Pairing;
+
+/* ----------------------------------------------------------------
+ *		Finding out
+ * ----------------------------------------------------------------
+ */
+
+static char *
+column_name(Oid relid, AttrNumber attnum)
+{
+	return get_attname(relid, attnum, false);
+}
+
+/* The tenant column of an aliased table; texts compare by their bytes. */
+static char *
+tenant_of(Oid relid, AttrNumber attnum, const char *alias)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	return psprintf("%s.%s%s", alias, quote_identifier(column_name(relid, attnum)),
+					OidIsValid(collation) ? " COLLATE pg_catalog.\"C\"" : "");
+}
+
+/* The query that lists rows that cross tenants, for a person. */
+static char *
+crossing_query(const ForeignKey *key)
+{
+	return readable_sql(psprintf("SELECT c.* FROM %s AS c JOIN %s AS p ON %s WHERE %s <> %s;",
+								 only_table(key->child), only_table(key->parent), key_match(key, "c", "p"),
+								 tenant_of(key->child, key->tenant, "c"),
+								 tenant_of(key->parent, key->parent_tenant, "p")));
+}
+
+static void
+count_crossing_rows(Pairing *pairing)
+{
+	const ForeignKey *key = pairing->key;
+	char	   *tenant = tenant_of(key->child, key->tenant, "c");
+	char	   *parent_tenant = tenant_of(key->parent, key->parent_tenant, "p");
+	EphemeralNamedRelation parents = read_parents(key);
+
+	pairing->crossing =
+		query_unforced(object_owner(RelationRelationId, key->child),
+					   psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
+								" pg_catalog.count(*) FILTER (WHERE %s IS NULL)"
+								" FROM %s AS c JOIN %s AS p ON %s WHERE %s IS NOT NULL",
+								tenant, parent_tenant, parent_tenant, only_table(key->child),
+								parents_of(key, parents), key_match(key, "c", "p"), tenant),
+					   parents, &pairing->unowned);
+	forget_rows(parents);
+}
+
+/* Refuses rows that cross tenants, with the counts of all keys at once. */
+static void
+check_no_row_crosses(List *pairings)
+{
+	StringInfoData counts;
+	StringInfoData queries;
+	ListCell   *lc;
+
+	initStringInfo(&counts);
+	initStringInfo(&queries);
+	foreach(lc, pairings)
+	{
+		Pairing    *pairing = lfirst(lc);
+		const ForeignKey *key = pairing->key;
+
+		if (pairing->crossing == 0)
+			continue;
+		appendStringInfo(&counts, "%s" INT64_FORMAT " %s of table %s, by foreign key \"%s\" to table %s.",
+						 counts.len > 0 ? "\n" : "", pairing->crossing,
+						 pairing->crossing == 1 ? "row" : "rows", relation_name(key->child),
+						 key->name, relation_name(key->parent));
+		appendStringInfo(&queries, "%s%s", queries.len > 0 ? "\n" : "", crossing_query(key));
+	}
+	if (counts.len > 0)
+		raise_refusal(keys_cross_tenants(counts.data, queries.data));
+}
+
+/* Is this unique index just on these columns, in whatever order? */
+static bool
+index_serves(HeapTuple tuple, AttrNumber tenant, const AttrNumber *columns, int ncolumns)
+{
+	Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
+
+	if (!index->indisunique || !index->indisvalid || !index->indimmediate ||
+		index->indnkeyatts != ncolumns + 1 ||
+		!heap_attisnull(tuple, Anum_pg_index_indpred, NULL) ||
+		!heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
+		return false;
+	for (int i = -1; i < ncolumns; i++)
+	{
+		AttrNumber	wanted = i < 0 ? tenant : columns[i];
+		bool		found = false;
+
+		for (int j = 0; j < index->indnkeyatts; j++)
+			found |= index->indkey.values[j] == wanted;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Is this index that of a constraint WITHOUT OVERLAPS? */
+static bool
+index_has_period(Oid indexid)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(get_index_constraint(indexid)));
+	bool		found;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	found = constraint_has_period((Form_pg_constraint) GETSTRUCT(tuple));
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/* The unique index that a paired key needs on its parent, or InvalidOid. */
+static Oid
+unique_index_for(const ForeignKey *key)
+{
+	Relation	parent = table_open(key->parent, NoLock);
+	List	   *indexes = RelationGetIndexList(parent);
+	Oid			found = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		if (!OidIsValid(found) &&
+			index_serves(tuple, key->parent_tenant, key->referenced, key->ncolumns) &&
+			index_has_period(lfirst_oid(lc)) == key->temporal)
+			found = lfirst_oid(lc);
+		ReleaseSysCache(tuple);
+	}
+	table_close(parent, NoLock);
+	return found;
+}
+
+/* The columns of that index, as a list for SQL. */
+static char *
+index_columns(const ForeignKey *key)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, quote_identifier(column_name(key->parent, key->parent_tenant)));
+	for (int i = 0; i < key->ncolumns; i++)
+		appendStringInfo(&sql, ", %s", quote_identifier(column_name(key->parent, key->referenced[i])));
+	return sql.data;
+}
+
+/* ----------------------------------------------------------------
+ *		Refusing what cannot be done
+ * ----------------------------------------------------------------
+ */
+
+static void
+refuse_key(const ForeignKey *key, const char *reason, const char *hint)
+{
+	raise_refusal(key_cannot_be_paired(key->name, relation_name(key->child), reason, hint));
+}
+
+/* Refuses a key whose table is not the caller's.  Needs no lock. */
+void
+check_owns_key(const ForeignKey *key)
+{
+	if (!user_owns_relation(key->child))
+		refuse_key(key, "Its table belongs to another role.",
+				   "Let a superuser run this statement, or a role that is a member of both owners.");
+}
+
+static void
+check_owners(const ForeignKey *key)
+{
+	check_owns_key(key);
+	if (!user_owns_relation(key->parent) && !OidIsValid(unique_index_for(key)))
+		refuse_key(key, psprintf("Table %s, which it references, belongs to another role and has no unique index on (%s).",
+								 relation_name(key->parent), index_columns(key)),
+				   psprintf("Let its owner run CREATE UNIQUE INDEX ON %s (%s);\nOr let a superuser run this statement, or a role that is a member of both owners.",
+							relation_name(key->parent), index_columns(key)));
+}
+
+static bool
+all_columns_are_not_null(const ForeignKey *key)
+{
+	for (int i = 0; i < key->ncolumns; i++)
+		if (!column_has_not_null(key->child, key->columns[i], true))
+			return false;
+	return true;
+}
+
+static bool
+sets_on_delete(const ForeignKey *key)
+{
+	return key->on_delete == FKCONSTR_ACTION_SETNULL || key->on_delete == FKCONSTR_ACTION_SETDEFAULT;
+}
+
+/* The columns that ON DELETE SET NULL or SET DEFAULT sets: never the tenant. */
+static List *
+set_columns(const ForeignKey *key)
+{
+	const AttrNumber *columns = key->nset > 0 ? key->set_columns : key->columns;
+	int			ncolumns = key->nset > 0 ? key->nset : key->ncolumns;
+	List	   *set = NIL;
+
+	for (int i = 0; i < ncolumns; i++)
+		if (columns[i] != key->tenant)
+			set = lappend_int(set, columns[i]);
+	return set;
+}
+
+/* What of the key cannot be said any more once it has the tenant column too? */
+static void
+check_meaning_is_kept(const ForeignKey *key)
+{
+	char	   *generated = psprintf("Column \"%s\" is generated, and a foreign key with such a column cannot change it.",
+									 column_name(key->child, key->tenant));
+
+	if (key->ncolumns >= INDEX_MAX_KEYS)
+		refuse_key(key, psprintf("It has %d columns, and with the tenant there are more than an index can have.", key->ncolumns),
+				   "Reference the rows by fewer columns, among them the tenant column.");
+	if (sets_on_delete(key) && set_columns(key) == NIL)
+		refuse_key(key, "ON DELETE would set the tenant column, and nothing else.",
+				   "Make the key anew with ON DELETE CASCADE or NO ACTION.");
+	if (key->on_update == FKCONSTR_ACTION_SETNULL || key->on_update == FKCONSTR_ACTION_SETDEFAULT)
+		refuse_key(key, "ON UPDATE SET NULL and ON UPDATE SET DEFAULT set all columns of a key, and with them the tenant.",
+				   "Make the key anew with ON UPDATE CASCADE or NO ACTION.");
+	if (key->match == FKCONSTR_MATCH_FULL && key->ncolumns > 1 && !all_columns_are_not_null(key))
+		refuse_key(key, "MATCH FULL lets all columns of a key be null or none, and the tenant is never null.",
+				   "Make the key anew with MATCH SIMPLE, and add CHECK (num_nulls(...) IN (0, ...)) on its columns.");
+	if (get_attgenerated(key->child, key->tenant) != '\0' &&
+		(key->on_update == FKCONSTR_ACTION_CASCADE || sets_on_delete(key)))
+		refuse_key(key, generated, "Make the key anew with ON UPDATE NO ACTION, and ON DELETE CASCADE or NO ACTION.");
+	if (key->temporal && !OidIsValid(unique_index_for(key)))
+		refuse_key(key, psprintf("A key with a PERIOD needs a constraint WITHOUT OVERLAPS on (%s) of table %s.",
+								 index_columns(key), relation_name(key->parent)),
+				   psprintf("Run CREATE EXTENSION btree_gist; ALTER TABLE %s ADD UNIQUE (%s WITHOUT OVERLAPS);",
+							relation_name(key->parent), index_columns(key)));
+}
+
+/* A key over rows that are not checked: possible, and meant? */
+static void
+check_can_be_unvalidated(const Pairing *pairing)
+{
+	const ForeignKey *key = pairing->key;
+
+	if (pairing->valid || !key->enforced || !partitioned_keys_are_validated() ||
+		get_rel_relkind(key->child) != RELKIND_PARTITIONED_TABLE)
+		return;
+	if (pairing->unowned > 0)
+		refuse_key(key, psprintf(INT64_FORMAT " rows reference rows of no tenant, and a key of a partitioned table cannot be NOT VALID before PostgreSQL 18.",
+								 pairing->unowned),
+				   psprintf("Fill column %s of table %s first.",
+							quote_identifier(column_name(key->parent, key->parent_tenant)),
+							relation_name(key->parent)));
+	refuse_key(key, "A key of a partitioned table cannot be NOT VALID before PostgreSQL 18.",
+			   psprintf("Run SELECT tenant_guard.pair_foreign_keys(%s);", quote_literal_cstr(relation_name(key->child))));
+}
+
+/* Refuses to change a table, or a part of it, whose deferred checks are still to come. */
+void
+check_no_event_pending(Oid root)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(root, NoLock, NULL))
+		if (AfterTriggerPendingOnRel(lfirst_oid(lc)))
+			raise_refusal(key_events_pending(relation_name(lfirst_oid(lc))));
+}
+
+/* ----------------------------------------------------------------
+ *		Pairing
+ * ----------------------------------------------------------------
+ */
+
+static void
+make_unique_index(const ForeignKey *key)
+{
+	Oid			index = unique_index_for(key);
+
+	if (OidIsValid(index))
+		return;
+	check_no_event_pending(key->parent);
+	run_ddl_as_caller(key->parent, psprintf("CREATE UNIQUE INDEX ON %s (%s)", relation_name(key->parent), index_columns(key)));
+	CommandCounterIncrement();
+	index = unique_index_for(key);
+	if (!OidIsValid(index))
+		elog(ERROR, "could not make a unique index on table %s", relation_name(key->parent));
+	ereport(NOTICE,
+			(errmsg("unique index %s is made on table %s, for foreign keys that carry the tenant",
+					quote_identifier(get_rel_name(index)), relation_name(key->parent))));
+}
+
+static const char *
+action_clause(char action)
+{
+	switch (action)
+	{
+		case FKCONSTR_ACTION_RESTRICT:
+			return "RESTRICT";
+		case FKCONSTR_ACTION_CASCADE:
+			return "CASCADE";
+		case FKCONSTR_ACTION_SETNULL:
+			return "SET NULL";
+		case FKCONSTR_ACTION_SETDEFAULT:
+			return "SET DEFAULT";
+		default:
+			return "NO ACTION";
+	}
+}
+
+static void
+append_set_columns(StringInfo sql, const ForeignKey *key)
+{
+	const char *separator = " (";
+	ListCell   *lc;
+
+	foreach(lc, set_columns(key))
+	{
+		appendStringInfo(sql, "%s%s", separator, quote_identifier(column_name(key->child, lfirst_int(lc))));
+		separator = ", ";
+	}
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * A key as ADD CONSTRAINT takes it: with the tenant, or as it is.  NOT VALID,
+ * if its rows are not to be checked.
+ */
+char *
+key_definition(const ForeignKey *key, const char *name, bool paired, bool valid)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CONSTRAINT %s FOREIGN KEY %s", quote_identifier(name), key_references(key, paired));
+	if (!paired && key->match == FKCONSTR_MATCH_FULL)
+		appendStringInfoString(&sql, " MATCH FULL");
+	if (key->on_update != FKCONSTR_ACTION_NOACTION)
+		appendStringInfo(&sql, " ON UPDATE %s", action_clause(key->on_update));
+	if (key->on_delete != FKCONSTR_ACTION_NOACTION)
+		appendStringInfo(&sql, " ON DELETE %s", action_clause(key->on_delete));
+	if ((paired || key->nset > 0) && sets_on_delete(key))
+		append_set_columns(&sql, key);
+	if (key->deferrable)
+		appendStringInfo(&sql, " DEFERRABLE INITIALLY %s", key->deferred ? "DEFERRED" : "IMMEDIATE");
+	if (!key->enforced)
+		appendStringInfoString(&sql, " NOT ENFORCED");
+	else if (!valid)
+		appendStringInfoString(&sql, " NOT VALID");
+	return sql.data;
+}
+
+/* What ALTER TABLE does: the key becomes paired, or gets a companion that is. */
+static char *
+pairing_commands(const Pairing *pairing)
+{
+	const ForeignKey *key = pairing->key;
+
+	if (pairing->companion == NULL)
+		return psprintf("DROP CONSTRAINT %s, ADD %s", quote_identifier(key->name),
+						key_definition(key, key->name, true, pairing->valid));
+	return psprintf("DROP CONSTRAINT %s, %s%s%sADD %s, ADD %s", quote_identifier(key->name),
+					pairing->remakes ? "DROP CONSTRAINT " : "",
+					pairing->remakes ? quote_identifier(pairing->companion) : "",
+					pairing->remakes ? ", " : "",
+					key_definition(key, pairing->companion, true, pairing->valid),
+					key_definition(key, key->name, false, pairing->valid));
+}
+
+static void
+put_comment_back(const Pairing *pairing)
+{
+	const ForeignKey *key = pairing->key;
+
+	if (pairing->comment != NULL)
+		run_ddl(key->child, psprintf("COMMENT ON CONSTRAINT %s ON %s IS %s", quote_identifier(key->name),
+									 relation_name(key->child), quote_literal_cstr(pairing->comment)));
+}
+
+static void
+note_pairing(const Pairing *pairing)
+{
+	const ForeignKey *key = pairing->key;
+
+	ereport(NOTICE,
+			(pairing->companion == NULL ?
+			 errmsg("foreign key \"%s\" of table %s carries the tenant now", key->name, relation_name(key->child)) :
+			 errmsg("foreign key \"%s\" of table %s is accompanied by \"%s\", which carries the tenant",
+					key->name, relation_name(key->child), pairing->companion),
+			 errdetail("It is %s.", key_references(key, true)),
+			 pairing->valid || !key->enforced ? 0 :
+			 errhint("It is NOT VALID: rows that were there are not checked.%s%s Run ALTER TABLE %s VALIDATE CONSTRAINT %s;",
+					 pairing->unowned > 0 ? " Some reference rows of no tenant: fill these first." : "",
+					 pairing->companion ? " Until it is, the key that it accompanies acts on rows of another tenant, if any reference it." : "",
+					 relation_name(key->child),
+					 quote_identifier(pairing->companion ? pairing->companion : key->name))));
+}
+
+/* Pairs all of these keys that are of one table, by one statement. */
+static void
+pair_by_statement(Oid child, List *pairings)
+{
+	StringInfoData sql;
+	const char *separator = "";
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s", relation_name(child));
+	foreach(lc, pairings)
+	{
+		appendStringInfo(&sql, "%s %s", separator, pairing_commands(lfirst(lc)));
+		separator = ",";
+	}
+	run_ddl_unforced(child, sql.data);
+}
+
+/*
+ * Those whose companion does not stand before them, since the numbers of
+ * triggers got another digit meanwhile, or began anew: to be made once more.
+ */
+static List *
+left_unpaired(Oid child, List *pairings)
+{
+	List	   *keys = foreign_keys_from(child);
+	List	   *left = NIL;
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, pairings)
+		foreach(lk, keys)
+		{
+			Pairing    *pairing = lfirst(lc);
+			const ForeignKey *key = lfirst(lk);
+
+			if (key->kind != KEY_UNPAIRED || strcmp(key->name, pairing->key->name) != 0)
+				continue;
+			pairing->remakes = companion_of(key, keys) != NULL;
+			if (pairing->remakes)
+				left = lappend(left, pairing);
+		}
+	return left;
+}
+
+static void
+pair_keys_of_table(Oid child, List *pairings)
+{
+	List	   *own = NIL;
+	List	   *left;
+	ListCell   *lc;
+
+	foreach(lc, pairings)
+		if (((Pairing *) lfirst(lc))->key->child == child)
+			own = lappend(own, lfirst(lc));
+	check_no_event_pending(child);
+	for (left = own; left != NIL; left = left_unpaired(child, left))
+	{
+		CHECK_FOR_INTERRUPTS();
+		pair_by_statement(child, left);
+	}
+
+	foreach(lc, own)
+	{
+		put_comment_back(lfirst(lc));
+		note_pairing(lfirst(lc));
+	}
+}
+
+/* Which rows are to be checked, and do any stand in the way? */
+static Pairing *
+examine_key(ForeignKey *key, bool validate)
+{
+	Pairing    *pairing = palloc0(sizeof(Pairing));
+	ForeignKey *companion = companion_of(key, foreign_keys_from(key->child));
+
+	pairing->key = key;
+	pairing->companion = companion_name(key->name);
+	pairing->remakes = companion != NULL;
+	pairing->comment = GetComment(key->oid, ConstraintRelationId, 0);
+	pairing->valid = key->validated && key->enforced && validate && (companion == NULL || companion->validated);
+	check_owners(key);
+	check_two_owners(key);
+	check_meaning_is_kept(key);
+	/* where the parent is another's, the new key's validation finds them */
+	if (pairing->valid && user_owns_relation(key->parent))
+		count_crossing_rows(pairing);
+	pairing->valid &= pairing->unowned == 0;
+	check_can_be_unvalidated(pairing);
+	return pairing;
+}
+
+/*
+ * Makes these foreign keys, whose tables are locked, carry the tenant.
+ * Without "validate" the rows that are there are not checked, and the keys are
+ * left NOT VALID.  Raises where one cannot be, having changed nothing that the
+ * transaction's abort does not undo.
+ */
+void
+pair_keys(List *keys, bool validate)
+{
+	List	   *pairings = NIL;
+	List	   *children = NIL;
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		ForeignKey *key = lfirst(lc);
+
+		pairings = lappend(pairings, examine_key(key, validate));
+		children = list_append_unique_oid(children, key->child);
+	}
+	check_no_row_crosses(pairings);
+	foreach(lc, keys)
+		make_unique_index(lfirst(lc));
+	foreach(lc, children)
+		pair_keys_of_table(lfirst_oid(lc), pairings);
+}

@@ -1,0 +1,371 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard_refusals.c
+ *	  Refusals to guard a table, and to weaken a guard.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "guard_refusals.h"
+
+/* ----------------------------------------------------------------
+ *		Guarding a table
+ * ----------------------------------------------------------------
+ */
+
+Refusal
+not_a_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WRONG_OBJECT_TYPE,
+			psprintf("%s is not a table", relation),
+			"Only ordinary and partitioned tables can be guarded.",
+			"For a view, guard the tables it reads and run ALTER VIEW ... SET (security_invoker = true)."
+	};
+}
+
+Refusal
+foreign_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WRONG_OBJECT_TYPE,
+			psprintf("foreign table %s cannot be guarded", relation),
+			"PostgreSQL has no row-level security for foreign tables.",
+			psprintf("Guard the table on the foreign server, or run REVOKE ALL ON %s FROM the application's roles.",
+					 relation)
+	};
+}
+
+Refusal
+system_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_INSUFFICIENT_PRIVILEGE,
+			psprintf("permission denied: %s is a system catalog", relation),
+			NULL, NULL
+	};
+}
+
+Refusal
+extension_table(const char *relation, const char *extension)
+{
+	return wrong_state(psprintf("table %s belongs to extension \"%s\"", relation, extension),
+					   "A guard on it would not be dumped with the database.",
+					   NULL);
+}
+
+Refusal
+other_temp_table(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_FEATURE_NOT_SUPPORTED,
+			psprintf("table %s is a temporary table of another session", relation),
+			NULL, NULL
+	};
+}
+
+Refusal
+temporary_table_of_other(const char *name)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("temporary table %s belongs to another tenant", quote_identifier(name)),
+			"It was filled in this session while a tenant was set that is not the transaction's, and may hold that tenant's rows.",
+			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others, or create it with ON COMMIT DROP. "
+					 "If it holds no tenant's rows, run SELECT tenant_guard.share(%s) right after it is created. If it is meant, run SET tenant_guard.bypass = on first.",
+					 quote_identifier(name), quote_literal_cstr(psprintf("pg_temp.%s", quote_identifier(name))))
+	};
+}
+
+Refusal
+no_tenant_column(const char *relation, const char *column)
+{
+	return (Refusal) {
+		ERRCODE_UNDEFINED_COLUMN,
+			psprintf("table %s has no column \"%s\"", relation, column),
+			"A guarded table has a column that holds the tenant of each row.",
+			psprintf("Name the column: SELECT tenant_guard.protect(%s, '...');",
+					 quote_literal_cstr(relation))
+	};
+}
+
+static char *
+differing_types(const char *relation, const char *column, const char *type, TenantType wanted)
+{
+	return psprintf("tenant column \"%s\" of table %s is of type %s, but tenant identifiers are of type %s",
+					column, relation, type, tenant_type_name(wanted));
+}
+
+/*
+ * "fits" is the tenant type that the column's own type would serve, or NULL;
+ * "converts" tells if there is a cast to the type that is wanted.
+ */
+Refusal
+column_type_differs(const char *relation, const char *column,
+					const char *type, TenantType wanted,
+					const TenantType *fits, bool converts)
+{
+	const char *quoted = quote_identifier(column);
+	char	   *convert = converts ?
+		psprintf("Run ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT, ALTER COLUMN %s TYPE %s USING %s::%s;",
+				 relation, quoted, quoted, tenant_type_name(wanted),
+				 quoted, tenant_type_name(wanted)) :
+		psprintf("Give the table a tenant column of type %s.", tenant_type_name(wanted));
+
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			differing_types(relation, column, type, wanted),
+			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			fits == NULL ? convert :
+			psprintf("%s If tenant identifiers are of type %s, %s",
+					 convert, tenant_type_name(*fits), set_tenant_type(*fits))
+	};
+}
+
+/* The same of a column that the statement itself makes: there is none to alter. */
+Refusal
+new_column_type_differs(const char *relation, const char *column,
+						const char *type, TenantType wanted, const TenantType *fits)
+{
+	char	   *write = psprintf("In this statement, let column %s be of type %s.",
+								 quote_identifier(column), tenant_type_name(wanted));
+
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			differing_types(relation, column, type, wanted),
+			psprintf("Parameter \"tenant_guard.tenant_type\" is %s, and a table with the tenant column is guarded as it is made.",
+					 tenant_type_name(wanted)),
+			fits == NULL ? write :
+			psprintf("%s If tenant identifiers are of type %s, %s",
+					 write, tenant_type_name(*fits), set_tenant_type(*fits))
+	};
+}
+
+Refusal
+virtual_column(const char *relation, const char *column)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("tenant column \"%s\" of table %s is a virtual generated column", column, relation),
+			"A tenant must be stored with its row.",
+			"Let the column be GENERATED ALWAYS AS (...) STORED, or an ordinary one."
+	};
+}
+
+/* With "made_now" the statement itself makes the column: there is none to alter. */
+Refusal
+identity_column(const char *relation, const char *column, bool made_now)
+{
+	const char *quoted = quote_identifier(column);
+
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("tenant column \"%s\" of table %s is an identity column", column, relation),
+			"A row that does not name its tenant would get the next number, and not the tenant that is set.",
+			made_now ? psprintf("In this statement, let column %s not be GENERATED AS IDENTITY.", quoted) :
+			psprintf("Run ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY;", relation, quoted)
+	};
+}
+
+Refusal
+column_collation(const char *relation, const char *column)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("tenant column \"%s\" of table %s has a nondeterministic collation", column, relation),
+			"Tenants whose identifiers the collation calls equal would see each other's rows.",
+			psprintf("Run ALTER TABLE %s ALTER COLUMN %s TYPE text COLLATE \"C\";",
+					 relation, quote_identifier(column))
+	};
+}
+
+Refusal
+rows_of_no_tenant(const char *relation, const char *column, int64 rows)
+{
+	const char *quoted = quote_identifier(column);
+
+	return (Refusal) {
+		ERRCODE_ROWS_IN_THE_WAY,
+			psprintf(INT64_FORMAT " %s of table %s %s to no tenant", rows,
+					 rows == 1 ? "row" : "rows", relation,
+					 rows == 1 ? "belongs" : "belong"),
+			psprintf("Column \"%s\" is null in them. Nothing was changed.", column),
+			psprintf("Run UPDATE %s SET %s = ... WHERE %s IS NULL; then protect the table.",
+					 relation, quoted, quoted)
+	};
+}
+
+Refusal
+guarded_by_other_column(const char *relation, const char *guard, const char *column)
+{
+	return wrong_state(psprintf("table %s is guarded by column \"%s\" already", relation, guard),
+					   psprintf("It cannot be guarded by column \"%s\" too.", column),
+					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
+}
+
+Refusal
+table_is_shared(const char *relation)
+{
+	return wrong_state(psprintf("table %s is declared as shared by all tenants", relation),
+					   "It has the security label 'shared' of tenant_guard.",
+					   psprintf("Run SELECT tenant_guard.unshare(%s) first.", quote_literal_cstr(relation)));
+}
+
+Refusal
+table_is_guarded(const char *relation)
+{
+	return wrong_state(psprintf("table %s is guarded", relation),
+					   "A table is guarded or shared, not both.",
+					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
+}
+
+Refusal
+runs_code_of_others(const char *relation, const char *owner, const char *function)
+{
+	return wrong_state(psprintf("table %s would call function %s as role \"%s\", who is a superuser", relation, function, owner),
+					   "What is done to a table is done as its owner, and an ordinary role owns that function.",
+					   psprintf("Let an ordinary role own the table, or a superuser the function: ALTER ROUTINE %s OWNER TO %s; after reading it.",
+								function, quote_identifier(owner)));
+}
+
+Refusal
+parts_of_two_owners(const char *relation, const char *part, const char *owner)
+{
+	return wrong_state(psprintf("table %s and its part %s belong to different roles", relation, part),
+					   "A statement on the table is one on its parts, and nothing that one role wrote may run as another.",
+					   psprintf("Run ALTER TABLE %s OWNER TO %s;", part, quote_identifier(owner)));
+}
+
+Refusal
+policy_name_taken(const char *relation, const char *policy)
+{
+	return (Refusal) {
+		ERRCODE_DUPLICATE_OBJECT,
+			psprintf("table %s has a policy \"%s\" that tenant_guard did not make", relation, policy),
+			"A guard needs a policy of that name.",
+			psprintf("Run ALTER POLICY %s ON %s RENAME TO ...; or DROP POLICY %s ON %s;",
+					 quote_identifier(policy), relation, quote_identifier(policy), relation)
+	};
+}
+
+/* ----------------------------------------------------------------
+ *		Weakening a guard
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * "root" is the table that unprotect takes: the topmost of which this one is a
+ * part, or itself.
+ */
+static char *
+how_to_weaken(const char *relation, const char *root)
+{
+	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); to mend it, SELECT tenant_guard.protect(%s). A superuser who means just this statement runs SET tenant_guard.bypass = on before it.",
+					quote_literal_cstr(root), quote_literal_cstr(relation));
+}
+
+Refusal
+weakens_guard(const char *relation, const char *root, const char *damage)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
+			psprintf("After it, %s.", damage),
+			how_to_weaken(relation, root)
+	};
+}
+
+Refusal
+column_renewed(const char *relation, const char *column)
+{
+	return weakens_guard(relation, relation, psprintf("its rows belong to other tenants: its tenant column \"%s\" gets its values in another way", column));
+}
+
+/* "column" has the name that tenant columns have, and "guard" guards the table. */
+Refusal
+column_does_not_guard(const char *relation, const char *column, const char *guard)
+{
+	const char *name = quote_literal_cstr(relation);
+
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would give table %s a column \"%s\" that does not guard it", relation, column),
+			psprintf("The table is guarded by column \"%s\", and stays so: a row's \"%s\" would not be its tenant.", guard, column),
+			psprintf("To guard it by the new column, run BEGIN; SELECT tenant_guard.unprotect(%s); then this statement, then SELECT tenant_guard.protect(%s); COMMIT;",
+					 name, name)
+	};
+}
+
+Refusal
+guarded_below_unguarded(const char *relation, const char *parent)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
+			psprintf("After it, a query on table %s, which is not guarded, shows its rows to every tenant.", parent),
+			psprintf("Run SELECT tenant_guard.protect(%s); first.", quote_literal_cstr(parent))
+	};
+}
+
+Refusal
+foreign_part(const char *part, const char *whole)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign table %s cannot be a part of guarded table %s", part, whole),
+			"PostgreSQL has no row-level security for foreign tables: a query's own filters may be sent to the foreign server before the tenant's, and rows of any tenant can be written.",
+			psprintf("Leave it outside, by DETACH PARTITION or NO INHERIT if it is a part already; guard the table on the foreign server, and read %s by a function or a view of its own.",
+					 part)
+	};
+}
+
+Refusal
+trigger_of_other(const char *relation, bool guarded)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("only the owner of %stable %s may put a trigger on it", guarded ? "guarded " : "", relation),
+			guarded ? "A foreign key's action fires triggers as the owner of the table: whoever makes one has the owner's privileges." :
+			"A foreign key's action fires triggers as the owner of the table, which owns guarded tables or is a superuser: whoever makes one has the owner's privileges.",
+			psprintf("Let the owner make the trigger, and run REVOKE TRIGGER ON %s FROM the application's roles; they need SELECT, INSERT, UPDATE and DELETE.",
+					 relation)
+	};
+}
+
+Refusal
+unprotect_under_tenant(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("table %s cannot be unprotected while a tenant is set", relation),
+			"Taking a guard off is no tenant's business, and this transaction has one.",
+			psprintf("Run SELECT tenant_guard.unprotect(%s); in a transaction without a tenant.",
+					 quote_literal_cstr(relation))
+	};
+}
+
+Refusal
+unprotect_temporary(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("temporary table %s cannot be unprotected while it holds rows", relation),
+			"Every client of a pooled session owns its temporary tables, and the rows may be another tenant's.",
+			psprintf("Run DROP TABLE %s; and create it anew.", relation)
+	};
+}
+
+Refusal
+unprotect_child(const char *relation, const char *parent)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("table %s is a part of table %s, which is guarded", relation, parent),
+			"Without a guard of its own it would show its rows to every tenant.",
+			psprintf("Run SELECT tenant_guard.unprotect(%s), or detach the table first.",
+					 quote_literal_cstr(parent))
+	};
+}

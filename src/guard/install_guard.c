@@ -1,0 +1,526 @@
+/*-------------------------------------------------------------------------
+ *
+ * install_guard.c
+ *	  Puts a guard on a table and takes it off.
+ *
+ * A guard is plain PostgreSQL: row-level security enabled and forced, two
+ * policies, NOT NULL and a default on the tenant column.  It is made by the
+ * statements that a user would type, run through SPI as the owner of the table
+ * (own_sql.c), so that PostgreSQL takes locks, tells other sessions and serves
+ * event triggers as ever.  (AlterTableInternal would expect event-trigger
+ * state that is not there.)  Whether the caller may do so is asked before.
+ *
+ * A table is guarded together with all its partitions and children, since
+ * each may be queried by its own name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "foreign_code.h"
+#include "guard.h"
+#include "guard_refusals.h"
+#include "install_guard.h"
+#include "own_sql.h"
+#include "relation_argument.h"
+
+/* A table that is to be guarded, and what there is to know of it. */
+typedef struct Target
+{
+	Oid			relid;
+	char		relkind;
+	char	   *name;			/* qualified and quoted */
+	AttrNumber	attnum;			/* tenant column */
+	const char *column;
+	TenantType	type;
+	bool		made_now;		/* by the statement that is to be refused */
+} Target;
+
+/* ----------------------------------------------------------------
+ *		Looking at a table before it is touched
+ * ----------------------------------------------------------------
+ */
+
+/* Is there a cast from this type that a hint can name? */
+static bool
+converts_to_tenant_type(Oid type)
+{
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	return setting_tenant_type == TENANT_TEXT || category == TYPCATEGORY_STRING;
+}
+
+static bool
+column_is_identity(Oid relid, AttrNumber attnum)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		identity = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attidentity != '\0';
+
+	table_close(rel, NoLock);
+	return identity;
+}
+
+/* Refuses a column that tenants cannot be told apart by. */
+static void
+check_tenant_column_type(Target *target)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	TenantType	serves;
+	bool		served;
+
+	get_atttypetypmodcoll(target->relid, target->attnum, &type, &typmod, &collation);
+	served = type_serves(type, &serves);
+	if (!served || serves != setting_tenant_type)
+	{
+		char	   *type_name = format_type_with_typemod(type, typmod);
+
+		if (target->made_now)
+			raise_refusal(new_column_type_differs(target->name, target->column, type_name,
+												  setting_tenant_type, served ? &serves : NULL));
+		raise_refusal(column_type_differs(target->name, target->column, type_name,
+										  setting_tenant_type, served ? &serves : NULL,
+										  converts_to_tenant_type(type)));
+	}
+	if (column_is_virtual(target->relid, target->attnum))
+		raise_refusal(virtual_column(target->name, target->column));
+	if (column_is_identity(target->relid, target->attnum))
+		raise_refusal(identity_column(target->name, target->column, target->made_now));
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		raise_refusal(column_collation(target->name, target->column));
+	target->type = serves;
+}
+
+/*
+ * Fills in a target or refuses it.  The table is locked.  False for a foreign
+ * table that is a part: it cannot be guarded itself.
+ */
+static bool
+examine_target(Oid relid, const char *column, Oid root, Target *target)
+{
+	Guard		guard = guard_of(relid);
+
+	target->relid = relid;
+	target->relkind = get_rel_relkind(relid);
+	target->name = relation_name(relid);
+	target->column = column;
+
+	if (target->relkind == RELKIND_FOREIGN_TABLE && relid != root)
+		return false;			/* foreign_part.c looks at it */
+	if (target->relkind == RELKIND_FOREIGN_TABLE)
+		raise_refusal(foreign_table(target->name));
+	if (isOtherTempNamespace(get_rel_namespace(relid)))
+		raise_refusal(other_temp_table(target->name));
+
+	target->attnum = get_attnum(relid, column);
+	if (target->attnum <= 0)
+		raise_refusal(no_tenant_column(target->name, column));
+	if (guard.attnum != 0 && guard.attnum != target->attnum)
+		raise_refusal(guarded_by_other_column(target->name,
+											  get_attname(relid, guard.attnum, false),
+											  column));
+	check_tenant_column_type(target);
+	return true;
+}
+
+/*
+ * Counts the rows without a tenant.  Reads the heap itself: row-level
+ * security, which may bind the caller, must not hide any.
+ */
+static int64
+count_null_rows(const Target *target)
+{
+	Relation	rel;
+	Snapshot	snapshot;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+	int64		rows = 0;
+
+	if (target->relkind != RELKIND_RELATION ||
+		column_is_not_null(target->relid, target->attnum, true))
+		return 0;
+
+	rel = table_open(target->relid, NoLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	slot = table_slot_create(rel, NULL);
+	scan = begin_table_scan(rel, snapshot);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (slot_attisnull(slot, target->attnum))
+			rows++;
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	return rows;
+}
+
+/* ----------------------------------------------------------------
+ *		Putting the guard on
+ * ----------------------------------------------------------------
+ */
+
+static const char *
+getter_of(TenantType type)
+{
+	return type == TENANT_UUID ? "tenant_guard.current_tenant()" :
+		type == TENANT_BIGINT ? "tenant_guard.current_tenant_bigint()" :
+		"tenant_guard.current_tenant_text()";
+}
+
+/* The stored default of a column, or NULL. */
+static Node *
+column_default(Relation rel, AttrNumber attnum)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constr != NULL && i < constr->num_defval; i++)
+		if (constr->defval[i].adnum == attnum)
+			return stringToNode(constr->defval[i].adbin);
+	return NULL;
+}
+
+/*
+ * Does the column need our default?  A generated column cannot have one.  A
+ * default of the application's own is replaced, with a NOTICE.
+ */
+static bool
+needs_default(const Target *target)
+{
+	Relation	rel = table_open(target->relid, NoLock);
+	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), target->attnum - 1);
+	Node	   *present = column_default(rel, target->attnum);
+	bool		needed = attr->attgenerated == '\0' &&
+		!(present != NULL && calls_getter(present));
+
+	if (needed && present != NULL)
+		ereport(NOTICE,
+				(errmsg("default of column \"%s\" of table %s is replaced", target->column, target->name),
+				 errdetail("It was: %s",
+						   deparse_expression(present,
+											  deparse_context_for(RelationGetRelationName(rel), target->relid),
+											  false, false))));
+	table_close(rel, NoLock);
+	return needed;
+}
+
+/*
+ * May SET NOT NULL be run?  It evaluates what is constant in CHECKs, to see if
+ * they say the same: not where an ordinary role's function would so run as a
+ * superuser.  A CHECK of ours serves there.
+ */
+static bool
+may_set_not_null(const Target *target)
+{
+	Relation	rel = table_open(target->relid, NoLock);
+	bool		has_checks = rel->rd_rel->relchecks > 0;
+
+	table_close(rel, NoLock);
+	return !has_checks || !OidIsValid(function_of_stranger(target->relid));
+}
+
+/* The one ALTER TABLE of a guard; false if no part of it is missing. */
+static bool
+alter_table(const Target *target, bool null_rows)
+{
+	bool		as_check = null_rows || !may_set_not_null(target);
+	StringInfoData sql;
+	const char *column = quote_identifier(target->column);
+	Relation	rel = table_open(target->relid, NoLock);
+	bool		enabled = rel->rd_rel->relrowsecurity;
+	bool		forced = rel->rd_rel->relforcerowsecurity;
+	int			prefix;
+	bool		needed;
+
+	table_close(rel, NoLock);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s", target->name);
+	prefix = sql.len;
+
+	if (needs_default(target))
+		appendStringInfo(&sql, " ALTER COLUMN %s SET DEFAULT %s,",
+						 column, getter_of(target->type));
+	if (!as_check && !column_is_not_null(target->relid, target->attnum, true))
+		appendStringInfo(&sql, " ALTER COLUMN %s SET NOT NULL,", column);
+	if (as_check && !column_is_not_null(target->relid, target->attnum, false))
+		appendStringInfo(&sql, " ADD CONSTRAINT " NOT_NULL_CHECK " CHECK (%s IS NOT NULL) NOT VALID,",
+						 column);
+	if (!enabled)
+		appendStringInfoString(&sql, " ENABLE ROW LEVEL SECURITY,");
+	if (!forced)
+		appendStringInfoString(&sql, " FORCE ROW LEVEL SECURITY,");
+
+	needed = sql.len > prefix;
+	if (needed)
+	{
+		sql.data[--sql.len] = '\0';	/* the last comma */
+		check_parts_have_owner(target->relid, false);
+		run_ddl(target->relid, sql.data);
+	}
+	pfree(sql.data);
+	return needed;
+}
+
+static void
+drop_policy(Oid relid, const char *relation, const char *policy)
+{
+	run_ddl(relid, psprintf("DROP POLICY %s ON %s", quote_identifier(policy), relation));
+}
+
+/*
+ * The restrictive policy: narrows whatever else lets rows through, for every
+ * command and role.  One of that name that is not as it must be, and is not
+ * permissive or has our expression, was ours before it was altered: it is made
+ * anew.  True if one was replaced.
+ */
+static bool
+make_isolation_policy(const Target *target, const PolicyFacts *facts)
+{
+	char	   *qual;
+
+	if (facts->column != 0)
+		return false;
+	if (facts->isolation_permissive)
+		raise_refusal(policy_name_taken(target->name, ISOLATION_POLICY));
+	if (facts->isolation)
+	{
+		drop_policy(target->relid, target->name, ISOLATION_POLICY);
+		ereport(NOTICE,
+				(errmsg("policy \"" ISOLATION_POLICY "\" of table %s is replaced", target->name)));
+	}
+	qual = psprintf("%s OPERATOR(pg_catalog.=) %s",
+					quote_identifier(target->column), getter_of(target->type));
+	run_ddl(target->relid,
+			psprintf("CREATE POLICY " ISOLATION_POLICY " ON %s AS RESTRICTIVE"
+					 " FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
+					 target->name, qual, qual));
+	return facts->isolation;
+}
+
+/*
+ * The permissive policy, without which nobody would see anything; true if it
+ * had to be made.  Where the
+ * application has permissive policies of its own it is left out: beside them
+ * it would let through what they keep back.
+ */
+static bool
+make_access_policy(const Target *target, const PolicyFacts *facts)
+{
+	if (facts->access_is_ours)
+		return false;
+	if (facts->permissive)
+	{
+		ereport(NOTICE,
+				(errmsg("table %s keeps its own permissive policies", target->name),
+				 errdetail("Policy \"" ACCESS_POLICY "\" is not added, since it would let through rows that they keep back.")));
+		return false;
+	}
+	if (facts->access)
+		raise_refusal(policy_name_taken(target->name, ACCESS_POLICY));
+	run_ddl(target->relid,
+			psprintf("CREATE POLICY " ACCESS_POLICY " ON %s AS PERMISSIVE"
+					 " FOR ALL TO PUBLIC USING (tenant_guard.guarded())",
+					 target->name));
+	return true;
+}
+
+/* Guards one table; true if anything had to be done. */
+static bool
+guard_table(const Target *target, bool null_rows)
+{
+	PolicyFacts facts = policies_of(target->relid);
+	bool		whole = guard_of(target->relid).status == GUARD_WHOLE;
+	bool		altered = alter_table(target, null_rows);
+
+	if (make_isolation_policy(target, &facts))
+		facts = policies_of(target->relid); /* what was replaced may have been permissive */
+	altered |= make_access_policy(target, &facts);
+	if (guard_of(target->relid).status != GUARD_WHOLE)
+		elog(ERROR, "could not guard table %s", target->name);
+	return altered || !whole;
+}
+
+/* All targets of a hierarchy, its root first, locked and found fit. */
+static List *
+examine_hierarchy(Oid root, const char *column, bool made_now)
+{
+	List	   *targets = NIL;
+	ListCell   *lc;
+
+	LockRelationOid(root, AccessExclusiveLock); /* find_all_inheritors does not */
+	foreach(lc, find_all_inheritors(root, AccessExclusiveLock, NULL))
+	{
+		Target	   *target = palloc0(sizeof(Target));
+
+		keep_name(lfirst_oid(lc));
+		target->made_now = made_now;
+		if (examine_target(lfirst_oid(lc), column, root, target))
+			targets = lappend(targets, target);
+	}
+	return targets;
+}
+
+/*
+ * Guards a table and all its partitions and children by the named column, or
+ * by the one that guards it already where "column" is NULL.  Idempotent: true
+ * if anything had to be done.  Raises where a table cannot be guarded, having
+ * changed nothing that the transaction's abort does not undo.
+ *
+ * With NULL_ROWS_TOLERATED rows of no tenant may stay: nobody sees them, and a
+ * CHECK that is NOT VALID lets no new ones in.  Of a table guarded that way
+ * they are no reason to refuse.
+ */
+bool
+guard_hierarchy(Oid root, const char *column, NullRows null_rows)
+{
+	List	   *targets = examine_hierarchy(root, column, null_rows == NULL_ROWS_TOLERATED);
+	const char *name = relation_name(root);
+	bool		was_whole = guard_of(root).status == GUARD_WHOLE;
+	int64		rows = 0;
+	bool		changed = false;
+	ListCell   *lc;
+
+	foreach(lc, targets)
+		rows += count_null_rows(lfirst(lc));
+	if (rows > 0 && null_rows == NULL_ROWS_REFUSED && !was_whole)
+		raise_refusal(rows_of_no_tenant(name, column, rows));
+
+	foreach(lc, targets)
+		changed |= guard_table(lfirst(lc), rows > 0);
+	if (!changed)
+		return false;
+
+	ereport(NOTICE,
+			(errmsg("table %s is now guarded by tenant column \"%s\"", name, column)));
+	if (rows > 0)
+		ereport(NOTICE,
+				(errmsg(INT64_FORMAT " %s of table %s %s to no tenant", rows,
+						rows == 1 ? "row" : "rows", name, rows == 1 ? "belongs" : "belong"),
+				 errdetail("No tenant sees a row whose column \"%s\" is null. A CHECK constraint keeps out new ones.", column),
+				 errhint("Fill the column as a role that may bypass row-level security, then run ALTER TABLE %s ALTER COLUMN %s SET NOT NULL.",
+						 name, quote_identifier(column))));
+	return true;
+}
+
+/* ----------------------------------------------------------------
+ *		Taking it off
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * Drops the CHECK that stood in for NOT NULL once the column is NOT NULL by
+ * itself, in the table and in all that inherit the CHECK from it; true if it
+ * was there to drop.
+ */
+bool
+drop_spent_check(Oid relid)
+{
+	Guard		guard = guard_of(relid);
+	ListCell   *lc;
+
+	if (guard.status != GUARD_WHOLE || !has_not_null_check(relid, guard.attnum) ||
+		!parts_have_owner(relid, false))
+		return false;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		AttrNumber	attnum = guard_of(lfirst_oid(lc)).attnum;
+
+		if (attnum == 0 || !column_has_not_null(lfirst_oid(lc), attnum, true))
+			return false;
+	}
+	run_ddl(relid, psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, relation_name(relid)));
+	return true;
+}
+
+/* Has this column a default of ours? */
+static bool
+has_own_default(Relation rel, AttrNumber attnum)
+{
+	Node	   *present = column_default(rel, attnum);
+
+	return present != NULL && calls_getter(present);
+}
+
+/*
+ * The column whose default guard_table has set, or 0: the tenant column, or
+ * where no policy tells which that is the first that has such a default.
+ */
+static AttrNumber
+own_default_column(Oid relid, AttrNumber tenant_column)
+{
+	Relation	rel = table_open(relid, NoLock);
+	AttrNumber	last = tenant_column ? tenant_column : RelationGetNumberOfAttributes(rel);
+	AttrNumber	found = 0;
+
+	for (AttrNumber attnum = tenant_column ? tenant_column : 1; found == 0 && attnum <= last; attnum++)
+		if (has_own_default(rel, attnum))
+			found = attnum;
+	table_close(rel, NoLock);
+	return found;
+}
+
+/*
+ * Takes off what guard_table put on, of however little is left of it.  NOT
+ * NULL stays: it is no guard, and the application may count on it.  Where the
+ * application has policies of its own, row-level security stays on and forced.
+ */
+static void
+unguard_table(Oid relid)
+{
+	char	   *name = relation_name(relid);
+	PolicyFacts facts = policies_of(relid);
+	AttrNumber	attnum = own_default_column(relid, facts.column);
+	ListCell   *lc;
+
+	foreach(lc, facts.own)
+		drop_policy(relid, name, lfirst(lc));
+	if (attnum != 0)
+		run_ddl(relid, psprintf("ALTER TABLE ONLY %s ALTER COLUMN %s DROP DEFAULT", name,
+								quote_identifier(get_attname(relid, attnum, false))));
+	if (facts.column != 0 && has_not_null_check(relid, facts.column))
+		run_ddl(relid, psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, name));
+
+	if (!policies_of(relid).any)
+		run_ddl(relid, psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY", name));
+	else
+		ereport(NOTICE,
+				(errmsg("row-level security stays enabled on table %s", name),
+				 errdetail("The table has policies that tenant_guard did not make.")));
+}
+
+/* Takes the guard off a table and all its partitions and children. */
+void
+unguard_hierarchy(Oid root)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(root, AccessExclusiveLock, NULL))
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (policies_of(relid).trace)
+			unguard_table(relid);
+	}
+}

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * install_guard.h
+ *	  Puts a guard on a table and takes it off.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_INSTALL_GUARD_H
+#define TENANT_GUARD_INSTALL_GUARD_H
+
+#include "nodes/nodes.h"
+#include "nodes/pg_list.h"
+
+/* What to do where rows have a null in the tenant column. */
+typedef enum NullRows
+{
+	NULL_ROWS_REFUSED,
+	NULL_ROWS_TOLERATED			/* CHECK ... NOT VALID keeps out new ones */
+} NullRows;
+
+extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);
+extern void unguard_hierarchy(Oid root);
+extern bool drop_spent_check(Oid relid);
+
+#endif							/* TENANT_GUARD_INSTALL_GUARD_H */

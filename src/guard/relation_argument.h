@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * relation_argument.h
+ *	  May the caller change this table?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_RELATION_ARGUMENT_H
+#define TENANT_GUARD_RELATION_ARGUMENT_H
+
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+
+extern void check_relation(Oid relid);
+extern void lock_relation(Oid relid);
+extern List *lock_hierarchy(Oid relid);
+extern bool parts_have_owner(Oid relid, bool trusts_superusers);
+extern void check_parts_have_owner(Oid relid, bool trusts_superusers);
+extern bool has_rights_over_tenants(Oid role);
+extern Oid	relation_argument(FunctionCallInfo fcinfo);
+
+#endif							/* TENANT_GUARD_RELATION_ARGUMENT_H */

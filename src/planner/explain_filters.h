@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * explain_filters.h
+ *	  What EXPLAIN says of the tenant's filter.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_EXPLAIN_FILTERS_H
+#define TENANT_GUARD_EXPLAIN_FILTERS_H
+
+#include "nodes/plannodes.h"
+#include "tcop/dest.h"
+
+#include "compat.h"
+
+/* What EXPLAIN is after, and the lines that were noted of its plan. */
+typedef struct Explained
+{
+	const Query *query;			/* about to be planned, or NULL */
+	const char *source;			/* the text of a prepared statement that is about to start, or NULL */
+	bool		verbose;
+	MemoryContext context;		/* of the lines */
+	List	   *lines;			/* strings */
+} Explained;
+
+#ifdef EXPLAIN_HAS_NODE_HOOK
+extern void explain_scan(const Plan *plan, ExplainState *es);
+#define note_planned(query, plan) ((void) 0)
+#else
+extern Explained *enter_explain(Explained *inner);
+extern void leave_explain(Explained *outer);
+extern void note_planned(const Query *query, const PlannedStmt *plan);
+extern void note_started(const QueryDesc *query_desc);
+extern void explain_lines(const List *lines, ExplainState *es);
+extern bool explains_prepared(const Node *stmt, Explained *explained);
+extern DestReceiver *add_lines_to(DestReceiver *dest, const Explained *explained);
+#endif
+
+#endif							/* TENANT_GUARD_EXPLAIN_FILTERS_H */

@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * tenant_qual_first.h
+ *	  Plans with guarded tables: the tenant's qual before all filters.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_TENANT_QUAL_FIRST_H
+#define TENANT_GUARD_TENANT_QUAL_FIRST_H
+
+#include "nodes/plannodes.h"
+
+extern void put_tenant_first(PlannedStmt *plan, bool row_security);
+
+#endif							/* TENANT_GUARD_TENANT_QUAL_FIRST_H */

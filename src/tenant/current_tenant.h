@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * current_tenant.h
+ *	  The tenant of the transaction: value, seal, staleness, getters.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_CURRENT_TENANT_H
+#define TENANT_GUARD_CURRENT_TENANT_H
+
+#include "tenant_type.h"
+
+extern void define_tenant_setting(void);
+extern bool note_function_creation(bool creates);
+extern void require_tenant(void);
+extern const void *seal_of_transaction(void);
+extern void put_back_seal(const void *before);
+extern bool find_tenant(bool raise, TenantType *type, Datum *tenant);
+extern bool keep_tenant(bool keep);
+extern bool transaction_has_tenant(void);
+extern const TenantValue *tenant_of_transaction(void);
+extern const TenantValue *sealed_tenant(void);
+
+#endif							/* TENANT_GUARD_CURRENT_TENANT_H */

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * call_condition.h
+ *	  Does a call of a function meet the condition on which it is trusted?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_CALL_CONDITION_H
+#define TENANT_GUARD_CALL_CONDITION_H
+
+#include "nodes/params.h"
+#include "nodes/primnodes.h"
+
+#include "trusted_function.h"
+
+/* What is known of constants while filters are examined. */
+typedef struct Constants
+{
+	ParamListInfo params;
+	bool		unfolded;		/* a constant was wanted where one would be if the query were folded */
+} Constants;
+
+extern bool is_folded(Node *node, ParamListInfo params);
+extern const Const *constant_value(Node *node, Constants *constants);
+extern bool is_always_trusted(Oid funcid);
+extern bool condition_holds(TrustCondition condition, Oid funcid, List *args, Oid collation, Constants *constants);
+extern bool operator_is_trusted(Oid opno);
+extern bool is_plain_output(const CoerceViaIO *cast);
+extern bool aggregate_sorts(Oid aggregate);
+extern bool call_copies(TrustCondition condition, Oid funcid);
+extern bool collation_could_fail(List *args, Oid collation);
+extern const char *objection_to_call(TrustCondition condition, Oid funcid);
+
+#endif							/* TENANT_GUARD_CALL_CONDITION_H */

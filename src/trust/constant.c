@@ -1,0 +1,175 @@
+/*-------------------------------------------------------------------------
+ *
+ * constant.c
+ *	  Makes constants of what will be one, before the planner does.
+ *
+ * By the planner's own means, in the order in which it does: from the outside
+ * in, and not within what it drops unseen, a branch that is never taken among
+ * that.  So nothing fails here that would not fail there; and the planner finds
+ * the constants that were judged.
+ *
+ * An expression with a function in another language than C is left as it is:
+ * it might do what should be done once.
+ *
+ * What the planner notes while it folds, the functions that were inlined and the
+ * domains that had no constraint to check, is handed to the plan: a kept plan is
+ * made anew when one of them changes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/syscache.h"
+
+#include "constant.h"
+
+/* What the planner folds with.  "params" may be NULL. */
+static PlannerInfo *
+make_root(Query *query, ParamListInfo params)
+{
+	PlannerInfo *root = makeNode(PlannerInfo);
+
+	root->parse = query;
+	root->glob = makeNode(PlannerGlobal);
+	root->glob->boundParams = params;
+	return root;
+}
+
+/* Is this a constant, or a parameter whose value the planner has? */
+bool
+param_is_known(Node *param, ParamListInfo params)
+{
+	return IsA(eval_const_expressions(make_root(NULL, params), copyObject(param)), Const);
+}
+
+/* A check_functions_in_node callback. */
+static bool
+is_not_in_c(Oid funcid, void *context)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	bool		in_c = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Oid			language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
+
+		in_c = language == INTERNALlanguageId || language == ClanguageId;
+		ReleaseSysCache(tuple);
+	}
+	return !in_c;
+}
+
+/* An expression_tree_walker; sub-selects are looked at by themselves. */
+static bool
+calls_other_than_c(Node *node, void *context)
+{
+	if (node == NULL || IsA(node, Query))
+		return false;
+	return check_functions_in_node(node, is_not_in_c, NULL) ||
+		expression_tree_walker(node, calls_other_than_c, NULL);
+}
+
+static void fold_parts(Query *query, PlannerInfo *root);
+
+/* An expression_tree_walker over the sub-selects that are left in an expression. */
+static bool
+fold_sub_selects(Node *node, void *root)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		fold_parts((Query *) node, root);
+		return false;
+	}
+	return expression_tree_walker(node, fold_sub_selects, root);
+}
+
+static void
+fold_expression(Node **expression, PlannerInfo *root)
+{
+	if (*expression == NULL || calls_other_than_c(*expression, NULL))
+		return;
+	*expression = eval_const_expressions(root, copyObject(*expression));
+	(void) fold_sub_selects(*expression, root);
+}
+
+static void
+fold_join_tree(Node *node, PlannerInfo *root)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (node == NULL)
+		return;
+	if (IsA(node, JoinExpr))
+	{
+		fold_join_tree(((JoinExpr *) node)->larg, root);
+		fold_join_tree(((JoinExpr *) node)->rarg, root);
+		fold_expression(&((JoinExpr *) node)->quals, root);
+	}
+	else if (IsA(node, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) node)->fromlist)
+			fold_join_tree(lfirst(lc), root);
+		fold_expression(&((FromExpr *) node)->quals, root);
+	}
+}
+
+/* Is no row ever let through?  Then what is in FROM may never be planned. */
+static bool
+lets_nothing_through(const Query *query)
+{
+	Node	   *quals = query->jointree ? query->jointree->quals : NULL;
+
+	return quals != NULL && IsA(quals, Const) &&
+		(((Const *) quals)->constisnull || !DatumGetBool(((Const *) quals)->constvalue));
+}
+
+static void
+fold_parts(Query *query, PlannerInfo *root)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	fold_join_tree((Node *) query->jointree, root);
+	fold_expression(&query->havingQual, root);
+	fold_expression(&query->limitOffset, root);
+	fold_expression(&query->limitCount, root);
+	foreach(lc, query->targetList)
+		fold_expression((Node **) &lfirst_node(TargetEntry, lc)->expr, root);
+	if (lets_nothing_through(query))
+		return;
+	foreach(lc, query->rtable)
+		if (lfirst_node(RangeTblEntry, lc)->rtekind == RTE_SUBQUERY)
+			fold_parts(lfirst_node(RangeTblEntry, lc)->subquery, root);
+	foreach(lc, query->cteList)
+	{
+		const CommonTableExpr *cte = lfirst(lc);
+		Query	   *with = castNode(Query, cte->ctequery);
+
+		if (cte->cterefcount > 0 || with->commandType != CMD_SELECT)
+			fold_parts(with, root);
+	}
+}
+
+/*
+ * Folds, in place, the filters of a query and of those in it, their limits and
+ * what they put out, which filters may refer to.  Returns PlanInvalItems of what
+ * the plan depends on in consequence.
+ */
+List *
+fold_query(Query *query, ParamListInfo params)
+{
+	PlannerInfo *root = make_root(query, params);
+
+	fold_parts(query, root);
+	return root->glob->invalItems;
+}

@@ -1,0 +1,491 @@
+/*-------------------------------------------------------------------------
+ *
+ * find_mismatch.c
+ *	  Does this query compare a tenant as text: the verdict.
+ *
+ * PostgreSQL refuses uuid = text by itself, and takes tenant_id::text = t.
+ * That matches one spelling of the identifier, or nothing, or for NOT IN
+ * everything, and scans the table for it.  Looked for here are comparisons in
+ * which a guarded table's tenant column takes part after it was turned into a
+ * string or JSON (expression_origin.c): operators that return boolean, IN, ANY
+ * and ALL, row comparisons, IS DISTINCT FROM, NULLIF, CASE x WHEN, sub-selects'
+ * tests, JOIN conditions, INTERSECT and EXCEPT, and built-in functions that
+ * compare or search.
+ *
+ * Not looked for: what displays or sorts (the select list, ORDER BY, GROUP BY,
+ * DISTINCT, UNION), IS NULL, and tenant columns that are strings themselves.
+ * A comparison inside a view that the query reads was judged with the view.
+ *
+ * The walk reads the tree and the catalogs, and raises nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+#include "expression_origin.h"
+#include "find_mismatch.h"
+#include "guard.h"
+#include "mismatch_hint.h"
+#include "mismatch_refusals.h"
+
+typedef struct Walk
+{
+	Tracing		tracing;
+	const Scope *scope;
+	const char *source;			/* the query's text, or NULL */
+	List	   *found;			/* of MixedComparison */
+} Walk;
+
+static bool walk_node(Node *node, void *context);
+
+/* ----------------------------------------------------------------
+ *		Findings
+ * ----------------------------------------------------------------
+ */
+
+static Wording
+wording_of(const Walk *walk)
+{
+	return (Wording) {walk->source, walk->scope, walk->tracing.sublink};
+}
+
+static MixedComparison *
+note(Walk *walk, const Origin *origin, Oid text_type, int location)
+{
+	MixedComparison *mixed = palloc0(sizeof(MixedComparison));
+
+	mixed->relid = origin->relid;
+	mixed->attnum = origin->attnum;
+	mixed->column_type = origin->type;
+	mixed->text_type = text_type;
+	mixed->via = origin->via;
+	mixed->location = location >= 0 ? location : origin->location;
+	walk->found = lappend(walk->found, mixed);
+	return mixed;
+}
+
+/*
+ * A comparison of two operands; either may be the tenant.  "form" is OpExpr,
+ * DistinctExpr or NullIfExpr.
+ */
+static void
+check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, int location)
+{
+	Wording		wording = wording_of(walk);
+	Origin		origin;
+	MixedComparison *mixed;
+	Node	   *tenant = left;
+	Node	   *other = right;
+	Oid			written = operator;
+	const char *name;
+
+	if (!tenant_is_text(&walk->tracing, left, walk->scope, &origin))
+	{
+		if (right == NULL || !tenant_is_text(&walk->tracing, right, walk->scope, &origin))
+			return;
+		tenant = right;
+		other = left;
+		written = get_commutator(operator);
+	}
+	mixed = note(walk, &origin, exprType(tenant), location);
+	name = OidIsValid(written) ? get_opname(written) : NULL;
+	mixed->pattern = !compares_whole(name);
+	if (other == NULL || mixed->pattern)
+		mixed->rewritten = NULL;
+	else if (is_of_sublink(other))
+		mixed->rewritten = psprintf("%s %s (SELECT ...::%s ...)", written_column(&wording, &origin),
+									written_test(&wording, name), format_type_be(origin.type));
+	else if (is_of_sublink(tenant))
+		mixed->rewritten = psprintf("%s %s (SELECT %s ...)", rewrite_operand(&wording, other, origin.type),
+									written_test(&wording, get_opname(operator)), written_column(&wording, &origin));
+	else
+	{
+		Origin		both;
+		bool		column = tenant_is_text(&walk->tracing, other, walk->scope, &both);
+
+		mixed->rewritten = write_comparison(form, written_column(&wording, &origin), name,
+									column ? written_column(&wording, &both) :
+									rewrite_operand(&wording, other, origin.type));
+	}
+	if (mixed->rewritten == NULL)
+		mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type));
+}
+
+static void
+check_operator(Walk *walk, const OpExpr *op)
+{
+	if (list_length(op->args) == 2)
+		check_operands(walk, op->opno, linitial(op->args), lsecond(op->args), nodeTag(op), op->location);
+	else if (list_length(op->args) == 1)
+		check_operands(walk, op->opno, linitial(op->args), NULL, nodeTag(op), op->location);
+}
+
+static void
+check_membership(Walk *walk, const ScalarArrayOpExpr *op)
+{
+	Node	   *left = linitial(op->args);
+	Node	   *array = lsecond(op->args);
+	Wording		wording = wording_of(walk);
+	Origin		origin;
+	MixedComparison *mixed;
+
+	if (tenant_is_text(&walk->tracing, left, walk->scope, &origin))
+	{
+		mixed = note(walk, &origin, exprType(left), op->location);
+		mixed->pattern = !compares_whole(get_opname(op->opno));
+		mixed->rewritten = mixed->pattern ?
+			psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type)) :
+			rewrite_membership(&wording, written_column(&wording, &origin), origin.type, op, array);
+	}
+	else if (tenant_is_text(&walk->tracing, array, walk->scope, &origin))
+	{
+		mixed = note(walk, &origin, exprType(array), op->location);
+		mixed->rewritten = psprintf("%s = %s", written_column(&wording, &origin),
+									rewrite_operand(&wording, left, origin.type));
+	}
+}
+
+static void
+check_rows(Walk *walk, const RowCompareExpr *rows)
+{
+	ListCell   *left;
+	ListCell   *right;
+	ListCell   *operator;
+
+	forthree(left, rows->largs, right, rows->rargs, operator, rows->opnos)
+		check_operands(walk, lfirst_oid(operator), lfirst(left), lfirst(right), T_OpExpr,
+					   exprLocation((Node *) rows->largs));
+}
+
+/* Built-in functions that tell where something is in a string or an array. */
+static bool
+searches(Oid funcid)
+{
+	switch (funcid)
+	{
+		case F_STRPOS:
+		case F_POSITION_TEXT_TEXT:
+		case F_ARRAY_POSITION_ANYCOMPATIBLEARRAY_ANYCOMPATIBLE:
+		case F_ARRAY_POSITION_ANYCOMPATIBLEARRAY_ANYCOMPATIBLE_INT4:
+		case F_ARRAY_POSITIONS:
+		case F_REGEXP_COUNT_TEXT_TEXT:
+		case F_REGEXP_COUNT_TEXT_TEXT_INT4:
+		case F_REGEXP_COUNT_TEXT_TEXT_INT4_TEXT:
+		case F_REGEXP_INSTR_TEXT_TEXT:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* A built-in function that returns boolean, but for those that ask the catalogs. */
+static bool
+compares(const FuncExpr *func)
+{
+	const char *name;
+
+	if (!is_known_function(func->funcid))
+		return false;
+	name = get_func_name(func->funcid);
+	return name != NULL && strncmp(name, "pg_", 3) != 0 && strncmp(name, "has_", 4) != 0;
+}
+
+static void
+check_function(Walk *walk, const FuncExpr *func)
+{
+	Wording		wording;
+	ListCell   *lc;
+	Origin		origin;
+
+	if (func->funcresulttype != BOOLOID && !searches(func->funcid))
+		return;
+	foreach(lc, func->args)
+	{
+		MixedComparison *mixed;
+
+		if (!tenant_is_text(&walk->tracing, lfirst(lc), walk->scope, &origin))
+			continue;
+		if (!searches(func->funcid) && !compares(func))
+			return;
+		wording = wording_of(walk);
+		mixed = note(walk, &origin, exprType(lfirst(lc)), func->location);
+		mixed->pattern = true;
+		mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin),
+									format_type_be(origin.type));
+		return;
+	}
+}
+
+/* The columns of the arms below an INTERSECT or EXCEPT. */
+static void
+check_arm(Walk *walk, const Node *node, const Query *query)
+{
+	Wording		wording = wording_of(walk);
+	const RangeTblEntry *rte;
+	ListCell   *lc;
+
+	if (node != NULL && IsA(node, SetOperationStmt))
+	{
+		check_arm(walk, ((const SetOperationStmt *) node)->larg, query);
+		check_arm(walk, ((const SetOperationStmt *) node)->rarg, query);
+		return;
+	}
+	if (node == NULL || !IsA(node, RangeTblRef))
+		return;
+	rte = rt_fetch(((const RangeTblRef *) node)->rtindex, query->rtable);
+	if (rte->rtekind != RTE_SUBQUERY || rte->subquery == NULL)
+		return;
+	foreach(lc, rte->subquery->targetList)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, lc);
+		Scope		scope = {rte->subquery, walk->scope, walk->scope->stored};
+		Origin		origin;
+
+		if (target->resjunk || !tenant_is_text(&walk->tracing, (Node *) target->expr, &scope, &origin))
+			continue;
+		note(walk, &origin, exprType((Node *) target->expr), exprLocation((Node *) target->expr))->rewritten =
+			psprintf("%s, and ...::%s in the other query", written_column(&wording, &origin), format_type_be(origin.type));
+	}
+}
+
+static void
+check_set_operation(Walk *walk, const Node *node, const Query *query)
+{
+	const SetOperationStmt *operation = (const SetOperationStmt *) node;
+
+	if (node == NULL || !IsA(node, SetOperationStmt))
+		return;
+	if (operation->op == SETOP_INTERSECT || operation->op == SETOP_EXCEPT)
+		check_arm(walk, node, query);
+	else
+	{
+		check_set_operation(walk, operation->larg, query);
+		check_set_operation(walk, operation->rarg, query);
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		The walk
+ * ----------------------------------------------------------------
+ */
+
+static void
+walk_query(Walk *walk, const Query *query)
+{
+	Scope		scope = {query, walk->scope, walk->scope ? walk->scope->stored : false};
+	const Scope *outer = walk->scope;
+
+	walk->scope = &scope;
+	check_set_operation(walk, query->setOperations, query);
+	query_tree_walker(unconstify(Query *, query), walk_node, walk, QTW_IGNORE_JOINALIASES);
+	walk->scope = outer;
+}
+
+/* The test of x IN (SELECT ...) knows the sub-select by a Param. */
+static void
+walk_sublink(Walk *walk, const SubLink *sublink)
+{
+	const SubLink *outer = walk->tracing.sublink;
+
+	walk->tracing.sublink = sublink;
+	walk_node(sublink->testexpr, walk);
+	walk->tracing.sublink = outer;
+	walk_node(sublink->subselect, walk);
+}
+
+/* The WHENs of CASE x know x by a CaseTestExpr. */
+static void
+walk_case(Walk *walk, CaseExpr *expr)
+{
+	Node	   *outer = walk->tracing.case_arg;
+	ListCell   *lc;
+
+	walk_node((Node *) expr->arg, walk);
+	foreach(lc, expr->args)
+	{
+		walk->tracing.case_arg = (Node *) expr->arg;
+		walk_node((Node *) lfirst_node(CaseWhen, lc)->expr, walk);
+		walk->tracing.case_arg = outer;
+		walk_node((Node *) lfirst_node(CaseWhen, lc)->result, walk);
+	}
+	walk_node((Node *) expr->defresult, walk);
+}
+
+static bool
+walk_node(Node *node, void *context)
+{
+	Walk	   *walk = context;
+
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Query:
+			walk_query(walk, (Query *) node);
+			return false;
+		case T_SubLink:
+			walk_sublink(walk, (SubLink *) node);
+			return false;
+		case T_CaseExpr:
+			walk_case(walk, (CaseExpr *) node);
+			return false;
+		case T_OpExpr:
+			if (((OpExpr *) node)->opresulttype == BOOLOID)
+				check_operator(walk, (OpExpr *) node);
+			break;
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			check_operator(walk, (OpExpr *) node);	/* the same struct */
+			break;
+		case T_ScalarArrayOpExpr:
+			check_membership(walk, (ScalarArrayOpExpr *) node);
+			break;
+		case T_RowCompareExpr:
+			check_rows(walk, (RowCompareExpr *) node);
+			break;
+		case T_FuncExpr:
+			check_function(walk, (FuncExpr *) node);
+			break;
+		default:
+			break;
+	}
+	return expression_tree_walker(node, walk_node, context);
+}
+
+/*
+ * The query inside a utility statement that reaches the parse hook with the
+ * statement only, or NULL.
+ */
+const Query *
+query_of_utility(const Node *stmt)
+{
+	const Node *query = NULL;
+
+	if (stmt == NULL || utility_queries_are_analyzed())
+		return NULL;
+	if (IsA(stmt, CreateTableAsStmt))
+		query = ((const CreateTableAsStmt *) stmt)->query;
+	else if (IsA(stmt, DeclareCursorStmt))
+		query = ((const DeclareCursorStmt *) stmt)->query;
+	if (query == NULL || !IsA(query, Query) || ((const Query *) query)->commandType == CMD_UTILITY)
+		return NULL;
+	return (const Query *) query;
+}
+
+/* All that an analysed query mixes; "source" is its text, or NULL. */
+List *
+mixed_in_query(const Query *query, const char *source)
+{
+	Walk		walk = {.tracing = begin_tracing(),.source = source};
+
+	walk_query(&walk, query);
+	end_tracing(&walk.tracing);
+	return walk.found;
+}
+
+/* All that a stored expression mixes; its Vars are of the query's range table. */
+List *
+mixed_in_expression(Node *expression, const Query *query)
+{
+	Scope		scope = {query, NULL, true};
+	Walk		walk = {.tracing = begin_tracing(),.scope = &scope};
+
+	walk_node(expression, &walk);
+	end_tracing(&walk.tracing);
+	return walk.found;
+}
+
+/* Is the value of a stored expression the tenant as text? */
+List *
+mixed_as_value(Node *expression, const Query *query)
+{
+	Scope		scope = {query, NULL, true};
+	Walk		walk = {.tracing = begin_tracing(),.scope = &scope};
+	Origin		origin;
+
+	if (tenant_is_text(&walk.tracing, expression, &scope, &origin))
+		note(&walk, &origin, exprType(expression), -1);
+	end_tracing(&walk.tracing);
+	return walk.found;
+}
+
+Refusal
+compares_tenant(const MixedComparison *mixed)
+{
+	char	   *column = get_attname(mixed->relid, mixed->attnum, true);
+	char	   *type = format_type_be(mixed->column_type);
+
+	if (column == NULL)
+		column = pstrdup("...");
+	return compared_as_text(relation_name(mixed->relid), column, type, format_type_be(mixed->text_type),
+							hint_of_comparison(quote_identifier(column), type, mixed->rewritten,
+											   mixed->pattern, mixed->via));
+}
+
+/* What is found in each query of a list of lists, as a function's body is. */
+List *
+mixed_in_queries(List *queries)
+{
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	foreach(lc, queries)
+	{
+		Node	   *node = lfirst(lc);
+
+		if (node == NULL)
+			continue;
+		if (IsA(node, List))
+			found = list_concat(found, mixed_in_queries((List *) node));
+		else if (IsA(node, Query) && ((Query *) node)->commandType != CMD_UTILITY)
+			found = list_concat(found, mixed_in_query((Query *) node, NULL));
+	}
+	return found;
+}
+
+/* A palloc'd Refusal for each. */
+List *
+refusals_of_mixed(List *found)
+{
+	List	   *refusals = NIL;
+	ListCell   *lc;
+
+	foreach(lc, found)
+	{
+		Refusal    *refusal = palloc(sizeof(Refusal));
+
+		*refusal = compares_tenant(lfirst(lc));
+		refusals = lappend(refusals, refusal);
+	}
+	return refusals;
+}
+
+/*
+ * How to report: ERROR, WARNING, or 0 for not at all.  With row_security off
+ * scripts of pg_dump run, which must restore what was there.
+ */
+int
+mixed_level(void)
+{
+	switch (setting_type_mismatch)
+	{
+		case MISMATCH_IS_ERROR:
+			return row_security ? ERROR : WARNING;
+		case MISMATCH_IS_WARNING:
+			return WARNING;
+		default:
+			return 0;
+	}
+}

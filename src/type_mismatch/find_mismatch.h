@@ -1,0 +1,37 @@
+/*-------------------------------------------------------------------------
+ *
+ * find_mismatch.h
+ *	  Does this query compare a tenant as text: the verdict.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_FIND_MISMATCH_H
+#define TENANT_GUARD_FIND_MISMATCH_H
+
+#include "nodes/parsenodes.h"
+
+#include "refusal.h"
+
+/* One place where a tenant column is compared, indexed or stored as text. */
+typedef struct MixedComparison
+{
+	Oid			relid;			/* the guarded table */
+	AttrNumber	attnum;			/* its tenant column */
+	Oid			column_type;
+	Oid			text_type;		/* what it is compared as */
+	const char *via;			/* subquery, CTE or view that gives it, or NULL */
+	const char *rewritten;		/* the comparison as it should be, or NULL */
+	bool		pattern;		/* no comparison of whole identifiers */
+	int			location;		/* in the query's text, or -1 */
+} MixedComparison;
+
+extern List *mixed_in_query(const Query *query, const char *source);
+extern List *mixed_in_expression(Node *expression, const Query *query);
+extern List *mixed_as_value(Node *expression, const Query *query);
+extern List *mixed_in_queries(List *queries);
+extern const Query *query_of_utility(const Node *stmt);
+extern Refusal compares_tenant(const MixedComparison *mixed);
+extern List *refusals_of_mixed(List *found);
+extern int	mixed_level(void);
+
+#endif							/* TENANT_GUARD_FIND_MISMATCH_H */

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * function_mismatch.h
+ *	  Comparisons of a tenant as text in functions that are there already.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_FUNCTION_MISMATCH_H
+#define TENANT_GUARD_FUNCTION_MISMATCH_H
+
+#include "nodes/pg_list.h"
+
+extern bool is_collecting_mixed(void);
+extern void collect_mixed(List *found);
+extern void check_called_by_parser(Oid funcid);
+extern void function_failed_in_parser(void);
+extern void check_run_by_parser(void);
+extern List *mixed_in_function(Oid funcid, bool parse);
+
+#endif							/* TENANT_GUARD_FUNCTION_MISMATCH_H */

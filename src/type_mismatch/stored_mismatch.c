@@ -1,0 +1,487 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored_mismatch.c
+ *	  Comparisons of a tenant as text in what the catalogs hold.
+ *
+ * The parse hook sees a view's query and the body of a function in SQL when
+ * they are created.  It does not see policies, CHECKs, index and generated
+ * expressions, partition keys, triggers' conditions, rules, publications' row
+ * filters and bodies written BEGIN ATOMIC: those are read back from the
+ * catalogs here, for the event trigger after a statement has made them, and
+ * for mixed_comparisons(), which lists those that are there already.
+ *
+ * An index on the tenant as text serves nothing but comparisons as text, and
+ * a generated column that holds it cannot be told from any other string: both
+ * are findings without a comparison.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_partitioned_table.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_publication.h"
+#include "catalog/pg_publication_rel.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "compat.h"
+#include "find_mismatch.h"
+#include "function_mismatch.h"
+#include "guard.h"
+#include "mismatch_refusals.h"
+#include "stored_mismatch.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_mixed_comparisons_of);
+
+/* ----------------------------------------------------------------
+ *		Findings as refusals
+ * ----------------------------------------------------------------
+ */
+
+static List *
+add_refusal(List *refusals, Refusal refusal)
+{
+	Refusal    *copy = palloc(sizeof(Refusal));
+
+	*copy = refusal;
+	return lappend(refusals, copy);
+}
+
+typedef Refusal (*refusal_of_value) (const char *object, const char *relation, const char *column,
+									 const char *type, const char *text_type);
+
+static List *
+add_values(List *refusals, List *found, refusal_of_value refuse, const char *object)
+{
+	ListCell   *lc;
+
+	foreach(lc, found)
+	{
+		const MixedComparison *mixed = lfirst(lc);
+		char	   *column = get_attname(mixed->relid, mixed->attnum, true);
+
+		refusals = add_refusal(refusals,
+							   refuse(object, relation_name(mixed->relid), column ? column : "...",
+									  format_type_be(mixed->column_type), format_type_be(mixed->text_type)));
+	}
+	return refusals;
+}
+
+/* ----------------------------------------------------------------
+ *		Reading expressions
+ * ----------------------------------------------------------------
+ */
+
+/* Looks at one row of a catalog. */
+typedef List *(*RowReader) (Relation catalog, HeapTuple tuple);
+
+/* Has a reader look at the row with this OID, if it is there. */
+static List *
+read_row(Oid catalogid, Oid index, AttrNumber key_column, Oid object, RowReader reader)
+{
+	Relation	catalog = table_open(catalogid, AccessShareLock);
+	List	   *refusals = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, key_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+	scan = systable_beginscan(catalog, index, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	if (HeapTupleIsValid(tuple))
+		refusals = reader(catalog, tuple);
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+static Node *
+expression_of(Relation catalog, HeapTuple tuple, AttrNumber column)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, column, RelationGetDescr(catalog), &isnull);
+
+	return isnull ? NULL : stringToNode(TextDatumGetCString(datum));
+}
+
+static RangeTblEntry *
+range_table_entry(Oid relid, const char *alias)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	AttrNumber	natts = 0;
+	List	   *columns = NIL;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		natts = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
+		ReleaseSysCache(tuple);
+	}
+	/* a dropped column keeps its place, and has a name too */
+	for (AttrNumber attnum = 1; attnum <= natts; attnum++)
+	{
+		char	   *column = get_attname(relid, attnum, true);
+
+		columns = lappend(columns, makeString(column ? column : ""));
+	}
+	rte->rtekind = RTE_RELATION;
+	rte->relid = relid;
+	rte->relkind = get_rel_relkind(relid);
+	rte->eref = makeAlias(alias ? alias : "", columns);
+	return rte;
+}
+
+/* A query over one relation: what a stored expression's Vars refer to. */
+static Query *
+query_over(Oid relid)
+{
+	Query	   *query = makeNode(Query);
+
+	query->commandType = CMD_SELECT;
+	query->rtable = list_make1(range_table_entry(relid, get_rel_name(relid)));
+	return query;
+}
+
+/* The same of what speaks of OLD and NEW. */
+static Query *
+query_over_changes(Oid relid)
+{
+	Query	   *query = makeNode(Query);
+
+	query->commandType = CMD_SELECT;
+	query->rtable = list_make2(range_table_entry(relid, "old"), range_table_entry(relid, "new"));
+	return query;
+}
+
+/* What the expression in a column of a catalog's row mixes. */
+static List *
+mixed_in_column(Relation catalog, HeapTuple tuple, AttrNumber column, const Query *query)
+{
+	return refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, column), query));
+}
+
+static List *
+mixed_in_policy(Relation catalog, HeapTuple tuple)
+{
+	Query	   *query = query_over(((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
+
+	return list_concat(mixed_in_column(catalog, tuple, Anum_pg_policy_polqual, query),
+					   mixed_in_column(catalog, tuple, Anum_pg_policy_polwithcheck, query));
+}
+
+static List *
+mixed_in_constraint(Relation catalog, HeapTuple tuple)
+{
+	Oid			relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+
+	return OidIsValid(relid) ?
+		mixed_in_column(catalog, tuple, Anum_pg_constraint_conbin, query_over(relid)) : NIL;
+}
+
+static List *
+mixed_in_generated(Relation catalog, HeapTuple tuple)
+{
+	Form_pg_attrdef def = (Form_pg_attrdef) GETSTRUCT(tuple);
+	Query	   *query = query_over(def->adrelid);
+	char	   *column = get_attname(def->adrelid, def->adnum, true);
+
+	return add_values(mixed_in_column(catalog, tuple, Anum_pg_attrdef_adbin, query),
+					  mixed_as_value(expression_of(catalog, tuple, Anum_pg_attrdef_adbin), query), held_as_text,
+					  psprintf("generated column \"%s\"", column ? column : "..."));
+}
+
+static List *
+mixed_in_trigger(Relation catalog, HeapTuple tuple)
+{
+	return mixed_in_column(catalog, tuple, Anum_pg_trigger_tgqual,
+						   query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid));
+}
+
+/* A view's query, or a rule. */
+static List *
+mixed_in_rule(Relation catalog, HeapTuple tuple)
+{
+	Query	   *query = query_over_changes(((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class);
+	List	   *actions = (List *) expression_of(catalog, tuple, Anum_pg_rewrite_ev_action);
+
+	return list_concat(mixed_in_column(catalog, tuple, Anum_pg_rewrite_ev_qual, query),
+					   refusals_of_mixed(mixed_in_queries(actions)));
+}
+
+static List *
+mixed_in_row_filter(Relation catalog, HeapTuple tuple)
+{
+	return mixed_in_column(catalog, tuple, Anum_pg_publication_rel_prqual,
+						   query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid));
+}
+
+/* CREATE PUBLICATION is collected as the publication, ALTER as each table. */
+static List *
+mixed_in_publication(Oid publication)
+{
+	Relation	catalog = table_open(PublicationRelRelationId, AccessShareLock);
+	List	   *refusals = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_publication_rel_prpubid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(publication));
+	scan = systable_beginscan(catalog, PublicationRelPrpubidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		refusals = list_concat(refusals, mixed_in_row_filter(catalog, tuple));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return refusals;
+}
+
+/* Keys, of an index or of partitions, each by itself. */
+static List *
+mixed_keys(Node *keys, const Query *query, const char *object)
+{
+	List	   *refusals = NIL;
+	ListCell   *lc;
+
+	if (keys == NULL || !IsA(keys, List))
+		return NIL;
+	foreach(lc, (List *) keys)
+	{
+		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(lfirst(lc), query)));
+		refusals = add_values(refusals, mixed_as_value(lfirst(lc), query), indexed_as_text, object);
+	}
+	return refusals;
+}
+
+static List *
+mixed_in_index(Relation catalog, HeapTuple tuple)
+{
+	Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
+	Query	   *query;
+
+	if (heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+		return NIL;
+	query = query_over(index->indrelid);
+	return list_concat(mixed_keys(expression_of(catalog, tuple, Anum_pg_index_indexprs), query,
+								  psprintf("index %s", relation_name(index->indexrelid))),
+					   mixed_in_column(catalog, tuple, Anum_pg_index_indpred, query));
+}
+
+static List *
+mixed_in_partition_key(Relation catalog, HeapTuple tuple)
+{
+	Oid			relid = ((Form_pg_partitioned_table) GETSTRUCT(tuple))->partrelid;
+
+	return mixed_keys(expression_of(catalog, tuple, Anum_pg_partitioned_table_partexprs), query_over(relid),
+					  psprintf("the partition key of table %s", relation_name(relid)));
+}
+
+static List *
+mixed_in_relation(Oid relid)
+{
+	switch (get_rel_relkind(relid))
+	{
+		case RELKIND_INDEX:
+		case RELKIND_PARTITIONED_INDEX:
+			return read_row(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, relid, mixed_in_index);
+		case RELKIND_PARTITIONED_TABLE:
+			return read_row(PartitionedRelationId, PartitionedRelidIndexId,
+							Anum_pg_partitioned_table_partrelid, relid, mixed_in_partition_key);
+		default:
+			return NIL;
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Objects and commands
+ * ----------------------------------------------------------------
+ */
+
+static List *
+mixed_in_any(Oid catalog, Oid object, bool parse)
+{
+	switch (catalog)
+	{
+		case PolicyRelationId:
+			return read_row(catalog, PolicyOidIndexId, Anum_pg_policy_oid, object, mixed_in_policy);
+		case ConstraintRelationId:
+			return read_row(catalog, ConstraintOidIndexId, Anum_pg_constraint_oid, object, mixed_in_constraint);
+		case AttrDefaultRelationId:
+			return read_row(catalog, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, object, mixed_in_generated);
+		case TriggerRelationId:
+			return read_row(catalog, TriggerOidIndexId, Anum_pg_trigger_oid, object, mixed_in_trigger);
+		case RewriteRelationId:
+			return read_row(catalog, RewriteOidIndexId, Anum_pg_rewrite_oid, object, mixed_in_rule);
+		case PublicationRelationId:
+			return mixed_in_publication(object);
+		case PublicationRelRelationId:
+			return read_row(catalog, PublicationRelObjectIndexId, Anum_pg_publication_rel_oid, object, mixed_in_row_filter);
+		case RelationRelationId:
+			return mixed_in_relation(object);
+		case ProcedureRelationId:
+			return mixed_in_function(object, parse);
+		default:
+			return NIL;
+	}
+}
+
+/* Each place, a palloc'd Refusal, where an object takes a tenant for text. */
+List *
+mixed_in_object(Oid catalog, Oid object)
+{
+	return mixed_in_any(catalog, object, true);
+}
+
+/*
+ * What the running transaction has made of a table's parts in one catalog:
+ * others were there before, and are not this statement's.
+ */
+static List *
+mixed_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid relid)
+{
+	Relation	catalog = table_open(catalogid, AccessShareLock);
+	List	   *parts = NIL;
+	List	   *refusals = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	ScanKeyInit(&key, key_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, index, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+			parts = lappend_oid(parts, catalogid == IndexRelationId ?
+								((Form_pg_index) GETSTRUCT(tuple))->indexrelid :
+								catalogid == AttrDefaultRelationId ?
+								((Form_pg_attrdef) GETSTRUCT(tuple))->oid :
+								((Form_pg_constraint) GETSTRUCT(tuple))->oid);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+
+	foreach(lc, parts)
+		refusals = list_concat(refusals,
+							   mixed_in_any(catalogid == IndexRelationId ? RelationRelationId : catalogid,
+											lfirst_oid(lc), false));
+	return refusals;
+}
+
+/* Only a guarded table has a tenant column that its expressions could use. */
+static List *
+mixed_in_table(Oid relid)
+{
+	List	   *refusals;
+
+	if (guard_of(relid).status == GUARD_NONE)
+		return NIL;
+	refusals = mixed_in_new_parts(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+								  Anum_pg_constraint_conrelid, relid);
+	refusals = list_concat(refusals, mixed_in_new_parts(AttrDefaultRelationId, AttrDefaultIndexId,
+														Anum_pg_attrdef_adrelid, relid));
+	return list_concat(refusals, mixed_in_new_parts(IndexRelationId, IndexIndrelidIndexId,
+													Anum_pg_index_indrelid, relid));
+}
+
+/* Subcommands that bring expressions, or write them anew for another type. */
+static bool
+brings_expressions(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddIndex:
+		case AT_AddIndexConstraint:
+		case AT_AlterColumnType:
+			return true;
+		default:
+			return is_add_column(cmd->subtype) || is_add_constraint(cmd->subtype) || is_set_expression(cmd->subtype);
+	}
+}
+
+static bool
+alters_expressions(const CollectedCommand *cmd)
+{
+	ListCell   *lc;
+
+	foreach(lc, cmd->d.alterTable.subcmds)
+	{
+		Node	   *sub = ((CollectedATSubcmd *) lfirst(lc))->parsetree;
+
+		if (sub != NULL && IsA(sub, AlterTableCmd) && brings_expressions((AlterTableCmd *) sub))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What a command has made that takes a tenant for text.  Commands that rename,
+ * comment on or hand over what was there are not asked.
+ */
+List *
+mixed_in_command(const CollectedCommand *cmd)
+{
+	ObjectAddress address = cmd->d.simple.address;
+
+	if (cmd->type == SCT_AlterTable)
+		return alters_expressions(cmd) ? mixed_in_table(cmd->d.alterTable.objectId) : NIL;
+	if (cmd->type != SCT_Simple)
+		return NIL;
+	switch (nodeTag(cmd->parsetree))
+	{
+		case T_CreateStmt:
+			if (address.classId != RelationRelationId)
+				return NIL;
+			return list_concat(mixed_in_relation(address.objectId), mixed_in_table(address.objectId));
+		case T_IndexStmt:
+		case T_CreatePolicyStmt:
+		case T_AlterPolicyStmt:
+		case T_CreateTrigStmt:
+		case T_RuleStmt:
+		case T_CreateFunctionStmt:
+		case T_CreatePublicationStmt:
+		case T_AlterPublicationStmt:
+			return mixed_in_any(address.classId, address.objectId, false);
+		default:
+			return NIL;
+	}
+}
+
+/* mixed_comparisons_of(catalog, object): detail and remedy of each place. */
+Datum
+tenant_guard_mixed_comparisons_of(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, mixed_in_object(PG_GETARG_OID(0), PG_GETARG_OID(1)))
+	{
+		const Refusal *refusal = lfirst(lc);
+		Datum		values[] = {CStringGetTextDatum(refusal->message), CStringGetTextDatum(refusal->hint)};
+		bool		nulls[] = {false, false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

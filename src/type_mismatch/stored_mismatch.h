@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored_mismatch.h
+ *	  Comparisons of a tenant as text in what the catalogs hold.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_STORED_MISMATCH_H
+#define TENANT_GUARD_STORED_MISMATCH_H
+
+#include "tcop/deparse_utility.h"
+
+extern List *mixed_in_object(Oid catalog, Oid object);
+extern List *mixed_in_command(const CollectedCommand *cmd);
+
+#endif							/* TENANT_GUARD_STORED_MISMATCH_H */
