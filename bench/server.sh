@@ -38,7 +38,7 @@ clean_up() {
 # A copy of PostgreSQL with the library: what one test leaves.
 make_copy() {
 	local log status
-	log=$("$project/test/run.sh" --keep regress a_plain_role_can_do_little </dev/null)
+	log=$("$project/test/run.sh" --keep regress functions_plain_role </dev/null)
 	status=$?
 	work=$(sed -n 's/^results and logs: //p' <<<"$log")
 	if [ "$status" -ne 0 ] || [ -z "$work" ]; then tail -n 20 <<<"$log" >&2; fail "test/run.sh has left no PostgreSQL to measure"; fi

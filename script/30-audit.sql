@@ -30,7 +30,7 @@ REVOKE ALL ON FUNCTION check_library() FROM PUBLIC;
 -- No rule may find anything in a database where nobody has made a mistake. A remedy is SQL that makes the finding
 -- go away, and null where that takes a decision. What belongs to an extension, or lies in a schema that
 -- tenant_guard.excluded_schemas names, is left alone. A rule needs its fault planted, and its remedy run, in
--- sql/audit_finds_what_is_planted.sql, or in test/t/030_audit.pl where that takes a server of its own.
+-- sql/audit_findings.sql, or in test/t/030_audit.pl where that takes a server of its own.
 CREATE FUNCTION audit(OUT rule text, OUT level text, OUT object text, OUT detail text, OUT remedy text)
 RETURNS SETOF record
 LANGUAGE sql STABLE

@@ -5,7 +5,7 @@
 #
 #   test/run.sh                          everything
 #   test/run.sh tap,lint                 some parts: regress, isolation, tap, pgtap, clients, demo, lint
-#   test/run.sh regress protect ddl      some tests of one part; of clients, those of test/clients/
+#   test/run.sh regress 'keys_*'         some tests of one part; of clients, those of test/clients/
 #   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
 #
 # PG_CONFIG selects the server to test with, TG_CLIENTS the clients ("django pgbouncer"), SOAK_TRANSACTIONS how long the
@@ -120,12 +120,13 @@ build() {
 	as_tester make -s -j"$(nproc)" COPT=-Werror PG_CONFIG="$bin/pg_config" all install || { fail "the build"; return 1; }
 }
 
-# tests_of <directory> <suffix>: the tests that were named, or one for each file.
+# tests_of <directory> <suffix>: the tests that were named, patterns among them, or one for each file.
 tests_of() {
-	local file
-	if [ ${#names[@]} -gt 0 ]; then printf '%s\n' "${names[@]}"; return; fi
-	for file in "$work/tree/$1"/*"$2"; do
-		[ ! -e "$file" ] || basename "$file" "$2"
+	local name file
+	for name in "${names[@]-*}"; do
+		for file in "$work/tree/$1"/$name"$2"; do
+			if [ -e "$file" ]; then basename "$file" "$2"; elif [ "$name" != '*' ]; then printf '%s\n' "$name"; fi
+		done
 	done
 }
 

@@ -1,7 +1,7 @@
 --
 -- Promise 2: once a tenant has been set or used, no other can be before the
 -- transaction ends, by whatever way the setting changes.  Each way to set one is
--- in every_way_to_set_a_tenant.sql.
+-- in tenant_every_way_to_set.sql.
 --
 \set SHOW_CONTEXT never
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''

@@ -14,7 +14,7 @@ CREATE ROLE regress_in_group LOGIN IN ROLE regress_group;
 GRANT ALL ON SCHEMA t TO regress_owner, regress_owning;
 
 -- Faults that are the server's are for test/t/030_audit.pl, keys that act for
--- audit_finds_keys_that_act.sql.
+-- audit_key_actions.sql.
 CREATE TEMP VIEW findings AS
 SELECT rule, level, object, replace(replace(detail, ' ' || current_user, ' me'), 'Write good.', 'Write ') AS detail, remedy FROM tenant_guard.audit()
 WHERE rule NOT IN ('role_bypasses', 'not_preloaded', 'server_outdated', 'setting_loosened', 'bypass_granted', 'backup_role_missing', 'subscription_will_fail', 'event_trigger_disabled',
