@@ -58,6 +58,7 @@
 #include "tenant_for_role.h"
 #include "tenant_plan.h"
 #include "tenant_qual_first.h"
+#include "tenant_refusals.h"
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;

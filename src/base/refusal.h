@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * refusal.h
- *	  Refusals: how they are pronounced, and those of the transaction's tenant
- *	  and of access to guarded tables.
+ *	  Refusals: errors as values, and how they are raised.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +9,6 @@
 #define TENANT_GUARD_REFUSAL_H
 
 #include "compat.h"
-#include "settings.h"
 
 #define ERRCODE_NO_TENANT			MAKE_SQLSTATE('T','G','0','0','1')
 #define ERRCODE_TENANT_FIXED		MAKE_SQLSTATE('T','G','0','0','2')
@@ -32,40 +30,10 @@ typedef struct Refusal
 	const char *hint;
 } Refusal;
 
-/* The two ways to pronounce one: as an error, or from a GUC check hook. */
+/* The two ways to raise one: as an error, or from a GUC check hook. */
 pg_noreturn extern void raise_refusal(Refusal refusal);
 extern bool reject_setting(Refusal refusal);
 
 extern Refusal wrong_state(const char *message, const char *detail, const char *hint);
-extern char *set_tenant_type(TenantType type);
-
-/* The tenant of the transaction */
-extern Refusal no_tenant(void);
-extern Refusal tenant_unset(void);
-extern Refusal stale_tenant(void);
-extern Refusal tenant_fixed(void);
-extern Refusal tenant_fixed_in_worker(void);
-extern Refusal tenant_fixed_in_statement(void);
-extern Refusal triggers_are_pending(Oid relid);
-extern Refusal invalid_tenant(TenantType type, const char *value);
-extern Refusal invalid_tenant_below_session(TenantType type);
-extern Refusal null_tenant(void);
-extern Refusal setter_type_differs(TenantType given, TenantType wanted);
-extern Refusal getter_type_differs(TenantType returned, TenantType wanted);
-extern Refusal role_sets_own_tenant(void);
-
-/* Access to a guarded table */
-extern Refusal bypass_by_role(const char *relation, const char *role);
-extern Refusal bypass_by_toast(const char *relation);
-extern Refusal bypass_by_view(const char *relation, const char *view, const char *owner);
-extern Refusal bypass_by_rule(const char *relation, const char *owner);
-extern Refusal bypass_by_function(const char *relation, const char *owner);
-extern Refusal damaged_guard(const char *relation, const char *damage);
-extern Refusal materializes_rows(const char *relation);
-extern Refusal holds_rows(const char *relation);
-extern Refusal detaches_unseen(const char *relation);
-extern Refusal truncates_table(const char *relation);
-extern Refusal shadows_table(const char *name, const char *relation);
-extern Refusal prepares_transaction(void);
 
 #endif							/* TENANT_GUARD_REFUSAL_H */

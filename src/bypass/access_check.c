@@ -38,6 +38,7 @@
 #include "utils/syscache.h"
 
 #include "access_check.h"
+#include "access_refusals.h"
 #include "auto_protect.h"
 #include "compat.h"
 #include "current_tenant.h"

@@ -16,7 +16,7 @@
 #include "access_check.h"
 #include "current_tenant.h"
 #include "prepared_transaction.h"
-#include "refusal.h"
+#include "access_refusals.h"
 
 /*
  * Refuses PREPARE TRANSACTION with a tenant, unless bypass is meant.  In a

@@ -34,6 +34,7 @@
 #include "utils/syscache.h"
 
 #include "access_check.h"
+#include "access_refusals.h"
 #include "auto_protect.h"
 #include "column_change.h"
 #include "companion_key.h"

@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #include "access_check.h"
+#include "access_refusals.h"
 #include "compat.h"
 #include "guard.h"
 #include "guard_refusals.h"

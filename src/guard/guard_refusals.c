@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "guard_refusals.h"
+#include "tenant_refusals.h"
 
 /* ----------------------------------------------------------------
  *		Guarding a table

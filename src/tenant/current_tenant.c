@@ -41,7 +41,7 @@
 #include "library.h"
 #include "pending_trigger.h"
 #include "preloading.h"
-#include "refusal.h"
+#include "tenant_refusals.h"
 #include "tenant_plan.h"
 #include "tenant_source.h"
 #include "tenant_type.h"

@@ -28,6 +28,7 @@
 #include "library.h"
 #include "mismatch_refusals.h"
 #include "preloading.h"
+#include "settings.h"
 #include "tenant_for_role.h"
 
 #define LIBRARY "tenant_guard"

@@ -19,7 +19,7 @@
 #include "utils/guc.h"
 
 #include "current_tenant.h"
-#include "refusal.h"
+#include "tenant_refusals.h"
 #include "set_tenant.h"
 #include "tenant_source.h"
 

@@ -1,0 +1,219 @@
+/*-------------------------------------------------------------------------
+ *
+ * tenant_refusals.c
+ *	  Refusals of the transaction's tenant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "tenant_refusals.h"
+
+/* The getter that fits a tenant type. */
+static const char *
+getter_name(TenantType type)
+{
+	static const char *const names[] = {
+		[TENANT_UUID] = "tenant_guard.current_tenant()",
+		[TENANT_BIGINT] = "tenant_guard.current_tenant_bigint()",
+		[TENANT_TEXT] = "tenant_guard.current_tenant_text()",
+	};
+
+	return names[type];
+}
+
+/* The statement that declares another tenant type for this database; palloc'd. */
+char *
+set_tenant_type(TenantType type)
+{
+	const char *database = get_database_name(MyDatabaseId);
+
+	return psprintf("a superuser runs ALTER DATABASE %s SET tenant_guard.tenant_type = '%s'; for new sessions.",
+					database ? quote_identifier(database) : "...",
+					tenant_type_name(type));
+}
+
+Refusal
+no_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_NO_TENANT,
+			"no tenant is set",
+			"Parameter \"tenant_guard.tenant_id\" is empty in this transaction, and the rows of a guarded table each belong to a tenant.",
+			setting_bypass ?
+			"Parameter \"tenant_guard.bypass\" lifts what tenant_guard refuses, but row-level security binds this role: to see every tenant's rows it needs BYPASSRLS." :
+			"Run SELECT tenant_guard.set_tenant('...') first, in the same transaction."
+	};
+}
+
+/* The same where the transaction has used one, and what runs at its end may need it. */
+Refusal
+tenant_unset(void)
+{
+	return (Refusal) {
+		ERRCODE_NO_TENANT,
+			"no tenant is set",
+			"The tenant of this transaction has been unset. What comes after that, deferred triggers at COMMIT among it, has none.",
+			"Leave tenant_guard.clear_tenant() out: the tenant ends with the transaction. Or run SET CONSTRAINTS ALL IMMEDIATE; before it."
+	};
+}
+
+Refusal
+stale_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_STALE_TENANT,
+			"the tenant was set in an earlier transaction",
+			"Parameter \"tenant_guard.tenant_id\" still holds what an earlier transaction of this session has set, perhaps for another client of the connection pool.",
+			"Run SELECT tenant_guard.set_tenant('...') in each transaction, after BEGIN."
+	};
+}
+
+/* May the current user SET this parameter, which is a superuser's? */
+static bool
+may_set(const char *name)
+{
+	return superuser() || pg_parameter_aclcheck(name, GetUserId(), ACL_SET) == ACLCHECK_OK;
+}
+
+Refusal
+tenant_fixed(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the tenant cannot change in this transaction",
+			"This transaction has set or used parameter \"tenant_guard.tenant_id\" with another value, and has one tenant until it ends.",
+			may_set(ONE_TENANT_PER_TRANSACTION) ?
+			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one. If this transaction is meant to go from tenant to tenant, run SET LOCAL " ONE_TENANT_PER_TRANSACTION " = off; in it." :
+			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one."
+	};
+}
+
+/* Where a transaction may have several tenants. */
+Refusal
+tenant_fixed_in_statement(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the tenant cannot change while a statement on guarded tables is running",
+			"A function that the statement calls has set another tenant, and the statement would go on with that one's rows.",
+			"Set the tenant by a statement of its own, before or after this one."
+	};
+}
+
+Refusal
+triggers_are_pending(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the tenant cannot change while triggers are pending",
+			psprintf("Triggers of table \"%s\" have yet to run, for the tenant that was set when they were queued.",
+					 name ? name : "?"),
+			"Set the tenant by a statement of its own. If the triggers are deferred, run SET CONSTRAINTS ALL IMMEDIATE; before it."
+	};
+}
+
+Refusal
+tenant_fixed_in_worker(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the tenant cannot change in a parallel worker",
+			"A function that sets parameter \"tenant_guard.tenant_id\" was run by a parallel worker.",
+			"Mark the function with ALTER FUNCTION ... PARALLEL UNSAFE."
+	};
+}
+
+Refusal
+invalid_tenant(TenantType type, const char *value)
+{
+	const char *database = MyDatabaseId ? "in this database " : "";
+
+	if (type == TENANT_TEXT && *value != '\0')
+		return (Refusal) {
+			ERRCODE_TENANT_TYPE,
+				psprintf("invalid tenant identifier for type text: \"%s\"", value),
+				"It is a uuid in another spelling than PostgreSQL's, and as text each spelling is a tenant of its own.",
+				"Write it in lower case, with hyphens and without braces. If the tenants of a database have another spelling throughout, a superuser runs ALTER DATABASE ... SET tenant_guard.canonical_uuids = off; for new sessions."
+		};
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("invalid tenant identifier for type %s: \"%s\"",
+					 tenant_type_name(type), value),
+			psprintf("Tenant identifiers %sare of the type that parameter \"tenant_guard.tenant_type\" names: %s.",
+					 database, tenant_type_name(type)),
+			type == TENANT_UUID ?
+			"Write a uuid, such as '7f1c9d0e-6f0e-4f6b-9a53-2f6c0f3f8a11'. To unset the tenant, run SELECT tenant_guard.clear_tenant()." :
+			type == TENANT_BIGINT ?
+			"Write a whole number, such as '42'. To unset the tenant, run SELECT tenant_guard.clear_tenant()." :
+			"Write a text that is not empty. To unset the tenant, run SELECT tenant_guard.clear_tenant()."
+	};
+}
+
+/* One that a file, a database, a role or connection options brought. */
+Refusal
+invalid_tenant_below_session(TenantType type)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("the tenant that is set is not of type %s", tenant_type_name(type)),
+			psprintf("Parameter \"tenant_guard.tenant_id\" has a value that does not fit parameter \"tenant_guard.tenant_type\": %s.",
+					 tenant_type_name(type)),
+			"If it was not set in this session, look for it in ALTER ROLE ... SET, ALTER DATABASE ... SET, the connection's options and postgresql.conf."
+	};
+}
+
+Refusal
+null_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			"the tenant must not be null",
+			"Function tenant_guard.set_tenant was given a null value.",
+			"To unset the tenant, run SELECT tenant_guard.clear_tenant()."
+	};
+}
+
+Refusal
+setter_type_differs(TenantType given, TenantType wanted)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("the tenant was given as %s, but tenant identifiers are of type %s",
+					 tenant_type_name(given), tenant_type_name(wanted)),
+			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			psprintf("Pass the tenant as %s. If its type is declared wrongly, %s",
+					 tenant_type_name(wanted), set_tenant_type(given))
+	};
+}
+
+Refusal
+getter_type_differs(TenantType returned, TenantType wanted)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_TYPE,
+			psprintf("%s returns %s, but tenant identifiers are of type %s",
+					 getter_name(returned), tenant_type_name(returned), tenant_type_name(wanted)),
+			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			psprintf("Use %s. If the type is declared wrongly, %s",
+					 getter_name(wanted), set_tenant_type(returned))
+	};
+}
+
+Refusal
+role_sets_own_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_INSUFFICIENT_PRIVILEGE,
+			"permission denied to set parameter \"tenant_guard.tenant_id\" for a role or database",
+			"Such a setting would reach every later connection of the role or database.",
+			"A superuser may run this statement. In a session, run SELECT tenant_guard.set_tenant('...')."
+	};
+}

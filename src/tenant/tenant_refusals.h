@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * tenant_refusals.h
+ *	  Refusals of the transaction's tenant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_TENANT_REFUSALS_H
+#define TENANT_GUARD_TENANT_REFUSALS_H
+
+#include "refusal.h"
+#include "settings.h"
+
+extern char *set_tenant_type(TenantType type);
+
+extern Refusal no_tenant(void);
+extern Refusal tenant_unset(void);
+extern Refusal stale_tenant(void);
+extern Refusal tenant_fixed(void);
+extern Refusal tenant_fixed_in_worker(void);
+extern Refusal tenant_fixed_in_statement(void);
+extern Refusal triggers_are_pending(Oid relid);
+extern Refusal invalid_tenant(TenantType type, const char *value);
+extern Refusal invalid_tenant_below_session(TenantType type);
+extern Refusal null_tenant(void);
+extern Refusal setter_type_differs(TenantType given, TenantType wanted);
+extern Refusal getter_type_differs(TenantType returned, TenantType wanted);
+extern Refusal role_sets_own_tenant(void);
+
+#endif							/* TENANT_GUARD_TENANT_REFUSALS_H */
