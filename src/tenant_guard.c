@@ -26,6 +26,7 @@
 #include "temporary_table.h"
 #include "tenant_plan.h"
 #include "tenant_shares.h"
+#include "tenant_type.h"
 #include "trusted_function.h"
 
 PG_MODULE_MAGIC;
@@ -42,6 +43,7 @@ _PG_init(void)
 	check_may_load();
 	init_library();
 	define_settings();
+	define_tenant_type_settings();
 	init_pending_triggers();
 	define_tenant_setting();
 	init_set_tenant();

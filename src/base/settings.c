@@ -18,7 +18,6 @@
 
 #include "settings.h"
 
-int			setting_tenant_type = TENANT_UUID;
 char	   *setting_tenant_column = NULL;
 int			setting_scope = SCOPE_TRANSACTION;
 int			setting_missing_tenant = MISSING_IS_ERROR;
@@ -28,18 +27,10 @@ int			setting_foreign_keys = FOREIGN_KEYS_PAIR;
 int			setting_foreign_key_actions = ACTIONS_ARE_ERRORS;
 int			setting_temporary_tables = TEMPORARY_TABLES_OF_TENANT;
 int			setting_type_mismatch = MISMATCH_IS_ERROR;
-bool		setting_canonical_uuids = true;
 bool		setting_bypass = false;
 bool		setting_log_bypass = true;
 bool		setting_trusted_filters = true;
 int			setting_late_loading = LATE_IS_REFUSED;
-
-static const struct config_enum_entry tenant_type_options[] = {
-	{"uuid", TENANT_UUID, false},
-	{"bigint", TENANT_BIGINT, false},
-	{"text", TENANT_TEXT, false},
-	{NULL, 0, false}
-};
 
 static const struct config_enum_entry scope_options[] = {
 	{"transaction", SCOPE_TRANSACTION, false},
@@ -86,13 +77,6 @@ static const struct config_enum_entry late_loading_options[] = {
 	{"allow", LATE_IS_ALLOWED, false},
 	{NULL, 0, false}
 };
-
-/* The SQL name of a tenant type; a static string. */
-const char *
-tenant_type_name(TenantType type)
-{
-	return tenant_type_options[type].name;
-}
 
 /*
  * A column name is taken as it stands, as in a catalog: not folded, not
@@ -166,12 +150,6 @@ assign_missing_tenant(int newval, void *extra)
 void
 define_settings(void)
 {
-	DefineCustomEnumVariable("tenant_guard.tenant_type",
-							 "Type of tenant identifiers.",
-							 "Tenant columns and values of another type are refused.",
-							 &setting_tenant_type,
-							 TENANT_UUID, tenant_type_options,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("tenant_guard.tenant_column",
 							   "Name of the column that holds the tenant.",
 							   "Tables with a column of this name are guarded when they are created.",
@@ -225,12 +203,6 @@ define_settings(void)
 							 "It is refused, or reported by a warning, or not looked for.",
 							 &setting_type_mismatch,
 							 MISMATCH_IS_ERROR, type_mismatch_options,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("tenant_guard.canonical_uuids",
-							 "Refuses a text tenant that is a uuid in another than the canonical spelling.",
-							 "As text, each spelling of a uuid is a tenant of its own.",
-							 &setting_canonical_uuids,
-							 true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("tenant_guard.bypass",
 							 "Lifts what tenant_guard refuses, on purpose.",

@@ -9,14 +9,6 @@
 #ifndef TENANT_GUARD_SETTINGS_H
 #define TENANT_GUARD_SETTINGS_H
 
-/* tenant_guard.tenant_type: the one type that tenant identifiers have */
-typedef enum TenantType
-{
-	TENANT_UUID,
-	TENANT_BIGINT,
-	TENANT_TEXT
-} TenantType;
-
 /* tenant_guard.scope: how long a tenant set in the session stands */
 typedef enum TenantScope
 {
@@ -73,7 +65,6 @@ typedef enum LateLoading
 	LATE_IS_ALLOWED
 } LateLoading;
 
-extern int	setting_tenant_type;
 extern char *setting_tenant_column;
 extern int	setting_scope;
 extern int	setting_missing_tenant;
@@ -83,14 +74,12 @@ extern int	setting_foreign_keys;
 extern int	setting_foreign_key_actions;
 extern int	setting_temporary_tables;
 extern int	setting_type_mismatch;
-extern bool setting_canonical_uuids;
 extern bool setting_bypass;
 extern bool setting_log_bypass;
 extern bool setting_trusted_filters;
 extern int	setting_late_loading;
 
 extern void define_settings(void);
-extern const char *tenant_type_name(TenantType type);
 extern bool schema_is_excluded(const char *schema);
 
 #endif							/* TENANT_GUARD_SETTINGS_H */

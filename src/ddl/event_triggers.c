@@ -55,6 +55,7 @@
 #include "stored_mismatch.h"
 #include "table_change.h"
 #include "temporary_table.h"
+#include "tenant_type.h"
 #include "trigger_owner.h"
 #include "unenforced_key.h"
 #include "unguarded_parent.h"

@@ -18,20 +18,18 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
-#include "utils/uuid.h"
 
 #include "access_check.h"
 #include "current_tenant.h"
 #include "guard.h"
 #include "key_refusals.h"
 #include "mismatch_refusals.h"
+#include "tenant_type.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_check_key_action);
 
@@ -47,9 +45,8 @@ typedef struct RowCheck
 	bool		ignored;		/* nothing is looked for */
 	const char *means;			/* by which bypassing is meant, or NULL */
 	bool		said;			/* what was to be said of it has been */
-	bool		has_tenant;
 	Oid			type;			/* of the column; InvalidOid where it cannot hold this tenant */
-	Datum		tenant;
+	const TenantValue *tenant;	/* NULL: none */
 } RowCheck;
 
 /* The type of an argument, of a domain that which it is made of; or InvalidOid. */
@@ -85,43 +82,27 @@ static RowCheck *
 begin_check(FunctionCallInfo fcinfo)
 {
 	RowCheck   *check = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(RowCheck));
-	TenantType	tenant_type;
 
 	check->ignored = setting_foreign_key_actions == ACTIONS_ARE_IGNORED || IsBinaryUpgrade;
 	check->means = means_of_bypass_outside();
 	if (!check->ignored)
-		check->has_tenant = find_tenant(check->means == NULL && setting_foreign_key_actions == ACTIONS_ARE_ERRORS,
-										&tenant_type, &check->tenant);
-	if (check->has_tenant)
-		check->type = column_type(fcinfo, tenant_type);
+		check->tenant = find_tenant(check->means == NULL && setting_foreign_key_actions == ACTIONS_ARE_ERRORS);
+	if (check->tenant != NULL)
+		check->type = column_type(fcinfo, check->tenant->type);
 	fcinfo->flinfo->fn_extra = check;
 	return check;
 }
 
-/* Is an argument the tenant, by the equality that the policy has? */
+/* Is an argument the tenant? */
 static inline bool
 is_tenant(FunctionCallInfo fcinfo, int argument, const RowCheck *check)
 {
-	Datum		value = PG_GETARG_DATUM(argument);
+	TenantValue value;
 
-	if (PG_ARGISNULL(argument))
+	if (PG_ARGISNULL(argument) || !OidIsValid(check->type))
 		return false;
-	switch (check->type)
-	{
-		case UUIDOID:
-			return memcmp(DatumGetUUIDP(value), DatumGetUUIDP(check->tenant), UUID_LEN) == 0;
-		case INT8OID:
-			return DatumGetInt64(value) == DatumGetInt64(check->tenant);
-		case INT4OID:
-			return DatumGetInt32(value) == DatumGetInt64(check->tenant);
-		case INT2OID:
-			return DatumGetInt16(value) == DatumGetInt64(check->tenant);
-		case TEXTOID:
-		case VARCHAROID:
-			return DatumGetBool(DirectFunctionCall2Coll(texteq, PG_GET_COLLATION(), value, check->tenant));
-		default:
-			return false;
-	}
+	view_tenant(check->tenant->type, PG_GETARG_DATUM(argument), check->type, &value);
+	return tenant_equal(&value, check->tenant);
 }
 
 /* Does this key reference by the tenant column, so that each row of the other table is one tenant's? */

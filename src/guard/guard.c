@@ -51,6 +51,7 @@
 #include "compat.h"
 #include "guard.h"
 #include "own_function.h"
+#include "tenant_type.h"
 
 typedef struct GuardEntry
 {
@@ -152,29 +153,6 @@ has_column(Oid relid, const char *name)
 	return found;
 }
 
-/* Which tenant type does a column of this type serve?  Domains included. */
-bool
-type_serves(Oid type, TenantType *tenant_type)
-{
-	switch (getBaseType(type))
-	{
-		case UUIDOID:
-			*tenant_type = TENANT_UUID;
-			return true;
-		case INT8OID:
-		case INT4OID:
-		case INT2OID:
-			*tenant_type = TENANT_BIGINT;
-			return true;
-		case TEXTOID:
-		case VARCHAROID:
-			*tenant_type = TENANT_TEXT;
-			return true;
-		default:
-			return false;
-	}
-}
-
 /* ----------------------------------------------------------------
  *		Recognising our policies
  * ----------------------------------------------------------------
@@ -186,27 +164,6 @@ strip_relabel(Node *node)
 	while (node != NULL && IsA(node, RelabelType))
 		node = (Node *) ((RelabelType *) node)->arg;
 	return node;
-}
-
-/*
- * The equality operators that install_guard.c's qual can resolve to, by their numbers
- * in pg_operator.dat, of which only one has a name in C: each query asks a few
- * times, and a look-up of the operator's function is dear for that.
- */
-bool
-is_tenant_equality(Oid opno)
-{
-	switch (opno)
-	{
-		case 2972:				/* uuid = uuid */
-		case 410:				/* int8 = int8 */
-		case 15:				/* int4 = int8 */
-		case 1862:				/* int2 = int8 */
-		case TextEqualOperator:
-			return true;
-		default:
-			return false;
-	}
 }
 
 /* Is this a call of one of our getters? */

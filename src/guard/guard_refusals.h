@@ -11,7 +11,7 @@
 #define TENANT_GUARD_GUARD_REFUSALS_H
 
 #include "refusal.h"
-#include "settings.h"
+#include "tenant_type.h"
 
 /* Guarding a table */
 extern Refusal not_a_table(const char *relation);

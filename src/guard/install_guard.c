@@ -40,6 +40,8 @@
 #include "install_guard.h"
 #include "own_sql.h"
 #include "relation_argument.h"
+#include "settings.h"
+#include "tenant_type.h"
 
 /* A table that is to be guarded, and what there is to know of it. */
 typedef struct Target
@@ -182,14 +184,6 @@ count_null_rows(const Target *target)
  * ----------------------------------------------------------------
  */
 
-static const char *
-getter_of(TenantType type)
-{
-	return type == TENANT_UUID ? "tenant_guard.current_tenant()" :
-		type == TENANT_BIGINT ? "tenant_guard.current_tenant_bigint()" :
-		"tenant_guard.current_tenant_text()";
-}
-
 /* The stored default of a column, or NULL. */
 static Node *
 column_default(Relation rel, AttrNumber attnum)
@@ -261,7 +255,7 @@ alter_table(const Target *target, bool null_rows)
 
 	if (needs_default(target))
 		appendStringInfo(&sql, " ALTER COLUMN %s SET DEFAULT %s,",
-						 column, getter_of(target->type));
+						 column, tenant_getter(target->type));
 	if (!as_check && !column_is_not_null(target->relid, target->attnum, true))
 		appendStringInfo(&sql, " ALTER COLUMN %s SET NOT NULL,", column);
 	if (as_check && !column_is_not_null(target->relid, target->attnum, false))
@@ -311,7 +305,7 @@ make_isolation_policy(const Target *target, const PolicyFacts *facts)
 				(errmsg("policy \"" ISOLATION_POLICY "\" of table %s is replaced", target->name)));
 	}
 	qual = psprintf("%s OPERATOR(pg_catalog.=) %s",
-					quote_identifier(target->column), getter_of(target->type));
+					quote_identifier(target->column), tenant_getter(target->type));
 	run_ddl(target->relid,
 			psprintf("CREATE POLICY " ISOLATION_POLICY " ON %s AS RESTRICTIVE"
 					 " FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",

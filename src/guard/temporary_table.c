@@ -125,12 +125,7 @@ make_belonging(const TenantValue *tenant)
 	made->since = GetCurrentSubTransactionId();
 	made->from = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : GetCurrentCommandId(false);
 	if (tenant != NULL)
-	{
-		made->tenant = *tenant;
-		made->tenant.text = NULL;
-		if (tenant->type == TENANT_TEXT)
-			made->tenant.text = MemoryContextStrdup(TopMemoryContext, tenant->text);
-	}
+		copy_tenant(&made->tenant, tenant, TopMemoryContext, 0);
 	return made;
 }
 

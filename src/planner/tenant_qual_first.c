@@ -54,6 +54,7 @@
 #include "plan_walk.h"
 #include "security_barrier.h"
 #include "tenant_qual_first.h"
+#include "tenant_type.h"
 
 /* The table's column that stands in a scan's filter, or NULL for anything else. */
 static const Var *

@@ -14,9 +14,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_statistic.h"
-#include "catalog/pg_type.h"
-#include "common/hashfn.h"
-#include "fmgr.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -58,55 +55,17 @@ static bool outdated = false;
  * ----------------------------------------------------------------
  */
 
-static uint64
-hash_of_bytes(const void *data, size_t len)
-{
-	return hash_bytes_extended(data, len, 0);
-}
-
-static uint64
-hash_of_tenant(const TenantValue *tenant)
-{
-	switch (tenant->type)
-	{
-		case TENANT_UUID:
-			return hash_of_bytes(tenant->uuid.data, UUID_LEN);
-		case TENANT_BIGINT:
-			return hash_of_bytes(&tenant->number, sizeof(int64));
-		case TENANT_TEXT:
-			return hash_of_bytes(tenant->text, strlen(tenant->text));
-	}
-	return 0;
-}
-
-/* The same for a tenant column's value. */
+/* The hash of the tenant that a tenant column's value names. */
 static uint64
 hash_of_value(Datum value, Oid type)
 {
-	int64		number;
-	text	   *string;
+	TenantType	tenant_type;
+	TenantValue tenant;
 
-	switch (getBaseType(type))
-	{
-		case UUIDOID:
-			return hash_of_bytes(DatumGetUUIDP(value)->data, UUID_LEN);
-		case INT8OID:
-			number = DatumGetInt64(value);
-			break;
-		case INT4OID:
-			number = DatumGetInt32(value);
-			break;
-		case INT2OID:
-			number = DatumGetInt16(value);
-			break;
-		case TEXTOID:
-		case VARCHAROID:
-			string = DatumGetTextPP(value);
-			return hash_of_bytes(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
-		default:
-			return 0;
-	}
-	return hash_of_bytes(&number, sizeof(number));
+	if (!type_serves(type, &tenant_type))
+		return 0;
+	view_tenant(tenant_type, value, getBaseType(type), &tenant);
+	return tenant_hash(&tenant);
 }
 
 /* How many tenants are in a table, as far as ANALYZE knows; 0 where it does not. */
@@ -213,7 +172,7 @@ relative_share(Oid relid, bool inherited, AttrNumber attnum, const TenantValue *
 {
 	SharesKey	key = {relid, attnum, inherited};
 	Shares	   *shares;
-	uint64		hash = hash_of_tenant(tenant);
+	uint64		hash = tenant_hash(tenant);
 
 	prepare_known();
 	shares = hash_search(known, &key, HASH_FIND, NULL);

@@ -41,8 +41,9 @@
 #include "library.h"
 #include "pending_trigger.h"
 #include "preloading.h"
-#include "tenant_refusals.h"
+#include "settings.h"
 #include "tenant_plan.h"
+#include "tenant_refusals.h"
 #include "tenant_source.h"
 #include "tenant_type.h"
 
@@ -187,27 +188,7 @@ seal_tenant(const TenantValue *value)
 	Seal	   *made = palloc(sizeof(Seal));
 
 	made->value = *value;
-	switch (value->type)
-	{
-		case TENANT_UUID:
-			made->datum = UUIDPGetDatum(&made->value.uuid);
-			break;
-		case TENANT_BIGINT:
-			made->datum = Int64GetDatum(value->number);
-			break;
-		case TENANT_TEXT:
-			/* the copy keeps a terminator, so that it serves as both */
-			{
-				size_t		len = strlen(value->text);
-				text	   *copy = palloc(VARHDRSZ + len + 1);
-
-				SET_VARSIZE(copy, VARHDRSZ + len);
-				memcpy(VARDATA(copy), value->text, len + 1);
-				made->value.text = VARDATA(copy);
-				made->datum = PointerGetDatum(copy);
-			}
-			break;
-	}
+	made->datum = tenant_datum(&made->value);
 	MemoryContextSwitchTo(oldcontext);
 	seal = made;
 	sealed_in = current_lxid();
@@ -274,12 +255,11 @@ require_tenant(void)
 }
 
 /*
- * The tenant that is set, sealed, as its getter returns it; good for the
- * transaction.  False where none is set, and where the one that is may not be
- * used: with "raise" that is an error.
+ * The tenant that is set, sealed; good for the transaction.  NULL where none is
+ * set, and where the one that is may not be used: with "raise" that is an error.
  */
-bool
-find_tenant(bool raise, TenantType *type, Datum *tenant)
+const TenantValue *
+find_tenant(bool raise)
 {
 	TenantValue value;
 	TenantVerdict verdict = judge_tenant(&value);
@@ -289,10 +269,8 @@ find_tenant(bool raise, TenantType *type, Datum *tenant)
 	else if (raise && verdict != TENANT_MISSING)
 		refuse_tenant(verdict);
 	else
-		return false;
-	*type = seal->value.type;
-	*tenant = seal->datum;
-	return true;
+		return NULL;
+	return &seal->value;
 }
 
 /*

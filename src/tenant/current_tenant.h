@@ -15,7 +15,7 @@ extern bool note_function_creation(bool creates);
 extern void require_tenant(void);
 extern const void *seal_of_transaction(void);
 extern void put_back_seal(const void *before);
-extern bool find_tenant(bool raise, TenantType *type, Datum *tenant);
+extern const TenantValue *find_tenant(bool raise);
 extern bool keep_tenant(bool keep);
 extern bool transaction_has_tenant(void);
 extern const TenantValue *tenant_of_transaction(void);

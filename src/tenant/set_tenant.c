@@ -19,8 +19,9 @@
 #include "utils/guc.h"
 
 #include "current_tenant.h"
-#include "tenant_refusals.h"
 #include "set_tenant.h"
+#include "settings.h"
+#include "tenant_refusals.h"
 #include "tenant_source.h"
 
 #define TENANT_ID "tenant_guard.tenant_id"

@@ -12,20 +12,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "settings.h"
 #include "tenant_refusals.h"
-
-/* The getter that fits a tenant type. */
-static const char *
-getter_name(TenantType type)
-{
-	static const char *const names[] = {
-		[TENANT_UUID] = "tenant_guard.current_tenant()",
-		[TENANT_BIGINT] = "tenant_guard.current_tenant_bigint()",
-		[TENANT_TEXT] = "tenant_guard.current_tenant_text()",
-	};
-
-	return names[type];
-}
 
 /* The statement that declares another tenant type for this database; palloc'd. */
 char *
@@ -149,11 +137,7 @@ invalid_tenant(TenantType type, const char *value)
 					 tenant_type_name(type), value),
 			psprintf("Tenant identifiers %sare of the type that parameter \"tenant_guard.tenant_type\" names: %s.",
 					 database, tenant_type_name(type)),
-			type == TENANT_UUID ?
-			"Write a uuid, such as '7f1c9d0e-6f0e-4f6b-9a53-2f6c0f3f8a11'. To unset the tenant, run SELECT tenant_guard.clear_tenant()." :
-			type == TENANT_BIGINT ?
-			"Write a whole number, such as '42'. To unset the tenant, run SELECT tenant_guard.clear_tenant()." :
-			"Write a text that is not empty. To unset the tenant, run SELECT tenant_guard.clear_tenant()."
+			psprintf("%s To unset the tenant, run SELECT tenant_guard.clear_tenant().", tenant_type_advice(type))
 	};
 }
 
@@ -200,10 +184,10 @@ getter_type_differs(TenantType returned, TenantType wanted)
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
 			psprintf("%s returns %s, but tenant identifiers are of type %s",
-					 getter_name(returned), tenant_type_name(returned), tenant_type_name(wanted)),
+					 tenant_getter(returned), tenant_type_name(returned), tenant_type_name(wanted)),
 			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
 			psprintf("Use %s. If the type is declared wrongly, %s",
-					 getter_name(wanted), set_tenant_type(returned))
+					 tenant_getter(wanted), set_tenant_type(returned))
 	};
 }
 

@@ -9,7 +9,7 @@
 #define TENANT_GUARD_TENANT_REFUSALS_H
 
 #include "refusal.h"
-#include "settings.h"
+#include "tenant_type.h"
 
 extern char *set_tenant_type(TenantType type);
 

@@ -23,6 +23,7 @@
 #include "access/parallel.h"
 #include "utils/memutils.h"
 
+#include "settings.h"
 #include "tenant_source.h"
 
 /* A value that was in the session before the library was. */
@@ -109,19 +110,11 @@ is_first_tenant(const TenantValue *value)
 static bool
 remember_at_level(const TenantValue *value, int level)
 {
-	const char *text = NULL;
+	TenantValue copy;
 
-	if (value->type == TENANT_TEXT)
-	{
-		char	   *copy = MemoryContextAllocExtended(TopTransactionContext, strlen(value->text) + 1,
-													  MCXT_ALLOC_NO_OOM);
-
-		if (copy == NULL)
-			return false;
-		text = strcpy(copy, value->text);
-	}
-	first.value = *value;
-	first.value.text = text;
+	if (!copy_tenant(&copy, value, TopTransactionContext, MCXT_ALLOC_NO_OOM))
+		return false;
+	first.value = copy;
 	first.set_in = current_lxid();
 	first.level = level;
 	return true;

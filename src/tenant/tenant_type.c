@@ -1,10 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_type.c
- *	  A tenant identifier: reading, comparing and writing it.
+ *	  The types that tenant identifiers may have, and values of them.
  *
- * Nothing here raises or allocates, so that a GUC check hook may call it
- * (uuid_in and int8in of PostgreSQL 15 can only raise).
+ * All that differs between the types stands in one row of a table: another type
+ * takes a row here, a getter and a setter in the install script, and a test.
+ *
+ * What reads, compares and writes a value neither raises nor allocates, so that
+ * a GUC check hook may call it (uuid_in and int8in of PostgreSQL 15 can only
+ * raise).
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +16,54 @@
 
 #include <ctype.h>
 
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
 #include "tenant_type.h"
+
+/* As many as a row below lists, with an InvalidOid after the last. */
+#define MAX_COLUMN_TYPES 4
+
+typedef struct TenantTypeRow
+{
+	/* in SQL, and as a value of tenant_guard.tenant_type */
+	const char *name;
+	/* the call in policies and defaults */
+	const char *getter;
+	/* how to write one, for a hint */
+	const char *advice;
+	/* the types of columns that hold such values; domains over them too */
+	Oid			column_types[MAX_COLUMN_TYPES];
+
+	/*
+	 * What "column = getter" resolves to, by the numbers in pg_operator.dat, of
+	 * which only one has a name in C.  A query asks a few times, and a look-up
+	 * of the operator's function is expensive for that.
+	 */
+	Oid			equalities[MAX_COLUMN_TYPES];
+	/* reads a value's text; false where it is none */
+	bool		(*read) (const char *str, TenantValue *value);
+	/* takes a column's value, of one of column_types */
+	void		(*view) (Datum datum, Oid type, TenantValue *value);
+	/* the bytes that two equal values have in common */
+	const void *(*bytes) (const TenantValue *value, size_t *length);
+	/* the one spelling of a value, in buf or in the value itself */
+	const char *(*write) (const TenantValue *value, char *buf);
+	/* what a getter returns; points into the value, or is allocated together with its text */
+	Datum		(*datum) (TenantValue *value);
+} TenantTypeRow;
+
+int			setting_tenant_type = TENANT_UUID;
+bool		setting_canonical_uuids = true;
+
+/* ----------------------------------------------------------------
+ *		uuid
+ * ----------------------------------------------------------------
+ */
 
 static int
 hex_digit(char c)
@@ -55,9 +106,53 @@ parse_uuid(const char *str, pg_uuid_t *uuid)
 	return *str == '\0';
 }
 
+static bool
+read_uuid(const char *str, TenantValue *value)
+{
+	return parse_uuid(str, &value->uuid);
+}
+
+static void
+view_uuid(Datum datum, Oid type, TenantValue *value)
+{
+	value->uuid = *DatumGetUUIDP(datum);
+}
+
+static const void *
+bytes_of_uuid(const TenantValue *value, size_t *length)
+{
+	*length = UUID_LEN;
+	return value->uuid.data;
+}
+
+static const char *
+write_uuid(const TenantValue *value, char *buf)
+{
+	char	   *p = buf;
+
+	for (int i = 0; i < UUID_LEN; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		p += sprintf(p, "%02x", value->uuid.data[i]);
+	}
+	return buf;
+}
+
+static Datum
+datum_of_uuid(TenantValue *value)
+{
+	return UUIDPGetDatum(&value->uuid);
+}
+
+/* ----------------------------------------------------------------
+ *		bigint
+ * ----------------------------------------------------------------
+ */
+
 /* A decimal number with an optional sign; no spaces, no other bases. */
 static bool
-parse_bigint(const char *str, int64 *number)
+read_bigint(const char *str, TenantValue *value)
 {
 	const char *digits = (*str == '-' || *str == '+') ? str + 1 : str;
 	char	   *end;
@@ -65,9 +160,42 @@ parse_bigint(const char *str, int64 *number)
 	if (!isdigit((unsigned char) *digits))
 		return false;
 	errno = 0;
-	*number = strtoll(str, &end, 10);
+	value->number = strtoll(str, &end, 10);
 	return errno == 0 && *end == '\0';
 }
+
+static void
+view_bigint(Datum datum, Oid type, TenantValue *value)
+{
+	value->number = type == INT2OID ? DatumGetInt16(datum) :
+		type == INT4OID ? DatumGetInt32(datum) :
+		DatumGetInt64(datum);
+}
+
+static const void *
+bytes_of_bigint(const TenantValue *value, size_t *length)
+{
+	*length = sizeof(value->number);
+	return &value->number;
+}
+
+static const char *
+write_bigint(const TenantValue *value, char *buf)
+{
+	snprintf(buf, TENANT_CANONICAL_SIZE, INT64_FORMAT, value->number);
+	return buf;
+}
+
+static Datum
+datum_of_bigint(TenantValue *value)
+{
+	return Int64GetDatum(value->number);
+}
+
+/* ----------------------------------------------------------------
+ *		text
+ * ----------------------------------------------------------------
+ */
 
 /*
  * Is this a uuid in another spelling than PostgreSQL's?  As a text it would be
@@ -76,11 +204,140 @@ parse_bigint(const char *str, int64 *number)
 static bool
 is_uuid_spelled_otherwise(const char *str)
 {
-	TenantValue value = {.type = TENANT_UUID};
+	TenantValue value;
 	char		buf[TENANT_CANONICAL_SIZE];
 
-	return parse_uuid(str, &value.uuid) && strcmp(str, tenant_canonical(&value, buf)) != 0;
+	return read_uuid(str, &value) && strcmp(str, write_uuid(&value, buf)) != 0;
 }
+
+static bool
+read_text(const char *str, TenantValue *value)
+{
+	value->text = str;
+	value->length = strlen(str);
+	return value->length > 0 && !(setting_canonical_uuids && is_uuid_spelled_otherwise(str));
+}
+
+/* Not a terminated string. */
+static void
+view_text(Datum datum, Oid type, TenantValue *value)
+{
+	text	   *string = DatumGetTextPP(datum);
+
+	value->text = VARDATA_ANY(string);
+	value->length = VARSIZE_ANY_EXHDR(string);
+}
+
+static const void *
+bytes_of_text(const TenantValue *value, size_t *length)
+{
+	*length = value->length;
+	return value->text;
+}
+
+static const char *
+write_text(const TenantValue *value, char *buf)
+{
+	return value->text;
+}
+
+/* One copy, with a terminator, serves as the Datum and as the value's text. */
+static Datum
+datum_of_text(TenantValue *value)
+{
+	text	   *copy = palloc(VARHDRSZ + value->length + 1);
+
+	SET_VARSIZE(copy, VARHDRSZ + value->length);
+	memcpy(VARDATA(copy), value->text, value->length + 1);
+	value->text = VARDATA(copy);
+	return PointerGetDatum(copy);
+}
+
+/* ----------------------------------------------------------------
+ *		The table
+ * ----------------------------------------------------------------
+ */
+
+static const TenantTypeRow types[] = {
+	[TENANT_UUID] = {
+		"uuid", "tenant_guard.current_tenant()",
+		"Write a uuid, such as '7f1c9d0e-6f0e-4f6b-9a53-2f6c0f3f8a11'.",
+		{UUIDOID}, {2972 /* uuid = uuid */ },
+		read_uuid, view_uuid, bytes_of_uuid, write_uuid, datum_of_uuid
+	},
+	[TENANT_BIGINT] = {
+		"bigint", "tenant_guard.current_tenant_bigint()",
+		"Write a whole number, such as '42'.",
+		{INT8OID, INT4OID, INT2OID}, {410 /* int8 = int8 */ , 15 /* int4 = int8 */ , 1862 /* int2 = int8 */ },
+		read_bigint, view_bigint, bytes_of_bigint, write_bigint, datum_of_bigint
+	},
+	[TENANT_TEXT] = {
+		"text", "tenant_guard.current_tenant_text()",
+		"Write a text that is not empty.",
+		{TEXTOID, VARCHAROID}, {TextEqualOperator},
+		read_text, view_text, bytes_of_text, write_text, datum_of_text
+	}
+};
+
+/* The name of a type in SQL; a static string, as are the next two. */
+const char *
+tenant_type_name(TenantType type)
+{
+	return types[type].name;
+}
+
+/* The call of the getter that returns a tenant of this type. */
+const char *
+tenant_getter(TenantType type)
+{
+	return types[type].getter;
+}
+
+/* A sentence for a hint: how to write a tenant of this type. */
+const char *
+tenant_type_advice(TenantType type)
+{
+	return types[type].advice;
+}
+
+static bool
+is_listed(const Oid *list, Oid oid)
+{
+	for (int i = 0; i < MAX_COLUMN_TYPES && OidIsValid(list[i]); i++)
+		if (list[i] == oid)
+			return true;
+	return false;
+}
+
+/* Which tenant type does a column of this type serve?  Domains included. */
+bool
+type_serves(Oid type, TenantType *tenant_type)
+{
+	Oid			base = getBaseType(type);
+
+	for (int i = 0; i < lengthof(types); i++)
+		if (is_listed(types[i].column_types, base))
+		{
+			*tenant_type = i;
+			return true;
+		}
+	return false;
+}
+
+/* Is this an equality by which a guard compares the tenant column with the tenant? */
+bool
+is_tenant_equality(Oid opno)
+{
+	for (int i = 0; i < lengthof(types); i++)
+		if (is_listed(types[i].equalities, opno))
+			return true;
+	return false;
+}
+
+/* ----------------------------------------------------------------
+ *		Values
+ * ----------------------------------------------------------------
+ */
 
 /* Reads an identifier of the given type; false where str is not one. */
 bool
@@ -88,61 +345,100 @@ parse_tenant(TenantType type, const char *str, TenantValue *value)
 {
 	memset(value, 0, sizeof(*value));
 	value->type = type;
-	switch (type)
-	{
-		case TENANT_UUID:
-			return parse_uuid(str, &value->uuid);
-		case TENANT_BIGINT:
-			return parse_bigint(str, &value->number);
-		case TENANT_TEXT:
-			value->text = str;
-			return *str != '\0' &&
-				!(setting_canonical_uuids && is_uuid_spelled_otherwise(str));
-	}
-	return false;
+	return types[type].read(str, value);
+}
+
+/*
+ * The tenant that a column's value names, of a type that serves "type"; not a
+ * domain.  It points into the datum.
+ */
+void
+view_tenant(TenantType type, Datum datum, Oid column_type, TenantValue *value)
+{
+	memset(value, 0, sizeof(*value));
+	value->type = type;
+	types[type].view(datum, column_type, value);
 }
 
 bool
 tenant_equal(const TenantValue *a, const TenantValue *b)
 {
-	if (a->type != b->type)
-		return false;
-	switch (a->type)
-	{
-		case TENANT_UUID:
-			return memcmp(&a->uuid, &b->uuid, sizeof(pg_uuid_t)) == 0;
-		case TENANT_BIGINT:
-			return a->number == b->number;
-		case TENANT_TEXT:
-			return strcmp(a->text, b->text) == 0;
-	}
-	return false;
+	size_t		length;
+	size_t		other_length;
+	const void *bytes = types[a->type].bytes(a, &length);
+	const void *other_bytes = types[b->type].bytes(b, &other_length);
+
+	return a->type == b->type && length == other_length && memcmp(bytes, other_bytes, length) == 0;
+}
+
+/* Equal tenants of one type have one hash. */
+uint64
+tenant_hash(const TenantValue *value)
+{
+	size_t		length;
+	const void *bytes = types[value->type].bytes(value, &length);
+
+	return hash_bytes_extended(bytes, length, 0);
 }
 
 /*
  * The one spelling of an identifier: in buf, of TENANT_CANONICAL_SIZE bytes,
- * or for a text the text itself.
+ * or for a text that has been read the text itself.
  */
 const char *
 tenant_canonical(const TenantValue *value, char *buf)
 {
-	char	   *p = buf;
+	return types[value->type].write(value, buf);
+}
 
-	switch (value->type)
-	{
-		case TENANT_UUID:
-			for (int i = 0; i < UUID_LEN; i++)
-			{
-				if (i == 4 || i == 6 || i == 8 || i == 10)
-					*p++ = '-';
-				p += sprintf(p, "%02x", value->uuid.data[i]);
-			}
-			return buf;
-		case TENANT_BIGINT:
-			snprintf(buf, TENANT_CANONICAL_SIZE, INT64_FORMAT, value->number);
-			return buf;
-		case TENANT_TEXT:
-			return value->text;
-	}
-	return buf;
+/*
+ * Copies a value that has been read, its text to "context"; false where memory
+ * is out and "flags" has MCXT_ALLOC_NO_OOM.
+ */
+bool
+copy_tenant(TenantValue *copy, const TenantValue *value, MemoryContext context, int flags)
+{
+	char	   *text;
+
+	*copy = *value;
+	if (value->text == NULL)
+		return true;
+	text = MemoryContextAllocExtended(context, value->length + 1, flags);
+	if (text == NULL)
+		return false;
+	copy->text = memcpy(text, value->text, value->length + 1);
+	return true;
+}
+
+/* What its getter returns; good as long as the value, and the current memory context, where its text goes. */
+Datum
+tenant_datum(TenantValue *value)
+{
+	return types[value->type].datum(value);
+}
+
+/* ----------------------------------------------------------------
+ *		Settings
+ * ----------------------------------------------------------------
+ */
+
+void
+define_tenant_type_settings(void)
+{
+	static struct config_enum_entry options[lengthof(types) + 1];
+
+	for (int i = 0; i < lengthof(types); i++)
+		options[i] = (struct config_enum_entry) {types[i].name, i, false};
+	DefineCustomEnumVariable("tenant_guard.tenant_type",
+							 "Type of tenant identifiers.",
+							 "Tenant columns and values of another type are refused.",
+							 &setting_tenant_type,
+							 TENANT_UUID, options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("tenant_guard.canonical_uuids",
+							 "Refuses a text tenant that is a uuid in another than the canonical spelling.",
+							 "As text, each spelling of a uuid is a tenant of its own.",
+							 &setting_canonical_uuids,
+							 true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 }

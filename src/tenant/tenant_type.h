@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_type.h
- *	  A tenant identifier: reading, comparing and writing it.
+ *	  The types that tenant identifiers may have, and values of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,14 +10,20 @@
 
 #include "utils/uuid.h"
 
-#include "settings.h"
+/* tenant_guard.tenant_type: the one type that tenant identifiers have */
+typedef enum TenantType
+{
+	TENANT_UUID,
+	TENANT_BIGINT,
+	TENANT_TEXT
+} TenantType;
 
 /* Longest canonical form of a uuid or bigint, with its terminator. */
 #define TENANT_CANONICAL_SIZE 40
 
 /*
- * A parsed identifier.  "text" points into the string that was parsed and
- * lives as long as that does.
+ * A tenant identifier.  "text" points into what it was read from, and lives as
+ * long as that does; it is NULL where the type has none.
  */
 typedef struct TenantValue
 {
@@ -25,10 +31,26 @@ typedef struct TenantValue
 	pg_uuid_t	uuid;
 	int64		number;
 	const char *text;
+	size_t		length;			/* of text */
 } TenantValue;
 
+extern int	setting_tenant_type;
+extern bool setting_canonical_uuids;
+
+extern void define_tenant_type_settings(void);
+
+extern const char *tenant_type_name(TenantType type);
+extern const char *tenant_getter(TenantType type);
+extern const char *tenant_type_advice(TenantType type);
+extern bool type_serves(Oid type, TenantType *tenant_type);
+extern bool is_tenant_equality(Oid opno);
+
 extern bool parse_tenant(TenantType type, const char *str, TenantValue *value);
+extern void view_tenant(TenantType type, Datum datum, Oid column_type, TenantValue *value);
 extern bool tenant_equal(const TenantValue *a, const TenantValue *b);
+extern uint64 tenant_hash(const TenantValue *value);
 extern const char *tenant_canonical(const TenantValue *value, char *buf);
+extern bool copy_tenant(TenantValue *copy, const TenantValue *value, MemoryContext context, int flags);
+extern Datum tenant_datum(TenantValue *value);
 
 #endif							/* TENANT_GUARD_TENANT_TYPE_H */

@@ -37,6 +37,7 @@
 #include "guard.h"
 #include "safe_pattern.h"
 #include "settings.h"
+#include "tenant_type.h"
 
 /* An interval or number of days below this moves the present time to no limit. */
 #define MAX_YEARS 1000
