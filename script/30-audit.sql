@@ -341,18 +341,18 @@ WHERE t.partition_of IS NULL AND (t.status = 'shared' OR t.status IN ('guarded',
 -- a function that guards call is not the library's any more
 UNION ALL
 SELECT 'function_replaced', 'error', p.oid::regprocedure::text, 'is not the function that the extension made: no guard that calls it holds',
-	   format('CREATE OR REPLACE FUNCTION tenant_guard.%s() RETURNS %s LANGUAGE C %s AS %L, %L', o.name, o.type, o.attributes, '$libdir/tenant_guard', 'tenant_guard_' || o.name), 0
-FROM (VALUES ('current_tenant', 'uuid', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
-			 ('current_tenant_text', 'text', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
-			 ('current_tenant_bigint', 'bigint', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
-			 ('guarded', 'boolean', 'IMMUTABLE PARALLEL SAFE LEAKPROOF', 'i', 's', true),
-			 ('on_ddl_command_start', 'event_trigger', '', 'v', 'u', false),
-			 ('on_ddl_command_end', 'event_trigger', '', 'v', 'u', false),
-			 ('on_sql_drop', 'event_trigger', '', 'v', 'u', false)) AS o (name, type, attributes, volatility, parallel, leakproof)
+	   format('CREATE OR REPLACE FUNCTION tenant_guard.%s() RETURNS %s LANGUAGE C %s AS %L, %L', o.name, o.type, o.attributes, '$libdir/tenant_guard', o.symbol), 0
+FROM (VALUES ('current_tenant', 'tenant_guard_current_tenant', 'uuid', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('current_tenant_text', 'tenant_guard_current_tenant', 'text', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('current_tenant_bigint', 'tenant_guard_current_tenant', 'bigint', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('guarded', 'tenant_guard_guarded', 'boolean', 'IMMUTABLE PARALLEL SAFE LEAKPROOF', 'i', 's', true),
+			 ('on_ddl_command_start', 'tenant_guard_on_ddl_command_start', 'event_trigger', '', 'v', 'u', false),
+			 ('on_ddl_command_end', 'tenant_guard_on_ddl_command_end', 'event_trigger', '', 'v', 'u', false),
+			 ('on_sql_drop', 'tenant_guard_on_sql_drop', 'event_trigger', '', 'v', 'u', false)) AS o (name, symbol, type, attributes, volatility, parallel, leakproof)
 	 JOIN pg_proc p ON p.proname = o.name AND p.pronargs = 0 AND p.pronamespace = 'tenant_guard'::regnamespace
 	 JOIN pg_language l ON l.oid = p.prolang
 WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, p.proleakproof, p.prosecdef, p.proconfig IS NULL)
-	  IS DISTINCT FROM ('c', 'tenant_guard_' || o.name, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)
+	  IS DISTINCT FROM ('c', o.symbol, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)
 
 -- the tenant column takes nulls, or its rows have not been looked at: such rows are nobody's
 UNION ALL

@@ -29,6 +29,9 @@
 /* What the names of our functions in C have before the names that they have in SQL. */
 #define C_PREFIX	"tenant_guard_"
 
+/* What the names of getters begin with, and the name of all of them in C after the prefix. */
+#define GETTER		"current_tenant"
+
 typedef struct KnownFunction
 {
 	Oid			funcid;			/* InvalidOid: none */
@@ -53,12 +56,19 @@ attribute_is(HeapTuple tuple, AttrNumber attnum, const char *prefix, const char 
 		strcmp(string + strlen(prefix), expected) == 0;
 }
 
+/* The getters of all tenant types are one function in C. */
+static bool
+is_getter_name(const char *name)
+{
+	return strncmp(name, GETTER, strlen(GETTER)) == 0;
+}
+
 static OwnFunction
 function_of_name(const char *name, int nargs)
 {
 	if (nargs > 0)
 		return strcmp(name, "check_key_action") == 0 ? OWN_KEY_CHECK : OWN_NONE;
-	if (strncmp(name, "current_tenant", strlen("current_tenant")) == 0)
+	if (is_getter_name(name))
 		return OWN_GETTER;
 	return strcmp(name, "guarded") == 0 ? OWN_GUARDED : OWN_OTHER;
 }
@@ -70,16 +80,18 @@ read_own_function(Oid funcid)
 	OwnFunction which = OWN_NONE;
 	Form_pg_proc proc;
 	char	   *schema;
+	char	   *name;
 
 	if (!HeapTupleIsValid(tuple))
 		return OWN_NONE;
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	name = NameStr(proc->proname);
 	schema = get_namespace_name(proc->pronamespace);
 	if (proc->prolang == ClanguageId &&
 		schema != NULL && strcmp(schema, EXTENSION_NAME) == 0 &&
-		attribute_is(tuple, Anum_pg_proc_prosrc, C_PREFIX, NameStr(proc->proname)) &&
+		attribute_is(tuple, Anum_pg_proc_prosrc, C_PREFIX, is_getter_name(name) ? GETTER : name) &&
 		attribute_is(tuple, Anum_pg_proc_probin, "$libdir/", EXTENSION_NAME))
-		which = function_of_name(NameStr(proc->proname), proc->pronargs);
+		which = function_of_name(name, proc->pronargs);
 	ReleaseSysCache(tuple);
 	return which;
 }

@@ -85,8 +85,6 @@ static bool replaying = false;
 static bool creating_function = false;
 
 GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant);
-GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant_text);
-GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant_bigint);
 GUARD_FUNCTION_INFO_V1(tenant_guard_guarded);
 PG_FUNCTION_INFO_V1(tenant_guard_has_tenant);
 
@@ -306,47 +304,40 @@ keep_tenant(bool keep)
 	return outer;
 }
 
-/* What a getter does where the seal has not been confirmed. */
+/* What a call of a getter keeps in fn_extra: the tenant type that the getter returns. */
+#define RETURNS(type) ((void *) ((intptr_t) (type) + 1))
+
+/* What a getter does where the seal has not been confirmed, and in its first call. */
 static pg_noinline Datum
-judge_and_get_tenant(FunctionCallInfo fcinfo, TenantType returned)
+judge_and_get_tenant(FunctionCallInfo fcinfo)
 {
+	TenantType	returned;
+
+	if (!type_serves(get_func_rettype(fcinfo->flinfo->fn_oid), &returned))
+		elog(ERROR, "function %u returns no tenant", fcinfo->flinfo->fn_oid);
 	if (returned != setting_tenant_type)
 		raise_refusal(getter_type_differs(returned, setting_tenant_type));
 	if (!use_tenant(tenant_is_kept))
 		PG_RETURN_NULL();
+	fcinfo->flinfo->fn_extra = RETURNS(returned);
 	return seal->datum;
 }
 
 /*
+ * The getters of all tenant types: each returns the one that its row in pg_proc
+ * says.
+ *
  * Called for each row of a sequential scan and each rescan of an index, where
  * the hand-written query has a constant: a dozen instructions, no allocation,
  * and no frame on the stack, which the rest would need.
  */
-static inline Datum
-get_tenant(FunctionCallInfo fcinfo, TenantType returned)
-{
-	if (likely(seal_confirmed && sealed_in == current_lxid() &&
-			   seal->value.type == returned))
-		return seal->datum;
-	return judge_and_get_tenant(fcinfo, returned);
-}
-
 Datum
 tenant_guard_current_tenant(PG_FUNCTION_ARGS)
 {
-	return get_tenant(fcinfo, TENANT_UUID);
-}
-
-Datum
-tenant_guard_current_tenant_text(PG_FUNCTION_ARGS)
-{
-	return get_tenant(fcinfo, TENANT_TEXT);
-}
-
-Datum
-tenant_guard_current_tenant_bigint(PG_FUNCTION_ARGS)
-{
-	return get_tenant(fcinfo, TENANT_BIGINT);
+	if (likely(seal_confirmed && sealed_in == current_lxid() &&
+			   fcinfo->flinfo->fn_extra == RETURNS(seal->value.type)))
+		return seal->datum;
+	return judge_and_get_tenant(fcinfo);
 }
 
 /* Would a getter return a tenant?  Never raises, and seals nothing. */

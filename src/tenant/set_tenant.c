@@ -11,12 +11,14 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #include "current_tenant.h"
 #include "set_tenant.h"
@@ -30,9 +32,7 @@
 static LocalTransactionId set_by_itself_in = InvalidLocalTransactionId;
 static TimestampTz set_by_itself_at = 0;
 
-PG_FUNCTION_INFO_V1(tenant_guard_set_tenant_text);
-PG_FUNCTION_INFO_V1(tenant_guard_set_tenant_uuid);
-PG_FUNCTION_INFO_V1(tenant_guard_set_tenant_bigint);
+PG_FUNCTION_INFO_V1(tenant_guard_set_tenant);
 PG_FUNCTION_INFO_V1(tenant_guard_clear_tenant);
 
 /* An expression_tree_walker: does the tree hold this very node? */
@@ -98,7 +98,7 @@ assign_tenant(const char *value, bool is_local)
 							 true, 0, false);
 }
 
-/* What the three setters share; returns the canonical form as a text. */
+/* Returns the canonical form as a text. */
 static Datum
 set_tenant(FunctionCallInfo fcinfo, const char *value)
 {
@@ -121,43 +121,47 @@ set_tenant(FunctionCallInfo fcinfo, const char *value)
 	PG_RETURN_TEXT_P(cstring_to_text(GetConfigOption(TENANT_ID, false, false)));
 }
 
-static void
-check_setter(FunctionCallInfo fcinfo, TenantType given)
+/* The type of the setter's first parameter. */
+static Oid
+parameter_type(FunctionCallInfo fcinfo)
 {
-	if (PG_ARGISNULL(0))
-		raise_refusal(null_tenant());
+	Oid		   *types;
+	int			ntypes;
+
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &ntypes);
+	return ntypes > 0 ? types[0] : InvalidOid;
+}
+
+/* A tenant that was given as a value of its type. */
+static Datum
+set_typed_tenant(FunctionCallInfo fcinfo, Oid type)
+{
+	TenantValue value;
+	TenantType	given;
+	char		buf[TENANT_CANONICAL_SIZE];
+
+	if (!type_serves(type, &given))
+		elog(ERROR, "type %u is of no tenant", type);
 	if (given != setting_tenant_type)
 		raise_refusal(setter_type_differs(given, setting_tenant_type));
-}
-
-/* A text is taken for any tenant type: drivers send parameters as text. */
-Datum
-tenant_guard_set_tenant_text(PG_FUNCTION_ARGS)
-{
-	check_setter(fcinfo, PG_ARGISNULL(0) ? TENANT_TEXT : setting_tenant_type);
-	return set_tenant(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-}
-
-Datum
-tenant_guard_set_tenant_uuid(PG_FUNCTION_ARGS)
-{
-	TenantValue value = {.type = TENANT_UUID};
-	char		buf[TENANT_CANONICAL_SIZE];
-
-	check_setter(fcinfo, TENANT_UUID);
-	value.uuid = *PG_GETARG_UUID_P(0);
+	view_tenant(given, PG_GETARG_DATUM(0), type, &value);
 	return set_tenant(fcinfo, tenant_canonical(&value, buf));
 }
 
+/*
+ * The setters of all tenant types.  A text is taken for any of them: drivers
+ * send parameters as text.
+ */
 Datum
-tenant_guard_set_tenant_bigint(PG_FUNCTION_ARGS)
+tenant_guard_set_tenant(PG_FUNCTION_ARGS)
 {
-	TenantValue value = {.type = TENANT_BIGINT};
-	char		buf[TENANT_CANONICAL_SIZE];
+	Oid			type = parameter_type(fcinfo);
 
-	check_setter(fcinfo, TENANT_BIGINT);
-	value.number = PG_GETARG_INT64(0);
-	return set_tenant(fcinfo, tenant_canonical(&value, buf));
+	if (PG_ARGISNULL(0))
+		raise_refusal(null_tenant());
+	if (type == TEXTOID)
+		return set_tenant(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	return set_typed_tenant(fcinfo, type);
 }
 
 /* For the session too, so that nothing is left for a next client. */
