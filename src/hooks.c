@@ -37,7 +37,6 @@
 #include "late_plan.h"
 #include "library.h"
 #include "made_table.h"
-#include "mismatch_refusals.h"
 #include "noforce.h"
 #include "own_function.h"
 #include "own_sql.h"

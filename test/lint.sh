@@ -8,7 +8,7 @@ shopt -s nullglob
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 # The modules of src/ in the order of DESIGN.md's layers: a file includes only what stands before it.
-modules=(compat library settings refusal tenant_type tenant_refusals guard_refusals key_refusals mismatch_refusals access_refusals tenant_shares plan_walk tenant_for_role preloading plan_mark tenant_plan tenant_source pending_trigger current_tenant set_tenant own_function guard trusted_function
+modules=(compat library settings refusal tenant_type tenant_refusals guard_refusals key_refusals mismatch_refusals access_refusals plan_refusals tenant_shares plan_walk tenant_for_role preloading plan_mark tenant_plan tenant_source pending_trigger current_tenant set_tenant own_function guard trusted_function
 	label own_sql made_table foreign_code execute_as relation_argument install_guard noforce framework_key foreign_key key_owners companion_key pair_keys crossing_key key_setting auto_protect temporary_table toast access_check temporary_statement late_plan statement_kind prepared_transaction key_action key_action_row key_error foreign_part same_policy trigger_owner reference_owner unenforced_key unguarded_parent column_change invariant table_change protect derive protect_schema
 	column_origin expression_origin mismatch_hint find_mismatch function_mismatch query_mismatch stored_mismatch
 	safe_pattern constant call_condition barrier redundant_check sublink_pullup examination filter_check stack_reserve security_barrier explain_filters refused_row conflict_filter tenant_qual_first self_join skewed_plan event_triggers hooks tenant_guard)

@@ -25,6 +25,18 @@ raise_refusal(Refusal refusal)
 			 refusal.hint ? errhint("%s", refusal.hint) : 0));
 }
 
+/* As an error or a warning, with the cursor where it happened (0: unknown). */
+void
+report_refusal(int level, Refusal refusal, int position)
+{
+	ereport(level,
+			(errcode(refusal.sqlstate),
+			 errmsg("%s", refusal.message),
+			 refusal.detail ? errdetail("%s", refusal.detail) : 0,
+			 refusal.hint ? errhint("%s", refusal.hint) : 0,
+			 errposition(position)));
+}
+
 /* For a check hook: leaves the texts to guc.c and returns false. */
 bool
 reject_setting(Refusal refusal)

@@ -30,8 +30,9 @@ typedef struct Refusal
 	const char *hint;
 } Refusal;
 
-/* The two ways to raise one: as an error, or from a GUC check hook. */
+/* The ways to raise one: as an error, at a level and a place in the query, or from a GUC check hook. */
 pg_noreturn extern void raise_refusal(Refusal refusal);
+extern void report_refusal(int level, Refusal refusal, int position);
 extern bool reject_setting(Refusal refusal);
 
 extern Refusal wrong_state(const char *message, const char *detail, const char *hint);

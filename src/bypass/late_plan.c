@@ -28,9 +28,9 @@
 #include "guard.h"
 #include "late_plan.h"
 #include "library.h"
-#include "mismatch_refusals.h"
 #include "plan_mark.h"
 #include "preloading.h"
+#include "tenant_refusals.h"
 
 /* For a plan that was just made. */
 void

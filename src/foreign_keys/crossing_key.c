@@ -21,8 +21,8 @@
 #include "foreign_key.h"
 #include "guard.h"
 #include "key_refusals.h"
-#include "mismatch_refusals.h"
 #include "pair_keys.h"
+#include "refusal.h"
 
 /*
  * What ON DELETE SET NULL or SET DEFAULT is to set: not the tenant, nor what it

@@ -28,7 +28,7 @@
 #include "current_tenant.h"
 #include "guard.h"
 #include "key_refusals.h"
-#include "mismatch_refusals.h"
+#include "refusal.h"
 #include "tenant_type.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_check_key_action);

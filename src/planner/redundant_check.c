@@ -37,7 +37,7 @@
 #include "barrier.h"
 #include "compat.h"
 #include "guard.h"
-#include "mismatch_refusals.h"
+#include "plan_refusals.h"
 #include "redundant_check.h"
 #include "settings.h"
 

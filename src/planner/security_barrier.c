@@ -28,7 +28,7 @@
 #include "constant.h"
 #include "filter_check.h"
 #include "guard.h"
-#include "mismatch_refusals.h"
+#include "plan_refusals.h"
 #include "security_barrier.h"
 #include "settings.h"
 #include "stack_reserve.h"

@@ -26,10 +26,10 @@
 
 #include "compat.h"
 #include "library.h"
-#include "mismatch_refusals.h"
 #include "preloading.h"
 #include "settings.h"
 #include "tenant_for_role.h"
+#include "tenant_refusals.h"
 
 #define LIBRARY "tenant_guard"
 #define LIST_OF_LIBRARIES "session_preload_libraries"

@@ -201,3 +201,37 @@ role_sets_own_tenant(void)
 			"A superuser may run this statement. In a session, run SELECT tenant_guard.set_tenant('...')."
 	};
 }
+
+/* Said by each guarded query of the session, so that a pool's first ones are not the only ones that fail. */
+Refusal
+library_came_too_late(const char *hint)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"this session loaded tenant_guard too late to guard its queries",
+			"Its first query on a guarded table was planned without the library: there a filter could have changed whose rows are read. The session's other queries on guarded tables are refused as well.",
+			hint
+	};
+}
+
+Refusal
+loaded_by_parallel_query(const char *hint)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"tenant_guard cannot be loaded by a parallel query",
+			"A function that the query calls is the first of this session to need the library.",
+			hint
+	};
+}
+
+Refusal
+planned_without_library(const char *relation, const char *hint)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			psprintf("a query on table %s was planned before tenant_guard was loaded", relation),
+			"Without the library a filter can change whose rows are read.",
+			hint
+	};
+}

@@ -2,7 +2,7 @@
  *
  * mismatch_refusals.c
  *	  Refusals of queries, and of stored expressions, that take a tenant for
- *	  text; of plans that must not run.
+ *	  text.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,18 +11,6 @@
 #include "utils/builtins.h"
 
 #include "mismatch_refusals.h"
-
-/* As an error or a warning, with the cursor where it happened (0: unknown). */
-void
-report_refusal(int level, Refusal refusal, int position)
-{
-	ereport(level,
-			(errcode(refusal.sqlstate),
-			 errmsg("%s", refusal.message),
-			 refusal.detail ? errdetail("%s", refusal.detail) : 0,
-			 refusal.hint ? errhint("%s", refusal.hint) : 0,
-			 errposition(position)));
-}
 
 /*
  * How to write a comparison.  "rewritten" is the comparison itself, or NULL;
@@ -93,61 +81,5 @@ body_not_parsed(const char *function, const char *culprit)
 			psprintf("the body of %s was not looked at, since it would run, or wait for, %s", function, culprit),
 			NULL,
 			"Read the body, and what it names."
-	};
-}
-
-Refusal
-no_stack_for_filters(void)
-{
-	return (Refusal) {
-		ERRCODE_STATEMENT_TOO_COMPLEX,
-			"not enough stack is left for a query on guarded tables",
-			"Its filters are evaluated beside the tenant's, where they must not fail for want of stack.",
-			"Call it from fewer levels of functions, or increase max_stack_depth."
-	};
-}
-
-Refusal
-trigger_is_new(const char *relation)
-{
-	return (Refusal) {
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("table %s has got a trigger since this statement was planned", relation),
-			"The plan does not check the rows that it makes, since without a BEFORE trigger they are known to be the tenant's.",
-			"Run the statement again."
-	};
-}
-
-/* Said by each guarded query of the session, so that a pool's first ones are not the only ones that fail. */
-Refusal
-library_came_too_late(const char *hint)
-{
-	return (Refusal) {
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			"this session loaded tenant_guard too late to guard its queries",
-			"Its first query on a guarded table was planned without the library: there a filter could have changed whose rows are read. The session's other queries on guarded tables are refused as well.",
-			hint
-	};
-}
-
-Refusal
-loaded_by_parallel_query(const char *hint)
-{
-	return (Refusal) {
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			"tenant_guard cannot be loaded by a parallel query",
-			"A function that the query calls is the first of this session to need the library.",
-			hint
-	};
-}
-
-Refusal
-planned_without_library(const char *relation, const char *hint)
-{
-	return (Refusal) {
-		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("a query on table %s was planned before tenant_guard was loaded", relation),
-			"Without the library a filter can change whose rows are read.",
-			hint
 	};
 }

@@ -2,7 +2,7 @@
  *
  * mismatch_refusals.h
  *	  Refusals of queries, and of stored expressions, that take a tenant for
- *	  text; of plans that must not run.
+ *	  text.
  *
  * "relation" is the qualified and quoted name of one.
  *
@@ -13,8 +13,6 @@
 
 #include "refusal.h"
 
-extern void report_refusal(int level, Refusal refusal, int position);
-
 extern Refusal compared_as_text(const char *relation, const char *column, const char *type,
 								const char *text_type, const char *hint);
 extern Refusal indexed_as_text(const char *object, const char *relation, const char *column,
@@ -23,12 +21,6 @@ extern Refusal held_as_text(const char *object, const char *relation, const char
 							  const char *type, const char *text_type);
 
 extern Refusal body_not_parsed(const char *function, const char *culprit);
-
-extern Refusal no_stack_for_filters(void);
-extern Refusal trigger_is_new(const char *relation);
-extern Refusal library_came_too_late(const char *hint);
-extern Refusal loaded_by_parallel_query(const char *hint);
-extern Refusal planned_without_library(const char *relation, const char *hint);
 
 extern char *hint_of_comparison(const char *column, const char *type, const char *rewritten,
 								bool pattern, const char *via);

@@ -14,8 +14,8 @@
 
 #include "find_mismatch.h"
 #include "function_mismatch.h"
-#include "mismatch_refusals.h"
 #include "query_mismatch.h"
+#include "refusal.h"
 
 /* Where psql puts its caret: a character's number, for a byte's place. */
 static int

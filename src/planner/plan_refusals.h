@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan_refusals.h
+ *	  Refusals of plans that must not run where they are about to.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_PLAN_REFUSALS_H
+#define TENANT_GUARD_PLAN_REFUSALS_H
+
+#include "refusal.h"
+
+extern Refusal no_stack_for_filters(void);
+extern Refusal trigger_is_new(const char *relation);
+
+#endif							/* TENANT_GUARD_PLAN_REFUSALS_H */
