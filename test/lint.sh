@@ -7,11 +7,19 @@ set -u -o pipefail
 shopt -s nullglob
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
-# The modules of src/ in the order of DESIGN.md's layers: a file includes only what stands before it.
-modules=(compat library settings refusal tenant_type tenant_refusals guard_refusals key_refusals mismatch_refusals access_refusals plan_refusals tenant_shares plan_walk tenant_for_role preloading plan_mark tenant_plan tenant_source pending_trigger current_tenant set_tenant own_function guard trusted_function
-	label own_sql made_table foreign_code execute_as relation_argument install_guard noforce framework_key foreign_key key_owners companion_key pair_keys crossing_key key_setting auto_protect temporary_table toast access_check temporary_statement late_plan statement_kind prepared_transaction key_action key_action_row key_error foreign_part same_policy trigger_owner reference_owner unenforced_key unguarded_parent column_change invariant table_change protect derive protect_schema
-	column_origin expression_origin mismatch_hint find_mismatch function_mismatch query_mismatch stored_mismatch
-	safe_pattern constant call_condition barrier redundant_check sublink_pullup examination filter_check stack_reserve security_barrier explain_filters refused_row conflict_filter tenant_qual_first self_join skewed_plan event_triggers hooks tenant_guard)
+# The wings of src/, and the wings that each may use (src/README.md).
+declare -A may_use=(
+	[base]=''
+	[tenant]='base'
+	[guard]='base tenant'
+	[bypass]='base tenant guard'
+	[trust]='base tenant guard'
+	[type_mismatch]='base guard'
+	[foreign_keys]='base tenant guard bypass'
+	[planner]='base tenant guard trust'
+	[ddl]='base tenant guard bypass trust type_mismatch foreign_keys'
+	[functions]='base tenant guard bypass foreign_keys ddl'
+)
 
 sources=(src/*.[ch] src/*/*.[ch]) c_files=(src/*.c src/*/*.c)
 only=${1-}
@@ -53,26 +61,35 @@ headers() {
 	done
 }
 
-# Prints a module's place in the order, 0 for an unknown one.
-place() {
-	local i
-	for i in "${!modules[@]}"; do
-		[ "${modules[i]}" != "$1" ] || echo "$((i + 1))"
-	done | grep . || echo 0
+# Prints "<file> <its wing> <line> <wing of the header> <header>" for each include of a header of ours; "src" is no wing.
+includes() {
+	awk 'function wing(path, part) { return split(path, part, "/") == 3 ? part[2] : "src" }
+		FNR == 1 && first { n = split(FILENAME, part, "/"); at[part[n]] = wing(FILENAME) }
+		!first && match($0, /^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*"/) {
+			header = substr($0, RSTART, RLENGTH); gsub(/^[^"]*"|"$/, "", header)
+			if (header in at) print FILENAME, wing(FILENAME), FNR, at[header], header
+		}' first=1 "${sources[@]}" first= "${sources[@]}"
 }
 
-layers() {
-	local file line header from to
-	for file in "${sources[@]}"; do
-		from=$(basename "$file" | sed 's/\.[ch]$//')
-		[ "$(place "$from")" -gt 0 ] || { echo "$file:1: is in no layer: add it to \"modules\" in test/lint.sh"; continue; }
-		while read -r line header; do
-			to=$header
-			if [ "$to" != "$from" ] && [ "$(place "$to")" -gt 0 ] && [ "$(place "$to")" -gt "$(place "$from")" ]; then
-				echo "$file:$line: $from must not include $to.h"
-			fi
-		done < <(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\(.*\)\.h".*/\1/;t found;b;:found;=;p' "$file" | paste -d' ' - -)
+# What stands in src/ itself may use every wing.
+wings() {
+	local file from line to header
+	while read -r file from line to header; do
+		[ "$from" = src ] || [ "$from" = "$to" ] || [[ " ${may_use[$from]-} " == *" $to "* ]] ||
+			echo "$file:$line: $from/ must not use $to/ ($header)"
+	done < <(includes)
+	for file in src/*/; do
+		from=$(basename "$file")
+		[ -n "${may_use[$from]+set}" ] || echo "$file: is no wing: add it to \"may_use\" in test/lint.sh"
 	done
+}
+
+# tsort names the files of a cycle on standard error.
+no_cycle() {
+	includes | while read -r file from line to header; do
+		file=$(basename "$file")
+		[ "${file%.?}" = "${header%.h}" ] || echo "${file%.?} ${header%.h}"
+	done | { tsort >/dev/null; } 2>&1
 }
 
 # paired <directory> <suffix> <directory of expected output>; an alternative output is called name_1.out.
@@ -147,7 +164,8 @@ rule "sources are here" sources_are_here
 rule "PG_VERSION_NUM is said in src/base/compat.h alone" versions_in_compat
 rule "what is called from elsewhere has a header" headers
 rule "functions that SQL calls are named tenant_guard_... in C" callable_names
-rule "includes keep to the layers" layers
+rule "a wing uses only what it may" wings
+rule "no cycle of includes" no_cycle
 rule "regression tests and expected output are pairs" paired sql .sql expected
 rule "isolation specs and expected output are pairs" paired test/specs .spec test/expected
 rule "shellcheck" shell_scripts

@@ -43,8 +43,8 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
+#include "catalog.h"
 #include "compat.h"
-#include "guard.h"
 #include "own_sql.h"
 
 /*

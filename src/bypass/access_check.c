@@ -39,9 +39,10 @@
 
 #include "access_check.h"
 #include "access_refusals.h"
-#include "auto_protect.h"
+#include "catalog.h"
 #include "compat.h"
 #include "current_tenant.h"
+#include "drop_on_commit.h"
 #include "guard.h"
 #include "guard_refusals.h"
 #include "temporary_table.h"

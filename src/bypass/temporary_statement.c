@@ -31,8 +31,8 @@
 #include "utils/syscache.h"
 
 #include "access_check.h"
+#include "catalog.h"
 #include "compat.h"
-#include "guard.h"
 #include "guard_refusals.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"

@@ -15,7 +15,5 @@ extern List *auto_protect(Oid relid);
 extern List *typed_tables(Oid composite);
 extern List *auto_protect_all(List *tables);
 extern List *auto_protect_schema(const RenameStmt *stmt);
-extern void remember_drop_on_commit(Oid relid);
-extern bool is_dropped_on_commit(Oid relid);
 
 #endif							/* TENANT_GUARD_AUTO_PROTECT_H */

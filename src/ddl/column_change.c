@@ -20,11 +20,12 @@
 #include "utils/syscache.h"
 
 #include "access_check.h"
+#include "catalog.h"
 #include "column_change.h"
 #include "compat.h"
 #include "guard.h"
 #include "guard_refusals.h"
-#include "label.h"
+#include "table_label.h"
 
 /* These tables and all that inherit from them. */
 static List *

@@ -19,9 +19,9 @@
 #include "utils/rls.h"
 
 #include "access_check.h"
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_part.h"
-#include "guard.h"
 #include "guard_refusals.h"
 
 /*

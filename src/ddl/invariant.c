@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"

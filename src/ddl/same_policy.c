@@ -25,6 +25,7 @@
 
 #include "compat.h"
 #include "guard.h"
+#include "guard_policy.h"
 #include "same_policy.h"
 
 /* FOR ALL TO PUBLIC, as all of a guard's policies are. */

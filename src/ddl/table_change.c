@@ -21,8 +21,10 @@
 
 #include "auto_protect.h"
 #include "compat.h"
+#include "drop_on_commit.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "guard_policy.h"
 #include "invariant.h"
 #include "table_change.h"
 #include "trigger_owner.h"

@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 
 #include "access_check.h"
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"

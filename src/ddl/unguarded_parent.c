@@ -26,8 +26,8 @@
 
 #include "access_check.h"
 #include "access_refusals.h"
+#include "catalog.h"
 #include "compat.h"
-#include "guard.h"
 #include "guard_refusals.h"
 #include "settings.h"
 #include "unguarded_parent.h"

@@ -31,9 +31,9 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
+#include "catalog.h"
 #include "companion_key.h"
 #include "foreign_key.h"
-#include "guard.h"
 #include "install_guard.h"
 #include "own_sql.h"
 

@@ -17,9 +17,9 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "catalog.h"
 #include "crossing_key.h"
 #include "foreign_key.h"
-#include "guard.h"
 #include "key_refusals.h"
 #include "pair_keys.h"
 #include "refusal.h"

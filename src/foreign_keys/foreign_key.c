@@ -38,11 +38,12 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "framework_key.h"
 #include "guard.h"
-#include "label.h"
+#include "table_label.h"
 
 /* Does this action write the rows that reference one that goes or changes? */
 bool

@@ -45,6 +45,7 @@
 #include "utils/syscache.h"
 
 #include "access_check.h"
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"

@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 
 #include "access_check.h"
+#include "catalog.h"
 #include "current_tenant.h"
 #include "guard.h"
 #include "key_refusals.h"

@@ -21,8 +21,8 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
+#include "catalog.h"
 #include "foreign_code.h"
-#include "guard.h"
 #include "key_owners.h"
 #include "key_refusals.h"
 #include "noforce.h"

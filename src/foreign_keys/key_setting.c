@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "crossing_key.h"
 #include "foreign_key.h"

@@ -32,14 +32,15 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "framework_key.h"
-#include "guard.h"
 #include "install_guard.h"
 #include "key_owners.h"
 #include "key_refusals.h"
 #include "noforce.h"
+#include "not_null.h"
 #include "own_sql.h"
 #include "pair_keys.h"
 

@@ -27,6 +27,7 @@
 #include "utils/regproc.h"
 
 #include "access_check.h"
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"

@@ -11,9 +11,9 @@
 #include "postgres.h"
 
 #include "access_check.h"
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
-#include "guard.h"
 #include "key_refusals.h"
 #include "unenforced_key.h"
 

@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"

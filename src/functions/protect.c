@@ -20,6 +20,7 @@
 
 #include "access_check.h"
 #include "auto_protect.h"
+#include "catalog.h"
 #include "compat.h"
 #include "current_tenant.h"
 #include "foreign_part.h"
@@ -27,7 +28,7 @@
 #include "guard_refusals.h"
 #include "install_guard.h"
 #include "key_setting.h"
-#include "label.h"
+#include "table_label.h"
 #include "protect.h"
 #include "reference_owner.h"
 #include "relation_argument.h"

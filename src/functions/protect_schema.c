@@ -25,11 +25,12 @@
 #include "utils/tuplestore.h"
 
 #include "auto_protect.h"
+#include "catalog.h"
 #include "compat.h"
 #include "guard.h"
 #include "install_guard.h"
 #include "key_setting.h"
-#include "label.h"
+#include "table_label.h"
 #include "own_sql.h"
 #include "protect.h"
 

@@ -18,8 +18,8 @@
 #include "utils/builtins.h"
 #include "utils/regproc.h"
 
+#include "catalog.h"
 #include "foreign_code.h"
-#include "guard.h"
 #include "guard_refusals.h"
 #include "own_sql.h"
 

@@ -12,7 +12,7 @@
  */
 #include "postgres.h"
 
-#include "guard.h"
+#include "guard_policy.h"
 #include "refused_row.h"
 
 /* Is this the refusal of a new row by the policy of ours?  Its text may be translated. */

@@ -24,6 +24,7 @@
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "guard.h"
 #include "guard_refusals.h"

@@ -34,11 +34,11 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "auto_protect.h"
 #include "compat.h"
 #include "current_tenant.h"
+#include "drop_on_commit.h"
 #include "guard.h"
-#include "label.h"
+#include "table_label.h"
 #include "temporary_table.h"
 
 /*

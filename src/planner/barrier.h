@@ -10,7 +10,6 @@
 
 #include "nodes/parsenodes.h"
 
-extern Node *tenant_qual(const RangeTblEntry *rte, Index rti);
 extern const char *lower_barrier(Query *query, Index rti, Node *qual);
 
 #endif							/* TENANT_GUARD_BARRIER_H */

@@ -29,7 +29,7 @@
 #include "nodes/makefuncs.h"
 
 #include "conflict_filter.h"
-#include "guard.h"
+#include "guard_policy.h"
 
 static bool
 is_tenants_check(const WithCheckOption *check)

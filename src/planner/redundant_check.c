@@ -34,12 +34,14 @@
 #include "parser/parsetree.h"
 #include "utils/rel.h"
 
-#include "barrier.h"
+#include "catalog.h"
 #include "compat.h"
 #include "guard.h"
+#include "guard_policy.h"
 #include "plan_refusals.h"
 #include "redundant_check.h"
 #include "settings.h"
+#include "tenant_qual.h"
 
 /* May triggers change rows that a command makes?  Those that are disabled count. */
 static bool

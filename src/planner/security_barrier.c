@@ -25,6 +25,7 @@
 #include "nodes/nodeFuncs.h"
 
 #include "barrier.h"
+#include "catalog.h"
 #include "constant.h"
 #include "filter_check.h"
 #include "guard.h"
@@ -32,6 +33,7 @@
 #include "security_barrier.h"
 #include "settings.h"
 #include "stack_reserve.h"
+#include "tenant_qual.h"
 
 #define TRUSTED	"trusted"
 

@@ -48,9 +48,11 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "conflict_filter.h"
 #include "guard.h"
+#include "guard_policy.h"
 #include "plan_walk.h"
 #include "security_barrier.h"
 #include "tenant_qual_first.h"

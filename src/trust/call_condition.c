@@ -33,8 +33,8 @@
 #include "utils/typcache.h"
 
 #include "call_condition.h"
+#include "catalog.h"
 #include "constant.h"
-#include "guard.h"
 #include "safe_pattern.h"
 #include "settings.h"
 #include "tenant_type.h"

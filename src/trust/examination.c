@@ -19,8 +19,8 @@
 #include "utils/lsyscache.h"
 
 #include "call_condition.h"
+#include "catalog.h"
 #include "examination.h"
-#include "guard.h"
 
 /* One value may be made of so many columns and constants, of so long a constant. */
 #define MAX_COPIES		16

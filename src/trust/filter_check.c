@@ -53,7 +53,6 @@
 #include "utils/regproc.h"
 #include "utils/typcache.h"
 
-#include "barrier.h"
 #include "call_condition.h"
 #include "compat.h"
 #include "examination.h"

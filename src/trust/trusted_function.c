@@ -50,7 +50,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "guard.h"
+#include "own_function.h"
 #include "trusted_function.h"
 
 /* Why a group of functions is trusted, and on what condition. */

@@ -33,12 +33,14 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "expression_origin.h"
 #include "find_mismatch.h"
-#include "guard.h"
 #include "mismatch_hint.h"
 #include "mismatch_refusals.h"
+#include "own_function.h"
+#include "settings.h"
 
 typedef struct Walk
 {

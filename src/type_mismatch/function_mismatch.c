@@ -45,9 +45,9 @@
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
+#include "catalog.h"
 #include "find_mismatch.h"
 #include "function_mismatch.h"
-#include "guard.h"
 #include "mismatch_refusals.h"
 #include "own_sql.h"
 

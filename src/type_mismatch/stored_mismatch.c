@@ -44,6 +44,7 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "find_mismatch.h"
 #include "function_mismatch.h"

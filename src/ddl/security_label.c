@@ -1,75 +1,33 @@
 /*-------------------------------------------------------------------------
  *
- * label.c
- *	  Security labels: tables declared to be no one tenant's, trusted functions.
+ * security_label.c
+ *	  What SECURITY LABEL FOR tenant_guard may say.
  *
- * 'shared' declares a table as shared by all tenants (share, unshare);
- * 'unprotected' remembers that unprotect() took a guard off.  Neither is
- * guarded by later DDL.  Labels are ordinary catalog rows: pg_dump carries
- * them, and a table's partitions and children follow its label.
- *
- * 'trusted', on a function, is a superuser's word that it may see every
- * tenant's rows, since it cannot tell of them, and that what the planner and
- * indexes call for its sake cannot either (trusted_function.c).
+ * Of a table: who may change it may share() it (table_label.c).  Of a function:
+ * 'trusted' is a superuser's word that it may see every tenant's rows, since it
+ * cannot tell of them, and that what the planner and indexes call for its sake
+ * cannot either (trusted_function.c).
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "commands/seclabel.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
+#include "catalog.h"
 #include "guard.h"
 #include "guard_refusals.h"
-#include "label.h"
+#include "own_function.h"
+#include "security_label.h"
+#include "table_label.h"
 #include "trusted_function.h"
-
-/* Our label on a table itself, or NULL. */
-char *
-own_label(Oid relid)
-{
-	ObjectAddress object;
-
-	ObjectAddressSet(object, RelationRelationId, relid);
-	return GetSecurityLabel(&object, EXTENSION_NAME);
-}
-
-/* The label of a table, or of the nearest ancestor that has one, or NULL. */
-char *
-inherited_label(Oid relid)
-{
-	char	   *label = own_label(relid);
-	ListCell   *lc;
-
-	if (label != NULL)
-		return label;
-	foreach(lc, ancestors_of(relid))
-	{
-		label = own_label(lfirst_oid(lc));
-		if (label != NULL)
-			return label;
-	}
-	return NULL;
-}
-
-/* Sets a table's label, or with NULL removes it. */
-void
-set_label(Oid relid, const char *label)
-{
-	ObjectAddress object;
-
-	ObjectAddressSet(object, RelationRelationId, relid);
-	SetSecurityLabel(&object, EXTENSION_NAME, label);
-	CommandCounterIncrement();
-}
 
 static void
 refuse_label(const char *label)

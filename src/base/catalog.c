@@ -1,0 +1,102 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog.c
+ *	  What the catalogs say of a relation: its name, owner, ancestors, columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_inherits.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "catalog.h"
+
+/* The qualified and quoted name of a relation, or its OID if it is gone. */
+char *
+relation_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name_or_temp(get_rel_namespace(relid)) : NULL;
+
+	if (schema == NULL)
+		return psprintf("%u", relid);
+	return quote_qualified_identifier(schema, name);
+}
+
+/* The owner of an object of this catalog, or InvalidOid if it is gone. */
+Oid
+object_owner(Oid catalog, Oid object)
+{
+	int			cache = get_object_catcache_oid(catalog);
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
+	Oid			owner;
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = DatumGetObjectId(SysCacheGetAttr(cache, tuple, get_object_attnum_owner(catalog), &isnull));
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * All tables that a table inherits from, directly or not, its nearest
+ * parents first.  pg_inherits knows no cycles; the list is free of
+ * duplicates all the same, since a table may reach one by several paths.
+ */
+List *
+ancestors_of(Oid relid)
+{
+	List	   *found = list_make1_oid(relid);
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+
+	for (int i = 0; i < list_length(found); i++)
+	{
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
+					F_OIDEQ, ObjectIdGetDatum(list_nth_oid(found, i)));
+		scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true,
+								  NULL, 1, &key);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+			found = list_append_unique_oid(found,
+										   ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+		systable_endscan(scan);
+	}
+	table_close(inherits, AccessShareLock);
+	return list_delete_first(found);
+}
+
+/*
+ * Has a table a column of this name?  Most have not, and a syscache would
+ * remember of each that was ever made that it has none.
+ */
+bool
+has_column(Oid relid, const char *name)
+{
+	Relation	attributes = table_open(AttributeRelationId, AccessShareLock);
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&key[1], Anum_pg_attribute_attname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(name));
+	scan = systable_beginscan(attributes, AttributeRelidNameIndexId, true, NULL, 2, key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(attributes, AccessShareLock);
+	return found;
+}

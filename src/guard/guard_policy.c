@@ -1,0 +1,216 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard_policy.c
+ *	  Recognises the policies of a guard.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_policy.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "guard_policy.h"
+#include "own_function.h"
+#include "tenant_type.h"
+
+Node *
+strip_relabel(Node *node)
+{
+	while (node != NULL && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node;
+}
+
+/* Is this a call of one of our getters? */
+bool
+is_getter(const Node *node)
+{
+	return IsA(node, FuncExpr) && own_function(((const FuncExpr *) node)->funcid) == OWN_GETTER;
+}
+
+/*
+ * The column in "column = current_tenant*()" of the table with this index, or
+ * 0 for any other expression.  In a policy the index is 1.
+ */
+AttrNumber
+tenant_qual_column(Node *qual, Index rti)
+{
+	OpExpr	   *op = (OpExpr *) qual;
+	Node	   *left;
+	Node	   *right;
+
+	if (qual == NULL || !IsA(qual, OpExpr) || list_length(op->args) != 2 ||
+		!is_tenant_equality(op->opno))
+		return 0;
+	left = strip_relabel(linitial(op->args));
+	right = lsecond(op->args);
+	if (left == NULL || !IsA(left, Var) || !is_getter(right) ||
+		((Var *) left)->varlevelsup != 0 || ((Var *) left)->varno != rti)
+		return 0;
+	return Max(((Var *) left)->varattno, 0);
+}
+
+/* An expression_tree_walker: does the tree call one of our getters? */
+static bool
+calls_getter_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (is_getter(node))
+		return true;
+	return expression_tree_walker(node, calls_getter_walker, context);
+}
+
+bool
+calls_getter(Node *expression)
+{
+	return calls_getter_walker(expression, NULL);
+}
+
+/* Is this the qual of tenant_access? */
+bool
+is_access_qual(Node *qual)
+{
+	return qual != NULL && IsA(qual, FuncExpr) &&
+		own_function(((FuncExpr *) qual)->funcid) == OWN_GUARDED;
+}
+
+static Node *
+policy_expression(HeapTuple tuple, TupleDesc desc, AttrNumber attr)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, attr, desc, &isnull);
+
+	return isnull ? NULL : stringToNode(TextDatumGetCString(datum));
+}
+
+/* TO PUBLIC is the one role 0. */
+static bool
+policy_is_for_public(HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, Anum_pg_policy_polroles, desc, &isnull);
+	ArrayType  *roles;
+
+	if (isnull)
+		return false;
+	roles = DatumGetArrayTypeP(datum);
+	return ARR_NDIM(roles) == 1 && ARR_DIMS(roles)[0] == 1 &&
+		!ARR_HASNULL(roles) && ((Oid *) ARR_DATA_PTR(roles))[0] == ACL_ID_PUBLIC;
+}
+
+static void
+read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
+{
+	Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
+	Node	   *qual = policy_expression(tuple, desc, Anum_pg_policy_polqual);
+	Node	   *check = policy_expression(tuple, desc, Anum_pg_policy_polwithcheck);
+	AttrNumber	column = tenant_qual_column(qual, 1);
+	bool		named = strcmp(NameStr(policy->polname), ISOLATION_POLICY) == 0;
+	bool		access = policy->polpermissive && is_access_qual(qual);
+
+	facts->any = true;
+	facts->permissive |= policy->polpermissive;
+	facts->isolation |= named;
+	facts->isolation_permissive |= named && policy->polpermissive &&
+		(column == 0 || (check != NULL && tenant_qual_column(check, 1) != column));
+	if (strcmp(NameStr(policy->polname), ACCESS_POLICY) == 0)
+	{
+		facts->access = true;
+		facts->access_is_ours = access;
+	}
+
+	if (access || (!policy->polpermissive && (named || column != 0)))
+	{
+		facts->trace = true;
+		facts->own = lappend(facts->own, pstrdup(NameStr(policy->polname)));
+	}
+	if (named && !policy->polpermissive && column != 0 &&
+		tenant_qual_column(check, 1) == column &&
+		policy->polcmd == '*' && policy_is_for_public(tuple, desc))
+		facts->column = column;
+}
+
+/* What the policies of a table say; reads pg_policy, without the cache. */
+PolicyFacts
+policies_of(Oid relid)
+{
+	PolicyFacts facts = {0};
+	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true,
+							  NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		read_policy(tuple, RelationGetDescr(policies), &facts);
+	systable_endscan(scan);
+	table_close(policies, AccessShareLock);
+	return facts;
+}
+
+/*
+ * Is this version of a row the present one, or one that this transaction has
+ * replaced or deleted?  Others may be dead, and their toasted values gone.
+ */
+static bool
+version_counts(HeapTuple tuple)
+{
+	HeapTupleHeader header = tuple->t_data;
+	TransactionId xmin = HeapTupleHeaderGetXmin(header);
+
+	if (!TransactionIdIsCurrentTransactionId(xmin) && !TransactionIdDidCommit(xmin))
+		return false;
+	return (header->t_infomask & HEAP_XMAX_INVALID) != 0 ||
+		HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) ||
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header));
+}
+
+/*
+ * The table of a policy that the running command has dropped or altered, if
+ * the policy is or was a tenant_isolation of ours, else InvalidOid.
+ */
+Oid
+table_of_isolation_policy(Oid policyid)
+{
+	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
+	Oid			relid = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(policyid));
+	scan = systable_beginscan(policies, PolicyOidIndexId, true, SnapshotAny, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
+		PolicyFacts facts = {0};
+
+		if (policy->polpermissive || !version_counts(tuple))
+			continue;
+		read_policy(tuple, RelationGetDescr(policies), &facts);
+		if (facts.trace)
+			relid = policy->polrelid;
+	}
+	systable_endscan(scan);
+	table_close(policies, AccessShareLock);
+	return relid;
+}

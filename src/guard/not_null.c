@@ -1,0 +1,115 @@
+/*-------------------------------------------------------------------------
+ *
+ * not_null.c
+ *	  Is the tenant column NOT NULL?
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_constraint.h"
+#include "nodes/primnodes.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "not_null.h"
+
+/* Does this constraint keep nulls out of the column? */
+static bool
+constraint_forbids_null(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
+{
+	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+	bool		isnull;
+	Datum		bin;
+	NullTest   *test;
+
+	if (con->contype != CONSTRAINT_CHECK || !constraint_is_enforced(con))
+		return false;
+	bin = heap_getattr(tuple, Anum_pg_constraint_conbin, desc, &isnull);
+	if (isnull)
+		return false;
+	test = (NullTest *) stringToNode(TextDatumGetCString(bin));
+	return IsA(test, NullTest) && test->nulltesttype == IS_NOT_NULL &&
+		IsA(test->arg, Var) && ((Var *) test->arg)->varattno == attnum;
+}
+
+static bool
+check_forbids_null(Oid relid, AttrNumber attnum, bool validated)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true,
+							  NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = (!validated || ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated) &&
+			constraint_forbids_null(tuple, RelationGetDescr(constraints), attnum);
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/*
+ * Has this table itself, not by inheritance, the CHECK that stands in for NOT
+ * NULL on its tenant column?  One of that name that says something else is
+ * not ours.
+ */
+bool
+has_not_null_check(Oid relid, AttrNumber attnum)
+{
+	Relation	constraints;
+	Oid			check = get_relation_constraint_oid(relid, NOT_NULL_CHECK, true);
+	HeapTuple	tuple;
+	bool		found;
+
+	if (!OidIsValid(check))
+		return false;
+	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(check));
+	found = HeapTupleIsValid(tuple) &&
+		((Form_pg_constraint) GETSTRUCT(tuple))->coninhcount == 0 &&
+		constraint_forbids_null(tuple, RelationGetDescr(constraints), attnum);
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/* Is the column NOT NULL?  With "validated", are its present rows too? */
+bool
+column_has_not_null(Oid relid, AttrNumber attnum, bool validated)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
+										Int16GetDatum(attnum));
+	bool		not_null;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return not_null && !(validated && not_null_is_unvalidated(relid, attnum));
+}
+
+/*
+ * Can no new row have a null in the column, by NOT NULL or by a CHECK?  With
+ * "validated", has no present row one either?
+ */
+bool
+column_is_not_null(Oid relid, AttrNumber attnum, bool validated)
+{
+	return column_has_not_null(relid, attnum, validated) ||
+		check_forbids_null(relid, attnum, validated);
+}
