@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "access_check.h"
@@ -36,12 +37,15 @@ void		_PG_init(void);
 
 /*
  * Works alike when preloaded and when loaded by the first call of a function:
- * nothing here needs shared memory.
+ * nothing here needs shared memory.  A WARNING about a setting that the session
+ * had before is where a query is cancelled; the session would be left with
+ * parameters and no hooks, and could not load the library again.
  */
 void
 _PG_init(void)
 {
 	check_may_load();
+	HOLD_INTERRUPTS();
 	init_library();
 	define_settings();
 	define_tenant_type_settings();
@@ -61,4 +65,5 @@ _PG_init(void)
 	init_key_actions();
 	init_key_errors();
 	install_hooks();
+	RESUME_INTERRUPTS();
 }

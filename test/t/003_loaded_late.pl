@@ -161,6 +161,14 @@ is(app_says('SET tenant_guard.no_such = on; SELECT tenant_guard.has_tenant(); SH
 is(superuser_says($node, 'postgres', "SET tenant_guard.scope = session; $set_a SET ROLE app; $look"), 'of a',
 	'a superuser\'s setting stands');
 
+# A WARNING about such a setting is where a query that was cancelled ends: the library is loaded in full even so. (An input function
+# evaluates a domain's check, and nothing looks for a cancel between that and the call before it.)
+$node->safe_psql('postgres', 'CREATE DOMAIN loads AS text CHECK (tenant_guard.has_tenant() IS NOT NULL)');
+is(app_says("SET tenant_guard.bypass = on; SELECT (CASE WHEN pg_cancel_backend(pg_backend_pid()) THEN '{x}' END)::loads[]; SELECT tenant_guard.has_tenant(); BEGIN; $local_a $look"),
+	'WARNING 42501; ERROR 57014; f; of a', 'a query that is cancelled while it loads the library leaves it loaded');
+is(superuser_says($node, 'postgres', "SET ROLE app; SET tenant_guard.bypass = on; RESET ROLE; SELECT (CASE WHEN pg_cancel_backend(pg_backend_pid()) THEN '{x}' END)::loads[]; $look"),
+	'WARNING 42501; ERROR 57014; ERROR TG003', 'with its hooks');
+
 # Roles that change between the setting and the loading do not lend their rights.
 is(superuser_says($node, 'postgres', "SET ROLE app; SET tenant_guard.scope = session; $set_a RESET ROLE; SELECT tenant_guard.has_tenant(); SET ROLE app; $look"),
 	'WARNING 42501; f; ERROR TG006', 'what an application role has set counts as its own when a superuser loads the library');
