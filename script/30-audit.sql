@@ -824,7 +824,11 @@ WHERE p.parname = 'tenant_guard.bypass' AND e.privilege_type = 'SET' AND e.grant
 UNION ALL
 SELECT 'not_preloaded', 'warning', current_database()::text,
 	   'sessions do not preload the library: where a query on a guarded table is what loads it, that one and the session''s others are refused; and until it is loaded, superusers, views of theirs and actions of foreign keys are not',
-	   (SELECT tenant_guard.preload_statement(d.oid, 0) FROM pg_database d WHERE d.datname = current_database()), 0
+	   COALESCE((SELECT tenant_guard.preload_statement(d.oid, 0) FROM pg_database d WHERE d.datname = current_database()),
+				CASE WHEN EXISTS (SELECT FROM stored s WHERE s.setting = 'session_preload_libraries' AND s.setrole = 0)
+						  OR (SELECT l.source !~ '^(user|database user|client|session)$' FROM pg_settings l WHERE l.name = 'session_preload_libraries')
+					 THEN '-- reconnect (poolers too): sessions that begin now preload it'
+					 ELSE '-- connect without a session_preload_libraries of the role or the connection, and call audit() again' END), 0
 WHERE NOT tenant_guard.library_preloaded()
 UNION ALL
 SELECT 'not_preloaded', 'warning', concat_ws(' in ', 'role ' || quote_ident(pg_get_userbyid(w.setrole)), CASE WHEN w.setdatabase <> 0 THEN 'database ' || quote_ident(current_database()) END),

@@ -222,6 +222,28 @@ remedy('not_preloaded');
 is(found('not_preloaded'), '', 'not_preloaded: its remedy mends it where others are preloaded');
 is($node->safe_psql('shop', 'SHOW session_preload_libraries'), 'auto_explain, tenant_guard', 'and leaves these as they are');
 
+# A session that began before a list named the library has only to reconnect; one with a list of its own does not know the server's.
+my $to_preload = 'SELECT remedy FROM tenant_guard.audit() WHERE rule = \'not_preloaded\'';
+my $reconnect = '-- reconnect (poolers too): sessions that begin now preload it';
+$node->safe_psql('postgres', 'ALTER DATABASE shop RESET session_preload_libraries');
+my $later = $node->background_psql('shop');
+is($later->query_safe($to_preload), 'ALTER DATABASE shop SET session_preload_libraries = \'tenant_guard\'', 'where no list names the library, the remedy is the statement');
+$node->safe_psql('postgres', 'ALTER DATABASE shop SET session_preload_libraries = tenant_guard');
+is($later->query_safe($to_preload), $reconnect, 'not_preloaded: a session from before the database\'s list had the library is told to reconnect');
+$node->safe_psql('postgres', 'ALTER DATABASE shop RESET session_preload_libraries');
+{
+	local $ENV{PGOPTIONS} = '-c session_preload_libraries=';
+	like($node->safe_psql('shop', $to_preload), qr/^-- connect without a session_preload_libraries /, 'and one that knows no other list than its own, to connect without');
+}
+$node->append_conf('postgresql.conf', 'session_preload_libraries = tenant_guard');
+$node->reload;
+$node->poll_query_until('shop', 'SELECT tenant_guard.library_preloaded()');
+is($later->query_safe($to_preload), $reconnect, 'so is one from before the server\'s had it');
+$later->quit;
+$node->append_conf('postgresql.conf', 'session_preload_libraries = \'\'');
+$node->reload;
+$node->safe_psql('postgres', 'ALTER DATABASE shop SET session_preload_libraries = auto_explain, tenant_guard');
+
 # A list of a role's own takes the place of the database's.
 my $key = 'SELECT level FROM tenant_guard.audit() WHERE rule = \'cascade_from_outside\'';
 $node->safe_psql('shop', 'CREATE TABLE users (id int PRIMARY KEY); GRANT DELETE ON users TO app; SET client_min_messages = error; '
