@@ -77,8 +77,8 @@ useful_packages() {
 	local bindir name
 	bindir=$("$pg_config" --bindir)
 	if [[ $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]]; then
-		[[ $parts != *" tap "* ]] || for name in pgaudit set-user plpgsql-check; do
-			[ -e "$("$pg_config" --pkglibdir)/${name/-/_}.so" ] || echo "postgresql-${BASH_REMATCH[1]}-$name"
+		[[ $parts != *" tap "* ]] || for name in pgaudit set-user plpgsql-check cron; do
+			[ -e "$("$pg_config" --pkglibdir)/${name/-/_}.so" ] || [ -e "$("$pg_config" --pkglibdir)/pg_$name.so" ] || echo "postgresql-${BASH_REMATCH[1]}-$name"
 		done
 		[[ $parts != *" pgtap "* || -e $("$pg_config" --sharedir)/extension/pgtap.control ]] || echo "postgresql-${BASH_REMATCH[1]}-pgtap"
 	fi
