@@ -122,6 +122,58 @@ WITH w AS (INSERT INTO t.steps SELECT 1, body FROM t.tasks RETURNING *) SELECT t
 ROLLBACK TO s;
 WITH w AS (INSERT INTO t.steps VALUES (2, 'anybody''s') RETURNING *) SELECT tenant_guard.set_tenant(:b) FROM w;
 COMMIT;
+-- So where neither table is guarded, by a query or by COPY, whole or part ...
+RESET ROLE;
+CREATE TABLE t.errands (job text, whose text);
+CREATE TRIGGER journal AFTER INSERT ON t.errands FOR EACH ROW EXECUTE FUNCTION t.write_journal('job');
+CREATE FUNCTION t.serve(whose text) RETURNS text LANGUAGE sql AS 'SELECT tenant_guard.set_tenant(whose)';
+ALTER TABLE t.errands ALTER whose SET DEFAULT t.serve('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb');
+ALTER TABLE t.steps ALTER body SET DEFAULT t.serve('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb');
+GRANT ALL ON t.errands, t.other_steps TO regress_app;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+INSERT INTO t.errands VALUES ('errand of a', tenant_guard.set_tenant(:b));
+ROLLBACK TO s;
+WITH w AS (INSERT INTO t.errands VALUES ('errand of a', '') RETURNING *), v AS (INSERT INTO t.queue VALUES (tenant_guard.set_tenant(:b)) RETURNING *) SELECT FROM w, v;
+ROLLBACK TO s;
+COPY t.errands (job) FROM stdin;
+errand of a
+\.
+ROLLBACK TO s;
+COPY t.steps (id) FROM stdin;
+1
+\.
+ROLLBACK TO s;
+-- ... but where it stays the same, and where no trigger waits, it must go on.
+INSERT INTO t.errands VALUES ('errand of a', tenant_guard.set_tenant(:a));
+COPY t.errands (job, whose) FROM stdin;
+second errand of a	a
+\.
+COPY t.other_steps (id) FROM stdin;
+2
+\.
+INSERT INTO t.errands VALUES ('errand of b', '');
+COMMIT;
+-- A trigger that sets each row's tenant itself must be in nobody's way.
+RESET ROLE;
+CREATE TABLE t.inbox (whose text, job text);
+GRANT ALL ON t.inbox TO regress_app;
+CREATE FUNCTION t.deliver() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM tenant_guard.set_tenant(NEW.whose);
+	INSERT INTO t.journal (entry) VALUES (NEW.job);
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER deliver AFTER INSERT ON t.inbox FOR EACH ROW EXECUTE FUNCTION t.deliver();
+SET ROLE regress_app;
+INSERT INTO t.inbox VALUES (:a, 'delivered to a'), (:b, 'delivered to b');
+COPY t.inbox FROM stdin;
+aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa	copied to a
+bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb	copied to b
+\.
 -- Deferred foreign keys and unique constraints alone must be in nobody's way: they check the same under any tenant.
 RESET ROLE;
 DROP TRIGGER journal ON t.notes;

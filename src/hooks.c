@@ -108,10 +108,13 @@ static void
 run_utility(UTILITY_PARAMETERS)
 {
 	MemoryContext memory = CurrentMemoryContext;
+	Oid			copied = tenant_may_change() ? table_of_copy(pstmt->utilityStmt) : InvalidOid;
 	int			outer_utility = enter_utility(pstmt->utilityStmt);
 	StatementKind outer = enter_statement(kind_of_statement(pstmt->utilityStmt));
 	bool		outer_creation = note_function_creation(IsA(pstmt->utilityStmt, CreateFunctionStmt));
+	Writing		writing;
 
+	enter_copying(&writing, copied);
 	PG_TRY();
 	{
 		if (prev_process_utility)
@@ -121,6 +124,7 @@ run_utility(UTILITY_PARAMETERS)
 	}
 	PG_CATCH();
 	{
+		leave_writing(&writing);
 		leave_statement(outer);
 		leave_utility(outer_utility);
 		(void) note_function_creation(outer_creation);
@@ -129,6 +133,7 @@ run_utility(UTILITY_PARAMETERS)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	leave_writing(&writing);
 	leave_statement(outer);
 	leave_utility(outer_utility);
 	(void) note_function_creation(outer_creation);
@@ -461,7 +466,10 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 		check_unchecked_rows(query_desc);
 	if (is_plain_run(query_desc))
 	{
-		run_plan(EXECUTOR_RUN_ARGUMENTS);
+		if (tenant_may_change() && plan_writes(query_desc->plannedstmt))
+			run_as_writing(run_plan, EXECUTOR_RUN_ARGUMENTS);
+		else
+			run_plan(EXECUTOR_RUN_ARGUMENTS);
 		return;
 	}
 	check_rows_not_kept(plan_permission_infos(query_desc->plannedstmt));

@@ -17,6 +17,7 @@ extern const void *seal_of_transaction(void);
 extern void put_back_seal(const void *before);
 extern const TenantValue *find_tenant(bool raise);
 extern bool keep_tenant(bool keep);
+extern bool tenant_may_change(void);
 extern bool transaction_has_tenant(void);
 extern const TenantValue *tenant_of_transaction(void);
 extern const TenantValue *sealed_tenant(void);

@@ -17,8 +17,11 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -84,6 +87,35 @@ void
 enter_writing(Writing *writing, const QueryDesc *query_desc)
 {
 	writing->estate = query_desc->estate;
+	writing->copied = InvalidOid;
+	writing->outer = running;
+	running = writing;
+}
+
+static int
+trigger_depth(void)
+{
+	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
+}
+
+/* The table into which a utility statement copies, or InvalidOid. */
+Oid
+table_of_copy(const Node *stmt)
+{
+	const CopyStmt *copy = IsA(stmt, CopyStmt) ? (const CopyStmt *) stmt : NULL;
+
+	if (copy == NULL || !copy->is_from || copy->relation == NULL)
+		return InvalidOid;
+	return RangeVarGetRelid(copy->relation, NoLock, true);
+}
+
+/* The same of a utility statement; "copied" may be InvalidOid. */
+void
+enter_copying(Writing *writing, Oid copied)
+{
+	writing->estate = NULL;
+	writing->copied = copied;
+	writing->depth = trigger_depth();
 	writing->outer = running;
 	running = writing;
 }
@@ -92,6 +124,24 @@ void
 leave_writing(const Writing *writing)
 {
 	running = writing->outer;
+}
+
+/* Runs a query that writes, and has no guarded tables; other queries are entered beside what else is done for them. */
+void
+run_as_writing(ExecutorRun_hook_type run, EXECUTOR_RUN_PARAMETERS)
+{
+	Writing		writing;
+
+	enter_writing(&writing, query_desc);
+	PG_TRY();
+	{
+		run(EXECUTOR_RUN_ARGUMENTS);
+	}
+	PG_FINALLY();
+	{
+		leave_writing(&writing);
+	}
+	PG_END_TRY();
 }
 
 /* The last of the tables that has AFTER triggers which somebody wrote, or InvalidOid. */
@@ -111,6 +161,28 @@ table_with_after_triggers(List *result_relations)
 	return found;
 }
 
+/*
+ * Of the table of COPY and its parts: the first that has such triggers, or
+ * InvalidOid.  COPY fires them before it ends; what is called by one of its
+ * triggers is taken for called then.
+ */
+static Oid
+copied_with_after_triggers(Oid copied)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(copied, AccessShareLock, NULL))
+	{
+		Relation	part = table_open(lfirst_oid(lc), NoLock);
+		bool		found = has_after_trigger(part->trigdesc);
+
+		table_close(part, NoLock);
+		if (found)
+			return lfirst_oid(lc);
+	}
+	return InvalidOid;
+}
+
 /* The table of a statement that is running whose AFTER triggers wait for its end, or InvalidOid. */
 static Oid
 table_being_written(void)
@@ -119,6 +191,10 @@ table_being_written(void)
 
 	for (const Writing *writing = running; writing != NULL && !OidIsValid(found); writing = writing->outer)
 	{
+		if (OidIsValid(writing->copied) && trigger_depth() == writing->depth)
+			found = copied_with_after_triggers(writing->copied);
+		if (writing->estate == NULL)
+			continue;
 		found = table_with_after_triggers(writing->estate->es_opened_result_relations);
 		if (!OidIsValid(found))
 			found = table_with_after_triggers(writing->estate->es_tuple_routing_result_relations);
