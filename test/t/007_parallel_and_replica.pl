@@ -199,6 +199,11 @@ sub test_standby
 	is(superuser_says($standby, 'uuids', 'SELECT DISTINCT status FROM tenant_guard.tables WHERE relation::text <> \'later\';'), 'guarded',
 		"$kind: the tables are guarded");
 	is(superuser_says($standby, 'uuids', 'SELECT tenant_guard.unprotect(\'t\');'), 'ERROR 55000', "$kind: and stay so");
+	is(superuser_says($standby, 'uuids', 'SELECT count(*) FROM tenant_guard.audit() WHERE rule IN (\'damaged_guard\', \'unguarded_table\'); SELECT guarded > 0, damaged FROM tenant_guard.status;'),
+		'0; t|0', "$kind: audit() and the view \"status\" can be asked");
+	is(superuser_says($standby, 'uuids', 'SELECT * FROM tenant_guard.prove(); SELECT * FROM tenant_guard.prove(\'t\');'), 'ERROR 25006; ERROR 25006', "$kind: prove(), which writes, says so");
+	is($app_says->("$load BEGIN; $tenant_a CREATE TEMP TABLE mine AS SELECT * FROM t;"), "$TENANT_A; ERROR 25006", "$kind: there are no temporary tables");
+	is($app_says->("$load BEGIN; $tenant_a DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t;"), "$TENANT_A; ERROR TG003", "$kind: nor cursors WITH HOLD");
 	return;
 }
 
