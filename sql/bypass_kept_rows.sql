@@ -195,6 +195,21 @@ SELECT tenant_guard.clear_tenant();
 PREPARE TRANSACTION 'regress_tenant';
 ROLLBACK;
 
+-- Nor one whose deferred triggers set it, which run after the statement has begun.
+CREATE FUNCTION t.write_as_a() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM tenant_guard.set_tenant('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa');
+	UPDATE t.notes SET body = body;
+	RETURN NULL;
+END
+$$;
+CREATE TABLE t.queue (job text);
+CREATE CONSTRAINT TRIGGER writes AFTER INSERT ON t.queue DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t.write_as_a();
+BEGIN;
+INSERT INTO t.queue VALUES ('job');
+PREPARE TRANSACTION 'regress_tenant';
+DROP TABLE t.queue;
+
 -- One that is aborted already rolls back, as ever.
 BEGIN;
 SELECT 1/0;

@@ -20,6 +20,7 @@
 #include "library.h"
 #include "pending_trigger.h"
 #include "preloading.h"
+#include "prepared_transaction.h"
 #include "security_label.h"
 #include "set_tenant.h"
 #include "settings.h"
@@ -52,6 +53,7 @@ _PG_init(void)
 	init_pending_triggers();
 	define_tenant_setting();
 	init_set_tenant();
+	init_prepared_transactions();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
 	init_own_functions();
 	init_tenant_plans();

@@ -14,9 +14,28 @@
 #include "nodes/parsenodes.h"
 
 #include "access_check.h"
+#include "access_refusals.h"
 #include "current_tenant.h"
 #include "prepared_transaction.h"
-#include "access_refusals.h"
+#include "refusal.h"
+#include "tenant_source.h"
+
+/* The transaction of which it is known that bypass is meant. */
+static LocalTransactionId meant_in = InvalidLocalTransactionId;
+
+static void
+refuse_with_tenant(void)
+{
+	const char *means;
+
+	if (!transaction_has_tenant() || meant_in == current_lxid())
+		return;
+	means = means_of_bypass(InvalidOid);
+	if (means == NULL)
+		raise_refusal(prepares_transaction());
+	log_bypass("PREPARE TRANSACTION with a tenant", means);
+	meant_in = current_lxid();
+}
 
 /*
  * Refuses PREPARE TRANSACTION with a tenant, unless bypass is meant.  In a
@@ -25,14 +44,22 @@
 void
 check_prepare(const Node *stmt)
 {
-	const char *means;
+	if (IsA(stmt, TransactionStmt) &&
+		((const TransactionStmt *) stmt)->kind == TRANS_STMT_PREPARE &&
+		IsTransactionState())
+		refuse_with_tenant();
+}
 
-	if (!IsA(stmt, TransactionStmt) ||
-		((const TransactionStmt *) stmt)->kind != TRANS_STMT_PREPARE ||
-		!IsTransactionState() || !transaction_has_tenant())
-		return;
-	means = means_of_bypass(InvalidOid);
-	if (means == NULL)
-		raise_refusal(prepares_transaction());
-	log_bypass("PREPARE TRANSACTION with a tenant", means);
+/* Deferred triggers have run now, one of which may have set the tenant, or brought the library. */
+static void
+at_prepare(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PRE_PREPARE)
+		refuse_with_tenant();
+}
+
+void
+init_prepared_transactions(void)
+{
+	RegisterXactCallback(at_prepare, NULL);
 }

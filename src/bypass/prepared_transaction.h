@@ -11,5 +11,6 @@
 #include "nodes/nodes.h"
 
 extern void check_prepare(const Node *stmt);
+extern void init_prepared_transactions(void);
 
 #endif							/* TENANT_GUARD_PREPARED_TRANSACTION_H */
