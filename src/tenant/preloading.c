@@ -143,7 +143,8 @@ how_to_preload(void)
 	bool		listed;
 	char	   *statement;
 
-	if (MyBgworkerEntry != NULL)
+	/* a parallel worker has its leader's libraries */
+	if (MyBgworkerEntry != NULL && !IsParallelWorker())
 		return "List tenant_guard in shared_preload_libraries, or call tenant_guard.set_tenant() first.";
 	if (stored_setting(LIST_OF_LIBRARIES, database, role, NULL) == NULL)
 	{

@@ -115,6 +115,7 @@ SQL
 my $in_worker = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off; '
   . 'SELECT count(*) FROM many WHERE in_worker(n) ~ \'b\';';
 is(says($node, 'postgres', 'acme', $in_worker), 'ERROR 55000', 'in a parallel worker too');
+like(hint($node, 'postgres', 'acme', $in_worker), $advice, 'whose hint is the session\'s');
 like(says($node, 'postgres', 'acme', "EXPLAIN (COSTS off) $in_worker" =~ s/EXPLAIN \(COSTS off\) (.*)SELECT/$1EXPLAIN (COSTS off) SELECT/r), qr/Workers Planned/, 'which there was');
 my $in_leader = $in_worker =~ s/participation = off; /participation = on; SET max_parallel_workers = 0; /r;
 is(says($node, 'postgres', 'acme', "$in_leader SET max_parallel_workers_per_gather = 0; $look"), 'ERROR 55000; ERROR 55000', 'in its leader too, and after that as ever');
