@@ -823,7 +823,7 @@ WHERE p.parname = 'tenant_guard.bypass' AND e.privilege_type = 'SET' AND e.grant
 -- planned without them is refused
 UNION ALL
 SELECT 'not_preloaded', 'warning', current_database()::text,
-	   'sessions do not preload the library: where a query on a guarded table is what loads it, that one and the session''s others are refused; and until it is loaded, superusers, views of theirs and actions of foreign keys are not',
+	   'this session did not preload the library: where a query on a guarded table is what loads it, that one and the session''s others are refused; and until it is loaded, superusers, views of theirs and actions of foreign keys are not',
 	   COALESCE((SELECT tenant_guard.preload_statement(d.oid, 0) FROM pg_database d WHERE d.datname = current_database()),
 				CASE WHEN EXISTS (SELECT FROM stored s WHERE s.setting = 'session_preload_libraries' AND s.setrole = 0)
 						  OR (SELECT l.source !~ '^(user|database user|client|session)$' FROM pg_settings l WHERE l.name = 'session_preload_libraries')
