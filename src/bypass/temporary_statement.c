@@ -222,6 +222,22 @@ relations_looked_into(const Node *stmt)
 	return found;
 }
 
+/* May a statement build an index? */
+static bool
+builds_index(const Node *stmt)
+{
+	return IsA(stmt, IndexStmt) || IsA(stmt, ReindexStmt) || IsA(stmt, AlterTableStmt) || repacked_table(stmt) != NULL;
+}
+
+/* The table, or a part of it, that belongs to another tenant and that a statement looks into, or InvalidOid. */
+static Oid
+others_looked_into(const Node *stmt, Oid relid)
+{
+	Oid			others = table_of_other_tenant(relid, true, false);
+
+	return OidIsValid(others) || !builds_index(stmt) ? others : table_with_rows_of_other(relid);
+}
+
 /*
  * Refuses a statement that looks into another tenant's temporary table.  Is
  * note_temporary_statement to be called when it has been carried out?  Of
@@ -236,7 +252,7 @@ check_temporary_statement(const Node *stmt)
 		analyzed = analyzing = true;
 	foreach(lc, IsTransactionState() && tables_of_tenants() != NIL ? relations_looked_into(stmt) : NIL)
 	{
-		Oid			others = table_of_other_tenant(lfirst_oid(lc), true, false);
+		Oid			others = others_looked_into(stmt, lfirst_oid(lc));
 		const char *means = means_of_bypass(InvalidOid);
 
 		if (!OidIsValid(others))

@@ -20,14 +20,11 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/parallel.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "executor/tuptable.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -39,6 +36,7 @@
 #include "drop_on_commit.h"
 #include "guard.h"
 #include "table_label.h"
+#include "temporary_rows.h"
 #include "temporary_table.h"
 
 /*
@@ -351,44 +349,12 @@ wrote_without_tenant(void)
  * ----------------------------------------------------------------
  */
 
-static bool
-has_row(Relation table, Snapshot snapshot)
-{
-	TableScanDesc scan = begin_table_scan(table, snapshot);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
-
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
-	return found;
-}
-
-/*
- * Is there no row that the snapshot sees, nor, where it is of an earlier
- * command, one that was written since?
- */
-static bool
-is_empty(Oid relid)
-{
-	Relation	table = try_relation_open(relid, AccessShareLock);
-	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
-	bool		empty;
-
-	if (table == NULL)
-		return true;
-	empty = snapshot == NULL || !has_row(table, snapshot);
-	if (empty && (snapshot == NULL || snapshot->curcid < GetCurrentCommandId(false)))
-		empty = !has_row(table, SnapshotSelf);
-	relation_close(table, AccessShareLock);
-	return empty;
-}
-
 /* Is it a temporary table of this session, with rows, where those are somebody's? */
 bool
 is_filled_temporary(Oid relid)
 {
 	return setting_temporary_tables != TEMPORARY_TABLES_IGNORED && is_own_temporary(relid) &&
-		get_rel_relkind(relid) == RELKIND_RELATION && !is_empty(relid);
+		get_rel_relkind(relid) == RELKIND_RELATION && !is_empty_table(relid);
 }
 
 /* Would somebody's code see the rows that DELETE deletes? */
@@ -426,7 +392,7 @@ belongs_to_other_tenant(Oid relid, bool deletes)
 		(tenant != NULL && tenant_equal(owner, tenant)) ||
 		(deletes && !shows_deleted(relid)))
 		return false;
-	if (!is_empty(relid))
+	if (!is_empty_table(relid))
 		return !is_shared(relid);
 	set_belonging(relid, NULL);
 	return false;
@@ -456,6 +422,34 @@ table_of_other_tenant(Oid relid, bool parts, bool deletes)
 	deletes = deletes && !shows_deleted(relid);
 	foreach(lc, parts_of(relid, parts))
 		if (belongs_to_other_tenant(lfirst_oid(lc), deletes))
+			return lfirst_oid(lc);
+	return InvalidOid;
+}
+
+/* Has a table been another tenant's, at the beginning of the transaction or since? */
+static bool
+was_of_other_tenant(Oid relid)
+{
+	TableEntry *entry = find_entry(relid);
+	const TenantValue *tenant = entry == NULL ? NULL : tenant_of_transaction();
+	const Belonging *belonging;
+
+	for (belonging = entry == NULL ? NULL : entry->belonging; belonging != NULL; belonging = belonging->outer)
+		if (!belonging->free && (tenant == NULL || !tenant_equal(&belonging->tenant, tenant)))
+			return true;
+	return false;
+}
+
+/* The same, of a table of which an index is built, or one of its parts: what was deleted just now is in it, too. */
+Oid
+table_with_rows_of_other(Oid relid)
+{
+	ListCell   *lc;
+
+	if (nothing_is_noted())
+		return InvalidOid;
+	foreach(lc, parts_of(relid, true))
+		if (was_of_other_tenant(lfirst_oid(lc)) && !is_shared(lfirst_oid(lc)) && has_deleted_rows(lfirst_oid(lc)))
 			return lfirst_oid(lc);
 	return InvalidOid;
 }

@@ -1,0 +1,171 @@
+/*-------------------------------------------------------------------------
+ *
+ * temporary_rows.c
+ *	  What rows a temporary table of this session holds, and whose.
+ *
+ * An index is built of rows, too, that the transaction has deleted: its
+ * expressions are evaluated for what no query sees any more.  So statements
+ * that look into a table are judged by all rows that VACUUM would not remove.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/uuid.h"
+
+#include "compat.h"
+#include "guard.h"
+#include "temporary_rows.h"
+
+/* Is a row such as is searched for? */
+typedef bool (*RowTest) (Relation table, TupleTableSlot *slot, const void *arg);
+
+static bool
+any_row(Relation table, TupleTableSlot *slot, const void *arg)
+{
+	return true;
+}
+
+static bool
+has_row(Relation table, Snapshot snapshot, RowTest test, const void *arg)
+{
+	TableScanDesc scan = begin_table_scan(table, snapshot);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "temporary row", ALLOCSET_SMALL_SIZES);
+	MemoryContext oldcontext = MemoryContextSwitchTo(context);
+	bool		found = false;
+
+	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		found = test(table, slot, arg);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(oldcontext);
+	MemoryContextDelete(context);
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	return found;
+}
+
+/*
+ * Is there no row that the snapshot sees, nor, where it is of an earlier
+ * command, one that was written since?
+ */
+bool
+is_empty_table(Oid relid)
+{
+	Relation	table = try_relation_open(relid, AccessShareLock);
+	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
+	bool		empty;
+
+	if (table == NULL)
+		return true;
+	empty = snapshot == NULL || !has_row(table, snapshot, any_row, NULL);
+	if (empty && (snapshot == NULL || snapshot->curcid < GetCurrentCommandId(false)))
+		empty = !has_row(table, SnapshotSelf, any_row, NULL);
+	relation_close(table, AccessShareLock);
+	return empty;
+}
+
+/* Is there such a row among those that VACUUM would not remove? */
+static bool
+has_row_left(Oid relid, RowTest test, const void *arg)
+{
+	Relation	table = try_relation_open(relid, AccessShareLock);
+	SnapshotData snapshot;
+	bool		found;
+
+	if (table == NULL)
+		return false;
+	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(table));
+	found = has_row(table, &snapshot, test, arg);
+	relation_close(table, AccessShareLock);
+	return found;
+}
+
+static bool
+is_deleted(Relation table, TupleTableSlot *slot, const void *arg)
+{
+	return !table_tuple_satisfies_snapshot(table, slot, SnapshotSelf);
+}
+
+/* Has the transaction deleted rows whose place is not free yet? */
+bool
+has_deleted_rows(Oid relid)
+{
+	return has_row_left(relid, is_deleted, NULL);
+}
+
+/* Of a guarded table: whose rows are not searched for, and where it is told. */
+typedef struct OwnRows
+{
+	AttrNumber	attnum;
+	TenantType	type;
+	const TenantValue *tenant;	/* or NULL: no row is own */
+} OwnRows;
+
+static TenantValue
+tenant_of_datum(Oid type, TenantType tenant_type, Datum value)
+{
+	TenantValue tenant = {.type = tenant_type};
+
+	switch (getBaseType(type))
+	{
+		case UUIDOID:
+			tenant.uuid = *DatumGetUUIDP(value);
+			break;
+		case INT8OID:
+			tenant.number = DatumGetInt64(value);
+			break;
+		case INT4OID:
+			tenant.number = DatumGetInt32(value);
+			break;
+		case INT2OID:
+			tenant.number = DatumGetInt16(value);
+			break;
+		default:
+			tenant.text = TextDatumGetCString(value);
+			break;
+	}
+	return tenant;
+}
+
+static bool
+is_of_other(Relation table, TupleTableSlot *slot, const void *arg)
+{
+	const OwnRows *own = arg;
+	TenantValue tenant;
+	bool		isnull;
+	Datum		value;
+
+	if (own->tenant == NULL)
+		return true;
+	value = slot_getattr(slot, own->attnum, &isnull);
+	if (isnull)
+		return true;
+	tenant = tenant_of_datum(TupleDescAttr(RelationGetDescr(table), own->attnum - 1)->atttypid, own->type, value);
+	return !tenant_equal(&tenant, own->tenant);
+}
+
+/*
+ * Does a guarded table hold a row of another tenant than this, or NULL for none?
+ * Where the column does not tell, each row is one.
+ */
+bool
+has_rows_of_others(Oid relid, AttrNumber attnum, const TenantValue *tenant)
+{
+	OwnRows		own = {.attnum = attnum,.tenant = tenant};
+
+	if (attnum == InvalidAttrNumber || !type_serves(get_atttype(relid, attnum), &own.type))
+		own.tenant = NULL;
+	return has_row_left(relid, is_of_other, &own);
+}

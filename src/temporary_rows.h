@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * temporary_rows.h
+ *	  What rows a temporary table of this session holds, and whose.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_TEMPORARY_ROWS_H
+#define TENANT_GUARD_TEMPORARY_ROWS_H
+
+#include "access/attnum.h"
+
+#include "value.h"
+
+extern bool is_empty_table(Oid relid);
+extern bool has_deleted_rows(Oid relid);
+extern bool has_rows_of_others(Oid relid, AttrNumber attnum, const TenantValue *tenant);
+
+#endif							/* TENANT_GUARD_TEMPORARY_ROWS_H */
