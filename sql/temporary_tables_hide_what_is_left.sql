@@ -67,6 +67,163 @@ CREATE INDEX ON r (id);
 COMMIT;
 DROP TABLE r;
 
+-- Maintenance that names no table must not call functions on another tenant's
+-- rows, which his successor may have replaced; one that names a BRIN index
+-- neither. Where an expression calls PostgreSQL's own only, it goes on.
+CREATE FUNCTION f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+CREATE TEMP TABLE r (id int, body text);
+CREATE INDEX r_f ON r USING brin (f(body)) WITH (pages_per_range = 1);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO r SELECT id, body FROM notes;
+COMMIT;
+CREATE OR REPLACE FUNCTION f(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN t.tell($1); END $$;
+\set VERBOSITY default
+SET client_min_messages = error;
+ANALYZE;
+\set VERBOSITY terse
+VACUUM;
+VACUUM FULL;
+CLUSTER;
+RESET client_min_messages;
+SELECT brin_summarize_new_values('r_f');
+SELECT brin_summarize_range('r_f', 0);
+BEGIN;
+DELETE FROM r;
+SELECT brin_summarize_new_values('r_f');
+ROLLBACK;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT brin_summarize_new_values('r_f') >= 0;
+COMMIT;
+DROP INDEX r_f;
+CREATE DOMAIN word AS text;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+CREATE INDEX r_word ON r ((body::word)) WHERE id > 0;
+COMMIT;
+SET client_min_messages = error;
+ANALYZE;
+DROP INDEX r_word;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+CREATE STATISTICS pg_temp.r_told ON (f(body)), id FROM r;
+COMMIT;
+ANALYZE;
+DROP STATISTICS pg_temp.r_told;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+CREATE INDEX r_lower ON r (lower(body)) WHERE id > 0;
+CREATE STATISTICS pg_temp.r_lower ON (upper(body)), id FROM r;
+COMMIT;
+ANALYZE;
+VACUUM FULL;
+RESET client_min_messages;
+DROP TABLE r;
+CREATE FUNCTION tell_difference(text, text) RETURNS float8 LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM t.tell($2); RETURN 1; END $$;
+CREATE TYPE words AS RANGE (subtype = text, subtype_diff = tell_difference);
+CREATE TEMP TABLE r (w words);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO r VALUES ('[of a,of a]'), ('[of a,of b]');
+COMMIT;
+SET client_min_messages = error;
+ANALYZE;
+RESET client_min_messages;
+DROP TABLE r;
+
+-- A guarded temporary table is its next tenant's to query, and to analyze; what
+-- looks into all its rows must not hear of another's.
+CREATE TEMP TABLE g (tenant_id uuid, id int, body text);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO g SELECT tenant_id, id, body FROM notes;
+CREATE INDEX g_upper ON g (upper(body));
+ALTER TABLE g ADD CHECK (tell(body) IS NOT NULL);
+ANALYZE g;
+SELECT count(*) FROM pg_stats WHERE tablename = 'g_upper';
+COMMIT;
+SELECT count(*) FROM pg_stats WHERE tablename = 'g_upper';
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+INSERT INTO g SELECT tenant_id, id, body FROM notes;
+SELECT body FROM g;
+SAVEPOINT s;
+\set VERBOSITY default
+CREATE INDEX ON g (tell(body));
+\set VERBOSITY terse
+ROLLBACK TO s;
+ALTER TABLE g ADD more text GENERATED ALWAYS AS (tell(body)) STORED;
+ROLLBACK TO s;
+ALTER TABLE g ALTER body TYPE text USING tell(body);
+ROLLBACK TO s;
+ALTER TABLE g ADD EXCLUDE USING btree (tell(body) WITH =);
+ROLLBACK TO s;
+CREATE STATISTICS pg_temp.told ON (tell(body)), id FROM g;
+ROLLBACK TO s;
+CREATE TEMP TABLE whole (LIKE g) PARTITION BY LIST (tell(body));
+ALTER TABLE whole ATTACH PARTITION g DEFAULT;
+ROLLBACK TO s;
+SELECT tenant_guard.clear_tenant();
+REINDEX TABLE g;
+ROLLBACK TO s;
+ANALYZE g;
+SELECT count(*) FROM pg_stats WHERE tablename = 'g_upper';
+DELETE FROM g;
+CREATE INDEX IF NOT EXISTS g_upper ON g (upper(body));
+COMMIT;
+SET client_min_messages = error;
+ANALYZE;
+VACUUM FULL;
+RESET client_min_messages;
+
+-- Once the other's rows are gone, or where they are the tenant's own, it goes on.
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+DELETE FROM g;
+SAVEPOINT s;
+INSERT INTO g (id, body) VALUES (3, 'of a');
+CREATE INDEX ON g (tell(body));
+ROLLBACK TO s;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+INSERT INTO g (id, body) VALUES (3, 'of b');
+CREATE INDEX ON g (tell(body));
+COMMIT;
+DROP TABLE g;
+
+-- Rows that were there before the table was guarded are whose the table was.
+CREATE TEMP TABLE g (id int, body text);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO g VALUES (1, 'of a');
+SET LOCAL client_min_messages = warning;
+ALTER TABLE g ADD tenant_id uuid;
+ALTER TABLE g ADD more int;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+CREATE INDEX ON g (tell(body));
+ROLLBACK;
+DROP TABLE g;
+
+-- A permanent table's statistics must not show the rows of a temporary child of
+-- it; those of its own rows stay.
+CREATE TABLE whole (body text);
+INSERT INTO whole VALUES ('nobody''s'), ('nobody''s');
+CREATE STATISTICS whole_several (mcv) ON body, (upper(body)) FROM whole;
+CREATE TEMP TABLE part () INHERITS (whole);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO part SELECT body FROM notes, generate_series(1, 9);
+ANALYZE whole;
+SELECT inherited, most_common_vals FROM pg_stats WHERE tablename = 'whole' ORDER BY 1;
+COMMIT;
+SELECT inherited, most_common_vals FROM pg_stats WHERE tablename = 'whole' ORDER BY 1;
+SELECT inherited, most_common_vals FROM pg_stats_ext WHERE tablename = 'whole' ORDER BY 1;
+DROP TABLE part;
+
 RESET ROLE;
 RESET search_path;
 SET client_min_messages = warning;

@@ -227,6 +227,8 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 	if (access == OAT_POST_CREATE && class_id == RelationRelationId && sub_id == 0)
 		relation_was_made(object_id);
 
+	if (access == OAT_FUNCTION_EXECUTE)
+		check_maintaining_function(object_id);
 	if (access == OAT_TRUNCATE && class_id == RelationRelationId)
 		check_truncate(object_id);
 	if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)

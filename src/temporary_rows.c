@@ -110,7 +110,8 @@ typedef struct OwnRows
 {
 	AttrNumber	attnum;
 	TenantType	type;
-	const TenantValue *tenant;	/* or NULL: no row is own */
+	const TenantValue *tenant;	/* or NULL: no row is own but */
+	bool		nulls;			/* those that have no tenant */
 } OwnRows;
 
 static TenantValue
@@ -147,25 +148,26 @@ is_of_other(Relation table, TupleTableSlot *slot, const void *arg)
 	bool		isnull;
 	Datum		value;
 
-	if (own->tenant == NULL)
+	if (own->attnum == InvalidAttrNumber)
 		return true;
 	value = slot_getattr(slot, own->attnum, &isnull);
-	if (isnull)
-		return true;
+	if (isnull || own->tenant == NULL)
+		return !isnull || !own->nulls;
 	tenant = tenant_of_datum(TupleDescAttr(RelationGetDescr(table), own->attnum - 1)->atttypid, own->type, value);
 	return !tenant_equal(&tenant, own->tenant);
 }
 
 /*
  * Does a guarded table hold a row of another tenant than this, or NULL for none?
- * Where the column does not tell, each row is one.
+ * One that has no tenant is not, with "nulls"; where the column does not tell,
+ * each row is.
  */
 bool
-has_rows_of_others(Oid relid, AttrNumber attnum, const TenantValue *tenant)
+has_rows_of_others(Oid relid, AttrNumber attnum, const TenantValue *tenant, bool nulls)
 {
-	OwnRows		own = {.attnum = attnum,.tenant = tenant};
+	OwnRows		own = {.attnum = attnum,.tenant = tenant,.nulls = nulls};
 
-	if (attnum == InvalidAttrNumber || !type_serves(get_atttype(relid, attnum), &own.type))
-		own.tenant = NULL;
+	if (attnum != InvalidAttrNumber && !type_serves(get_atttype(relid, attnum), &own.type))
+		own.attnum = InvalidAttrNumber;
 	return has_row_left(relid, is_of_other, &own);
 }

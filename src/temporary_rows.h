@@ -14,6 +14,6 @@
 
 extern bool is_empty_table(Oid relid);
 extern bool has_deleted_rows(Oid relid);
-extern bool has_rows_of_others(Oid relid, AttrNumber attnum, const TenantValue *tenant);
+extern bool has_rows_of_others(Oid relid, AttrNumber attnum, const TenantValue *tenant, bool nulls);
 
 #endif							/* TENANT_GUARD_TEMPORARY_ROWS_H */

@@ -178,6 +178,17 @@ repacked_table(const Node *stmt)
 	return NULL;
 }
 
+/* Is it one that names no table, and so is of all? */
+static inline bool
+repacks_all(const Node *stmt)
+{
+#if PG_VERSION_NUM >= 190000
+	return IsA(stmt, RepackStmt) && ((const RepackStmt *) stmt)->relation == NULL;
+#else
+	return IsA(stmt, ClusterStmt) && ((const ClusterStmt *) stmt)->relation == NULL;
+#endif
+}
+
 /* What a plan writes to is a set of range-table indexes from 19 on, a list before. */
 static inline bool
 plan_writes(const PlannedStmt *plan)

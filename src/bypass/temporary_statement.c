@@ -6,6 +6,9 @@
  * ALTER TABLE, CREATE INDEX, ALTER DOMAIN and others evaluate expressions over
  * the rows of a table, and no permission of the executor's is asked for them.
  *
+ * Maintenance of all tables, and of guarded ones, is let through where it calls
+ * no functions but PostgreSQL's own.
+ *
  * What ANALYZE finds of a table stands in pg_stats, which is read by all
  * sessions of a role.  Of a tenant's temporary table it serves the planner to
  * the end of the transaction and is then deleted.
@@ -14,17 +17,23 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/heap.h"
 #include "catalog/index.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "statistics/statistics.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -33,7 +42,9 @@
 #include "access_check.h"
 #include "catalog.h"
 #include "compat.h"
+#include "guard.h"
 #include "guard_refusals.h"
+#include "index_code.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
 
@@ -199,6 +210,21 @@ makes_no_index(const Node *stmt, Oid relid)
 		OidIsValid(get_relname_relid(index->idxname, get_rel_namespace(relid)));
 }
 
+/* Is it maintenance of all tables? */
+static bool
+maintains_all(const Node *stmt)
+{
+	return repacks_all(stmt) || (IsA(stmt, VacuumStmt) && ((const VacuumStmt *) stmt)->rels == NIL) ||
+		(IsA(stmt, ReindexStmt) && ((const ReindexStmt *) stmt)->relation == NULL);
+}
+
+/* A table, and its partitions and children. */
+static List *
+with_parts(Oid relid)
+{
+	return has_subclass(relid) ? find_all_inheritors(relid, NoLock, NULL) : list_make1_oid(relid);
+}
+
 /* The relations that a statement looks into: a list of OIDs. */
 static List *
 relations_looked_into(const Node *stmt)
@@ -213,8 +239,10 @@ relations_looked_into(const Node *stmt)
 		Oid			relid = table_of_name(lfirst(lc));
 
 		if (OidIsValid(relid) && !makes_no_index(stmt, relid))
-			found = lappend_oid(found, relid);
+			found = list_concat_unique_oid(found, with_parts(relid));
 	}
+	if (maintains_all(stmt))
+		found = tables_of_tenants();
 	foreach(lc, OidIsValid(domain) || OidIsValid(composite) ? tables_of_tenants() : NIL)
 		if ((OidIsValid(domain) && has_column_of_domain(lfirst_oid(lc), domain)) ||
 			is_of_type(lfirst_oid(lc), composite))
@@ -229,13 +257,37 @@ builds_index(const Node *stmt)
 	return IsA(stmt, IndexStmt) || IsA(stmt, ReindexStmt) || IsA(stmt, AlterTableStmt) || repacked_table(stmt) != NULL;
 }
 
-/* The table, or a part of it, that belongs to another tenant and that a statement looks into, or InvalidOid. */
-static Oid
-others_looked_into(const Node *stmt, Oid relid)
+/*
+ * Does it show nothing of a table that is another tenant's?  Maintenance that
+ * names no table is refused for the sake of functions only that it calls.  A
+ * guarded table is any tenant's to vacuum and to analyze; of those that are not,
+ * whoever names one could read in pg_stats what ANALYZE finds.
+ */
+static bool
+shows_nothing(const Node *stmt, Oid relid)
 {
-	Oid			others = table_of_other_tenant(relid, true, false);
+	return (maintains_all(stmt) || (IsA(stmt, VacuumStmt) && guard_of(relid).status != GUARD_NONE)) &&
+		!maintenance_calls_code(relid);
+}
 
-	return OidIsValid(others) || !builds_index(stmt) ? others : table_with_rows_of_other(relid);
+/* Does a table belong to another tenant, or hold rows of one, deleted ones if an index is built? */
+static bool
+is_of_others(Oid relid, bool deleted)
+{
+	return OidIsValid(table_of_other_tenant(relid, false, false)) || (deleted && has_deleted_of_other(relid));
+}
+
+/* Refuses it, unless it is meant. */
+static void
+refuse_looking_into(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	const char *means = means_of_bypass(InvalidOid);
+
+	if (means != NULL)
+		log_bypass(relation_name(relid), means);
+	else
+		raise_refusal(guard_of(relid).status == GUARD_NONE ? temporary_table_of_other(name) : looks_into_rows_of_others(name));
 }
 
 /*
@@ -251,17 +303,22 @@ check_temporary_statement(const Node *stmt)
 	if (IsA(stmt, VacuumStmt))
 		analyzed = analyzing = true;
 	foreach(lc, IsTransactionState() && tables_of_tenants() != NIL ? relations_looked_into(stmt) : NIL)
-	{
-		Oid			others = others_looked_into(stmt, lfirst_oid(lc));
-		const char *means = means_of_bypass(InvalidOid);
-
-		if (!OidIsValid(others))
-			continue;
-		if (means == NULL)
-			raise_refusal(temporary_table_of_other(get_rel_name(others)));
-		log_bypass(relation_name(others), means);
-	}
+		if (is_of_others(lfirst_oid(lc), builds_index(stmt)) && !shows_nothing(stmt, lfirst_oid(lc)))
+			refuse_looking_into(lfirst_oid(lc));
 	return IsA(stmt, VacuumStmt) || IsA(stmt, CopyStmt);
+}
+
+/* The same of functions that evaluate an index's expressions: they name the index by a value. */
+void
+check_maintaining_function(Oid funcid)
+{
+	ListCell   *lc;
+
+	if (funcid != F_BRIN_SUMMARIZE_NEW_VALUES && funcid != F_BRIN_SUMMARIZE_RANGE)
+		return;
+	foreach(lc, tables_of_tenants())
+		if (is_of_others(lfirst_oid(lc), true) && maintenance_calls_code(lfirst_oid(lc)))
+			refuse_looking_into(lfirst_oid(lc));
 }
 
 /* ----------------------------------------------------------------
@@ -269,6 +326,41 @@ check_temporary_statement(const Node *stmt)
  * ----------------------------------------------------------------
  */
 
+/* Of a table with its parts, of which some are permanent, as the table itself is. */
+static void
+delete_inherited(Relation table)
+{
+	Relation	pg_statistic = table_open(StatisticRelationId, RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	ScanKeyInit(&key, Anum_pg_statistic_starelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationGetRelid(table)));
+	scan = systable_beginscan(pg_statistic, StatisticRelidAttnumInhIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		if (((Form_pg_statistic) GETSTRUCT(tuple))->stainherit)
+			CatalogTupleDelete(pg_statistic, &tuple->t_self);
+	systable_endscan(scan);
+	table_close(pg_statistic, RowExclusiveLock);
+	foreach(lc, RelationGetStatExtList(table))
+		RemoveStatisticsDataById(lfirst_oid(lc), true);
+}
+
+static void
+delete_own(Relation table)
+{
+	ListCell   *lc;
+
+	RemoveStatistics(RelationGetRelid(table), 0);
+	foreach(lc, RelationGetStatExtList(table))
+	{
+		RemoveStatisticsDataById(lfirst_oid(lc), false);
+		RemoveStatisticsDataById(lfirst_oid(lc), true);
+	}
+}
+
+/* pg_stats knows of a table's policies, and not of its indexes'. */
 static void
 delete_statistics_of(Oid relid)
 {
@@ -277,14 +369,12 @@ delete_statistics_of(Oid relid)
 
 	if (table == NULL)
 		return;
-	RemoveStatistics(relid, 0);
-	foreach(lc, RelationGetIndexList(table))
+	if (!is_own_temporary(relid))
+		delete_inherited(table);
+	else if (guard_of(relid).status == GUARD_NONE)
+		delete_own(table);
+	foreach(lc, is_own_temporary(relid) ? RelationGetIndexList(table) : NIL)
 		RemoveStatistics(lfirst_oid(lc), 0);
-	foreach(lc, RelationGetStatExtList(table))
-	{
-		RemoveStatisticsDataById(lfirst_oid(lc), false);
-		RemoveStatisticsDataById(lfirst_oid(lc), true);
-	}
 	relation_close(table, NoLock);
 }
 
@@ -301,7 +391,7 @@ tables_to_hide(bool of_others)
 	return found;
 }
 
-/* Of these tables, and of the temporary tables that they are parts of. */
+/* Of these tables, and of the tables that they are parts of, unless those are guarded. */
 static void
 delete_statistics(List *relids)
 {
@@ -311,7 +401,7 @@ delete_statistics(List *relids)
 
 	foreach(lc, relids)
 		foreach(above, ancestors_of(lfirst_oid(lc)))
-			if (is_own_temporary(lfirst_oid(above)))
+			if (guard_of(lfirst_oid(above)).status == GUARD_NONE)
 				wholes = list_append_unique_oid(wholes, lfirst_oid(above));
 	relids = list_concat_unique_oid(relids, wholes);
 	if (relids == NIL)

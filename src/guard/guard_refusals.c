@@ -82,6 +82,18 @@ temporary_table_of_other(const char *name)
 }
 
 Refusal
+looks_into_rows_of_others(const char *name)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("temporary table %s holds rows of another tenant", quote_identifier(name)),
+			"It is guarded, and its queries show none of them, but this statement looks into all rows.",
+			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others. If it is meant, run SET tenant_guard.bypass = on first.",
+					 quote_identifier(name))
+	};
+}
+
+Refusal
 no_tenant_column(const char *relation, const char *column)
 {
 	return (Refusal) {

@@ -39,6 +39,7 @@ extern Refusal parts_of_two_owners(const char *relation, const char *part, const
 extern Refusal policy_name_taken(const char *relation, const char *policy);
 
 extern Refusal temporary_table_of_other(const char *name);
+extern Refusal looks_into_rows_of_others(const char *name);
 
 /* Weakening a guard */
 extern Refusal weakens_guard(const char *relation, const char *root, const char *damage);

@@ -10,8 +10,9 @@
  * nobody's again when it is empty, which is looked up where another tenant, or
  * none, would use it; TRUNCATE, DELETE and ON COMMIT DELETE ROWS need no more.
  *
- * Left alone are tables that end with their transaction, guarded ones, whose
- * rows each have a tenant, and those with the label 'shared'.
+ * Left alone are tables that end with their transaction, and those with the
+ * label 'shared'.  Of guarded ones each row has a tenant: they are any tenant's
+ * in queries, and in statements that look into them if they hold no other's rows.
  *
  * Invariants: what a (sub)transaction has noted ends with it where it is
  * rolled back, as the rows do; a table's entry ends with the table.
@@ -49,6 +50,7 @@ typedef struct Belonging
 	SubTransactionId since;		/* Invalid: an earlier transaction */
 	CommandId	from;			/* snapshots of earlier commands see what was before */
 	bool		free;			/* nobody's: it was empty, or dropped */
+	bool		dropped;
 	TenantValue tenant;
 } Belonging;
 
@@ -57,6 +59,7 @@ typedef struct TableEntry
 	Oid			relid;			/* hash key */
 	Belonging  *belonging;		/* NULL: nobody's */
 	bool		touched;		/* listed in "touched" */
+	bool		guarded;		/* it was guarded when it was written: its rows tell */
 } TableEntry;
 
 static HTAB *tables = NULL;
@@ -109,6 +112,7 @@ make_entry(Oid relid)
 	{
 		entry->belonging = NULL;
 		entry->touched = false;
+		entry->guarded = false;
 	}
 	return entry;
 }
@@ -205,10 +209,12 @@ end_entry(TableEntry *entry, bool committed)
 			forget_belonging(&outer);
 		entry->belonging->outer = NULL;
 		entry->belonging->since = InvalidSubTransactionId;
+		if (entry->belonging->dropped)
+			entry->guarded = false;
 		if (entry->belonging->free)
 			forget_belonging(entry);
 	}
-	if (entry->belonging == NULL)
+	if (entry->belonging == NULL && !entry->guarded)
 		hash_search(tables, &entry->relid, HASH_REMOVE, NULL);
 }
 
@@ -263,8 +269,13 @@ note_table_written(Oid relid)
 	const TenantValue *tenant;
 
 	if (!is_own_temporary(relid) || get_rel_relkind(relid) != RELKIND_RELATION ||
-		is_dropped_on_commit(relid) || guard_of(relid).status != GUARD_NONE)
+		is_dropped_on_commit(relid))
 		return;
+	if (guard_of(relid).status != GUARD_NONE)
+	{
+		make_entry(relid)->guarded = true;
+		return;
+	}
 	tenant = tenant_of_transaction();
 	if (tenant == NULL)
 		without_tenant = true;
@@ -303,8 +314,12 @@ note_written(Oid relid, bool parts)
 void
 note_dropped(Oid relid)
 {
-	if (find_entry(relid) != NULL)
-		set_belonging(relid, NULL);
+	TableEntry *entry = find_entry(relid);
+
+	if (entry == NULL)
+		return;
+	set_belonging(relid, NULL);
+	entry->belonging->dropped = true;
 }
 
 /* Does a statement look at a relation's partitions and children too? */
@@ -382,12 +397,27 @@ is_shared(Oid relid)
 	return label != NULL && strcmp(label, LABEL_SHARED) == 0;
 }
 
+/* A guarded table is nobody's, and each of its rows is: without a tenant, whose the table was before it was guarded. */
+static bool
+holds_rows_of_others(Oid relid, const Guard *guard)
+{
+	const TenantValue *owner = tenant_of_table(relid);
+	const TenantValue *tenant = tenant_of_transaction();
+	bool		nulls = owner == NULL || (tenant != NULL && tenant_equal(owner, tenant));
+
+	return is_own_temporary(relid) && get_rel_relkind(relid) == RELKIND_RELATION &&
+		has_rows_of_others(relid, guard->attnum, tenant, nulls);
+}
+
 static bool
 belongs_to_other_tenant(Oid relid, bool deletes)
 {
 	const TenantValue *owner = tenant_of_table(relid);
 	const TenantValue *tenant = owner == NULL ? NULL : tenant_of_transaction();
+	Guard		guard = guard_of(relid);
 
+	if (guard.status != GUARD_NONE)
+		return !deletes && holds_rows_of_others(relid, &guard);
 	if (owner == NULL ||
 		(tenant != NULL && tenant_equal(owner, tenant)) ||
 		(deletes && !shows_deleted(relid)))
@@ -440,18 +470,15 @@ was_of_other_tenant(Oid relid)
 	return false;
 }
 
-/* The same, of a table of which an index is built, or one of its parts: what was deleted just now is in it, too. */
-Oid
-table_with_rows_of_other(Oid relid)
+/*
+ * Has the transaction deleted rows of another tenant, of which an index would be
+ * built?  (Of a guarded table such rows are always looked at.)
+ */
+bool
+has_deleted_of_other(Oid relid)
 {
-	ListCell   *lc;
-
-	if (nothing_is_noted())
-		return InvalidOid;
-	foreach(lc, parts_of(relid, true))
-		if (was_of_other_tenant(lfirst_oid(lc)) && !is_shared(lfirst_oid(lc)) && has_deleted_rows(lfirst_oid(lc)))
-			return lfirst_oid(lc);
-	return InvalidOid;
+	return !nothing_is_noted() && guard_of(relid).status == GUARD_NONE && was_of_other_tenant(relid) &&
+		!is_shared(relid) && has_deleted_rows(relid);
 }
 
 /* Does a table, or with "parts" a part of it, belong to some tenant? */
@@ -468,7 +495,10 @@ belongs_to_tenant(Oid relid, bool parts)
 	return false;
 }
 
-/* All tables that belong to some tenant: a list of OIDs, palloc'd. */
+/*
+ * All tables that belong to some tenant, or did when the transaction began, or
+ * hold some tenants' rows: a list of OIDs, palloc'd.
+ */
 List *
 tables_of_tenants(void)
 {
@@ -480,8 +510,10 @@ tables_of_tenants(void)
 		return NIL;
 	hash_seq_init(&status, tables);
 	while ((entry = hash_seq_search(&status)) != NULL)
-		if (tenant_of_table(entry->relid) != NULL)
+		if (get_rel_relkind(entry->relid) != '\0')
 			relids = lappend_oid(relids, entry->relid);
+		else if (entry->belonging == NULL)
+			hash_search(tables, &entry->relid, HASH_REMOVE, NULL);	/* its making was rolled back */
 	return relids;
 }
 

@@ -21,7 +21,7 @@ extern bool wrote_without_tenant(void);
 extern bool is_filled_temporary(Oid relid);
 extern bool belongs_to_tenant(Oid relid, bool parts);
 extern Oid	table_of_other_tenant(Oid relid, bool parts, bool deletes);
-extern Oid	table_with_rows_of_other(Oid relid);
+extern bool has_deleted_of_other(Oid relid);
 extern bool includes_parts(const PermissionInfo *info);
 extern List *tables_of_tenants(void);
 
