@@ -290,6 +290,14 @@ refuse_looking_into(Oid relid)
 		raise_refusal(guard_of(relid).status == GUARD_NONE ? temporary_table_of_other(name) : looks_into_rows_of_others(name));
 }
 
+static bool
+imports_snapshot(const Node *stmt)
+{
+	const VariableSetStmt *set = (const VariableSetStmt *) stmt;
+
+	return IsA(stmt, VariableSetStmt) && set->kind == VAR_SET_MULTI && strcmp(set->name, "TRANSACTION SNAPSHOT") == 0;
+}
+
 /*
  * Refuses a statement that looks into another tenant's temporary table.  Is
  * note_temporary_statement to be called when it has been carried out?  Of
@@ -302,6 +310,8 @@ check_temporary_statement(const Node *stmt)
 
 	if (IsA(stmt, VacuumStmt))
 		analyzed = analyzing = true;
+	if (imports_snapshot(stmt))
+		note_snapshot_imported();
 	foreach(lc, IsTransactionState() && tables_of_tenants() != NIL ? relations_looked_into(stmt) : NIL)
 		if (is_of_others(lfirst_oid(lc), builds_index(stmt)) && !shows_nothing(stmt, lfirst_oid(lc)))
 			refuse_looking_into(lfirst_oid(lc));

@@ -60,6 +60,7 @@ typedef struct TableEntry
 	Belonging  *belonging;		/* NULL: nobody's */
 	bool		touched;		/* listed in "touched" */
 	bool		guarded;		/* it was guarded when it was written: its rows tell */
+	bool		handed_on;		/* an older snapshot may see rows of another's */
 } TableEntry;
 
 static HTAB *tables = NULL;
@@ -75,6 +76,9 @@ static SubTransactionId last_noted = InvalidSubTransactionId;
  * at first, since the library may have come in the middle of a statement.
  */
 static bool without_tenant = true;
+
+/* Is the transaction's snapshot another session's, which may be older? */
+static bool snapshot_imported = false;
 
 /* ----------------------------------------------------------------
  *		The memory
@@ -113,6 +117,7 @@ make_entry(Oid relid)
 		entry->belonging = NULL;
 		entry->touched = false;
 		entry->guarded = false;
+		entry->handed_on = false;
 	}
 	return entry;
 }
@@ -205,16 +210,17 @@ end_entry(TableEntry *entry, bool committed)
 	{
 		TableEntry	outer = {.belonging = entry->belonging->outer};
 
+		entry->handed_on = entry->handed_on || outer.belonging != NULL;
 		while (outer.belonging != NULL)
 			forget_belonging(&outer);
 		entry->belonging->outer = NULL;
 		entry->belonging->since = InvalidSubTransactionId;
 		if (entry->belonging->dropped)
-			entry->guarded = false;
+			entry->guarded = entry->handed_on = false;
 		if (entry->belonging->free)
 			forget_belonging(entry);
 	}
-	if (entry->belonging == NULL && !entry->guarded)
+	if (entry->belonging == NULL && !entry->guarded && !entry->handed_on)
 		hash_search(tables, &entry->relid, HASH_REMOVE, NULL);
 }
 
@@ -226,7 +232,7 @@ end_transaction(XactEvent event, void *arg)
 
 	if (!committed && event != XACT_EVENT_ABORT)
 		return;
-	without_tenant = false;
+	without_tenant = snapshot_imported = false;
 	if (touched == NIL)
 		return;
 	foreach(lc, touched)
@@ -281,6 +287,13 @@ note_table_written(Oid relid)
 		without_tenant = true;
 	else if (tenant_of_table(relid) == NULL)
 		set_belonging(relid, tenant);
+}
+
+/* SET TRANSACTION SNAPSHOT is about to be carried out, or to fail. */
+void
+note_snapshot_imported(void)
+{
+	snapshot_imported = true;
 }
 
 /* A table, and with "parts" its partitions and children. */
@@ -409,6 +422,15 @@ holds_rows_of_others(Oid relid, const Guard *guard)
 		has_rows_of_others(relid, guard->attnum, tenant, nulls);
 }
 
+/* Might the transaction see rows of another tenant that were deleted before it began? */
+static bool
+sees_rows_handed_on(Oid relid)
+{
+	TableEntry *entry = find_entry(relid);
+
+	return entry != NULL && entry->handed_on && snapshot_imported;
+}
+
 static bool
 belongs_to_other_tenant(Oid relid, bool deletes)
 {
@@ -418,6 +440,8 @@ belongs_to_other_tenant(Oid relid, bool deletes)
 
 	if (guard.status != GUARD_NONE)
 		return !deletes && holds_rows_of_others(relid, &guard);
+	if (sees_rows_handed_on(relid))
+		return !(deletes && !shows_deleted(relid)) && !is_shared(relid);
 	if (owner == NULL ||
 		(tenant != NULL && tenant_equal(owner, tenant)) ||
 		(deletes && !shows_deleted(relid)))
@@ -511,7 +535,7 @@ tables_of_tenants(void)
 	hash_seq_init(&status, tables);
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (get_rel_relkind(entry->relid) != '\0')
-			relids = lappend_oid(relids, entry->relid);
+			relids = entry->belonging != NULL || entry->guarded ? lappend_oid(relids, entry->relid) : relids;
 		else if (entry->belonging == NULL)
 			hash_search(tables, &entry->relid, HASH_REMOVE, NULL);	/* its making was rolled back */
 	return relids;

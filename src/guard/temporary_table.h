@@ -15,6 +15,7 @@ extern bool is_own_temporary(Oid relid);
 extern Oid	hidden_table(Oid relid);
 extern bool hides_table(Oid relid);
 extern void note_written(Oid relid, bool parts);
+extern void note_snapshot_imported(void);
 extern void note_dropped(Oid relid);
 extern void note_writing(List *permission_infos);
 extern bool wrote_without_tenant(void);

@@ -1,0 +1,56 @@
+# A snapshot that another session has taken sees rows of a temporary table that were deleted since. In a pooled session
+# they may be another tenant's, though the table is the transaction's by now.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TenantGuard;
+
+my $node = start_server('imported');
+$node->safe_psql('postgres', 'CREATE EXTENSION tenant_guard');
+
+my $exporter = $node->background_psql('postgres', on_error_stop => 0);
+my $pooled = $node->background_psql('postgres', on_error_stop => 0);
+$pooled->query('SET ROLE app');
+$pooled->query('\set VERBOSITY sqlstate');
+
+# in_transaction(tenant, how it begins, statements): what the pooled session prints, of an error the SQLSTATE
+sub in_transaction
+{
+	my ($tenant, $begin, $statements) = @_;
+	my ($out) = $pooled->query("BEGIN $begin SET LOCAL tenant_guard.tenant_id = '$tenant'; $statements; COMMIT;");
+	my $error = $pooled->{stderr} // '';
+
+	$pooled->{stderr} = '';
+	return $error =~ /ERROR:\s+(\w+)/ ? $1 : $out;
+}
+
+$pooled->query('CREATE TEMP TABLE recent (body text)');
+in_transaction($TENANT_A, ';', "INSERT INTO recent VALUES ('of a')");
+$exporter->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+my ($snapshot) = $exporter->query('SELECT pg_export_snapshot()');
+my $imports = "ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot';";
+in_transaction($TENANT_A, ';', 'DELETE FROM recent');
+is(in_transaction($TENANT_B, ';', 'SELECT count(*) FROM recent'), '0', 'an empty table is the next tenant\'s');
+is(in_transaction($TENANT_B, 'ISOLATION LEVEL REPEATABLE READ;', 'SELECT count(*) FROM recent'), '0', 'with a snapshot of its own, too');
+is(in_transaction($TENANT_B, $imports, 'SELECT * FROM recent'), 'TG003', 'one that was taken before is refused');
+in_transaction($TENANT_B, ';', "INSERT INTO recent VALUES ('of b')");
+is(in_transaction($TENANT_B, $imports, 'SELECT * FROM recent'), 'TG003', 'so where rows of the tenant are in it');
+is(in_transaction($TENANT_B, ';', 'SELECT * FROM recent'), 'of b', 'without it they are read');
+
+$pooled->query('CREATE TEMP TABLE own (body text)');
+in_transaction($TENANT_B, ';', "INSERT INTO own VALUES ('of b')");
+$exporter->query('COMMIT');
+$exporter->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+($snapshot) = $exporter->query('SELECT pg_export_snapshot()');
+$imports = "ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot';";
+is(in_transaction($TENANT_B, $imports, 'SELECT * FROM own'), 'of b', 'a table that no other had is read by one');
+
+$exporter->quit;
+$pooled->quit;
+$node->stop;
+done_testing();
