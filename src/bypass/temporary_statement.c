@@ -200,7 +200,6 @@ domain_checked(const Node *stmt)
 	return LookupTypeNameOid(NULL, makeTypeNameFromNameList(alter->typeName), true);
 }
 
-/* CREATE INDEX IF NOT EXISTS of one that exists does nothing: functions that fill a table begin so. */
 static bool
 makes_no_index(const Node *stmt, Oid relid)
 {
@@ -208,6 +207,31 @@ makes_no_index(const Node *stmt, Oid relid)
 
 	return IsA(stmt, IndexStmt) && index->if_not_exists && index->idxname != NULL &&
 		OidIsValid(get_relname_relid(index->idxname, get_rel_namespace(relid)));
+}
+
+static bool
+adds_no_column(const Node *stmt, Oid relid)
+{
+	ListCell   *lc;
+
+	if (!IsA(stmt, AlterTableStmt))
+		return false;
+	foreach(lc, ((const AlterTableStmt *) stmt)->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype != AT_AddColumn || !cmd->missing_ok ||
+			!has_column(relid, castNode(ColumnDef, cmd->def)->colname))
+			return false;
+	}
+	return true;
+}
+
+/* IF NOT EXISTS, of what exists: functions that fill a table begin so. */
+static bool
+does_nothing(const Node *stmt, Oid relid)
+{
+	return makes_no_index(stmt, relid) || adds_no_column(stmt, relid);
 }
 
 /* Is it maintenance of all tables? */
@@ -238,7 +262,7 @@ relations_looked_into(const Node *stmt)
 	{
 		Oid			relid = table_of_name(lfirst(lc));
 
-		if (OidIsValid(relid) && !makes_no_index(stmt, relid))
+		if (OidIsValid(relid) && !does_nothing(stmt, relid))
 			found = list_concat_unique_oid(found, with_parts(relid));
 	}
 	if (maintains_all(stmt))
@@ -250,11 +274,28 @@ relations_looked_into(const Node *stmt)
 	return found;
 }
 
-/* May a statement build an index? */
+/* Are all columns of an index the table's, and all rows in it? */
 static bool
-builds_index(const Node *stmt)
+is_plain_index(const IndexStmt *index)
 {
-	return IsA(stmt, IndexStmt) || IsA(stmt, ReindexStmt) || IsA(stmt, AlterTableStmt) || repacked_table(stmt) != NULL;
+	ListCell   *lc;
+
+	foreach(lc, index->indexParams)
+		if (lfirst_node(IndexElem, lc)->expr != NULL)
+			return false;
+	return index->whereClause == NULL;
+}
+
+/*
+ * May a statement evaluate expressions of an index over deleted rows?  By
+ * functions of PostgreSQL's own, too, whose errors may show values.
+ */
+static bool
+looks_into_deleted(const Node *stmt, Oid relid)
+{
+	if (IsA(stmt, IndexStmt))
+		return !is_plain_index((const IndexStmt *) stmt) || maintenance_calls_code(relid);
+	return IsA(stmt, ReindexStmt) || IsA(stmt, AlterTableStmt) || repacked_table(stmt) != NULL;
 }
 
 /*
@@ -270,7 +311,7 @@ shows_nothing(const Node *stmt, Oid relid)
 		!maintenance_calls_code(relid);
 }
 
-/* Does a table belong to another tenant, or hold rows of one, deleted ones if an index is built? */
+/* Does a table belong to another tenant, or hold rows of one, with "deleted" such as the transaction has deleted? */
 static bool
 is_of_others(Oid relid, bool deleted)
 {
@@ -313,7 +354,7 @@ check_temporary_statement(const Node *stmt)
 	if (imports_snapshot(stmt))
 		note_snapshot_imported();
 	foreach(lc, IsTransactionState() && tables_of_tenants() != NIL ? relations_looked_into(stmt) : NIL)
-		if (is_of_others(lfirst_oid(lc), builds_index(stmt)) && !shows_nothing(stmt, lfirst_oid(lc)))
+		if (is_of_others(lfirst_oid(lc), looks_into_deleted(stmt, lfirst_oid(lc))) && !shows_nothing(stmt, lfirst_oid(lc)))
 			refuse_looking_into(lfirst_oid(lc));
 	return IsA(stmt, VacuumStmt) || IsA(stmt, CopyStmt);
 }
