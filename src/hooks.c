@@ -387,7 +387,7 @@ plan_query(PLANNER_PARAMETERS)
 	if (unchecked)
 		mark_plan(plan, MARK_UNCHECKED);
 	mark_plan_of_unlike_tenant(plan);
-	if (times_tenants_rows_read() != rows_read)
+	if (plan_may_hold_rows(rows_read))
 		keep_plan_for_transaction(plan);
 	mark_plan_as_ours(plan);
 	note_planned(query, plan);
@@ -468,12 +468,15 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 		check_unchecked_rows(query_desc);
 	if (is_plain_run(query_desc))
 	{
+		if (tenants_have_tables())
+			note_tenants_rows();
 		if (tenant_may_change() && plan_writes(query_desc->plannedstmt))
 			run_as_writing(run_plan, EXECUTOR_RUN_ARGUMENTS);
 		else
 			run_plan(EXECUTOR_RUN_ARGUMENTS);
 		return;
 	}
+	note_tenants_rows();
 	check_rows_not_kept(plan_permission_infos(query_desc->plannedstmt));
 	enter_run(&run, query_desc);
 	PG_TRY();

@@ -13,7 +13,8 @@
  *
  * While a statement is planned, a function that its author calls IMMUTABLE runs,
  * and may read a tenant's rows: what it returns is a constant of the plan.  Such
- * a plan is not kept beyond the transaction and its tenant.
+ * a plan is not kept beyond the transaction and its tenant, nor are those that
+ * are made there after it, which may have a constant of it.
  *
  *-------------------------------------------------------------------------
  */
@@ -67,7 +68,7 @@ drop_plans_of_others(const char *tenant)
 	drop_marked_plans(MARK_OF_ONE_TENANT);
 }
 
-/* A statement is about to start that reads rows of the transaction's tenant. */
+/* Rows of the transaction's tenant are about to be read: a statement starts, or a cursor goes on. */
 void
 note_tenants_rows(void)
 {
@@ -79,6 +80,17 @@ uint64
 times_tenants_rows_read(void)
 {
 	return rows_read;
+}
+
+/*
+ * May a plan that was just made hold what was read of a tenant's rows?  "before"
+ * is how often that had happened before.  A function that was called meanwhile
+ * may have got them without reading any: from a plan that holds some.
+ */
+bool
+plan_may_hold_rows(uint64 before)
+{
+	return rows_read != before || plans_hold_rows;
 }
 
 /* Marks a plan that was just made, and may hold what was read of a tenant's rows. */

@@ -519,6 +519,13 @@ belongs_to_tenant(Oid relid, bool parts)
 	return false;
 }
 
+/* May any table belong to some tenant?  Cheap. */
+bool
+tenants_have_tables(void)
+{
+	return !nothing_is_noted();
+}
+
 /*
  * All tables that belong to some tenant, or did when the transaction began, or
  * hold some tenants' rows: a list of OIDs, palloc'd.

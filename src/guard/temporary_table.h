@@ -24,6 +24,7 @@ extern bool belongs_to_tenant(Oid relid, bool parts);
 extern Oid	table_of_other_tenant(Oid relid, bool parts, bool deletes);
 extern bool has_deleted_of_other(Oid relid);
 extern bool includes_parts(const PermissionInfo *info);
+extern bool tenants_have_tables(void);
 extern List *tables_of_tenants(void);
 
 #endif							/* TENANT_GUARD_TEMPORARY_TABLE_H */
