@@ -134,6 +134,92 @@ SELECT tenant_guard.set_tenant('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb');
 SELECT count(*) FROM t.notes;
 ROLLBACK;
 
+-- A cursor must be read for the tenant that it was opened with, or not at all, whatever its plan is: one that compares with the tenant
+-- when it starts, ...
+RESET ROLE;
+CREATE INDEX ON t.notes (tenant_id, id);
+SET ROLE regress_app;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+DECLARE by_index CURSOR FOR SELECT body FROM t.notes;
+DECLARE by_value CURSOR FOR SELECT body FROM t.notes WHERE tenant_id = :b;
+DECLARE again CURSOR FOR SELECT body FROM t.notes;
+DECLARE sorted CURSOR FOR SELECT body FROM t.notes ORDER BY secret;
+FETCH 1 FROM sorted;
+SET LOCAL enable_seqscan = on;
+SET LOCAL enable_indexscan = off;
+-- ... and one that compares for each row.
+DECLARE by_row CURSOR FOR SELECT body FROM t.notes;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+FETCH 1 FROM by_index;
+ROLLBACK TO s;
+FETCH 1 FROM by_value;
+ROLLBACK TO s;
+FETCH 1 FROM sorted;
+ROLLBACK TO s;
+MOVE 1 IN by_row;
+ROLLBACK TO s;
+-- It may be closed, its tenant may come back, and where that is unset the cursor keeps it.
+CLOSE sorted;
+SELECT tenant_guard.set_tenant(:b);
+FETCH 1 FROM again;
+SELECT tenant_guard.clear_tenant();
+FETCH ALL FROM again;
+ROLLBACK;
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+-- So it is with a loop over a query, and with a function in SQL whose rows are read one by one.
+CREATE FUNCTION t.loop(other uuid, back boolean) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	note record;
+	tenant uuid = tenant_guard.current_tenant();
+	n int = 0;
+BEGIN
+	FOR note IN SELECT id FROM t.notes, generate_series(1, 100) LOOP
+		PERFORM tenant_guard.set_tenant(other);
+		PERFORM count(*) FROM t.notes;
+		IF back THEN PERFORM tenant_guard.set_tenant(tenant); END IF;
+		n := n + 1;
+	END LOOP;
+	RETURN n;
+END
+$$;
+CREATE FUNCTION t.bodies() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT body FROM t.notes, generate_series(1, 3)';
+CREATE FUNCTION t.set_once(tenant uuid) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN tenant_guard.set_tenant(tenant); END';
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT t.loop(:b, true);
+SAVEPOINT s;
+SELECT t.loop(:b, false);
+ROLLBACK TO s;
+SELECT t.bodies(), t.set_once(:b);
+ROLLBACK TO s;
+SELECT t.bodies(), t.set_once(:a);
+ROLLBACK;
+-- Rows of all tenants, read on purpose, are nobody's: a job may go from one to the next by them.
+RESET ROLE;
+BEGIN;
+SET LOCAL tenant_guard.bypass = on;
+DECLARE tenants CURSOR FOR SELECT DISTINCT tenant_id FROM t.notes ORDER BY 1;
+FETCH 1 FROM tenants;
+SELECT tenant_guard.set_tenant(:a);
+FETCH 1 FROM tenants;
+SELECT tenant_guard.set_tenant(:b);
+FETCH 1 FROM tenants;
+ROLLBACK;
+-- So are those of a table without tenants.
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DECLARE plain CURSOR FOR SELECT n FROM generate_series(1, 2) n;
+FETCH 1 FROM plain;
+SELECT tenant_guard.set_tenant(:b);
+FETCH 1 FROM plain;
+ROLLBACK;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

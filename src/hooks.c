@@ -47,6 +47,7 @@
 #include "redundant_check.h"
 #include "reference_owner.h"
 #include "refused_row.h"
+#include "run_tenant.h"
 #include "same_policy.h"
 #include "security_barrier.h"
 #include "self_join.h"
@@ -69,6 +70,7 @@ static planner_hook_type prev_planner = NULL;
 #ifdef PLANNER_DROPS_SELF_JOINS
 static relation_info_hook_type prev_relation_info = NULL;
 #endif
+static ExecutorStart_hook_type prev_executor_start = NULL;
 static ExecutorRun_hook_type prev_executor_run = NULL;
 static ExecutorFinish_hook_type prev_executor_finish = NULL;
 static emit_log_hook_type prev_emit_log = NULL;
@@ -76,7 +78,6 @@ static emit_log_hook_type prev_emit_log = NULL;
 static explain_per_node_hook_type prev_explain_node = NULL;
 #else
 static ExplainOneQuery_hook_type prev_explain_query = NULL;
-static ExecutorStart_hook_type prev_executor_start = NULL;
 #endif
 
 /* What fmgr_hook keeps between the start and the end of a call. */
@@ -346,16 +347,6 @@ explain_query(EXPLAIN_QUERY_PARAMETERS)
 	PG_END_TRY();
 	explain_lines(inner.lines, es);
 }
-
-static void
-executor_start(QueryDesc *query_desc, int eflags)
-{
-	note_started(query_desc);
-	if (prev_executor_start)
-		prev_executor_start(query_desc, eflags);
-	else
-		standard_ExecutorStart(query_desc, eflags);
-}
 #endif
 
 #ifdef PLANNER_DROPS_SELF_JOINS
@@ -412,6 +403,20 @@ typedef struct Run
 	bool		hidden;			/* its errors' details are not for the caller */
 } Run;
 
+static void
+executor_start(QueryDesc *query_desc, int eflags)
+{
+	uint64		rows_read = times_tenants_rows_read();
+
+	note_started(query_desc);
+	if (prev_executor_start)
+		prev_executor_start(query_desc, eflags);
+	else
+		standard_ExecutorStart(query_desc, eflags);
+	if (times_tenants_rows_read() != rows_read)
+		note_tenant_of_run(query_desc);
+}
+
 static bool
 is_plain_run(const QueryDesc *query_desc)
 {
@@ -462,6 +467,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 
 	check_run_by_parser();
 	check_planned_with_library(query_desc->plannedstmt);
+	check_tenant_of_run(query_desc);
 	check_stack_for_trusted(query_desc->plannedstmt);
 	if (plan_writes(query_desc->plannedstmt) &&
 		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
@@ -584,6 +590,8 @@ install_hooks(void)
 	prev_relation_info = relation_info_hook;
 	relation_info_hook = relation_info;
 #endif
+	prev_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
 	prev_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = executor_run;
 	prev_executor_finish = ExecutorFinish_hook;
@@ -596,7 +604,5 @@ install_hooks(void)
 #else
 	prev_explain_query = ExplainOneQuery_hook;
 	ExplainOneQuery_hook = explain_query;
-	prev_executor_start = ExecutorStart_hook;
-	ExecutorStart_hook = executor_start;
 #endif
 }

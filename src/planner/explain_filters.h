@@ -26,6 +26,7 @@ typedef struct Explained
 #ifdef EXPLAIN_HAS_NODE_HOOK
 extern void explain_scan(const Plan *plan, ExplainState *es);
 #define note_planned(query, plan) ((void) 0)
+#define note_started(query_desc) ((void) 0)
 #else
 extern Explained *enter_explain(Explained *inner);
 extern void leave_explain(Explained *outer);

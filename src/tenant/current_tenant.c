@@ -146,6 +146,13 @@ transaction_has_tenant(void)
 	return transaction_is_sealed() || verdict == TENANT_USABLE || verdict == TENANT_UNGUARDED;
 }
 
+/* May a transaction have several tenants? */
+bool
+tenant_may_change(void)
+{
+	return !one_tenant_per_transaction;
+}
+
 /* The tenant that this transaction has used, or NULL; good for the transaction. */
 const TenantValue *
 sealed_tenant(void)

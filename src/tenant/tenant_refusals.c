@@ -95,6 +95,17 @@ tenant_fixed_in_statement(void)
 }
 
 Refusal
+begun_for_other_tenant(void)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"the query was begun for another tenant",
+			"A cursor, or a loop over a query, on guarded tables goes on with the rows of the tenant that was set when it began.",
+			"Close the cursor and open it again, or set its tenant again before its next row is read."
+	};
+}
+
+Refusal
 triggers_are_pending(Oid relid)
 {
 	const char *name = get_rel_name(relid);

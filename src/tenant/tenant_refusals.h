@@ -19,6 +19,7 @@ extern Refusal stale_tenant(void);
 extern Refusal tenant_fixed(void);
 extern Refusal tenant_fixed_in_worker(void);
 extern Refusal tenant_fixed_in_statement(void);
+extern Refusal begun_for_other_tenant(void);
 extern Refusal triggers_are_pending(Oid relid);
 extern Refusal invalid_tenant(TenantType type, const char *value);
 extern Refusal invalid_tenant_below_session(TenantType type);
