@@ -183,6 +183,21 @@ foreign_keys AS MATERIALIZED (
 				 NULL::text AS conenforced, NULL::text AS conperiod
 		  FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0) k
 ),
+-- tables on which a key acts as an owner who owns guarded tables, or is a superuser; parts of such tables too
+acted_on (oid) AS (
+	SELECT k.conrelid
+	FROM foreign_keys k JOIN pg_class c ON c.oid = k.conrelid
+	WHERE (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
+		  AND (EXISTS (SELECT FROM guarded g WHERE g.relowner = c.relowner) OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = c.relowner AND r.rolsuper))
+	UNION
+	SELECT i.inhrelid FROM acted_on a JOIN pg_inherits i ON i.inhparent = a.oid
+),
+-- tables whose triggers have rights over tenants' rows (src/trigger_owner.c)
+with_rights AS MATERIALIZED (
+	SELECT t.oid, t.name, t.relowner, t.oid IN (SELECT a.oid FROM acted_on a) AS acted_on
+	FROM t
+	WHERE t.oid IN (SELECT g.oid FROM guarded g UNION ALL SELECT a.oid FROM acted_on a)
+),
 -- those from guarded tables to others; "parent_column" is what the tenant column references
 outer_keys AS MATERIALIZED (
 	SELECT k.*, (SELECT a.attname FROM unnest(k.conkey, k.confkey) AS pair (child, parent) JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = pair.parent
@@ -789,17 +804,33 @@ SELECT 'trigger_granted', 'warning', CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE 
 	   format('lets log-in roles, %s first, %s', quote_ident(h.first_role),
 			  concat_ws('; ', CASE WHEN h.may_trigger THEN format('put triggers on %s, which a foreign key''s action runs as the owner', h.triggers) END,
 						CASE WHEN h.may_reference THEN format('reference %s by foreign keys, which tell of every tenant''s rows', h.referenced) END)),
-	   format('REVOKE %s ON %s FROM %s', h.privileges, h.names, CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END), 0
+	   (SELECT string_agg(format('REVOKE %s ON %s FROM %s', v.privileges, v.names, CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END), '; ')
+		FROM (SELECT string_agg(v.privilege, ', ') AS privileges, v.names FROM (VALUES ('TRIGGER', h.triggers), ('REFERENCES', h.referenced)) v (privilege, names)
+			  WHERE v.names IS NOT NULL GROUP BY v.names ORDER BY min(v.privilege) DESC) v), 0
 FROM (SELECT e.grantee, min(r.rolname) AS first_role,
 			 bool_or(e.privilege = 'TRIGGER') AS may_trigger, bool_or(e.privilege = 'REFERENCES') AS may_reference,
 			 string_agg(DISTINCT g.name, ', ') FILTER (WHERE e.privilege = 'TRIGGER') AS triggers,
-			 string_agg(DISTINCT g.name, ', ') FILTER (WHERE e.privilege = 'REFERENCES') AS referenced,
-			 string_agg(DISTINCT e.privilege, ', ' ORDER BY e.privilege DESC) AS privileges, string_agg(DISTINCT g.name, ', ') AS names
-	  FROM grants e JOIN guarded g ON g.oid = e.relation
+			 string_agg(DISTINCT g.name, ', ') FILTER (WHERE e.privilege = 'REFERENCES') AS referenced
+	  FROM grants e JOIN with_rights g ON g.oid = e.relation
 		   JOIN pg_roles r ON r.rolcanlogin AND NOT pg_has_role(r.oid, g.relowner, 'MEMBER')
 							  AND CASE e.grantee WHEN 0 THEN true ELSE pg_has_role(r.oid, e.grantee, 'MEMBER') END
-	  WHERE e.privilege IN ('TRIGGER', 'REFERENCES')
+	  WHERE e.privilege = 'TRIGGER' OR (e.privilege = 'REFERENCES' AND g.oid IN (SELECT o.oid FROM guarded o))
 	  GROUP BY e.grantee) h
+
+-- a trigger that was there before, whose function's owner has so the privileges of the table's
+UNION ALL
+SELECT 'trigger_of_other', CASE WHEN w.acted_on THEN 'error' ELSE 'warning' END, w.name,
+	   format('trigger %1$I calls %2$s%3$s. Read what it calls; if that is as it should be, let role %4$I own it (ALTER ROUTINE ... OWNER TO), or else run DROP TRIGGER %1$I ON %5$s',
+			  g.tgname, string_agg(format('function %s of role %I', f.oid::regprocedure, r.rolname), ', ' ORDER BY f.oid::regprocedure::text),
+			  CASE WHEN w.acted_on THEN format(', and a foreign key''s action runs it as role %I', pg_get_userbyid(w.relowner)) END,
+			  pg_get_userbyid(w.relowner), w.name), NULL, 0
+FROM with_rights w
+	 JOIN pg_trigger g ON g.tgrelid = w.oid AND NOT g.tgisinternal AND g.tgparentid = 0
+	 JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = g.oid
+	 LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+	 JOIN pg_proc f ON f.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+	 JOIN pg_roles r ON r.oid = f.proowner AND NOT r.rolsuper AND NOT pg_has_role(r.oid, w.relowner, 'MEMBER')
+GROUP BY w.oid, w.name, w.relowner, w.acted_on, g.oid, g.tgname
 
 -- nobody could back the database up
 UNION ALL

@@ -72,5 +72,83 @@ CREATE TRIGGER spy BEFORE DELETE ON t.children FOR EACH ROW EXECUTE FUNCTION t.s
 RESET ROLE;
 RESET tenant_guard.bypass;
 
+-- A trigger of another role's that was there before the guard: protect() must refuse the table, and protect_schema() say so.
+SET client_min_messages = notice;
+CREATE SCHEMA later AUTHORIZATION regress_owner;
+SET tenant_guard.auto_protect = off;
+SET ROLE regress_owner;
+CREATE TABLE later.orders (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+CREATE TABLE later.lines (id int REFERENCES later.orders, tenant_id uuid NOT NULL);
+CREATE TABLE later.notes (id int REFERENCES later.orders);
+GRANT USAGE ON SCHEMA later TO regress_app, regress_member;
+GRANT ALL ON ALL TABLES IN SCHEMA later TO regress_app, regress_member;
+SET ROLE regress_app;
+CREATE FUNCTION t.true(later.lines) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''runs as %'', current_user; RETURN true; END';
+CREATE TRIGGER "Spy" BEFORE DELETE ON later.lines FOR EACH ROW WHEN (t.true(OLD)) EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE TRIGGER spy BEFORE DELETE ON later.notes FOR EACH ROW EXECUTE FUNCTION t.spy();
+RESET ROLE;
+RESET tenant_guard.auto_protect;
+ALTER FUNCTION t.spy OWNER TO regress_app;
+\set VERBOSITY default
+SELECT tenant_guard.protect('later.lines');
+\set VERBOSITY terse
+SELECT * FROM tenant_guard.protect_schema('later');
+
+-- So must a key be refused that would fire the trigger of a table that has no tenant column, and derive_tenant_column().
+SET ROLE regress_owner;
+ALTER TABLE later.notes ADD CONSTRAINT acts FOREIGN KEY (id) REFERENCES later.orders ON DELETE CASCADE;
+SELECT tenant_guard.derive_tenant_column('later.notes');
+
+-- So must ADD COLUMN of the tenant column, and one that comes as a part.
+ALTER TABLE later.notes ADD tenant_id uuid;
+CREATE TABLE later.events (at int, tenant_id uuid) PARTITION BY RANGE (at);
+RESET ROLE;
+SET tenant_guard.auto_protect = off;
+SET ROLE regress_owner;
+CREATE TABLE later.events_1 (at int, tenant_id uuid NOT NULL);
+GRANT ALL ON later.events_1 TO regress_app;
+SET ROLE regress_app;
+CREATE TRIGGER spy BEFORE DELETE ON later.events_1 FOR EACH ROW EXECUTE FUNCTION t.spy();
+RESET ROLE;
+RESET tenant_guard.auto_protect;
+SET ROLE regress_owner;
+ALTER TABLE later.events ATTACH PARTITION later.events_1 FOR VALUES FROM (0) TO (9);
+
+-- In a script of pg_dump, and where it is meant, it must be said only; and audit() must find it, and who may make more.
+SET row_security = off;
+ALTER TABLE later.notes ADD CONSTRAINT acts FOREIGN KEY (id) REFERENCES later.orders ON DELETE CASCADE;
+RESET row_security;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+SET client_min_messages = warning;
+SELECT tenant_guard.protect('later.lines');
+RESET tenant_guard.bypass;
+ALTER ROLE regress_app LOGIN;
+CREATE VIEW findings AS SELECT rule, level, object, detail, remedy FROM tenant_guard.audit() WHERE object ~ 'later' OR remedy ~ 'later';
+\a
+SELECT * FROM findings WHERE rule ~ '^trigger';
+\a
+
+-- What the hint and the remedy say must mend it.
+ALTER ROUTINE t.true(later.lines) OWNER TO regress_owner;
+DROP TRIGGER spy ON later.notes;
+SELECT remedy FROM findings WHERE rule = 'trigger_granted' \gexec
+SELECT * FROM findings WHERE rule ~ '^trigger';
+SELECT tenant_guard.protect('later.lines');
+
+-- A function of a member's, a trigger that the table's whole has, and what was said once must stand in nobody's way.
+SET ROLE regress_member;
+CREATE FUNCTION t.ours() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+SET ROLE regress_owner;
+CREATE TRIGGER spy BEFORE DELETE ON later.events FOR EACH ROW EXECUTE FUNCTION t.spy();
+CREATE TABLE later.events_2 PARTITION OF later.events FOR VALUES FROM (9) TO (19);
+CREATE TABLE later.others (id int);
+CREATE TRIGGER ours BEFORE DELETE ON later.others FOR EACH ROW EXECUTE FUNCTION t.ours();
+ALTER TABLE later.others ADD tenant_id uuid;
+SELECT tenant_guard.protect('later.others'), tenant_guard.protect('later.events');
+RESET ROLE;
+
+DROP VIEW findings;
+DROP SCHEMA later CASCADE;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_member, regress_app;

@@ -303,6 +303,8 @@ check_change(const TableChange *change)
 	if (change->named)
 		check_shadowing(change->relid);
 	guarded = guard_changed(change, touched);
+	foreach(lc, change->adds_key ? lappend_oid(list_copy(guarded), change->relid) : guarded)
+		check_old_triggers(lfirst_oid(lc));
 	if (change->gives_away)
 		check_functions_of_new_owner(change->relid);
 	if (change->fills)

@@ -9,6 +9,9 @@
  * runs code of his own as the owner.  The triggers that a foreign key itself
  * needs are not made by a statement, and are not seen here.
  *
+ * Who made a trigger that is there already nobody can tell; whose functions it
+ * calls the catalogs do.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -18,9 +21,14 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rls.h"
 
 #include "access_check.h"
 #include "catalog.h"
@@ -28,15 +36,24 @@
 #include "foreign_key.h"
 #include "guard.h"
 #include "guard_refusals.h"
+#include "mismatch_refusals.h"
+#include "own_sql.h"
 #include "relation_argument.h"
 #include "trigger_owner.h"
 
-/* The relation that a trigger is on, or InvalidOid if it is gone. */
-Oid
-table_of_trigger(Oid trigger)
+/* A trigger, and the function that it calls and another role owns. */
+typedef struct ForeignTrigger
+{
+	Oid			trigger;
+	Oid			function;
+} ForeignTrigger;
+
+/* What pg_trigger says of a trigger; all zeros if it is gone. */
+static FormData_pg_trigger
+read_trigger(Oid trigger)
 {
 	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
-	Oid			relid = InvalidOid;
+	FormData_pg_trigger row = {0};
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -46,10 +63,17 @@ table_of_trigger(Oid trigger)
 	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-		relid = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+		row = *(Form_pg_trigger) GETSTRUCT(tuple);
 	systable_endscan(scan);
 	table_close(triggers, AccessShareLock);
-	return relid;
+	return row;
+}
+
+/* The relation that a trigger is on, or InvalidOid if it is gone. */
+Oid
+table_of_trigger(Oid trigger)
+{
+	return read_trigger(trigger).tgrelid;
 }
 
 /* Does a foreign key, of the table or of one that it is a part of, act on its rows? */
@@ -68,17 +92,23 @@ keys_act_on(Oid relid)
 }
 
 /*
- * The rights of an owner of guarded tables are given away by another table of
- * the same owner's, too.
+ * Do triggers on this table have rights over tenants' rows?  The rights of an
+ * owner of guarded tables are given away by another table of the same owner's,
+ * too.
  */
+static bool
+triggers_matter(Oid relid)
+{
+	return guard_of(relid).status != GUARD_NONE ||
+		(keys_act_on(relid) && has_rights_over_tenants(object_owner(RelationRelationId, relid)));
+}
+
 static void
 check_trigger_on(Oid relid)
 {
 	bool		guarded = guard_of(relid).status != GUARD_NONE;
 
-	if (user_owns_relation(relid) ||
-		(!guarded && !(keys_act_on(relid) && has_rights_over_tenants(object_owner(RelationRelationId, relid)))) ||
-		weakening_is_meant(relid))
+	if (user_owns_relation(relid) || !triggers_matter(relid) || weakening_is_meant(relid))
 		return;
 	raise_refusal(trigger_of_other(relation_name(relid), guarded));
 }
@@ -101,4 +131,98 @@ check_new_trigger(Oid trigger)
 	else
 		foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 			check_trigger_on(lfirst_oid(lc));
+}
+
+/* ----------------------------------------------------------------
+ *		Triggers that are there already
+ * ----------------------------------------------------------------
+ */
+
+/* Has a table triggers that a statement has made on it, and not on its whole? */
+static bool
+has_own_triggers(Oid relid)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	bool		found = false;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		found = !trigger->tgisinternal && !OidIsValid(trigger->tgparentid);
+	}
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	return found;
+}
+
+/*
+ * The first trigger of a table that calls, itself or in its WHEN, a function of
+ * a role that is neither the table's owner nor a member of that nor a superuser.
+ * audit() asks the same (trigger_of_other).
+ */
+static ForeignTrigger
+foreign_trigger(Oid relid)
+{
+	ForeignTrigger found = {InvalidOid, InvalidOid};
+	List	   *oids;
+
+	if (!has_own_triggers(relid))
+		return found;
+	oids = query_datums(psprintf("SELECT unnest(ARRAY[s.oid, s.function]) FROM ("
+								 "SELECT t.oid, f.oid AS function FROM pg_trigger t"
+								 " JOIN pg_class c ON c.oid = t.tgrelid"
+								 " JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid"
+								 " LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid"
+								 " JOIN pg_proc f ON f.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END"
+								 " JOIN pg_roles r ON r.oid = f.proowner"
+								 " WHERE t.tgrelid = %u AND NOT t.tgisinternal AND t.tgparentid = 0"
+								 " AND NOT r.rolsuper AND NOT pg_has_role(r.oid, c.relowner, 'MEMBER')"
+								 " ORDER BY t.tgname, f.oid LIMIT 1) s", relid));
+	if (list_length(oids) == 2)
+		found = (ForeignTrigger)
+	{
+		DatumGetObjectId(PointerGetDatum(linitial(oids))), DatumGetObjectId(PointerGetDatum(lsecond(oids)))
+	};
+	return found;
+}
+
+/*
+ * Refuses a table that calls such a function, where it may: with row_security
+ * off, as in a script made by pg_dump, or where it is meant, it is said only.
+ */
+void
+check_no_foreign_trigger(Oid relid)
+{
+	ForeignTrigger found = foreign_trigger(relid);
+	FormData_pg_trigger trigger;
+	Refusal		refusal;
+
+	if (!OidIsValid(found.trigger))
+		return;
+	trigger = read_trigger(found.trigger);
+	refusal = calls_function_of_other(relation_name(relid), NameStr(trigger.tgname),
+									  format_procedure_qualified(found.function),
+									  GetUserNameFromId(object_owner(ProcedureRelationId, found.function), true),
+									  GetUserNameFromId(object_owner(RelationRelationId, relid), true));
+	if (row_security && !weakening_is_meant(relid))
+		raise_refusal(refusal);
+	report_refusal(WARNING, refusal, 0);
+}
+
+/* The same of a table that has just come by a guard, or by a key that acts on it. */
+void
+check_old_triggers(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		if (has_own_triggers(lfirst_oid(lc)) && triggers_matter(lfirst_oid(lc)))
+			check_no_foreign_trigger(lfirst_oid(lc));
 }

@@ -10,5 +10,7 @@
 
 extern Oid	table_of_trigger(Oid trigger);
 extern void check_new_trigger(Oid trigger);
+extern void check_no_foreign_trigger(Oid relid);
+extern void check_old_triggers(Oid relid);
 
 #endif							/* TENANT_GUARD_TRIGGER_OWNER_H */

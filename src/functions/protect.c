@@ -33,6 +33,7 @@
 #include "reference_owner.h"
 #include "relation_argument.h"
 #include "temporary_table.h"
+#include "trigger_owner.h"
 #include "unguarded_parent.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_protect);
@@ -83,6 +84,9 @@ protect_table(Oid relid, const char *column)
 	if (OidIsValid(extension) && guard_of(relid).status == GUARD_NONE && !OidIsValid(guarded_whole(relid)))
 		raise_refusal(extension_table(relation_name(relid), get_extension_name(extension)));
 
+	foreach(lc, parts)
+		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
+			check_no_foreign_trigger(lfirst_oid(lc));
 	foreach(lc, parts)
 		if (own_label(lfirst_oid(lc)) != NULL)
 			set_label(lfirst_oid(lc), NULL);

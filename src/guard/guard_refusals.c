@@ -349,6 +349,19 @@ trigger_of_other(const char *relation, bool guarded)
 }
 
 Refusal
+calls_function_of_other(const char *relation, const char *trigger, const char *function, const char *role, const char *owner)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("trigger %s of table %s calls function %s of role \"%s\"", quote_identifier(trigger), relation, function, role),
+			psprintf("Role \"%s\" owns the table, and foreign keys' actions fire its triggers as that role: whoever owns the function has its privileges.",
+					 owner),
+			psprintf("Read the function. If it is as it should be, run ALTER ROUTINE %s OWNER TO %s; or else DROP TRIGGER %s ON %s;",
+					 function, quote_identifier(owner), quote_identifier(trigger), relation)
+	};
+}
+
+Refusal
 unprotect_under_tenant(const char *relation)
 {
 	return (Refusal) {
