@@ -537,14 +537,21 @@ check_access(List *permission_infos, bool raise)
 }
 
 /*
- * A plan that goes on may have been started by another statement, as a
- * cursor's was: its rows must not be kept either.  (A parallel worker's was
- * not.)
+ * A plan that goes on may have been started by another statement, as a cursor's
+ * was: its rows must not be kept either.  (A parallel worker's was not.)
  */
 void
 check_rows_not_kept(List *permission_infos)
 {
 	if (keeps_rows(statement_kind) && !IsParallelWorker())
+		(void) check_access(permission_infos, true);
+}
+
+/* Before a query is planned, which asks for a tenant where DETACH is refused with one, too. */
+void
+check_detaching(List *permission_infos)
+{
+	if (statement_kind == STATEMENT_DETACHES)
 		(void) check_access(permission_infos, true);
 }
 

@@ -30,6 +30,7 @@ extern bool rows_are_kept(void);
 extern bool is_foreign_key_statement(List *permission_infos);
 extern bool check_access(List *permission_infos, bool raise);
 extern void check_rows_not_kept(List *permission_infos);
+extern void check_detaching(List *permission_infos);
 extern void check_truncate(Oid relid);
 extern const char *means_of_bypass(Oid check_as_user);
 extern const char *means_of_bypass_outside(void);
