@@ -28,6 +28,7 @@
 #include "companion_key.h"
 #include "compat.h"
 #include "current_tenant.h"
+#include "domain_constraint.h"
 #include "event_triggers.h"
 #include "explain_filters.h"
 #include "function_mismatch.h"
@@ -235,7 +236,10 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 	if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
 		note_dropped(object_id);
 	if (access == OAT_POST_CREATE && class_id == ConstraintRelationId)
+	{
 		check_functions_of_reference(object_id);
+		check_domain_constraint(object_id);
+	}
 
 	/* ALTER ROLE and ALTER DATABASE ... SET: object is the database, auxiliary the role */
 	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId && !superuser() &&

@@ -40,6 +40,7 @@
 #include "column_change.h"
 #include "companion_key.h"
 #include "compat.h"
+#include "domain_constraint.h"
 #include "drop_on_commit.h"
 #include "event_triggers.h"
 #include "find_mismatch.h"
@@ -476,5 +477,7 @@ tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)
 	statement_is_seen();
 	if (!is_left_alone(stmt) && IsA(stmt, AlterTableStmt))
 		check_alter_table((AlterTableStmt *) stmt);
+	if (!is_left_alone(stmt) && IsA(stmt, AlterDomainStmt))
+		check_alter_domain((AlterDomainStmt *) stmt);
 	PG_RETURN_NULL();
 }

@@ -362,6 +362,17 @@ calls_function_of_other(const char *relation, const char *trigger, const char *f
 }
 
 Refusal
+domain_of_other(const char *domain, const char *relation, const char *owner)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("a constraint of domain %s would be evaluated on every tenant's rows of guarded table %s", domain, relation),
+			psprintf("The table has a column of the domain and belongs to role \"%s\", and what the constraint calls is told the values.", owner),
+			psprintf("Read what the constraint calls. If it is as it should be, run ALTER DOMAIN %s OWNER TO %s; and let that role run the statement.", domain, quote_identifier(owner))
+	};
+}
+
+Refusal
 unprotect_under_tenant(const char *relation)
 {
 	return (Refusal) {

@@ -1,0 +1,74 @@
+--
+-- ALTER DOMAIN evaluates a constraint on the rows of every table with a column
+-- of the domain, as the domain's owner, and past row-level security: it must
+-- tell him nothing of guarded tables that others own.
+--
+\set SHOW_CONTEXT never
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_app;
+CREATE SCHEMA t;
+GRANT ALL ON SCHEMA t TO regress_owner, regress_app;
+SET ROLE regress_app;
+CREATE FUNCTION t.looks(text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''looks at %'', $1; RETURN true; END';
+CREATE DOMAIN t.email AS text;
+CREATE DOMAIN t.checked AS text CHECK (t.looks(VALUE));
+CREATE DOMAIN t.short AS t.email;
+SET ROLE regress_owner;
+CREATE TABLE t.people (tenant_id uuid, email t.email);
+CREATE TABLE t.users (tenant_id uuid, short t.short);
+CREATE TABLE t.visitors (tenant_id uuid, email t.checked);
+CREATE TABLE t.plain (email t.email);
+BEGIN;
+SELECT tenant_guard.set_tenant('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb');
+INSERT INTO t.people (email) VALUES ('one of b''s');
+INSERT INTO t.users (short) VALUES ('another of b''s');
+-- What a domain checked when the column got it is evaluated by who writes.
+INSERT INTO t.visitors (email) VALUES ('a visitor of b''s');
+COMMIT;
+
+-- The domain's owner must be refused, whatever the form, and look at nothing.
+SET ROLE regress_app;
+\set VERBOSITY default
+ALTER DOMAIN t.email ADD CHECK (t.looks(VALUE));
+\set VERBOSITY terse
+ALTER DOMAIN t.email ADD CHECK (t.looks(VALUE)) NOT VALID;
+ALTER DOMAIN t.short ADD CONSTRAINT oracle CHECK (VALUE <> 'another of b''s');
+ALTER DOMAIN t.checked VALIDATE CONSTRAINT checked_check;
+
+-- The owner of the tables may, as a member of the domain's; and a superuser.
+RESET ROLE;
+GRANT regress_app TO regress_owner;
+SET ROLE regress_owner;
+ALTER DOMAIN t.email ADD CONSTRAINT filled CHECK (VALUE <> '');
+ALTER DOMAIN t.checked VALIDATE CONSTRAINT checked_check;
+RESET ROLE;
+ALTER DOMAIN t.short ADD CONSTRAINT filled CHECK (VALUE <> '');
+REVOKE regress_app FROM regress_owner;
+
+-- What the hint says must do.
+ALTER DOMAIN t.email OWNER TO regress_owner;
+SET ROLE regress_owner;
+ALTER DOMAIN t.email ADD CONSTRAINT known CHECK (VALUE <> 'unknown');
+RESET ROLE;
+
+-- Where it is meant, and where no guarded table is concerned, it must go on.
+SET ROLE regress_app;
+
+ALTER DOMAIN t.checked SET DEFAULT 'none';
+ALTER DOMAIN t.checked DROP CONSTRAINT checked_check;
+ALTER DOMAIN t.checked SET NOT NULL;
+CREATE DOMAIN t.free AS int;
+CREATE TABLE t.mine (id t.free);
+ALTER DOMAIN t.free ADD CHECK (VALUE > 0) NOT VALID;
+ALTER DOMAIN t.free VALIDATE CONSTRAINT free_check;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+SET ROLE regress_app;
+ALTER DOMAIN t.checked ADD CHECK (VALUE <> '');
+RESET ROLE;
+RESET tenant_guard.bypass;
+
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_owner, regress_app;

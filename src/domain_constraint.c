@@ -1,0 +1,135 @@
+/*-------------------------------------------------------------------------
+ *
+ * domain_constraint.c
+ *	  Who may check the values of a guarded table's column by its domain.
+ *
+ * ALTER DOMAIN ... ADD CHECK and VALIDATE CONSTRAINT evaluate the constraint
+ * on every row of every table that has a column of the domain.  They are run by
+ * the domain's owner, who need not own those tables, nor be able to read them,
+ * and they know no row-level security: a function in the constraint is told
+ * every tenant's values.  What a CHECK says that is there when a column gets
+ * the domain is evaluated by who writes the row, and the owner of the table
+ * has chosen it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "access.h"
+#include "compat.h"
+#include "domain_constraint.h"
+#include "guard.h"
+#include "ownership.h"
+#include "refuse_table.h"
+
+/* Adds what depends on a type: to the one list types, to the other tables with a column of it. */
+static void
+add_dependents(Relation depends, Oid type, List **types, List **tables)
+{
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(TypeRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(type));
+	scan = systable_beginscan(depends, DependReferenceIndexId, true, NULL, 2, key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (depend->classid == TypeRelationId)
+			*types = list_append_unique_oid(*types, depend->objid);
+		else if (depend->classid == RelationRelationId && depend->objsubid > 0)
+			*tables = list_append_unique_oid(*tables, depend->objid);
+	}
+	systable_endscan(scan);
+}
+
+/* The tables that have a column of this type, or of one that is made of it. */
+static List *
+tables_with(Oid type)
+{
+	Relation	depends = table_open(DependRelationId, AccessShareLock);
+	List	   *types = list_make1_oid(type);
+	List	   *tables = NIL;
+
+	for (int i = 0; i < list_length(types); i++)
+		add_dependents(depends, list_nth_oid(types, i), &types, &tables);
+	table_close(depends, AccessShareLock);
+	return tables;
+}
+
+static void
+check_domain(Oid domain)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables_with(domain))
+		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE && !user_owns_relation(lfirst_oid(lc)) &&
+			!weakening_is_meant(lfirst_oid(lc)))
+			raise_refusal(domain_of_other(format_type_be_qualified(domain), relation_name(lfirst_oid(lc)),
+										  GetUserNameFromId(object_owner(RelationRelationId, lfirst_oid(lc)), true)));
+}
+
+/*
+ * Refuses a CHECK that has just been made, if it is one of a domain, and
+ * rows of a guarded table that is not the caller's are to be checked by it.
+ * They have not been yet.
+ */
+void
+check_domain_constraint(Oid constraint)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	Oid			domain = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_oid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(constraint));
+	scan = systable_beginscan(constraints, ConstraintOidIndexId, true, SnapshotSelf, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (con->contype == CONSTRAINT_CHECK)
+			domain = con->contypid;
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	if (OidIsValid(domain))
+		check_domain(domain);
+}
+
+/* VALIDATE CONSTRAINT makes none, and checks the rows again of one that is valid. */
+void
+check_alter_domain(const AlterDomainStmt *stmt)
+{
+	TypeName   *name = makeTypeNameFromNameList(stmt->typeName);
+	Type		type = stmt->subtype == 'V' ? LookupTypeName(NULL, name, NULL, true) : NULL;
+	Oid			domain;
+
+	if (type == NULL)
+		return;
+	domain = typeTypeId(type);
+	ReleaseSysCache(type);
+	check_domain(domain);
+}
