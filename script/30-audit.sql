@@ -192,11 +192,13 @@ acted_on (oid) AS (
 	UNION
 	SELECT i.inhrelid FROM acted_on a JOIN pg_inherits i ON i.inhparent = a.oid
 ),
--- tables whose triggers have rights over tenants' rows (src/trigger_owner.c)
+-- tables and views whose triggers have rights over tenants' rows (src/trigger_owner.c)
 with_rights AS MATERIALIZED (
 	SELECT t.oid, t.name, t.relowner, t.oid IN (SELECT a.oid FROM acted_on a) AS acted_on
 	FROM t
 	WHERE t.oid IN (SELECT g.oid FROM guarded g UNION ALL SELECT a.oid FROM acted_on a)
+	UNION ALL
+	SELECT v.oid, v.name, v.relowner, false FROM views v WHERE v.relkind = 'v'
 ),
 -- those from guarded tables to others; "parent_column" is what the tenant column references
 outer_keys AS MATERIALIZED (
@@ -802,7 +804,7 @@ FROM (SELECT g.relowner AS owner, count(*) FILTER (WHERE g.partition_of IS NULL)
 UNION ALL
 SELECT 'trigger_granted', 'warning', CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END,
 	   format('lets log-in roles, %s first, %s', quote_ident(h.first_role),
-			  concat_ws('; ', CASE WHEN h.may_trigger THEN format('put triggers on %s, which a foreign key''s action runs as the owner', h.triggers) END,
+			  concat_ws('; ', CASE WHEN h.may_trigger THEN format('put triggers on %s, which get what every tenant writes, and which a foreign key''s action runs as the owner', h.triggers) END,
 						CASE WHEN h.may_reference THEN format('reference %s by foreign keys, which tell of every tenant''s rows', h.referenced) END)),
 	   (SELECT string_agg(format('REVOKE %s ON %s FROM %s', v.privileges, v.names, CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END), '; ')
 		FROM (SELECT string_agg(v.privilege, ', ') AS privileges, v.names FROM (VALUES ('TRIGGER', h.triggers), ('REFERENCES', h.referenced)) v (privilege, names)

@@ -46,6 +46,23 @@ SELECT count(*) FROM pg_trigger WHERE tgname = 'spy';
 CREATE TRIGGER spy BEFORE DELETE ON t.of_plain FOR EACH ROW EXECUTE FUNCTION t.spy();
 \set VERBOSITY terse
 
+-- So must one on a view that reads a guarded table, which would get what each tenant writes through it.
+RESET ROLE;
+SET ROLE regress_owner;
+CREATE VIEW t.view AS SELECT * FROM t.children;
+CREATE VIEW t.view_of_view AS SELECT parent FROM t.view;
+CREATE VIEW t.view_of_plain AS SELECT * FROM t.plain;
+GRANT ALL ON t.view, t.view_of_view, t.view_of_plain TO regress_app;
+SET ROLE regress_app;
+\set VERBOSITY default
+CREATE TRIGGER spy INSTEAD OF INSERT ON t.view_of_view FOR EACH ROW EXECUTE FUNCTION t.spy();
+\set VERBOSITY terse
+CREATE TRIGGER spy BEFORE DELETE ON t.view FOR EACH STATEMENT EXECUTE FUNCTION t.spy();
+CREATE TRIGGER spy INSTEAD OF INSERT ON t.view_of_plain FOR EACH ROW EXECUTE FUNCTION t.spy();
+SET ROLE regress_owner;
+CREATE TRIGGER spy INSTEAD OF INSERT ON t.view FOR EACH ROW EXECUTE FUNCTION t.spy();
+SET ROLE regress_app;
+
 -- Another that is not guarded is nobody's business.
 CREATE TRIGGER spy BEFORE DELETE ON t.plain FOR EACH ROW EXECUTE FUNCTION t.spy();
 

@@ -113,10 +113,35 @@ check_trigger_on(Oid relid)
 	raise_refusal(trigger_of_other(relation_name(relid), guarded));
 }
 
+/* Does a view read a guarded table, itself or by another view? */
+static bool
+reads_guarded_table(Oid view)
+{
+	ListCell   *lc;
+
+	foreach(lc, query_datums(psprintf("WITH RECURSIVE reads (oid) AS ("
+									  "SELECT %u::oid"
+									  " UNION SELECT d.refobjid FROM reads v JOIN pg_rewrite w ON w.ev_class = v.oid AND w.ev_type = '1'"
+									  " JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid"
+									  " AND d.refclassid = 'pg_class'::regclass)"
+									  " SELECT oid FROM reads", view)))
+		if (guard_of(DatumGetObjectId(PointerGetDatum(lfirst(lc)))).status != GUARD_NONE)
+			return true;
+	return false;
+}
+
+/* INSTEAD OF: what every tenant writes through the view is the function's. */
+static void
+check_trigger_on_view(Oid view)
+{
+	if (!user_owns_relation(view) && reads_guarded_table(view) && !weakening_is_meant(view))
+		raise_refusal(trigger_on_view_of_other(relation_name(view)));
+}
+
 /*
- * Refuses a trigger that has been made on a guarded table by one who neither
- * owns it nor is a member of its owner nor a superuser.  A partitioned table's
- * partitions have the trigger too.
+ * Refuses a trigger that has been made on a guarded table, or a view that reads
+ * one, by one who neither owns it nor is a member of its owner nor a superuser.
+ * A partitioned table's partitions have the trigger too.
  */
 void
 check_new_trigger(Oid trigger)
@@ -126,7 +151,9 @@ check_new_trigger(Oid trigger)
 
 	if (!OidIsValid(relid))
 		return;
-	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	if (get_rel_relkind(relid) == RELKIND_VIEW)
+		check_trigger_on_view(relid);
+	else if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		check_trigger_on(relid);
 	else
 		foreach(lc, find_all_inheritors(relid, NoLock, NULL))

@@ -349,6 +349,18 @@ trigger_of_other(const char *relation, bool guarded)
 }
 
 Refusal
+trigger_on_view_of_other(const char *view)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("only the owner of view %s may put a trigger on it", view),
+			"The view reads guarded tables, and what each tenant writes through it would go to the trigger's function.",
+			psprintf("Let the owner make the trigger, and run REVOKE TRIGGER ON %s FROM the application's roles; they need SELECT, INSERT, UPDATE and DELETE.",
+					 view)
+	};
+}
+
+Refusal
 calls_function_of_other(const char *relation, const char *trigger, const char *function, const char *role, const char *owner)
 {
 	return (Refusal) {
