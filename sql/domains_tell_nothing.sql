@@ -37,6 +37,19 @@ ALTER DOMAIN t.email ADD CHECK (t.looks(VALUE)) NOT VALID;
 ALTER DOMAIN t.short ADD CONSTRAINT oracle CHECK (VALUE <> 'another of b''s');
 ALTER DOMAIN t.checked VALIDATE CONSTRAINT checked_check;
 
+-- So must one be refused that a foreign key's action would evaluate as the owner of another table, and a default.
+SET ROLE regress_owner;
+CREATE TABLE t.codes (code text PRIMARY KEY);
+CREATE TABLE t.uses (code t.email REFERENCES t.codes ON DELETE SET DEFAULT);
+SET ROLE regress_app;
+CREATE FUNCTION t.runs() RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''runs as %'', current_user; RETURN NULL; END';
+ALTER DOMAIN t.email SET DEFAULT t.runs();
+CREATE DOMAIN t.code AS text;
+SET ROLE regress_owner;
+CREATE TABLE t.updated (code t.code REFERENCES t.codes ON UPDATE CASCADE);
+SET ROLE regress_app;
+ALTER DOMAIN t.code ADD CHECK (t.looks(VALUE)) NOT VALID;
+
 -- The owner of the tables may, as a member of the domain's; and a superuser.
 RESET ROLE;
 GRANT regress_app TO regress_owner;

@@ -1,13 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * domain_constraint.c
- *	  Who may check the values of a guarded table's column by its domain.
+ *	  Who may change the domain of a guarded table's column.
  *
  * ALTER DOMAIN ... ADD CHECK and VALIDATE CONSTRAINT evaluate the constraint
  * on every row of every table that has a column of the domain.  They are run by
  * the domain's owner, who need not own those tables, nor be able to read them,
  * and they know no row-level security: a function in the constraint is told
- * every tenant's values.  What a CHECK says that is there when a column gets
+ * every tenant's values.  And what a foreign key's action writes is checked, and
+ * gets its default, as the table's owner.  What a CHECK says that is there when a column gets
  * the domain is evaluated by who writes the row, and the owner of the table
  * has chosen it.
  *
@@ -37,6 +38,7 @@
 #include "guard.h"
 #include "ownership.h"
 #include "refuse_table.h"
+#include "trigger_owner.h"
 
 /* Adds what depends on a type: to the one list types, to the other tables with a column of it. */
 static void
@@ -77,15 +79,15 @@ tables_with(Oid type)
 	return tables;
 }
 
+/* With "matters" goes what is evaluated of the domain, and for which tables that is refused. */
 static void
-check_domain(Oid domain)
+check_domain(Oid domain, bool (*matters) (Oid relid), const char *what)
 {
 	ListCell   *lc;
 
 	foreach(lc, tables_with(domain))
-		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE && !user_owns_relation(lfirst_oid(lc)) &&
-			!weakening_is_meant(lfirst_oid(lc)))
-			raise_refusal(domain_of_other(format_type_be_qualified(domain), relation_name(lfirst_oid(lc)),
+		if (!user_owns_relation(lfirst_oid(lc)) && matters(lfirst_oid(lc)) && !weakening_is_meant(lfirst_oid(lc)))
+			raise_refusal(domain_of_other(what, format_type_be_qualified(domain), relation_name(lfirst_oid(lc)),
 										  GetUserNameFromId(object_owner(RelationRelationId, lfirst_oid(lc)), true)));
 }
 
@@ -116,20 +118,27 @@ check_domain_constraint(Oid constraint)
 	systable_endscan(scan);
 	table_close(constraints, AccessShareLock);
 	if (OidIsValid(domain))
-		check_domain(domain);
+		check_domain(domain, triggers_matter, "constraints");
 }
 
-/* VALIDATE CONSTRAINT makes none, and checks the rows again of one that is valid. */
+/*
+ * VALIDATE CONSTRAINT makes none, and checks the rows again of one that is
+ * valid.  SET DEFAULT is evaluated as the table's owner by a foreign key's
+ * action of that name.
+ */
 void
 check_alter_domain(const AlterDomainStmt *stmt)
 {
-	TypeName   *name = makeTypeNameFromNameList(stmt->typeName);
-	Type		type = stmt->subtype == 'V' ? LookupTypeName(NULL, name, NULL, true) : NULL;
+	bool		validates = stmt->subtype == 'V';
+	Type		type;
 	Oid			domain;
 
+	if (!validates && (stmt->subtype != 'T' || stmt->def == NULL))
+		return;
+	type = LookupTypeName(NULL, makeTypeNameFromNameList(stmt->typeName), NULL, true);
 	if (type == NULL)
 		return;
 	domain = typeTypeId(type);
 	ReleaseSysCache(type);
-	check_domain(domain);
+	check_domain(domain, validates ? triggers_matter : acts_with_rights, validates ? "constraints" : "default");
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * domain_constraint.h
- *	  Who may check the values of a guarded table's column by its domain.
+ *	  Who may change the domain of a guarded table's column.
  *
  *-------------------------------------------------------------------------
  */

@@ -92,15 +92,21 @@ keys_act_on(Oid relid)
 }
 
 /*
- * Do triggers on this table have rights over tenants' rows?  The rights of an
- * owner of guarded tables are given away by another table of the same owner's,
- * too.
+ * Does what is called when rows of this table change run as an owner who has
+ * rights over tenants' rows?  Those of an owner of guarded tables are given
+ * away by another table of the same owner's, too.
  */
-static bool
+bool
+acts_with_rights(Oid relid)
+{
+	return keys_act_on(relid) && has_rights_over_tenants(object_owner(RelationRelationId, relid));
+}
+
+/* Do triggers on this table have rights over tenants' rows? */
+bool
 triggers_matter(Oid relid)
 {
-	return guard_of(relid).status != GUARD_NONE ||
-		(keys_act_on(relid) && has_rights_over_tenants(object_owner(RelationRelationId, relid)));
+	return guard_of(relid).status != GUARD_NONE || acts_with_rights(relid);
 }
 
 static void

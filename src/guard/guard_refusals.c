@@ -374,13 +374,13 @@ calls_function_of_other(const char *relation, const char *trigger, const char *f
 }
 
 Refusal
-domain_of_other(const char *domain, const char *relation, const char *owner)
+domain_of_other(const char *what, const char *domain, const char *relation, const char *owner)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("a constraint of domain %s would be evaluated on every tenant's rows of guarded table %s", domain, relation),
-			psprintf("The table has a column of the domain and belongs to role \"%s\", and what the constraint calls is told the values.", owner),
-			psprintf("Read what the constraint calls. If it is as it should be, run ALTER DOMAIN %s OWNER TO %s; and let that role run the statement.", domain, quote_identifier(owner))
+			psprintf("only the owner of table %s may change the %s of domain %s", relation, what, domain),
+			psprintf("The table has a column of the domain: what the domain calls would be told values of every tenant, or run as role \"%s\" by a foreign key's action.", owner),
+			psprintf("Read what the statement calls. If it is as it should be, run ALTER DOMAIN %s OWNER TO %s; and let that role run the statement.", domain, quote_identifier(owner))
 	};
 }
 
