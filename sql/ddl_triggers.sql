@@ -165,7 +165,17 @@ ALTER TABLE later.others ADD tenant_id uuid;
 SELECT tenant_guard.protect('later.others'), tenant_guard.protect('later.events');
 RESET ROLE;
 
+-- Of a table that is given away it must be said, until its functions are given away, too.
+CREATE ROLE regress_new;
+GRANT ALL ON SCHEMA later, t TO regress_new;
+ALTER TABLE later.others OWNER TO regress_new;
+ALTER FUNCTION t.ours() OWNER TO regress_new;
+ALTER TABLE later.others OWNER TO regress_owner;
+GRANT regress_owner TO regress_new;
+ALTER TABLE later.others OWNER TO regress_owner;
+
 DROP VIEW findings;
 DROP SCHEMA later CASCADE;
 DROP SCHEMA t CASCADE;
+DROP ROLE regress_new;
 DROP ROLE regress_owner, regress_member, regress_app;

@@ -305,9 +305,12 @@ check_change(const TableChange *change)
 		check_shadowing(change->relid);
 	guarded = guard_changed(change, touched);
 	foreach(lc, change->adds_key ? lappend_oid(list_copy(guarded), change->relid) : guarded)
-		check_old_triggers(lfirst_oid(lc));
+		check_old_triggers(lfirst_oid(lc), ERROR);
 	if (change->gives_away)
+	{
 		check_functions_of_new_owner(change->relid);
+		check_old_triggers(change->relid, WARNING);
+	}
 	if (change->fills)
 		note_written(change->relid, true);
 	if (!change->made)

@@ -227,11 +227,12 @@ foreign_trigger(Oid relid)
 }
 
 /*
- * Refuses a table that calls such a function, where it may: with row_security
- * off, as in a script made by pg_dump, or where it is meant, it is said only.
+ * Reports a table that calls such a function: as an error, or a warning.  With
+ * row_security off, as in a script made by pg_dump, or where it is meant, it is
+ * said only.
  */
 void
-check_no_foreign_trigger(Oid relid)
+check_no_foreign_trigger(Oid relid, int level)
 {
 	ForeignTrigger found = foreign_trigger(relid);
 	FormData_pg_trigger trigger;
@@ -244,18 +245,19 @@ check_no_foreign_trigger(Oid relid)
 									  format_procedure_qualified(found.function),
 									  GetUserNameFromId(object_owner(ProcedureRelationId, found.function), true),
 									  GetUserNameFromId(object_owner(RelationRelationId, relid), true));
-	if (row_security && !weakening_is_meant(relid))
-		raise_refusal(refusal);
-	report_refusal(WARNING, refusal, 0);
+	report_refusal(level == ERROR && row_security && !weakening_is_meant(relid) ? ERROR : WARNING, refusal, 0);
 }
 
-/* The same of a table that has just come by a guard, or by a key that acts on it. */
+/*
+ * The same of a table that has just come by a guard, by a key that acts on it,
+ * or by another owner, to whom the functions may be given next.
+ */
 void
-check_old_triggers(Oid relid)
+check_old_triggers(Oid relid, int level)
 {
 	ListCell   *lc;
 
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 		if (has_own_triggers(lfirst_oid(lc)) && triggers_matter(lfirst_oid(lc)))
-			check_no_foreign_trigger(lfirst_oid(lc));
+			check_no_foreign_trigger(lfirst_oid(lc), level);
 }

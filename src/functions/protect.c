@@ -86,7 +86,7 @@ protect_table(Oid relid, const char *column)
 
 	foreach(lc, parts)
 		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
-			check_no_foreign_trigger(lfirst_oid(lc));
+			check_no_foreign_trigger(lfirst_oid(lc), ERROR);
 	foreach(lc, parts)
 		if (own_label(lfirst_oid(lc)) != NULL)
 			set_label(lfirst_oid(lc), NULL);
