@@ -131,6 +131,32 @@ RESET tenant_guard.auto_protect;
 SET ROLE regress_owner;
 ALTER TABLE later.events ATTACH PARTITION later.events_1 FOR VALUES FROM (0) TO (9);
 
+-- So must a part of a whole that is not guarded, and on which a key acts.
+CREATE TABLE later.acted (id int REFERENCES later.orders ON DELETE CASCADE) PARTITION BY RANGE (id);
+CREATE TABLE later.acted_1 (id int);
+GRANT ALL ON later.acted_1 TO regress_app;
+SET ROLE regress_app;
+CREATE TRIGGER spy BEFORE DELETE ON later.acted_1 FOR EACH ROW EXECUTE FUNCTION t.spy();
+SET ROLE regress_owner;
+ALTER TABLE later.acted ATTACH PARTITION later.acted_1 FOR VALUES FROM (0) TO (9);
+DROP TABLE later.acted, later.acted_1;
+
+-- So must a schema be refused that is no longer excluded by its new name.
+RESET ROLE;
+SET tenant_guard.excluded_schemas = 'left_alone';
+CREATE SCHEMA left_alone AUTHORIZATION regress_owner;
+GRANT USAGE ON SCHEMA left_alone TO regress_app;
+SET ROLE regress_owner;
+CREATE TABLE left_alone.a (tenant_id uuid);
+GRANT TRIGGER ON left_alone.a TO regress_app;
+SET ROLE regress_app;
+CREATE TRIGGER spy BEFORE DELETE ON left_alone.a FOR EACH ROW EXECUTE FUNCTION t.spy();
+RESET ROLE;
+ALTER SCHEMA left_alone RENAME TO not_left_alone;
+RESET tenant_guard.excluded_schemas;
+DROP SCHEMA left_alone CASCADE;
+SET ROLE regress_owner;
+
 -- In a script of pg_dump, and where it is meant, it must be said only; and audit() must find it, and who may make more.
 SET row_security = off;
 ALTER TABLE later.notes ADD CONSTRAINT acts FOREIGN KEY (id) REFERENCES later.orders ON DELETE CASCADE;

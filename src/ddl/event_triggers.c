@@ -277,6 +277,16 @@ guard_changed(const TableChange *change, List *touched)
 	return guarded;
 }
 
+/* Tables that are guarded now, and that a trigger of another role's may be on. */
+static void
+check_triggers(List *guarded)
+{
+	ListCell   *lc;
+
+	foreach(lc, guarded)
+		check_old_triggers(lfirst_oid(lc), ERROR);
+}
+
 /*
  * Judges one command and mends what it left to be mended.  A guard that it has
  * damaged is not mended, but refused.  Returns the tables whose foreign keys
@@ -304,8 +314,12 @@ check_change(const TableChange *change)
 	if (change->named)
 		check_shadowing(change->relid);
 	guarded = guard_changed(change, touched);
-	foreach(lc, change->adds_key ? lappend_oid(list_copy(guarded), change->relid) : guarded)
-		check_old_triggers(lfirst_oid(lc), ERROR);
+	check_triggers(guarded);
+	if (change->adds_key)
+		check_old_triggers(change->relid, ERROR);
+	foreach(lc, change->joins)
+		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
+			check_old_triggers(lfirst_oid(lc), ERROR);	/* keys of the whole may act on it */
 	if (change->gives_away)
 	{
 		check_functions_of_new_owner(change->relid);
@@ -341,6 +355,7 @@ check_command(const CollectedCommand *cmd)
 	{
 		List	   *guarded = auto_protect_schema((RenameStmt *) cmd->parsetree);
 
+		check_triggers(guarded);
 		check_invariants(guarded, INVARIANT_PARTS | INVARIANT_ABOVE, true);
 		return guarded;
 	}
