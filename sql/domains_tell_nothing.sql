@@ -12,6 +12,7 @@ CREATE SCHEMA t;
 GRANT ALL ON SCHEMA t TO regress_owner, regress_app;
 SET ROLE regress_app;
 CREATE FUNCTION t.looks(text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''looks at %'', $1; RETURN true; END';
+CREATE FUNCTION t.sure(text) RETURNS bool IMMUTABLE LANGUAGE sql RETURN true;
 CREATE DOMAIN t.email AS text;
 CREATE DOMAIN t.checked AS text CHECK (t.looks(VALUE));
 CREATE DOMAIN t.short AS t.email;
@@ -50,6 +51,16 @@ CREATE TABLE t.updated (code t.code REFERENCES t.codes ON UPDATE CASCADE);
 SET ROLE regress_app;
 ALTER DOMAIN t.code ADD CHECK (t.looks(VALUE)) NOT VALID;
 
+-- Nor must he drop what every tenant has in such a column.
+DROP DOMAIN t.checked CASCADE;
+SET ROLE regress_owner;
+CREATE TABLE t.made (tenant_id uuid, email text, looked bool GENERATED ALWAYS AS (t.sure(email)) STORED);
+SET ROLE regress_app;
+DROP FUNCTION t.sure CASCADE;
+\set VERBOSITY default
+DROP OWNED BY regress_app CASCADE;
+\set VERBOSITY terse
+
 -- The owner of the tables may, as a member of the domain's; and a superuser.
 RESET ROLE;
 GRANT regress_app TO regress_owner;
@@ -82,6 +93,16 @@ SET ROLE regress_app;
 ALTER DOMAIN t.checked ADD CHECK (VALUE <> '');
 RESET ROLE;
 RESET tenant_guard.bypass;
+
+-- The owner, and he of a table that is not guarded, drops what he likes.
+RESET ROLE;
+GRANT regress_app TO regress_owner;
+SET ROLE regress_owner;
+DROP DOMAIN t.code CASCADE;
+DROP DOMAIN t.checked CASCADE;
+ALTER TABLE t.people DROP email;
+DROP TABLE t.made;
+RESET ROLE;
 
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_app;

@@ -121,3 +121,17 @@ check_gained_column(List *tables)
 		if (has_column(lfirst_oid(lc), setting_tenant_column))
 			check_gained(lfirst_oid(lc));
 }
+
+/*
+ * A statement on something else has dropped a column of this table, with all
+ * tenants' values: refuses that to who does not own the table, unless it is
+ * meant.
+ */
+void
+check_lost_column(Oid relid)
+{
+	if (get_rel_relkind(relid) == '\0' || guard_of(relid).status == GUARD_NONE ||
+		user_owns_relation(relid) || weakening_is_meant(relid))
+		return;
+	raise_refusal(column_lost(relation_name(relid)));
+}

@@ -12,5 +12,6 @@
 
 extern void check_renewed_columns(List *tables, List *columns);
 extern void check_gained_column(List *tables);
+extern void check_lost_column(Oid relid);
 
 #endif							/* TENANT_GUARD_COLUMN_CHANGE_H */

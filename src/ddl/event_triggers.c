@@ -467,6 +467,10 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 			!weakening_is_meant(relid))
 			refuse_weakening(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
 	}
+	/* by CASCADE columns go, too, whose type or function another role owned */
+	if (!IsA(stmt, AlterTableStmt))
+		foreach(lc, dropped_objects("pg_class", "object_type OPERATOR(pg_catalog.=) 'table column'"))
+			check_lost_column(lfirst_oid(lc));
 	foreach(lc, dropped_objects("pg_constraint", "original OR normal"))
 	{
 		ForeignKey *key = foreign_key_of_command(lfirst_oid(lc));

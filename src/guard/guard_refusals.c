@@ -374,6 +374,17 @@ calls_function_of_other(const char *relation, const char *trigger, const char *f
 }
 
 Refusal
+column_lost(const char *relation)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("this statement would drop a column of guarded table %s", relation),
+			"It depends on what the statement drops, and holds values of every tenant; the table belongs to another role.",
+			"Let the owner of the table drop the column, or change its type, first."
+	};
+}
+
+Refusal
 domain_of_other(const char *what, const char *domain, const char *relation, const char *owner)
 {
 	return (Refusal) {

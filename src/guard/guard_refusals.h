@@ -48,6 +48,7 @@ extern Refusal column_does_not_guard(const char *relation, const char *column, c
 extern Refusal guarded_below_unguarded(const char *relation, const char *parent);
 extern Refusal foreign_part(const char *part, const char *whole);
 extern Refusal trigger_of_other(const char *relation, bool guarded);
+extern Refusal column_lost(const char *relation);
 extern Refusal domain_of_other(const char *what, const char *domain, const char *relation, const char *owner);
 extern Refusal trigger_on_view_of_other(const char *view);
 extern Refusal calls_function_of_other(const char *relation, const char *trigger, const char *function, const char *role, const char *owner);
