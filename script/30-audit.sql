@@ -442,6 +442,25 @@ FROM guarded_keys k JOIN pg_trigger g ON g.tgconstraint = k.oid AND g.tgenabled 
 WHERE k.carries_tenant
 GROUP BY k.oid, k.conname, k.child, k.parent
 
+-- a key that calls a function as who owns guarded tables, and did not write it: such as was there before, or came by a script
+UNION ALL
+SELECT DISTINCT ON (k.oid) 'key_calls_function', 'error', format('%I on %s', k.conname, k.conrelid::regclass),
+	   format('calls function %s of role %I as role %I, which owns guarded tables', f.oid::regprocedure, f.proowner::regrole, p.relowner::regrole),
+	   format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname), 0
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid JOIN pg_roles r ON r.oid = p.relowner
+	 CROSS JOIN unnest(k.conpfeqop, k.conkey, k.confkey) AS x (operator, child, parent) JOIN pg_operator o ON o.oid = x.operator
+	 JOIN pg_attribute a ON (a.attrelid, a.attnum) IN ((k.conrelid, x.child), (k.confrelid, x.parent))
+	 JOIN pg_cast n ON n.casttarget IN (o.oprleft, o.oprright)
+	 JOIN pg_proc f ON f.oid = n.castfunc AND f.proowner <> p.relowner JOIN pg_roles w ON w.oid = f.proowner AND NOT w.rolsuper
+WHERE k.contype = 'f' AND k.conparentid = 0 AND c.relowner <> p.relowner
+	  AND (r.rolsuper OR p.relowner IN (SELECT g.relowner FROM guarded g))
+	  AND n.casttarget = CASE WHEN a.attrelid = k.confrelid AND a.attnum = x.parent THEN o.oprleft ELSE o.oprright END
+	  AND n.castsource = (WITH RECURSIVE b (type) AS (
+							  SELECT a.atttypid
+							  UNION ALL
+							  SELECT d.typbasetype FROM b JOIN pg_type d ON d.oid = b.type AND d.typtype = 'd')
+						  SELECT b.type FROM b JOIN pg_type e ON e.oid = b.type WHERE e.typtype <> 'd')
+
 -- A key by which a change to a table that is not guarded is one to rows of tenants. CASCADE onto another tenant's row,
 -- and what changes a row's tenant, is refused where the library is loaded, and nowhere else; SET NULL and SET DEFAULT of
 -- other columns go on. By the tenant column it is a key to the tenants' own table, or to one of which each row is a

@@ -171,7 +171,52 @@ REASSIGN OWNED BY regress_other TO regress_member;
 DROP ROLE regress_other;
 SELECT relowner::regrole FROM pg_class WHERE oid = 'own.of_member'::regclass;
 
+--
+-- A key that stands may be of no matter while the owner of the other table owns no
+-- guarded one. The first that is guarded would give the owner's new rights to the
+-- function that the key calls.
+--
+RESET ROLE;
+CREATE ROLE regress_late;
+GRANT ALL ON SCHEMA own, t TO regress_late;
+SET ROLE regress_late;
+CREATE TABLE t.known (i int PRIMARY KEY);
+GRANT REFERENCES ON t.known TO regress_app;
+CREATE TABLE t.orders (id int, org uuid);
+CREATE TABLE t.by_hand (id int, org uuid NOT NULL DEFAULT tenant_guard.current_tenant());
+SET ROLE regress_app;
+CREATE TABLE own.knows (i own.number CONSTRAINT calls REFERENCES t.known);
+SET ROLE regress_late;
+\set VERBOSITY default
+SELECT tenant_guard.protect('t.orders', 'org');
+\set VERBOSITY terse
+CREATE TABLE t.made (id int, tenant_id uuid);
+CREATE TABLE t.made AS SELECT NULL::uuid AS tenant_id WHERE false;
+EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) CREATE TABLE t.made AS SELECT NULL::uuid AS tenant_id WHERE false;
+ALTER TABLE t.orders RENAME org TO tenant_id;
+ALTER TABLE t.orders ADD tenant_id uuid;
+SELECT * FROM tenant_guard.protect_schema('t', 'org');
+BEGIN;
+CREATE POLICY tenant_isolation ON t.by_hand AS RESTRICTIVE USING (org = tenant_guard.current_tenant()) WITH CHECK (org = tenant_guard.current_tenant());
+ALTER TABLE t.by_hand ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ROLLBACK;
+-- Nor is a guarded table given to it.
+RESET ROLE;
+ALTER TABLE t.worded OWNER TO regress_late;
+SET ROLE regress_late;
+
+-- A script of pg_dump is not refused: audit() finds what it restored.
+SET row_security = off;
+CREATE POLICY tenant_isolation ON t.by_hand AS RESTRICTIVE USING (org = tenant_guard.current_tenant()) WITH CHECK (org = tenant_guard.current_tenant());
+ALTER TABLE t.by_hand ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+RESET row_security;
+RESET ROLE;
+SELECT * FROM tenant_guard.audit() WHERE rule = 'key_calls_function';
+SELECT remedy FROM tenant_guard.audit() WHERE rule = 'key_calls_function' \gset
+:remedy;
+SELECT * FROM tenant_guard.audit() WHERE rule = 'key_calls_function';
+
 RESET ROLE;
 SET client_min_messages = error;
 DROP SCHEMA own, t CASCADE;
-DROP ROLE regress_owner, regress_app, regress_member;
+DROP ROLE regress_owner, regress_app, regress_member, regress_late;

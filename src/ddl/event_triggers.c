@@ -182,7 +182,7 @@ relations_were_made(List *relids, bool drop_on_commit)
 		if (drop_on_commit)
 			remember_drop_on_commit(lfirst_oid(lc));
 		check_shadowing(lfirst_oid(lc));
-		(void) auto_protect(lfirst_oid(lc));
+		check_functions_of_first_guards(auto_protect(lfirst_oid(lc)));
 		note_written(lfirst_oid(lc), false);
 	}
 }
@@ -320,6 +320,9 @@ check_change(const TableChange *change)
 	foreach(lc, change->joins)
 		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
 			check_old_triggers(lfirst_oid(lc), ERROR);	/* keys of the whole may act on it */
+	check_functions_of_first_guards(guarded);
+	if (change->completes || change->gives_away)
+		check_functions_of_first_guards(find_all_inheritors(change->relid, NoLock, NULL));
 	if (change->gives_away)
 	{
 		check_functions_of_new_owner(change->relid);
@@ -356,6 +359,7 @@ check_command(const CollectedCommand *cmd)
 		List	   *guarded = auto_protect_schema((RenameStmt *) cmd->parsetree);
 
 		check_triggers(guarded);
+		check_functions_of_first_guards(guarded);
 		check_invariants(guarded, INVARIANT_PARTS | INVARIANT_ABOVE, true);
 		return guarded;
 	}

@@ -65,15 +65,17 @@ key_of_other(const char *key, const char *table, const char *parent, const char 
 	};
 }
 
-/* The function casts a column to what the key compares. */
+/* The function casts a column to what the key compares; "stands" if the key is not this statement's. */
 Refusal
 key_calls_function(const char *key, const char *table, const char *parent, const char *owner,
-				   const char *function)
+				   const char *function, bool stands)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("foreign key \"%s\" of table %s would call function %s as role \"%s\"", key, table, function, owner),
-			psprintf("Table %s belongs to that role, as which PostgreSQL compares the columns of the key.", parent),
+			psprintf(stands ? "Table %s belongs to that role, as which PostgreSQL compares the columns of the key, and which is to own guarded tables." :
+					 "Table %s belongs to that role, as which PostgreSQL compares the columns of the key.", parent),
+			stands ? psprintf("Let the owner of table %s or a superuser drop the key first: ALTER TABLE %s DROP CONSTRAINT %s;", table, table, quote_identifier(key)) :
 			"Make the key with columns of the types that it references."
 	};
 }

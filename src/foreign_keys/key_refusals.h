@@ -21,7 +21,7 @@ extern Refusal key_crosses_tenants(const char *key, const char *table, const cha
 								   const char *column, const char *tenant_column, const char *own);
 extern Refusal key_of_other(const char *key, const char *table, const char *parent, const char *owner);
 extern Refusal key_calls_function(const char *key, const char *table, const char *parent,
-								  const char *owner, const char *function);
+								  const char *owner, const char *function, bool stands);
 extern Refusal keys_cross_tenants(const char *counts, const char *queries);
 
 /* Actions of keys on rows of another tenant; "key" is NULL where it is not known which */

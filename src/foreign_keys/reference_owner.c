@@ -16,6 +16,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -60,6 +61,21 @@ check_reference(const ForeignKey *key)
 								   owner_name(key->parent)));
 }
 
+/* The function of neither a superuser nor that owner that a key to another owner's table calls, or InvalidOid. */
+static Oid
+function_as_owner(const ForeignKey *key, Oid owner)
+{
+	return object_owner(RelationRelationId, key->child) == owner ? InvalidOid : function_of_key(key, owner);
+}
+
+static void
+refuse_function(const ForeignKey *key, Oid function, bool stands)
+{
+	if (!weakening_is_meant(key->parent))
+		raise_refusal(key_calls_function(key->name, relation_name(key->child), relation_name(key->parent),
+										 owner_name(key->parent), format_procedure_qualified(function), stands));
+}
+
 /*
  * Refuses a key to another owner's table if that has rights over guarded ones,
  * and a function of neither a superuser nor that owner is called to compare its
@@ -74,14 +90,9 @@ check_functions(const ForeignKey *key, Oid only)
 	if (key == NULL)
 		return;
 	owner = object_owner(RelationRelationId, key->parent);
-	if (object_owner(RelationRelationId, key->child) == owner)
-		return;
-	function = function_of_key(key, owner);
-	if (OidIsValid(function) && (!OidIsValid(only) || function == only) &&
-		has_rights_over_tenants(owner) &&
-		!weakening_is_meant(key->parent))
-		raise_refusal(key_calls_function(key->name, relation_name(key->child), relation_name(key->parent),
-										 owner_name(key->parent), format_procedure_qualified(function)));
+	function = function_as_owner(key, owner);
+	if (OidIsValid(function) && (!OidIsValid(only) || function == only) && has_rights_over_tenants(owner))
+		refuse_function(key, function, false);
 }
 
 /*
@@ -154,6 +165,77 @@ void
 check_functions_of_new_owner(Oid relid)
 {
 	check_functions_of_keys(relid, InvalidOid);
+}
+
+/* Is there a cast by a function of neither a superuser nor this role? */
+static bool
+has_cast_of_stranger(Oid role)
+{
+	Relation	casts = table_open(CastRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(casts, InvalidOid, false, NULL, 0, NULL);
+	bool		found = false;
+	HeapTuple	tuple;
+
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_cast cast = (Form_pg_cast) GETSTRUCT(tuple);
+		Oid			owner;
+
+		/* initdb's are a superuser's */
+		if (cast->oid < FirstNormalObjectId || !OidIsValid(cast->castfunc))
+			continue;
+		owner = object_owner(ProcedureRelationId, cast->castfunc);
+		found = owner != role && !superuser_arg(owner);
+	}
+	systable_endscan(scan);
+	table_close(casts, AccessShareLock);
+	return found;
+}
+
+/* The same of the keys that are there to all tables of a role. */
+static void
+check_functions_as(Oid owner)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+		ForeignKey *key;
+		Oid			function;
+
+		if (con->contype != CONSTRAINT_FOREIGN || object_owner(RelationRelationId, con->confrelid) != owner)
+			continue;
+		key = foreign_key_of_command(con->oid);
+		function = key ? function_as_owner(key, owner) : InvalidOid;
+		if (OidIsValid(function))
+			refuse_function(key, function, true);
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+}
+
+/*
+ * The same where these tables have become guarded, the first of their owner: to
+ * whom the role's rights mattered little they do now.  Most databases have no
+ * cast that a key could call, and nothing more is read.
+ */
+void
+check_functions_of_first_guards(List *guarded)
+{
+	List	   *owners = NIL;
+	ListCell   *lc;
+
+	if (IsBinaryUpgrade)
+		return;
+	foreach(lc, guarded)
+		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
+			owners = list_append_unique_oid(owners, object_owner(RelationRelationId, lfirst_oid(lc)));
+	foreach(lc, owners)
+		if (has_cast_of_stranger(lfirst_oid(lc)) && !owns_guarded_table(lfirst_oid(lc), guarded))
+			check_functions_as(lfirst_oid(lc));
 }
 
 /*

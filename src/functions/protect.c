@@ -96,7 +96,10 @@ protect_table(Oid relid, const char *column)
 	foreach(lc, ancestors_of(relid))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_WHOLE)
 			warn_of_unguarded_parent(relid, lfirst_oid(lc));
-	return guard_hierarchy(relid, column_for(relid, column), NULL_ROWS_REFUSED);
+	if (!guard_hierarchy(relid, column_for(relid, column), NULL_ROWS_REFUSED))
+		return false;
+	check_functions_of_first_guards(parts);
+	return true;
 }
 
 /* FORCE binds the owner too: says what it cannot do any more, and who can. */

@@ -133,27 +133,31 @@ relation_argument(FunctionCallInfo fcinfo)
 	return PG_GETARG_OID(0);
 }
 
-/*
- * Would who can run statements as this role have rights over guarded tables: is
- * it a superuser, or does it own one?  Looks at all tables: for what is rare.
- */
+/* Does a role own a guarded table, other than these?  Looks at all tables: for what is rare. */
 bool
-has_rights_over_tenants(Oid role)
+owns_guarded_table(Oid role, List *except)
 {
 	Relation	classes = table_open(RelationRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
-	bool		found = superuser_arg(role);
+	bool		found = false;
 	HeapTuple	tuple;
 
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
 
-		found = class->relowner == role &&
+		found = class->relowner == role && !list_member_oid(except, class->oid) &&
 			(class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
 			guard_of(class->oid).status != GUARD_NONE;
 	}
 	systable_endscan(scan);
 	table_close(classes, AccessShareLock);
 	return found;
+}
+
+/* Would who can run statements as this role have rights over guarded tables? */
+bool
+has_rights_over_tenants(Oid role)
+{
+	return superuser_arg(role) || owns_guarded_table(role, NIL);
 }
