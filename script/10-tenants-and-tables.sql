@@ -68,6 +68,10 @@ CREATE FUNCTION check_key_action(relation oid, foreign_key oid, tenant "any", be
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_key_action';
 COMMENT ON FUNCTION check_key_action(oid, oid, "any", "any") IS 'the same of a row that the action would give a new tenant';
 
+CREATE FUNCTION check_tenant_kept(relation oid, changed boolean, tenant "any") RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_tenant_kept';
+COMMENT ON FUNCTION check_tenant_kept(oid, boolean, "any") IS 'true, or an error where a trigger has changed the tenant of the row that a foreign key''s action changes; not to be called by hand';
+
 --
 -- Tables: for their owners, as ALTER TABLE is; each checks ownership
 --

@@ -193,6 +193,7 @@ INSERT INTO cases (function, statement) VALUES
 	('guarded()', 'SELECT tenant_guard.guarded()'),
 	('check_key_action(oid,oid,"any")', 'SELECT tenant_guard.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour)'),
 	('check_key_action(oid,oid,"any","any")', 'SELECT tenant_guard.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour, ''blue''::hostile.colour)'),
+	('check_tenant_kept(oid,boolean,"any")', 'SELECT tenant_guard.check_tenant_kept(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, false, ''red''::hostile.colour)'),
 	('library_version()', 'SELECT tenant_guard.library_version()'),
 	('library_preloaded()', 'SELECT tenant_guard.library_preloaded()'),
 	('check_library()', 'SELECT tenant_guard.check_library()'),

@@ -30,7 +30,9 @@
 
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
@@ -77,6 +79,7 @@ typedef struct Checking
 {
 	PlannedStmt *plan;
 	const KeyAction *action;
+	bool		triggered;		/* triggers may change what it stores (kept_tenant.c) */
 	bool		key_is_known;	/* "key" is filled in */
 	ActingKey	key;
 } Checking;
@@ -261,21 +264,28 @@ find_key(const KeyAction *action)
  * ----------------------------------------------------------------
  */
 
-/* The function of ours that checks a row, with its new tenant or without. */
+/* A function of ours that checks a row. */
 static Oid
-check_function(bool changes)
+check_function(char *name, int nargs, Oid *types)
 {
-	Oid			types[] = {OIDOID, OIDOID, ANYOID, ANYOID};
-	Oid			funcid = LookupFuncName(list_make2(makeString(EXTENSION_NAME), makeString("check_key_action")),
-										changes ? 4 : 3, types, true);
+	Oid			funcid = LookupFuncName(list_make2(makeString(EXTENSION_NAME), makeString(name)), nargs, types, true);
 
 	if (own_function(funcid) != OWN_KEY_CHECK)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("function tenant_guard.check_key_action is not the extension's"),
+				 errmsg("function tenant_guard.%s is not the extension's", name),
 				 errdetail("Without it the actions of foreign keys cannot be kept to one tenant."),
 				 errhint("Drop and create extension \"tenant_guard\".")));
 	return funcid;
+}
+
+/* That which compares it with the tenant, with its new one or without. */
+static Oid
+tenant_check_function(bool changes)
+{
+	Oid			types[] = {OIDOID, OIDOID, ANYOID, ANYOID};
+
+	return check_function("check_key_action", changes ? 4 : 3, types);
 }
 
 /* The column of that name in the table that the statement names, or 0. */
@@ -390,7 +400,7 @@ make_check(const Checking *checking, Index varno, Oid relid, AttrNumber attnum, 
 
 	if (action->command == CMD_UPDATE)
 		args = lappend(args, becomes != NULL ? becomes : copyObject(tenant));
-	check = makeFuncExpr(check_function(action->command == CMD_UPDATE), BOOLOID, args,
+	check = makeFuncExpr(tenant_check_function(action->command == CMD_UPDATE), BOOLOID, args,
 						 InvalidOid, exprCollation((Node *) tenant), COERCE_EXPLICIT_CALL);
 	return check;
 }
@@ -415,6 +425,70 @@ guard_of_part(Oid relid, AttrNumber *attnum)
 	return guard;
 }
 
+/*
+ * A call of check_tenant_kept, when the row is found or, with "changed", when
+ * triggers have seen what it becomes.
+ */
+static FuncExpr *
+make_kept_check(Index varno, Oid relid, AttrNumber attnum, bool changed)
+{
+	Oid			types[] = {OIDOID, BOOLOID, ANYOID};
+	Expr	   *tenant = tenant_of_row(varno, relid, attnum);
+
+	return makeFuncExpr(check_function("check_tenant_kept", 3, types), BOOLOID,
+						list_make3(oid_constant(relid), makeBoolConst(changed, false), tenant),
+						InvalidOid, exprCollation((Node *) tenant), COERCE_EXPLICIT_CALL);
+}
+
+/* Has the statement's table, or a part of it, triggers that may change the row that is stored? */
+static bool
+triggers_change_rows(const KeyAction *action)
+{
+	List	   *parts = list_make1_oid(action->table);
+	bool		found = false;
+	ListCell   *lc;
+
+	if (action->command != CMD_UPDATE)
+		return false;
+	if (get_rel_relkind(action->table) == RELKIND_PARTITIONED_TABLE)
+		parts = find_all_inheritors(action->table, AccessShareLock, NULL);
+	foreach(lc, parts)
+	{
+		Relation	part = table_open(lfirst_oid(lc), NoLock);
+
+		found |= part->trigdesc != NULL &&
+			(part->trigdesc->trig_update_before_row || part->trigdesc->trig_insert_before_row);
+		table_close(part, NoLock);
+	}
+	return found;
+}
+
+/* Has each table that the plan writes to check the rows that triggers have seen. */
+static void
+check_rows_to_store(Checking *checking)
+{
+	ModifyTable *modify = (ModifyTable *) checking->plan->planTree;
+	List	   *lists = NIL;
+	ListCell   *lc;
+
+	if (!checking->triggered || !IsA(modify, ModifyTable) || modify->withCheckOptionLists != NIL)
+		return;
+	foreach(lc, modify->resultRelations)
+	{
+		Oid			relid = rt_fetch(lfirst_int(lc), checking->plan->rtable)->relid;
+		WithCheckOption *check = makeNode(WithCheckOption);
+		AttrNumber	attnum;
+
+		if (guard_of_part(relid, &attnum).status == GUARD_NONE)
+			return;
+		check->kind = WCO_RLS_UPDATE_CHECK;
+		check->relname = get_rel_name(relid);
+		check->qual = (Node *) list_make1(make_kept_check(lfirst_int(lc), relid, attnum, true));
+		lists = lappend(lists, list_make1(check));
+	}
+	modify->withCheckOptionLists = lists;
+}
+
 /* A PlanVisitor. */
 static void
 check_scan(Plan *plan, void *context)
@@ -437,6 +511,8 @@ check_scan(Plan *plan, void *context)
 	becomes = new_tenant(checking->action, same_column(checking->action->table, relid, attnum));
 	if (!checking->action->cascades ? becomes != NULL : !checking->key.carries_tenant)
 		plan->qual = lappend(plan->qual, make_check(checking, varno, relid, attnum, becomes));
+	if (checking->triggered)
+		plan->qual = lappend(plan->qual, make_kept_check(varno, relid, attnum, false));
 }
 
 /*
@@ -447,11 +523,13 @@ check_scan(Plan *plan, void *context)
 void
 check_key_action(PlannedStmt *plan, const KeyAction *action)
 {
-	Checking	checking = {plan, action, false};
+	Checking	checking = {.plan = plan,.action = action};
 
 	if (action == NULL)
 		return;
+	checking.triggered = triggers_change_rows(action);
 	visit_plan_nodes(plan, check_scan, &checking);
+	check_rows_to_store(&checking);
 	plan->relationOids = list_concat(plan->relationOids, checking.key.parents);
 }
 

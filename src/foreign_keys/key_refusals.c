@@ -133,6 +133,17 @@ action_changes_tenant(const char *key, const char *table)
 }
 
 Refusal
+trigger_changes_tenant(const char *table)
+{
+	return (Refusal) {
+		ERRCODE_BYPASSES_ISOLATION,
+			psprintf("a trigger would change the tenant of a row of table %s", table),
+			"A foreign key's action changes the row, and no policy checks there what a BEFORE trigger makes of it. A row stays its tenant's.",
+			"Let the trigger leave the tenant column as it is. If it is meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first."
+	};
+}
+
+Refusal
 key_not_enforced(const char *key, const char *table, const char *parent)
 {
 	return (Refusal) {

@@ -28,6 +28,7 @@ extern Refusal keys_cross_tenants(const char *counts, const char *queries);
 extern Refusal action_on_other_tenant(const char *key, const char *table, const char *parent,
 									  bool deletes, bool by_tenant);
 extern Refusal action_changes_tenant(const char *key, const char *table);
+extern Refusal trigger_changes_tenant(const char *table);
 extern Refusal key_not_enforced(const char *key, const char *table, const char *parent);
 
 /* Keys that cannot be made to */

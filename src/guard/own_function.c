@@ -67,7 +67,7 @@ static OwnFunction
 function_of_name(const char *name, int nargs)
 {
 	if (nargs > 0)
-		return strcmp(name, "check_key_action") == 0 ? OWN_KEY_CHECK : OWN_NONE;
+		return strcmp(name, "check_key_action") == 0 || strcmp(name, "check_tenant_kept") == 0 ? OWN_KEY_CHECK : OWN_NONE;
 	if (is_getter_name(name))
 		return OWN_GETTER;
 	return strcmp(name, "guarded") == 0 ? OWN_GUARDED : OWN_OTHER;

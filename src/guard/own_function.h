@@ -15,7 +15,7 @@ typedef enum OwnFunction
 	OWN_NONE,					/* the function is not ours */
 	OWN_GETTER,					/* current_tenant() and its like */
 	OWN_GUARDED,				/* guarded(), which is always true */
-	OWN_KEY_CHECK,				/* check_key_action(), in plans of foreign keys' actions */
+	OWN_KEY_CHECK,				/* check_key_action(), check_tenant_kept(), in plans of foreign keys' actions */
 	OWN_OTHER
 } OwnFunction;
 
