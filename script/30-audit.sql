@@ -473,13 +473,13 @@ SELECT 'cascade_from_outside',
 				   THEN 'whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it: %s'
 				   ELSE 'whoever may change a tenant''s row of %s, which is not guarded, changes the tenant''s rows: %s' END
 			  || CASE WHEN NOT a.crosses THEN '' WHEN NOT h.missing THEN '; refused where the row is another tenant''s'
-					  ELSE '; in a session that has not loaded the library nothing is refused' END,
-			  k.confrelid::regclass, a.actions),
+					  ELSE '; in a session that has not loaded the library nothing is refused' END || '%s',
+			  k.confrelid::regclass, a.actions, '; triggers see those rows, and may copy them to where this tenant reads: ' || s.triggers),
 	   CASE WHEN k.parent_column IS NOT NULL AND k.parent_status = 'unguarded' THEN format('SELECT tenant_guard.protect(%L, %L)', k.confrelid::regclass, k.parent_column)
 			ELSE a.revokes END, 0
 FROM outer_keys k JOIN guarded c ON c.oid = k.conrelid CROSS JOIN hooks h
 	 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT format('ON %s %s', x.privilege, x.action), ', ') AS actions,
-								bool_or(x.crosses AND g.grantee IS NOT NULL) AS crosses,
+								bool_or(x.crosses AND g.grantee IS NOT NULL) AS crosses, bool_or(NOT x.crosses) AS sets,
 								max(x.privilege) FILTER (WHERE g.grantee IS NOT NULL) AS by,
 								string_agg(DISTINCT format('REVOKE %s%s ON %s FROM %s', x.privilege, CASE WHEN g.attnum IS NOT NULL THEN (SELECT format(' (%I)', n.attname) FROM pg_attribute n WHERE n.attrelid = k.confrelid AND n.attnum = g.attnum) END,
 																 k.confrelid::regclass, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END), '; ')
@@ -489,6 +489,12 @@ FROM outer_keys k JOIN guarded c ON c.oid = k.conrelid CROSS JOIN hooks h
 							   FROM (VALUES ('DELETE', k.confdeltype, k.confdelsetcols), ('UPDATE', k.confupdtype, NULL)) AS d (privilege, type, columns)) AS x (privilege, action, crosses)
 							  LEFT JOIN grants g ON g.relation = k.confrelid AND g.privilege = x.privilege AND (g.attnum IS NULL OR g.attnum = ANY (k.confkey))
 						 WHERE x.action IS NOT NULL) a
+	 -- for each row that is updated, or with transition tables
+	 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT quote_ident(g.tgname), ', ') AS triggers
+						 FROM pg_trigger g
+						 WHERE a.sets AND (g.tgrelid = c.oid OR g.tgrelid IN (SELECT p.relid FROM pg_partition_tree(c.oid) p))
+							   AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0
+							   AND (g.tgtype & 1 <> 0 OR g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL)) s
 WHERE a.actions IS NOT NULL AND (k.parent_column IS NULL OR a.by IS NOT NULL)
 
 -- a table whose keys act on its rows as an owner who sees all of them

@@ -44,6 +44,22 @@ GRANT DELETE ON t.places TO regress_app;
 SELECT * FROM findings;
 \a \x
 
+-- Triggers that SET NULL or SET DEFAULT shows every tenant's rows to are named: of
+-- each row, or of all rows that changed, and of parts.
+SET ROLE regress_owner;
+CREATE TABLE t.seen (tenant_id uuid, other int REFERENCES t.common ON DELETE SET NULL) PARTITION BY LIST (other);
+CREATE TABLE t.part PARTITION OF t.seen DEFAULT;
+CREATE FUNCTION t.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER "by%row" BEFORE UPDATE ON t.seen FOR EACH ROW EXECUTE FUNCTION t.f();
+CREATE TRIGGER of_part AFTER INSERT OR UPDATE ON t.part FOR EACH ROW EXECUTE FUNCTION t.f();
+CREATE TRIGGER of_all AFTER UPDATE ON t.seen REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION t.f();
+CREATE TRIGGER sees_none AFTER UPDATE ON t.seen FOR EACH STATEMENT EXECUTE FUNCTION t.f();
+CREATE TRIGGER inserted AFTER INSERT ON t.seen FOR EACH ROW EXECUTE FUNCTION t.f();
+CREATE TRIGGER by_row BEFORE UPDATE ON t.orders FOR EACH ROW EXECUTE FUNCTION t.f();
+RESET ROLE;
+SELECT object, detail FROM findings WHERE detail ~ 'triggers';
+DROP TABLE t.seen;
+
 -- A table of a superuser, with keys that act; one whose keys do not is none.
 CREATE TABLE t.superusers (tenant_id uuid PRIMARY KEY, other uuid REFERENCES t.tenants ON DELETE SET NULL);
 CREATE TABLE t.superusers_plain (tenant_id uuid PRIMARY KEY REFERENCES t.tenants);
