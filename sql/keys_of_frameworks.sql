@@ -236,6 +236,37 @@ DROP OWNED BY regress_sale CASCADE;
 SELECT * FROM t.keys WHERE relation = 't.item'::regclass;
 DROP ROLE regress_sale;
 
+-- What is said of a key later goes for its companion too: that it is deferred, or
+-- rows in the order that this allows would be refused, ...
+SET ROLE regress_owner;
+CREATE TABLE t.box (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE t.thing (id int, tenant_id uuid, box_id int CONSTRAINT fk_rails_0a1b2c3d4e REFERENCES t.box);
+ALTER TABLE t.thing ALTER CONSTRAINT fk_rails_0a1b2c3d4e DEFERRABLE INITIALLY DEFERRED;
+SELECT * FROM t.keys WHERE relation = 't.thing'::regclass;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO t.thing VALUES (1, DEFAULT, 1);
+INSERT INTO t.box VALUES (1);
+COMMIT;
+ALTER TABLE t.thing ALTER CONSTRAINT fk_and_tenant_0a1b2c3d4e DEFERRABLE INITIALLY IMMEDIATE;
+ALTER TABLE t.thing ALTER CONSTRAINT fk_rails_0a1b2c3d4e NOT DEFERRABLE;
+SELECT * FROM t.keys WHERE relation = 't.thing'::regclass;
+
+-- ... and that its rows have been checked, as Rails does after it has added a key;
+-- rows that cross tenants must be found then.
+ALTER TABLE t.thing DROP CONSTRAINT fk_rails_0a1b2c3d4e;
+ALTER TABLE t.thing ADD CONSTRAINT fk_rails_0a1b2c3d4e FOREIGN KEY (box_id) REFERENCES t.box NOT VALID;
+ALTER TABLE t.thing VALIDATE CONSTRAINT fk_rails_0a1b2c3d4e;
+SELECT * FROM t.keys WHERE relation = 't.thing'::regclass;
+ALTER TABLE t.thing DROP CONSTRAINT fk_rails_0a1b2c3d4e;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+INSERT INTO t.thing VALUES (2, DEFAULT, 1);
+COMMIT;
+ALTER TABLE t.thing ADD CONSTRAINT fk_rails_0a1b2c3d4e FOREIGN KEY (box_id) REFERENCES t.box NOT VALID;
+ALTER TABLE t.thing VALIDATE CONSTRAINT fk_rails_0a1b2c3d4e;
+SELECT * FROM t.keys WHERE relation = 't.thing'::regclass;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

@@ -446,6 +446,17 @@ is_drop_constraint(AlterTableType subtype)
 	return subtype == AT_DropConstraint;
 }
 
+/* And of the one that validates one. */
+static inline bool
+is_validate_constraint(AlterTableType subtype)
+{
+#if PG_VERSION_NUM < 160000
+	if (subtype == AT_ValidateConstraintRecurse)
+		return true;
+#endif
+	return subtype == AT_ValidateConstraint;
+}
+
 /* From 18 on AFTER triggers run as the role that queued them, before as the one that is current when they run. */
 static inline bool
 triggers_run_as_who_queued_them(void)

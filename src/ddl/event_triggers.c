@@ -340,7 +340,10 @@ check_change(const TableChange *change)
 		((change->alters_key || change->completes) && guard_of(change->relid).status != GUARD_NONE))
 		return lappend_oid(guarded, change->relid);
 	if (change->moves_keys)
+	{
 		settle_companions(change->relid);
+		keep_companions_alike(change->relid);
+	}
 	/* a partition's share of a key is one of its own now */
 	foreach(lc, change->leaves)
 		settle_companions(lfirst_oid(lc));

@@ -133,7 +133,7 @@ read_subcommand(const AlterTableCmd *cmd, TableChange *change)
 		is_set_expression(cmd->subtype);
 	change->alters_key |= is_drop_constraint(cmd->subtype);
 	change->moves_keys |= cmd->subtype == AT_AlterConstraint || cmd->subtype == AT_AlterColumnType ||
-		cmd->subtype == AT_AttachPartition;
+		cmd->subtype == AT_AttachPartition || is_validate_constraint(cmd->subtype);
 	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
 		strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0)
 		change->brings_column = change->gains_column = true;

@@ -53,6 +53,44 @@ drop_companion(Oid dropped)
 					companion->name, relation_name(key->child), key->name)));
 }
 
+/* Does a statement for a companion, which has been one for its key. */
+static void
+follow(const ForeignKey *key, const ForeignKey *companion, const char *done, char *action)
+{
+	run_ddl(key->child, psprintf("ALTER TABLE %s %s", relation_name(key->child), action));
+	ereport(NOTICE,
+			(errmsg("foreign key \"%s\" of table %s is %s with \"%s\", which it accompanies",
+					companion->name, relation_name(key->child), done, key->name)));
+}
+
+/*
+ * What has been said of a key since its companion was made goes for that too:
+ * when it is checked, and that its rows have been.
+ */
+void
+keep_companions_alike(Oid relid)
+{
+	List	   *keys = foreign_keys_from(relid);
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		const ForeignKey *key = lfirst(lc);
+		const ForeignKey *companion = key->kind == KEY_ACCOMPANIED ? companion_of(key, keys) : NULL;
+
+		if (companion == NULL)
+			continue;
+		if (companion->deferrable != key->deferrable || companion->deferred != key->deferred)
+			follow(key, companion, "altered",
+				   psprintf("ALTER CONSTRAINT %s %s", quote_identifier(companion->name),
+							!key->deferrable ? "NOT DEFERRABLE" :
+							key->deferred ? "DEFERRABLE INITIALLY DEFERRED" : "DEFERRABLE INITIALLY IMMEDIATE"));
+		if (key->validated && !companion->validated && companion->enforced)
+			follow(key, companion, "validated",
+				   psprintf("VALIDATE CONSTRAINT %s", quote_identifier(companion->name)));
+	}
+}
+
 /* The constraints of this name in a schema. */
 static List *
 constraints_in(Oid schema, const char *name)

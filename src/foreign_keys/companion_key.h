@@ -12,6 +12,7 @@
 #include "nodes/nodes.h"
 
 extern void drop_companion(Oid dropped);
+extern void keep_companions_alike(Oid relid);
 extern Node *with_companions(Node *stmt);
 
 #endif							/* TENANT_GUARD_COMPANION_KEY_H */
