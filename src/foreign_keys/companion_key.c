@@ -57,7 +57,7 @@ drop_companion(Oid dropped)
 static void
 follow(const ForeignKey *key, const ForeignKey *companion, const char *done, char *action)
 {
-	run_ddl_unforced(key->child, psprintf("ALTER TABLE %s %s", relation_name(key->child), action));
+	run_ddl(key->child, psprintf("ALTER TABLE %s %s", relation_name(key->child), action));
 	ereport(NOTICE,
 			(errmsg("foreign key \"%s\" of table %s is %s with \"%s\", which it accompanies",
 					companion->name, relation_name(key->child), done, key->name)));
