@@ -30,7 +30,9 @@
 #include "current_tenant.h"
 #include "domain_constraint.h"
 #include "event_triggers.h"
+#include "executor_hooks.h"
 #include "explain_filters.h"
+#include "function_hook.h"
 #include "function_mismatch.h"
 #include "hooks.h"
 #include "key_action.h"
@@ -65,30 +67,16 @@ static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
 static object_access_hook_type prev_object_access = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
-static needs_fmgr_hook_type prev_needs_fmgr = NULL;
-static fmgr_hook_type prev_fmgr = NULL;
 static planner_hook_type prev_planner = NULL;
 #ifdef PLANNER_DROPS_SELF_JOINS
 static relation_info_hook_type prev_relation_info = NULL;
 #endif
-static ExecutorStart_hook_type prev_executor_start = NULL;
-static ExecutorRun_hook_type prev_executor_run = NULL;
-static ExecutorFinish_hook_type prev_executor_finish = NULL;
 static emit_log_hook_type prev_emit_log = NULL;
 #ifdef EXPLAIN_HAS_NODE_HOOK
 static explain_per_node_hook_type prev_explain_node = NULL;
 #else
 static ExplainOneQuery_hook_type prev_explain_query = NULL;
 #endif
-
-/* What fmgr_hook keeps between the start and the end of a call. */
-typedef struct FunctionCall
-{
-	bool		suspended;		/* FORCE was suspended; it is back for the call */
-	bool		unforced;		/* under a statement of ours: so is the replication role */
-	int			role;			/* to be put back then */
-	Datum		prev_arg;		/* the previous hook's */
-} FunctionCall;
 
 static void
 post_parse_analyze(ParseState *pstate, Query *query, JumbledQuery *jstate)
@@ -255,68 +243,6 @@ check_perms(CHECK_PERMS_PARAMETERS)
 	return check_access(permission_infos, ereport_on_violation);
 }
 
-/*
- * Of interest are functions that are called while a foreign key's statement is
- * planned, and all that a statement of our own calls.  The check that we put
- * into a key's action is called for each row, and calls nobody's function.
- */
-static bool
-needs_fmgr(Oid funcid)
-{
-	bool		wanted = prev_needs_fmgr && prev_needs_fmgr(funcid);
-
-	return wanted ||
-		((InNoForceRLSOperation() || runs_as_owner()) && own_function(funcid) != OWN_KEY_CHECK);
-}
-
-static void
-call_prev_fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
-{
-	if (prev_fmgr)
-		prev_fmgr(event, flinfo, arg);
-}
-
-static void
-fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
-{
-	FunctionCall *call = (FunctionCall *) DatumGetPointer(*arg);
-
-	switch (event)
-	{
-		case FHET_START:
-			check_called_by_parser(flinfo->fn_oid);
-			if (call == NULL)
-			{
-				call = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(FunctionCall));
-				*arg = PointerGetDatum(call);
-			}
-			call->suspended = suspend_noforce();
-			call->unforced = updates_unforced();
-			if (call->unforced)
-				call->role = suspend_replication_role();
-			call_prev_fmgr(event, flinfo, &call->prev_arg);
-			break;
-		case FHET_END:
-		case FHET_ABORT:
-			call_prev_fmgr(event, flinfo, call ? &call->prev_arg : arg);
-			if (event == FHET_END)
-				function_has_ended();
-			else
-			{
-				function_has_failed(flinfo->fn_oid);
-				function_failed_in_parser();
-			}
-			if (call == NULL)
-				break;
-			if (call->unforced)
-				resume_replication_role(call->role);
-			if (call->suspended)
-				resume_noforce();
-			call->unforced = call->suspended = false;
-			break;
-	}
-}
-
 /* ----------------------------------------------------------------
  *		Planning, and EXPLAIN
  * ----------------------------------------------------------------
@@ -395,176 +321,6 @@ plan_query(PLANNER_PARAMETERS)
  * ----------------------------------------------------------------
  */
 
-/*
- * What is different while a plan runs that has guarded tables
- * (tenant_qual_first.c), or whose rows are kept.
- */
-typedef struct Run
-{
-	StatementKind statement;	/* the outer one's kind */
-	bool		kept;			/* the tenant was kept already */
-	Writing		writing;		/* what it writes, whose triggers wait */
-	bool		suspended;		/* a foreign key's statement: FORCE was suspended */
-	bool		hidden;			/* its errors' details are not for the caller */
-} Run;
-
-static void
-executor_start(QueryDesc *query_desc, int eflags)
-{
-	uint64		rows_read = times_tenants_rows_read();
-
-	note_started(query_desc);
-	if (prev_executor_start)
-		prev_executor_start(query_desc, eflags);
-	else
-		standard_ExecutorStart(query_desc, eflags);
-	if (times_tenants_rows_read() != rows_read)
-		note_tenant_of_run(query_desc);
-}
-
-static bool
-is_plain_run(const QueryDesc *query_desc)
-{
-	return !query_desc->plannedstmt->dependsOnRole && !InNoForceRLSOperation() &&
-		!rows_are_kept();
-}
-
-/*
- * A foreign key's statement has been planned and its access is checked when it
- * runs.  FORCE is back then, also for functions that PostgreSQL has looked up
- * before and keeps, of which needs_fmgr never heard: those of casts and ranges.
- */
-static void
-enter_run(Run *run, const QueryDesc *query_desc)
-{
-	/* this may raise, what follows does not */
-	run->hidden = InNoForceRLSOperation() && query_desc->plannedstmt->dependsOnRole && details_are_hidden();
-	run->statement = enter_portal();
-	run->kept = keep_tenant(true);
-	enter_writing(&run->writing, query_desc);
-	run->suspended = suspend_noforce();
-}
-
-static void
-leave_run(const Run *run)
-{
-	leave_statement(run->statement);
-	(void) keep_tenant(run->kept);
-	leave_writing(&run->writing);
-	if (run->suspended)
-		resume_noforce();
-}
-
-static void
-run_plan(EXECUTOR_RUN_PARAMETERS)
-{
-	if (prev_executor_run)
-		prev_executor_run(EXECUTOR_RUN_ARGUMENTS);
-	else
-		standard_ExecutorRun(EXECUTOR_RUN_ARGUMENTS);
-}
-
-static void
-executor_run(EXECUTOR_RUN_PARAMETERS)
-{
-	MemoryContext context = CurrentMemoryContext;
-	Run			run;
-
-	check_run_by_parser();
-	check_planned_with_library(query_desc->plannedstmt);
-	check_tenant_of_run(query_desc);
-	check_stack_for_trusted(query_desc->plannedstmt);
-	if (plan_writes(query_desc->plannedstmt) &&
-		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
-		check_unchecked_rows(query_desc);
-	if (is_plain_run(query_desc))
-	{
-		if (tenants_have_tables())
-			note_tenants_rows();
-		if (tenant_may_change() && plan_writes(query_desc->plannedstmt))
-			run_as_writing(run_plan, EXECUTOR_RUN_ARGUMENTS);
-		else
-			run_plan(EXECUTOR_RUN_ARGUMENTS);
-		return;
-	}
-	note_tenants_rows();
-	check_rows_not_kept(plan_permission_infos(query_desc->plannedstmt));
-	enter_run(&run, query_desc);
-	PG_TRY();
-	{
-		run_plan(EXECUTOR_RUN_ARGUMENTS);
-	}
-	PG_CATCH();
-	{
-		leave_run(&run);
-		if (run.hidden)
-			hide_detail(context);
-		explain_refused_row(context);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	leave_run(&run);
-}
-
-static void
-finish_plan(QueryDesc *query_desc)
-{
-	if (prev_executor_finish)
-		prev_executor_finish(query_desc);
-	else
-		standard_ExecutorFinish(query_desc);
-}
-
-/*
- * What WITH writes may be written only now; what is written may be checked by
- * triggers as somebody else.  "run" is NULL for a plain one.
- */
-static void
-finish_with_care(QueryDesc *query_desc, const Run *run)
-{
-	MemoryContext context = CurrentMemoryContext;
-
-	PG_TRY();
-	{
-		finish_plan(query_desc);
-	}
-	PG_CATCH();
-	{
-		if (run != NULL)
-			leave_run(run);
-		if (raised_after_action() || (run != NULL && run->hidden))
-			hide_detail(context);
-		explain_refused_row(context);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	if (run != NULL)
-		leave_run(run);
-}
-
-static void
-executor_finish(QueryDesc *query_desc)
-{
-	bool		writes = plan_writes(query_desc->plannedstmt);
-
-	if (!is_plain_run(query_desc))
-	{
-		Run			run;
-
-		enter_run(&run, query_desc);
-
-		finish_with_care(query_desc, &run);
-	}
-	else if (writes && triggers_run_as_who_queued_them())
-		finish_with_care(query_desc, NULL);
-	else
-		finish_plan(query_desc);
-	/* the statement itself may have set the tenant */
-	if (writes && wrote_without_tenant())
-		note_writing(plan_permission_infos(query_desc->plannedstmt));
-	relations_were_made(made_while_loading(), false);
-}
-
 /* What of an error goes to the client and to the log. */
 static void
 emit_log(ErrorData *error)
@@ -577,6 +333,8 @@ emit_log(ErrorData *error)
 void
 install_hooks(void)
 {
+	install_executor_hooks();
+	install_function_hook();
 	prev_post_parse_analyze = post_parse_analyze_hook;
 	post_parse_analyze_hook = post_parse_analyze;
 	prev_process_utility = ProcessUtility_hook;
@@ -585,22 +343,12 @@ install_hooks(void)
 	object_access_hook = object_access;
 	prev_check_perms = ExecutorCheckPerms_hook;
 	ExecutorCheckPerms_hook = check_perms;
-	prev_needs_fmgr = needs_fmgr_hook;
-	needs_fmgr_hook = needs_fmgr;
-	prev_fmgr = fmgr_hook;
-	fmgr_hook = fmgr;
 	prev_planner = planner_hook;
 	planner_hook = plan_query;
 #ifdef PLANNER_DROPS_SELF_JOINS
 	prev_relation_info = relation_info_hook;
 	relation_info_hook = relation_info;
 #endif
-	prev_executor_start = ExecutorStart_hook;
-	ExecutorStart_hook = executor_start;
-	prev_executor_run = ExecutorRun_hook;
-	ExecutorRun_hook = executor_run;
-	prev_executor_finish = ExecutorFinish_hook;
-	ExecutorFinish_hook = executor_finish;
 	prev_emit_log = emit_log_hook;
 	emit_log_hook = emit_log;
 #ifdef EXPLAIN_HAS_NODE_HOOK

@@ -84,6 +84,18 @@ wings() {
 	done
 }
 
+# Every file of a wing has its line in src/README.md, and every line its file.
+listed_files() {
+	local file name
+	for file in src/*/*.c; do
+		name=$(basename "$file" .c)
+		grep -qE "^    $name( |$)" src/README.md || echo "$file:1: is not in src/README.md"
+	done
+	while read -r name; do
+		[ -n "$(echo src/*/"$name".[ch])" ] || echo "src/README.md: names $name, which is not there"
+	done < <(sed -n 's/^    \([a-z_]*\)  *.*/\1/p' src/README.md)
+}
+
 # tsort names the files of a cycle on standard error.
 no_cycle() {
 	includes | while read -r file from line to header; do
@@ -166,6 +178,7 @@ rule "what is called from elsewhere has a header" headers
 rule "functions that SQL calls are named tenant_guard_... in C" callable_names
 rule "a wing uses only what it may" wings
 rule "no cycle of includes" no_cycle
+rule "src/README.md lists the files of each wing" listed_files
 rule "regression tests and expected output are pairs" paired sql .sql expected
 rule "isolation specs and expected output are pairs" paired test/specs .spec test/expected
 rule "shellcheck" shell_scripts

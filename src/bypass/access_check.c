@@ -39,12 +39,14 @@
 
 #include "access_check.h"
 #include "access_refusals.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
 #include "current_tenant.h"
 #include "drop_on_commit.h"
 #include "guard.h"
 #include "guard_refusals.h"
+#include "statement_kind.h"
 #include "temporary_table.h"
 #include "tenant_plan.h"
 #include "tenant_source.h"
@@ -65,79 +67,6 @@ typedef enum AccessVerdict
 	ACCESS_DETACHES				/* would overlook other tenants' references */
 } AccessVerdict;
 
-/* A StatementKind; an int, since parallel workers get their leader's as a GUC. */
-static int	statement_kind = STATEMENT_PLAIN;
-
-/* Would rows that are read for this kind of statement outlive their transaction? */
-static bool
-keeps_rows(StatementKind kind)
-{
-	return kind == STATEMENT_MATERIALIZES || kind == STATEMENT_HOLDS;
-}
-
-static bool
-portal_holds(void)
-{
-	return ActivePortal != NULL && (ActivePortal->cursorOptions & CURSOR_OPT_HOLD) != 0;
-}
-
-/*
- * Returns the kind that was in force, for leave_statement.  What a statement
- * that keeps rows runs in its turn, keeps them too.
- */
-StatementKind
-enter_statement(StatementKind kind)
-{
-	StatementKind outer = statement_kind;
-
-	if (keeps_rows(kind) || !keeps_rows(outer))
-		statement_kind = kind;
-	return outer;
-}
-
-/* The same, for a plan that the active portal runs. */
-StatementKind
-enter_portal(void)
-{
-	return enter_statement(portal_holds() ? STATEMENT_HOLDS : statement_kind);
-}
-
-void
-leave_statement(StatementKind outer)
-{
-	statement_kind = outer;
-}
-
-/*
- * A foreign key's statement is planned and checked as the table's owner with
- * FORCE ROW LEVEL SECURITY suspended.  What is good for it is not for a user's
- * function that it calls: FORCE is back while one is called and while the
- * statement runs, so that the plans a function makes, and keeps, are bound.
- * True if there is anything to resume.
- */
-bool
-suspend_noforce(void)
-{
-	Oid			user;
-	int			context;
-
-	if (!InNoForceRLSOperation())
-		return false;
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(user, context & ~SECURITY_NOFORCE_RLS);
-	return true;
-}
-
-void
-resume_noforce(void)
-{
-	Oid			user;
-	int			context;
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(user, context | SECURITY_NOFORCE_RLS);
-}
-
 /*
  * Is this the foreign-key machinery's own statement?  All its relations are
  * checked as the current user.  Where some relation is checked as another, a
@@ -154,52 +83,6 @@ is_foreign_key_statement(List *permission_infos)
 		if (OidIsValid(((PermissionInfo *) lfirst(lc))->checkAsUser))
 			return false;
 	return true;
-}
-
-/* Does the role act itself, and not someone else's function for it? */
-static bool
-acts_itself(void)
-{
-	return !InLocalUserIdChange() &&
-		(!InSecurityRestrictedOperation() || has_bypassrls_privilege(GetOuterUserId()));
-}
-
-/*
- * By what means is bypassing meant, or NULL?  "check_as_user" is the owner of
- * the view or rule by which the table is reached, or InvalidOid.  For
- * row_security = off the role must act itself: what an unprivileged caller
- * sets must gain nothing through someone else's view or function.
- */
-const char *
-means_of_bypass(Oid check_as_user)
-{
-	if (setting_bypass)
-		return "tenant_guard.bypass";
-	if (!row_security && !OidIsValid(check_as_user) && acts_itself() &&
-		has_bypassrls_privilege(GetUserId()))
-		return "row_security = off";
-	return NULL;
-}
-
-/*
- * The same for what runs as an owner for the role that asks: REFRESH of a
- * materialized view, and foreign keys' actions.
- */
-const char *
-means_of_bypass_outside(void)
-{
-	if (setting_bypass)
-		return "tenant_guard.bypass";
-	if (!row_security && has_bypassrls_privilege(GetOuterUserId()))
-		return "row_security = off";
-	return NULL;
-}
-
-/* Would rows that are read now outlive the transaction? */
-bool
-rows_are_kept(void)
-{
-	return keeps_rows(statement_kind) || portal_holds();
 }
 
 /*
@@ -236,7 +119,7 @@ judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
 		return ACCESS_NOT_GUARDED;
 	if (means_of_bypass(InvalidOid) != NULL)
 		return ACCESS_NOT_GUARDED;
-	return statement_kind == STATEMENT_MATERIALIZES ? ACCESS_MATERIALIZES : ACCESS_HOLDS;
+	return current_statement_kind() == STATEMENT_MATERIALIZES ? ACCESS_MATERIALIZES : ACCESS_HOLDS;
 }
 
 /*
@@ -264,7 +147,7 @@ judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char
 	if (IsBinaryUpgrade || foreign_key)
 		return ACCESS_EXCUSED;
 
-	if (statement_kind == STATEMENT_MATERIALIZES)
+	if (current_statement_kind() == STATEMENT_MATERIALIZES)
 	{
 		*means = means_of_bypass_outside();
 		return *means ? ACCESS_MEANT : ACCESS_MATERIALIZES;
@@ -279,7 +162,7 @@ judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char
 			return ACCESS_HOLDS;
 	}
 	if (bound)
-		return statement_kind == STATEMENT_DETACHES ? ACCESS_DETACHES : ACCESS_BOUND;
+		return current_statement_kind() == STATEMENT_DETACHES ? ACCESS_DETACHES : ACCESS_BOUND;
 
 	*means = bypass ? bypass : am_walsender ? "a replication connection" : NULL;
 	if (*means != NULL)
@@ -369,96 +252,6 @@ refuse_access(AccessVerdict verdict, Oid relid, bool toast, Oid check_as_user, L
 	}
 }
 
-/*
- * Has this statement of the client's said so already?  A function may bypass
- * for each of a query's rows.
- */
-static bool
-is_logged_already(const char *line)
-{
-	static List *lines = NIL;	/* in TopTransactionContext */
-	static TimestampTz statement = 0;
-	static LocalTransactionId transaction = InvalidLocalTransactionId;
-	MemoryContext oldcontext;
-	ListCell   *lc;
-
-	if (statement != GetCurrentStatementStartTimestamp() || transaction != proc_lxid(MyProc))
-		lines = NIL;
-	statement = GetCurrentStatementStartTimestamp();
-	transaction = proc_lxid(MyProc);
-
-	foreach(lc, lines)
-		if (strcmp(lfirst(lc), line) == 0)
-			return true;
-	oldcontext = MemoryContextSwitchTo(TopTransactionContext);
-	lines = lappend(lines, pstrdup(line));
-	MemoryContextSwitchTo(oldcontext);
-	return false;
-}
-
-/*
- * One line in the server log, once a statement.  The statement itself and its
- * context stay out of it: they may hold rows' values.
- */
-static void
-log_bypass_of(Oid role, const char *what, const char *means)
-{
-	char	   *line;
-
-	if (!setting_log_bypass)
-		return;
-	line = psprintf("role \"%s\" bypassed the isolation of tenants in database \"%s\": %s (by means of %s, application \"%s\")",
-					GetUserNameFromId(role, true),
-					get_database_name(MyDatabaseId), what, means,
-					application_name ? application_name : "");
-	if (!is_logged_already(line))
-		ereport(LOG_SERVER_ONLY,
-				(errmsg("tenant_guard: %s", line),
-				 errhidestmt(true), errhidecontext(true)));
-	pfree(line);
-}
-
-void
-log_bypass(const char *what, const char *means)
-{
-	log_bypass_of(GetUserId(), what, means);
-}
-
-/* The same where means_of_bypass_outside has said how. */
-void
-log_bypass_outside(const char *what, const char *means)
-{
-	log_bypass_of(GetOuterUserId(), what, means);
-}
-
-/*
- * The first query that a parallel worker starts is its leader's, who has
- * logged it.
- */
-static bool
-leader_has_logged(void)
-{
-	static bool first = true;
-	bool		logged = IsParallelWorker() && first;
-
-	first = false;
-	return logged;
-}
-
-static void
-log_bypassed_relations(List *relids, const char *means)
-{
-	StringInfoData names;
-	ListCell   *lc;
-
-	initStringInfo(&names);
-	foreach(lc, relids)
-		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-						 relation_name(lfirst_oid(lc)));
-	log_bypass(names.data, means);
-	pfree(names.data);
-}
-
 /* Do all relations of a query belong to one role? */
 static bool
 have_one_owner(List *permission_infos)
@@ -543,7 +336,7 @@ check_access(List *permission_infos, bool raise)
 void
 check_rows_not_kept(List *permission_infos)
 {
-	if (keeps_rows(statement_kind) && !IsParallelWorker())
+	if (statement_keeps_rows() && !IsParallelWorker())
 		(void) check_access(permission_infos, true);
 }
 
@@ -551,7 +344,7 @@ check_rows_not_kept(List *permission_infos)
 void
 check_detaching(List *permission_infos)
 {
-	if (statement_kind == STATEMENT_DETACHES)
+	if (current_statement_kind() == STATEMENT_DETACHES)
 		(void) check_access(permission_infos, true);
 }
 
@@ -572,17 +365,6 @@ check_truncate(Oid relid)
 	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), means);
 }
 
-/* May a table be weakened?  Then the log says so. */
-bool
-weakening_is_meant(Oid relid)
-{
-	const char *means = means_of_bypass(InvalidOid);
-
-	if (means != NULL)
-		log_bypass(psprintf("a statement weakened the guard of %s", relation_name(relid)), means);
-	return means != NULL;
-}
-
 /*
  * A role's attributes have changed.  Until minor releases of 2025 the plan
  * cache does not hear of it, and a role that has lost BYPASSRLS would keep
@@ -597,6 +379,6 @@ forget_plans(Datum arg, int cacheid, uint32 hashvalue)
 void
 init_access(void)
 {
-	define_leader_setting("tenant_guard.leader_statement", &statement_kind);
+	define_leader_statement();
 	CacheRegisterSyscacheCallback(AUTHOID, forget_plans, (Datum) 0);
 }

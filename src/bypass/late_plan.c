@@ -24,6 +24,7 @@
 #include "postgres.h"
 
 #include "access_check.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
 #include "guard.h"

@@ -229,3 +229,33 @@ update_unforced(Oid owner, const char *sql, EphemeralNamedRelation rows)
 	PG_END_TRY();
 	return statement.changed;
 }
+
+/*
+ * A foreign key's statement is planned and checked as the table's owner with
+ * FORCE ROW LEVEL SECURITY suspended.  What is good for it is not for a user's
+ * function that it calls: FORCE is back while one is called and while the
+ * statement runs, so that the plans a function makes, and keeps, are bound.
+ * True if there is anything to resume.
+ */
+bool
+suspend_noforce(void)
+{
+	Oid			user;
+	int			context;
+
+	if (!InNoForceRLSOperation())
+		return false;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context & ~SECURITY_NOFORCE_RLS);
+	return true;
+}
+
+void
+resume_noforce(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context | SECURITY_NOFORCE_RLS);
+}

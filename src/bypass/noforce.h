@@ -17,5 +17,7 @@ extern uint64 update_unforced(Oid owner, const char *sql, EphemeralNamedRelation
 extern bool updates_unforced(void);
 extern int	suspend_replication_role(void);
 extern void resume_replication_role(int role);
+extern bool suspend_noforce(void);
+extern void resume_noforce(void);
 
 #endif							/* TENANT_GUARD_NOFORCE_H */

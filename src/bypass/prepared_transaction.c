@@ -13,8 +13,8 @@
 #include "access/xact.h"
 #include "nodes/parsenodes.h"
 
-#include "access_check.h"
 #include "access_refusals.h"
+#include "bypass.h"
 #include "current_tenant.h"
 #include "prepared_transaction.h"
 #include "refusal.h"

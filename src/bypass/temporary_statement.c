@@ -39,7 +39,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "access_check.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
 #include "guard.h"

@@ -19,7 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "access_check.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "column_change.h"
 #include "compat.h"

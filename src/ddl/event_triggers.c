@@ -33,9 +33,9 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "access_check.h"
 #include "access_refusals.h"
 #include "auto_protect.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "column_change.h"
 #include "companion_key.h"

@@ -18,7 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
-#include "access_check.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
 #include "foreign_part.h"

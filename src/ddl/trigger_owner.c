@@ -30,7 +30,7 @@
 #include "utils/regproc.h"
 #include "utils/rls.h"
 
-#include "access_check.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"

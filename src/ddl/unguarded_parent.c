@@ -24,8 +24,8 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "access_check.h"
 #include "access_refusals.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
 #include "guard_refusals.h"

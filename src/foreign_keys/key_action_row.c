@@ -24,7 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "access_check.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "current_tenant.h"
 #include "guard.h"

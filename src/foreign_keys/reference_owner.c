@@ -27,7 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
-#include "access_check.h"
+#include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"

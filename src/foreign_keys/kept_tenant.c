@@ -22,10 +22,10 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
-#include "access.h"
+#include "bypass.h"
+#include "catalog.h"
 #include "guard.h"
-#include "refuse_key.h"
-#include "refuse_query.h"
+#include "key_refusals.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_check_tenant_kept);
 

@@ -7,7 +7,7 @@
  * another was set.  What it returns then is a matter of its plan: an index scan
  * goes on with the tenant that it began with, and what was sorted or hashed has
  * that one's rows, where a sequential scan compares with the new one.  So it is
- * not read until its own tenant is back.  (What is cleared is kept: context.c.)
+ * not read until its own tenant is back.  (What is cleared is kept: current_tenant.c.)
  *
  * The note is a callback of the memory context of the plan's execution, that
  * does nothing: it goes with the execution, and nobody else has to know of it.
@@ -19,8 +19,8 @@
 #include "access/parallel.h"
 #include "nodes/execnodes.h"
 
-#include "context.h"
-#include "refuse.h"
+#include "current_tenant.h"
+#include "tenant_refusals.h"
 #include "run_tenant.h"
 
 /* A MemoryContextCallback, known by its address. */

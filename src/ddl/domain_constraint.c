@@ -32,12 +32,13 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "access.h"
+#include "bypass.h"
+#include "catalog.h"
 #include "compat.h"
 #include "domain_constraint.h"
 #include "guard.h"
-#include "ownership.h"
-#include "refuse_table.h"
+#include "guard_refusals.h"
+#include "relation_argument.h"
 #include "trigger_owner.h"
 
 /* Adds what depends on a type: to the one list types, to the other tables with a column of it. */

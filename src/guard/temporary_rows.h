@@ -10,7 +10,7 @@
 
 #include "access/attnum.h"
 
-#include "value.h"
+#include "tenant_type.h"
 
 extern bool is_empty_table(Oid relid);
 extern bool has_deleted_rows(Oid relid);

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * bypass.h
+ *	  How the user opted in to bypassing isolation, and the log.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_BYPASS_H
+#define TENANT_GUARD_BYPASS_H
+
+#include "nodes/pg_list.h"
+
+extern const char *means_of_bypass(Oid check_as_user);
+extern const char *means_of_bypass_outside(void);
+extern void log_bypass(const char *what, const char *means);
+extern void log_bypass_outside(const char *what, const char *means);
+extern bool weakening_is_meant(Oid relid);
+extern bool leader_has_logged(void);
+extern void log_bypassed_relations(List *relids, const char *means);
+
+#endif							/* TENANT_GUARD_BYPASS_H */
