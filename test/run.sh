@@ -1,26 +1,29 @@
 #!/bin/bash
-# Every test, on servers of its own: regression tests and isolation specs on a server that preloads the library, on one
-# that has tenant_guard.trusted_filters off, and on one that does not preload it; TAP tests (which start their own
-# servers), pgTAP tests, lints.
+# Every test, on servers of its own: lints; regression tests and isolation specs on a server that preloads the library, on
+# one that has tenant_guard.trusted_filters off, and on one that does not preload it; some of them compiled (JIT); TAP tests
+# (which start their own servers), pgTAP tests.
 #
 #   test/run.sh                          everything
-#   test/run.sh tap,lint                 some parts: regress, isolation, tap, pgtap, clients, demo, lint
+#   test/run.sh tap,lint                 some parts: lint, regress, isolation, jit, tap, pgtap, clients, demo
+#   test/run.sh versions                 of the TAP tests those that other server versions run too (test/versions)
 #   test/run.sh regress 'keys_*'         some tests of one part; of clients, those of test/clients/
 #   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
 #
 # PG_CONFIG selects the server to test with, TG_CLIENTS the clients ("django pgbouncer"), SOAK_TRANSACTIONS how long the
 # pooler's test is, TG_DDL_RUNS ("owner:17 superuser:18": as whom, and the seed) and TG_DDL_STATEMENTS how many random
-# statements there are. Missing packages are installed (test/needs.sh); nothing else of the machine is touched: the
-# extension goes into a private copy of the PostgreSQL installation, in a directory that disappears when all is well. The
-# last line is "N passed, N failed[, N skipped]".
+# statements there are, TG_JOBS how many TAP tests run at a time (a processor has one each). Missing packages are installed
+# (test/needs.sh); nothing else of the machine is touched: the extension goes into a private copy of the PostgreSQL
+# installation, in a directory that disappears when all is well. It is in TMPDIR; where that is not set, in /dev/shm if
+# there is room. The last line is "N passed, N failed[, N skipped]".
 set -u -o pipefail
 exec 2>&1 # one log, in order
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 passed=0 failed=0 skipped=0 failures=()
 work='' bin='' data='' keep=''
-parts=regress,isolation,tap,pgtap,clients,demo,lint
+parts=lint,regress,isolation,jit,tap,pgtap,clients,demo
 names=() sorting=()
+declare -A running=() # the TAP tests that run, by their process
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -37,7 +40,7 @@ parse_arguments() {
 	if [ "${1-}" = --keep ]; then keep=yes; shift; fi
 	[ $# -eq 0 ] || { parts=$1; shift; }
 	names=("$@")
-	[[ ,$parts =~ ^(,(regress|isolation|tap|pgtap|clients|demo|lint))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
+	[[ ,$parts =~ ^(,(lint|regress|isolation|jit|tap|versions|pgtap|clients|demo))+$ ]] && [[ $parts != *,* || $# -eq 0 ]] && return
 	sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
@@ -73,9 +76,22 @@ copy_postgres() {
 	dir=$("$pg_config" --includedir) && mkdir -p "$work/pg${dir%/*}" && ln -s "$dir" "$work/pg$dir"
 }
 
+# Servers consist of many files that nobody needs after a power cut: memory holds them at half the cost, where it has room
+# and programs may run there.
+work_place() {
+	local shm=/dev/shm free program
+	free=$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null)
+	if [ -z "${TMPDIR-}" ] && [ "${free:-0}" -ge 8 ] && [ "$(df --output=avail -BG $shm | tr -dc 0-9)" -ge 4 ]; then
+		program=$(mktemp "$shm/tenant_guard.XXXXXX") && cp "$(type -P true)" "$program" && chmod 755 "$program" &&
+			"$program" && TMPDIR=$shm
+		rm -f "$program"
+	fi 2>/dev/null
+	echo "${TMPDIR:-/tmp}"
+}
+
 make_work() {
 	tester=$(id -un postgres 2>/dev/null || echo nobody)
-	work=$(mktemp -d "${TMPDIR:-/tmp}/tenant_guard.XXXXXX") && mkdir "$work"/{tree,tmp,log} && "$project/test/copy.sh" "$work/tree" && copy_sample || return 1
+	work=$(mktemp -d "$(work_place)/tenant_guard.XXXXXX") && mkdir "$work"/{tree,tmp,log} && "$project/test/copy.sh" "$work/tree" && copy_sample || return 1
 	if [ "$parts" != lint ]; then
 		bin=$work/pg$("$pg_config" --bindir)
 		copy_postgres || return 1
@@ -114,10 +130,11 @@ stop_server() {
 
 # --- Parts ------------------------------------------------------------------------------------------------------
 
-# Warnings are errors here, not in the Makefile: a compiler of tomorrow must not break an installation.
+# Warnings are errors here, not in the Makefile: a compiler of tomorrow must not break an installation. Bitcode would cost as
+# much again, and one part needs it.
 build() {
 	say "build for $("$pg_config" --version)"
-	as_tester make -s -j"$(nproc)" COPT=-Werror PG_CONFIG="$bin/pg_config" all install || { fail "the build"; return 1; }
+	as_tester make -s -j"$(nproc)" COPT=-Werror with_llvm=no PG_CONFIG="$bin/pg_config" all install || { fail "the build"; return 1; }
 }
 
 # tests_of <directory> <suffix>: the tests that were named, patterns among them, or one for each file.
@@ -162,25 +179,72 @@ installcheck_on() {
 	stop_server "$1"
 }
 
-# One file at a time, so that each has a verdict and its logs are still there when it fails.
+# Bitcode is built and installed, and what PostgreSQL then compiles for each query, with the library's functions inlined
+# where it can, answers as ever.
+jit() {
+	local inlined
+	say jit
+	if [ ! -e "$("$pg_config" --pkglibdir)/llvmjit.so" ] || ! grep -q '^with_llvm[[:space:]]*= yes' "$(dirname "$("$pg_config" --pgxs)")/../Makefile.global"; then
+		echo "skipped: this server has no JIT compilation"
+		skipped=$((skipped + 1))
+		return
+	fi
+	as_tester make -s -j"$(nproc)" PG_CONFIG="$bin/pg_config" all install || { fail "the build of bitcode"; return; }
+	[ ${#names[@]} -gt 0 ] || names=(guard_rows tenant_required planner_every_plan)
+	start_server jit "$preload"$'\njit = on\njit_above_cost = 0\njit_inline_above_cost = 0\njit_optimize_above_cost = 0' || return
+	installcheck jit regress
+	inlined=$(as_tester psql -XAtq -d contrib_regression -c "EXPLAIN (ANALYZE) SELECT tenant_guard.has_tenant()")
+	[[ $inlined == *"Options: Inlining true, Optimization true"* ]] || fail "jit: nothing is compiled: $inlined"
+	stop_server jit
+	names=()
+}
+
+# The tests that other versions run too, one a line, or all that were named.
+tap_tests() {
+	if wants tap; then tests_of test/t .pl; else sed -n 's/^\([0-9]\w*\)\s.*/\1/p' "$work/tree/test/versions"; fi
+}
+
+# One file, in a directory of its own: so each has a verdict, and its logs are still there when it fails.
+tap_test() {
+	local directory=$work/tap/$1
+	as_tester mkdir -p "$directory"
+	as_tester env INITDB_TEMPLATE="$work/template" PG_TEST_PORT_DIR="$work/tmp/ports" make -s -C "$directory" -f "$work/tree/Makefile" \
+		VPATH="$work/tree" installcheck-tap PG_CONFIG="$bin/pg_config" PROVE_TESTS="test/t/$1.pl" >"$work/log/tap-$1" 2>&1
+}
+
+# Waits for one of those that run.
+tap_ended() {
+	local pid test log status
+	wait -n -p pid "${!running[@]}"
+	status=$?
+	test=${running[$pid]} log=$work/log/tap-${running[$pid]}
+	unset "running[$pid]"
+	cat "$log"
+	if [ $status -eq 0 ] && grep -q '^Result: PASS' "$log"; then
+		passed=$((passed + 1))
+	elif [ $status -eq 0 ] && grep -qE ' skipped: |^TAP tests not enabled' "$log"; then
+		skipped=$((skipped + 1))
+	else
+		fail "tap $test"
+		show 400 "$work/tap/$test/tmp_check/log/regress_log_$test"
+	fi
+	[ $status -ne 0 ] || rm -rf "$work/tap/$test"
+}
+
 tap() {
-	local test log status
+	local test
 	say tap
 	# from 17 on the tests' servers are copies of this one
 	as_tester initdb -D "$work/template" -A trust -N >"$work/log/template" 2>&1 || fail "initdb"
-	for test in $(tests_of test/t .pl); do
-		log=$work/log/tap-$test
-		as_tester env INITDB_TEMPLATE="$work/template" make -s installcheck-tap PG_CONFIG="$bin/pg_config" PROVE_TESTS="test/t/$test.pl" 2>&1 | tee "$log"
-		status=$?
-		if [ $status -eq 0 ] && grep -q '^Result: PASS' "$log"; then
-			passed=$((passed + 1))
-		elif [ $status -eq 0 ] && grep -qE ' skipped: |^TAP tests not enabled' "$log"; then
-			skipped=$((skipped + 1))
-		else
-			fail "tap $test"
-			show 400 "$work/tree/tmp_check/log/regress_log_$test"
-		fi
+	for test in $(tap_tests); do
+		[ ${#running[@]} -lt "$jobs" ] || tap_ended
+		# a group of its own, so that it can be ended with all its processes
+		set -m
+		tap_test "$test" &
+		running[$!]=$test
+		set +m
 	done
+	while [ ${#running[@]} -gt 0 ]; do tap_ended; done
 }
 
 # The example of docs/pgtap.md: a schema that is loaded, guarded, and then tested as its owner would in CI.
@@ -303,6 +367,9 @@ lint() {
 
 # shellcheck disable=SC2317,SC2329 # called by the trap
 clean_up() {
+	local pid
+	for pid in "${!running[@]}"; do kill -- "-$pid"; done
+	wait
 	[ -z "$data" ] || as_tester pg_ctl -s -D "$data" -m immediate stop
 	[ -z "$work" ] || [ -n "$keep" ] || rm -rf "$work"
 }
@@ -322,7 +389,7 @@ finish() {
 	[ $failed -gt 0 ] || [ $passed -eq 0 ] || status=0
 	if [ $status -ne 0 ] && [ -z "$keep" ] && [ -d "$work" ] && [ -z "${CI-}" ]; then
 		keep=yes
-		rm -rf "$work"/{pg,preloaded,unfiltered,plain}
+		rm -rf "$work"/{pg,preloaded,unfiltered,plain,jit,template}
 	fi
 	printf '\n'
 	if [ $failed -gt 0 ]; then repeat_failures; fi
@@ -335,11 +402,13 @@ parse_arguments "$@"
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 [ "$parts" != clients ] || [ ${#names[@]} -eq 0 ] || export TG_CLIENTS="${names[*]}"
+jobs=${TG_JOBS:-$(nproc)} needed=${parts//,/ } needed=${needed/versions/tap}
 # shellcheck disable=SC2086 # a list of parts
-if ! pg_config=$("$project/test/needs.sh" ${parts//,/ }) || ! make_work; then
+if ! pg_config=$("$project/test/needs.sh" $needed) || ! make_work; then
 	fail "the preparation"
 	finish
 fi
+! wants lint || lint
 if [ "$parts" != lint ] && build; then
 	if wants regress || wants isolation; then
 		installcheck_on preloaded "$preload"
@@ -348,10 +417,10 @@ if [ "$parts" != lint ] && build; then
 		! "$pg_config" --configure | grep -q -- --with-icu || sorting=(--locale-provider=icu --icu-locale=en-US)
 		installcheck_on plain '' "${sorting[@]}"
 	fi
-	! wants tap || tap
+	! wants jit || jit
+	if wants tap || wants versions; then tap; fi
 	! wants pgtap || pgtap
 	! wants clients || clients
 	! wants demo || demo
 fi
-! wants lint || lint
 finish
