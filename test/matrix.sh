@@ -1,12 +1,12 @@
 #!/bin/bash
 # The same tests on another server version, in a chroot with the Debian that has it. Needs root.
 #
-#   test/matrix.sh 17                      makes a chroot, tests in it, removes it
-#   test/matrix.sh make <directory> 17     only makes it, below the directory, or what is missing of it
-#   test/matrix.sh test <directory> 17     only tests, in a chroot that is there
-#   test/matrix.sh remove <directory> 17   only removes it
+#   test/matrix.sh 17                             makes a chroot, tests in it, removes it
+#   test/matrix.sh make <directory> 17 [parts]    only makes it, below the directory, or what is missing of it
+#   test/matrix.sh test <directory> 17 [parts]    only tests, in a chroot that is there
+#   test/matrix.sh remove <directory> 17          only removes it
 #
-# The last line of a test is test/run.sh's.
+# The parts are test/run.sh's ("regress,versions"), and so is the last line of a test.
 set -u -o pipefail
 
 test_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
@@ -28,8 +28,15 @@ mirror() {
 # Chroots may be made at once; the second waits for the first one's apt-get, and finds it installed.
 install_debootstrap() { apt-get -q -o DPkg::Lock::Timeout=600 install -y debootstrap; }
 
+# The chroot of an older version with the same Debian is copied: whatever is installed there is not installed again.
 bootstrap() {
-	local script=''
+	local script='' other
+	for other in "${!suites[@]}"; do
+		if [ "$other" -lt "$version" ] && [ "${suites[$other]}" = "$suite" ] && [ -x "${root%-*}-$other/usr/bin/dpkg" ]; then
+			cp -a --one-file-system "${root%-*}-$other" "$root" && return
+			rm -rf --one-file-system "$root"
+		fi
+	done
 	command -v debootstrap >/dev/null || install_debootstrap || { apt-get -q update && install_debootstrap; } || return
 	# An older debootstrap does not know the newest suites by name; all are made as sid is.
 	[ -e "/usr/share/debootstrap/scripts/$suite" ] || script=sid
@@ -69,12 +76,13 @@ inside() { env -u TMPDIR PG_CONFIG="/usr/lib/postgresql/$version/bin/pg_config" 
 
 make_chroot() {
 	[ -x "$root/usr/bin/dpkg" ] || bootstrap || return
-	mount_all && configure && copy_project && inside /project/test/needs.sh regress isolation tap pgtap clients
+	# shellcheck disable=SC2046 # a list of parts
+	mount_all && configure && copy_project && inside /project/test/needs.sh $(tr , ' ' <<<"${parts/versions/tap}")
 }
 
 test_in_chroot() {
 	[ -x "$root/usr/bin/dpkg" ] || complain "there is no chroot for PostgreSQL $version in $root"
-	mount_all && copy_project && inside /project/test/run.sh regress,isolation,tap,pgtap,clients,demo
+	mount_all && copy_project && inside /project/test/run.sh "$parts"
 }
 
 # Processes that still run there are of an interrupted run. Nothing that is still mounted is removed.
@@ -97,9 +105,10 @@ select_version() {
 
 [ "$(id -u)" -eq 0 ] || complain "this needs root"
 exec </dev/null
+parts=${4-regress,isolation,tap,pgtap,clients,demo}
 case ${1-}/$# in
-	make/3) select_version "$2" "$3" && make_chroot ;;
-	test/3) select_version "$2" "$3" && test_in_chroot ;;
+	make/[34]) select_version "$2" "$3" && make_chroot ;;
+	test/[34]) select_version "$2" "$3" && test_in_chroot ;;
 	remove/3) select_version "$2" "$3" && remove_chroot ;;
 	*/1)
 		directory=$(mktemp -d) && select_version "$directory" "$1" || exit 1
