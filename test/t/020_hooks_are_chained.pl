@@ -13,6 +13,7 @@ use Test::More;
 use TenantGuard;
 
 my $witness = abs_path("$FindBin::RealBin/../witness");
+delete @ENV{qw(MAKEFLAGS MFLAGS VPATH)}; # of the make that runs this
 system_or_bail('make', '-s', '-C', $witness, 'PG_CONFIG=pg_config', 'all');
 
 # In "bare" there is nothing of ours but the library; in "guarded" there are guarded tables.
