@@ -7,6 +7,7 @@
 #   test/run.sh tap,lint                 some parts: lint, regress, isolation, jit, tap, pgtap, clients, demo
 #   test/run.sh versions                 of the TAP tests those that other server versions run too (test/versions)
 #   test/run.sh regress 'keys_*'         some tests of one part; of clients, those of test/clients/
+#   test/run.sh hardening [part...]      for a night: with assertions, sanitizers, valgrind and more (test/hardening.sh)
 #   test/run.sh --keep [part [test...]]  also leave the working directory, with every result, and print its path
 #
 # PG_CONFIG selects the server to test with, TG_CLIENTS the clients ("django pgbouncer"), SOAK_TRANSACTIONS how long the
@@ -14,7 +15,8 @@
 # statements there are, TG_JOBS how many TAP tests run at a time (a processor has one each). Missing packages are installed
 # (test/needs.sh); nothing else of the machine is touched: the extension goes into a private copy of the PostgreSQL
 # installation, in a directory that disappears when all is well. It is in TMPDIR; where that is not set, in /dev/shm if
-# there is room. The last line is "N passed, N failed[, N skipped]".
+# there is room. TG_CONF is more settings of each server, TG_COPT the compiler's flags instead of -Werror, TG_UNDER a command
+# under which servers run ("valgrind -q"). The last line is "N passed, N failed[, N skipped]".
 set -u -o pipefail
 exec 2>&1 # one log, in order
 
@@ -73,7 +75,9 @@ copy_postgres() {
 	done
 	dir=$("$pg_config" --bindir) && mkdir -p "$bin" &&
 		cp -a "$dir"/{postgres,initdb,psql,pgbench,vacuumdb,reindexdb,clusterdb,pg_*} "$dir"/{create,drop}{db,user} "$bin" || return 1
-	dir=$("$pg_config" --includedir) && mkdir -p "$work/pg${dir%/*}" && ln -s "$dir" "$work/pg$dir"
+	dir=$("$pg_config" --includedir) && mkdir -p "$work/pg${dir%/*}" && ln -s "$dir" "$work/pg$dir" || return 1
+	[ -z "${TG_UNDER-}" ] || { mv "$bin/postgres" "$bin/postgres.bin" &&
+		printf '#!/bin/sh\nexec %s %s "$@"\n' "$TG_UNDER" "$bin/postgres.bin" >"$bin/postgres" && chmod 755 "$bin/postgres"; }
 }
 
 # Servers consist of many files that nobody needs after a power cut: memory holds them at half the cost, where it has room
@@ -110,7 +114,7 @@ start_server() {
 		echo "listen_addresses = ''"
 		echo "unix_socket_directories = '$work/tmp'"
 		echo "fsync = off"
-		echo "$2"
+		printf '%s\n' "$2" "${TG_CONF-}"
 	} >>"$data/postgresql.conf" && as_tester pg_ctl -s -w -D "$data" -l "$work/log/$1-server" start && return
 	fail "the server ($1) does not start"
 	show 50 "$work/log/$1"
@@ -134,7 +138,7 @@ stop_server() {
 # much again, and one part needs it.
 build() {
 	say "build for $("$pg_config" --version)"
-	as_tester make -s -j"$(nproc)" COPT=-Werror with_llvm=no PG_CONFIG="$bin/pg_config" all install || { fail "the build"; return 1; }
+	as_tester make -s -j"$(nproc)" COPT="${TG_COPT--Werror}" with_llvm=no PG_CONFIG="$bin/pg_config" all install || { fail "the build"; return 1; }
 }
 
 # tests_of <directory> <suffix>: the tests that were named, patterns among them, or one for each file.
@@ -208,7 +212,7 @@ tap_tests() {
 tap_test() {
 	local directory=$work/tap/$1
 	as_tester mkdir -p "$directory"
-	as_tester env INITDB_TEMPLATE="$work/template" PG_TEST_PORT_DIR="$work/tmp/ports" make -s -C "$directory" -f "$work/tree/Makefile" \
+	as_tester env INITDB_TEMPLATE="$work/template" PG_TEST_PORT_DIR="$work/tmp/ports" TEMP_CONFIG="$work/conf" make -s -C "$directory" -f "$work/tree/Makefile" \
 		VPATH="$work/tree" installcheck-tap PG_CONFIG="$bin/pg_config" PROVE_TESTS="test/t/$1.pl" >"$work/log/tap-$1" 2>&1
 }
 
@@ -236,6 +240,7 @@ tap() {
 	say tap
 	# from 17 on the tests' servers are copies of this one
 	as_tester initdb -D "$work/template" -A trust -N >"$work/log/template" 2>&1 || fail "initdb"
+	echo "${TG_CONF-}" >"$work/conf"
 	for test in $(tap_tests); do
 		[ ${#running[@]} -lt "$jobs" ] || tap_ended
 		# a group of its own, so that it can be ended with all its processes
@@ -398,6 +403,7 @@ finish() {
 	exit $status
 }
 
+[ "${1-}" != hardening ] || exec "$project/test/hardening.sh" "${@:2}"
 parse_arguments "$@"
 trap clean_up EXIT
 trap 'exit 130' INT TERM

@@ -1,0 +1,241 @@
+#!/bin/bash
+# For a night: what finds errors that no test shows, on a server that PostgreSQL's developers would use. Needs what builds
+# PostgreSQL. Each part is left out, with a sentence, where what it needs cannot be had.
+#
+#   test/hardening.sh                 every part
+#   test/hardening.sh asserts random  some:
+#     server      builds a server with assertions from the distribution's source package; the parts below use it
+#     asserts     regression, isolation and TAP tests on it
+#     postgres    PostgreSQL's own regression tests, with the library loaded
+#     sanitizers  the library with the sanitizers of addresses and undefined behaviour, on the server that is installed
+#     caches      some tests with each cache thrown away whenever it could be (debug_discard_caches)
+#     valgrind    some tests under valgrind
+#     sqlsmith    random queries of an application's role: no crash, and no canary of another tenant in any message
+#     random      random statements (040_random_ddl) and talkative queries (039_queries_do_not_talk), new seeds each time
+#
+# TG_HARDENING is the directory where the server, the logs and what was found stay (a new one in /tmp), TG_SECONDS how long
+# each random part is (3600), TG_SOURCE the directory of PostgreSQL's source where that is there. The last line is the sum.
+set -u -o pipefail
+exec </dev/null 2>&1
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+seconds=${TG_SECONDS:-3600}
+passed=0 failed=0 skipped=0
+few=(guard_rows guard_new_rows tenant_one_per_transaction keys_actions ddl_parts planner_every_plan)
+
+say() { printf '\n==== %s\n' "$*"; }
+ok() { echo "ok - $*"; passed=$((passed + 1)); }
+not_ok() { echo "not ok - $*"; failed=$((failed + 1)); }
+skip() { echo "skipped: $*"; skipped=$((skipped + 1)); }
+
+# --- A server with assertions -----------------------------------------------------------------------------------------
+
+# The package's source, by a configuration of apt of our own: the machine's has no sources in most places, and stays as it is.
+apt_get() {
+	local apt=$directory/apt
+	apt-get -q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts="$apt/parts" -o Dir::State="$apt" \
+		-o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$apt" -o APT::Sandbox::User=root "$@"
+}
+
+get_source() {
+	local apt=$directory/apt file version major
+	command -v dpkg-source >/dev/null || return
+	major=$("$pg_config" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+	mkdir -p "$apt"/{parts,lists/partial,archives/partial} "$directory/source" || return
+	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | sed -n 's/^deb /deb-src /p' >"$apt/sources.list"
+	for file in /etc/apt/sources.list.d/*.sources; do
+		[ ! -e "$file" ] || sed 's/^Types:.*/Types: deb-src/' "$file" >"$apt/parts/${file##*/}"
+	done
+	apt_get update
+	# The newest that the mirror has; one that lags behind lists what it cannot give.
+	apt_get indextargets >/dev/null
+	for version in $(apt-cache -o Dir::State="$apt" -o Dir::Cache="$apt" -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts="$apt/parts" \
+		showsrc "postgresql-$major" | sed -n 's/^Version: //p' | sort -rV); do
+		(cd "$directory/source" && apt_get source "postgresql-$major=$version") && break
+	done
+	find "$directory/source" -mindepth 1 -maxdepth 1 -type d | head -n 1 | grep .
+} >"$directory/source.log" 2>&1
+
+build_server() {
+	local options=(--prefix="$server" --enable-cassert --enable-debug --enable-tap-tests --without-readline) flags='-O1 -g -fno-omit-frame-pointer'
+	! pkg-config --exists icu-uc icu-i18n || options+=(--with-icu)
+	[ ! -e /usr/include/valgrind/memcheck.h ] || flags+=' -DUSE_VALGRIND'
+	cd "$source" && ./configure -q "${options[@]}" CC="$(command -v ccache) gcc" CFLAGS="$flags" && make -s -j"$(nproc)" world-bin && make -s install-world-bin &&
+		make -s -C src/test/regress all
+}
+
+part_server() {
+	[ ! -x "$server/bin/postgres" ] || { ok "the server with assertions is there"; return; }
+	[ -n "$source" ] || { get_source; source=$(find "$directory/source" -mindepth 1 -maxdepth 1 -type d | head -n 1); }
+	[ -n "$source" ] || { skip "the source package of PostgreSQL cannot be had: the parts that need assertions are left out"; return; }
+	if (build_server) >"$directory/build.log" 2>&1; then
+		ok "a server with assertions builds"
+	else
+		tail -n 20 "$directory/build.log"
+		skip "a server with assertions does not build here: $directory/build.log says why"
+	fi
+}
+
+# --- Tests ------------------------------------------------------------------------------------------------------------
+
+# tests <name> <what> <variable=value...> -- <test/run.sh's arguments...>: what fails there is counted, and shown.
+tests() {
+	local what=$2 log=$directory/$1.log settings=()
+	shift 2
+	while [ "$1" != -- ]; do settings+=("$1"); shift; done
+	shift
+	env CI=true "${settings[@]}" "$project/test/run.sh" "$@" >"$log" 2>&1
+	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+		passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+		echo "$what: $(tail -n 1 "$log")"
+		grep '^FAILED: ' "$log" | sort -u
+	else
+		tail -n 20 "$log"
+		not_ok "$what could not be tested"
+	fi
+}
+
+with_asserts() {
+	[ -x "$server/bin/postgres" ] && return
+	skip "$1 needs the server with assertions"
+	return 1
+}
+
+part_asserts() { ! with_asserts asserts || tests asserts "with assertions" PG_CONFIG="$server/bin/pg_config" -- regress,isolation,tap; }
+
+part_caches() {
+	with_asserts caches || return
+	tests caches "without caches" PG_CONFIG="$server/bin/pg_config" TG_CONF="debug_discard_caches = 1" -- regress "${few[@]}"
+}
+
+# Nothing that is found stops the server; each finding is a file.
+part_sanitizers() {
+	local flags='-fsanitize=address,undefined -fno-omit-frame-pointer -g' library found
+	library=$(gcc -print-file-name=libasan.so)
+	[ -e "$library" ] || { skip "there is no libasan"; return; }
+	mkdir -p "$directory/asan" && chmod 1777 "$directory/asan"
+	library="$library $(gcc -print-file-name=libubsan.so)"
+	tests sanitizers "with sanitizers" TG_COPT="$flags" PG_LDFLAGS="$flags" \
+		TG_UNDER="env LD_PRELOAD='$library' ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:halt_on_error=0:log_path=$directory/asan/a UBSAN_OPTIONS=print_stacktrace=1:log_path=$directory/asan/u" \
+		-- regress,isolation,tap
+	found=$(cat "$directory"/asan/* 2>/dev/null | grep -E 'tenant_guard|src/.*runtime error|ERROR: AddressSanitizer' | sort | uniq -c | head -n 50)
+	if [ -z "$found" ]; then ok "the sanitizers find nothing"; else not_ok "the sanitizers find"; echo "$found"; fi
+}
+
+# Only what has the library in its stack: PostgreSQL itself leaves some to valgrind's suppressions.
+part_valgrind() {
+	local config=$server/bin/pg_config found
+	command -v valgrind >/dev/null || { skip "valgrind is not installed"; return; }
+	[ -x "$config" ] || config=$pg_config
+	mkdir -p "$directory/valgrind" && chmod 1777 "$directory/valgrind"
+	tests valgrind "under valgrind" PG_CONFIG="$config" \
+		TG_UNDER="valgrind -q --leak-check=no --trace-children=yes --error-markers=BEGIN,END --log-file=$directory/valgrind/%p" -- regress "${few[@]}"
+	found=$(cat "$directory"/valgrind/* 2>/dev/null | awk '/BEGIN/ { text = "" } { text = text $0 "\n" } /END/ && text ~ /tenant_guard/ { print text }' | head -n 100)
+	if [ -z "$found" ]; then ok "valgrind finds nothing of the library's"; else not_ok "valgrind finds"; echo "$found"; fi
+}
+
+# --- A server of our own ----------------------------------------------------------------------------------------------
+
+as_tester() {
+	local switch=()
+	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$tester" --)
+	(cd "$directory/run" && "${switch[@]}" env -i PATH="$server/bin:$PATH" HOME="$directory/run" LC_ALL=C.UTF-8 PGHOST="$directory/run" PGPORT=5432 PGUSER=postgres "$@" </dev/null)
+}
+
+# The extension goes into the server with assertions: it is nobody else's.
+start_server() {
+	tester=$(id -un postgres 2>/dev/null || echo nobody)
+	stop_server
+	rm -rf "$directory/run" && mkdir -p "$directory/run/tree" && "$project/test/copy.sh" "$directory/run/tree" || return
+	[ "$(id -u)" -ne 0 ] || chown -R "$tester" "$directory/run"
+	as_tester make -s -j"$(nproc)" -C tree with_llvm=no PG_CONFIG="$server/bin/pg_config" all && make -s -C "$directory/run/tree" with_llvm=no PG_CONFIG="$server/bin/pg_config" install &&
+		as_tester initdb -D data -U postgres -A trust --no-sync &&
+		printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$directory/run'" 'fsync = off' "shared_preload_libraries = 'tenant_guard'" >>"$directory/run/data/postgresql.conf" &&
+		as_tester pg_ctl -s -w -D data -l server.log start
+} >"$directory/start.log" 2>&1
+
+stop_server() { [ ! -e "$directory/run/data/postmaster.pid" ] || as_tester pg_ctl -s -w -D data -m fast stop; }
+
+crashed() { grep -E 'PANIC:|was terminated by signal|TRAP:' "$directory/run/server.log"; }
+
+part_postgres() {
+	local log=$directory/postgres.log
+	with_asserts postgres || return
+	[ -d "$source/src/test/regress" ] || { skip "PostgreSQL's own tests are in its source"; return; }
+	start_server || { tail "$directory/start.log"; not_ok "the server does not start"; return; }
+	[ "$(id -u)" -ne 0 ] || chown -R "$tester" "$source/src/test"
+	if as_tester make -s -C "$source/src/test/regress" installcheck-parallel >"$log" 2>&1; then
+		ok "PostgreSQL's own regression tests pass with the library loaded"
+	else
+		grep -E '^not ok|FAILED|failed' "$log"
+		not_ok "PostgreSQL's own regression tests: $source/src/test/regress/regression.diffs"
+	fi
+	! crashed || not_ok "it crashed"
+	stop_server
+}
+
+# Two tenants; the canary is only the other one's.
+canary_schema() {
+	cat <<SQL
+CREATE EXTENSION tenant_guard;
+CREATE ROLE app LOGIN;
+CREATE TABLE customers (id int, tenant_id uuid, name text, amount numeric, made date, PRIMARY KEY (tenant_id, id));
+CREATE TABLE orders (id int, tenant_id uuid, customer int, note text, PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, customer) REFERENCES customers (tenant_id, id));
+SET tenant_guard.bypass = on;
+INSERT INTO customers SELECT n, '$tenant', 'name ' || n, n, '2024-01-01' FROM generate_series(1, 50) n;
+INSERT INTO customers SELECT n, '$other', 'canary7731', 7731773100 + n, '2024-01-01' FROM generate_series(1, 50) n;
+INSERT INTO orders SELECT id, tenant_id, id, 'of ' || name FROM customers;
+GRANT ALL ON customers, orders TO app;
+ALTER ROLE app SET tenant_guard.tenant_id = '$tenant';
+ALTER ROLE app SET statement_timeout = '2s';
+SQL
+}
+
+part_sqlsmith() {
+	local tenant=aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa other=bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb log=$directory/sqlsmith.log
+	with_asserts sqlsmith || return
+	command -v sqlsmith >/dev/null || apt-get -q install -y --no-install-recommends sqlsmith >"$log" 2>&1 || { skip "sqlsmith cannot be had"; return; }
+	if ! start_server || ! as_tester psql -Xq -v ON_ERROR_STOP=1 -c "$(canary_schema)" postgres >>"$log" 2>&1; then
+		tail "$directory/start.log" "$log"
+		not_ok "the server for sqlsmith"
+		return
+	fi
+	while [ $SECONDS -lt $((started + seconds)) ] && ! crashed; do
+		as_tester timeout $((started + seconds - SECONDS + 1)) sqlsmith --verbose --seed=$RANDOM --target="host=$directory/run user=app dbname=postgres" >>"$log" 2>&1
+	done
+	if crashed; then not_ok "sqlsmith crashes the server"; else ok "sqlsmith does not crash the server ($(grep -c 'LOG\|ERROR' "$directory/run/server.log") lines in its log)"; fi
+	if grep -E 'ERROR:|DETAIL:|HINT:|CONTEXT:|NOTICE:' "$directory/run/server.log" "$log" | grep -E 'canary7731|77317731' | head; then not_ok "a canary is in a message"; else ok "no canary is in a message"; fi
+	stop_server
+}
+
+# One round after the other until the time is over; a failure names its seed.
+part_random() {
+	local config=$pg_config round=0
+	[ ! -x "$server/bin/postgres" ] || config=$server/bin/pg_config
+	while [ $SECONDS -lt $((started + seconds)) ] && [ $failed -eq 0 ]; do
+		round=$((round + 1))
+		tests "random-$round" "random statements, round $round" PG_CONFIG="$config" TG_DDL_RUNS="owner:$RANDOM superuser:$RANDOM" TG_DDL_STATEMENTS=500 \
+			-- tap 040_random_ddl 039_queries_do_not_talk
+	done
+}
+
+# --- All of it --------------------------------------------------------------------------------------------------------
+
+parts=("$@")
+[ $# -gt 0 ] || parts=(server asserts postgres sanitizers caches valgrind sqlsmith random)
+directory=$(realpath -m "${TG_HARDENING:-$(mktemp -d)}") && mkdir -p "$directory" && chmod a+rx "$directory" || exit 1
+server=$directory/server source=${TG_SOURCE-$(find "$directory/source" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | head -n 1)}
+pg_config=$("$project/test/needs.sh" regress isolation tap) || exit 1
+trap stop_server EXIT
+for part in "${parts[@]}"; do
+	declare -F "part_$part" >/dev/null || { sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+	say "$part"
+	started=$SECONDS
+	"part_$part"
+	echo "after $((SECONDS - started)) s"
+done
+printf '\nlogs: %s\n' "$directory"
+tally="$passed passed, $failed failed"
+[ $skipped -eq 0 ] || tally+=", $skipped skipped"
+echo "$tally"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
