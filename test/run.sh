@@ -76,8 +76,18 @@ copy_postgres() {
 	dir=$("$pg_config" --bindir) && mkdir -p "$bin" &&
 		cp -a "$dir"/{postgres,initdb,psql,pgbench,vacuumdb,reindexdb,clusterdb,pg_*} "$dir"/{create,drop}{db,user} "$bin" || return 1
 	dir=$("$pg_config" --includedir) && mkdir -p "$work/pg${dir%/*}" && ln -s "$dir" "$work/pg$dir" || return 1
-	[ -z "${TG_UNDER-}" ] || { mv "$bin/postgres" "$bin/postgres.bin" &&
-		printf '#!/bin/sh\nexec %s %s "$@"\n' "$TG_UNDER" "$bin/postgres.bin" >"$bin/postgres" && chmod 755 "$bin/postgres"; }
+	! "$pg_config" --version | grep -q '^PostgreSQL 15' || replace initdb "$initdb_by_template" || return 1
+	[ -z "${TG_UNDER-}" ] || replace postgres "exec $TG_UNDER %s \"\$@\""
+}
+
+# PostgreSQL 15 does not know INITDB_TEMPLATE, from which the TAP tests' servers are copied.
+# shellcheck disable=SC2016 # the script's own variables
+initdb_by_template='[ "$#/$1/$3/$4/$5/${INITDB_TEMPLATE:+set}" = 5/-D/-A/trust/-N/set ] || exec %s "$@"
+exec cp -a "$INITDB_TEMPLATE" "$2"'
+
+# replace <program> <script>: the script stands for it, and finds it where it says %s.
+replace() {
+	mv "$bin/$1" "$bin/$1.bin" && printf '#!/bin/sh\n%s\n' "${2//%s/$bin/$1.bin}" >"$bin/$1" && chmod 755 "$bin/$1"
 }
 
 # Servers consist of many files that nobody needs after a power cut: memory holds them at half the cost, where it has room
@@ -238,7 +248,7 @@ tap_ended() {
 tap() {
 	local test
 	say tap
-	# from 17 on the tests' servers are copies of this one
+	# the tests' servers are copies of this one
 	as_tester initdb -D "$work/template" -A trust -N >"$work/log/template" 2>&1 || fail "initdb"
 	echo "${TG_CONF-}" >"$work/conf"
 	for test in $(tap_tests); do
