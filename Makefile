@@ -18,15 +18,21 @@ PGFILEDESC = "tenant_guard - tenant isolation kept by the server"
 
 # Every file in sql/ and test/specs/ is a test, so that none can be forgotten.
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-REGRESS_OPTS = --inputdir=. --load-extension=tenant_guard
+# In any cluster, whatever its encoding and locale, the tests' databases are these.
+REGRESS_OPTS = --inputdir=. --load-extension=tenant_guard --encoding=UTF8 --no-locale
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --load-extension=tenant_guard
+ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --load-extension=tenant_guard --encoding=UTF8 --no-locale
+REGRESS_PREP = superuser
 
 EXTRA_CLEAN = output_iso tmp_check exports.list
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+.PHONY: superuser
+superuser:
+	@test/superuser.sh '$(bindir)/psql'
 
 # The TAP tests start servers of their own: not part of installcheck.
 .PHONY: installcheck-tap

@@ -11,7 +11,7 @@ CREATE ROLE regress_app;
 CREATE SCHEMA t;
 GRANT ALL ON SCHEMA t TO regress_owner;
 CREATE TEMP VIEW findings AS
-SELECT rule, level, object, replace(detail, ' ' || current_user, ' me') AS detail, remedy FROM tenant_guard.audit()
+SELECT rule, level, object, replace(detail, ' ' || quote_ident(current_user), ' me') AS detail, remedy FROM tenant_guard.audit()
 WHERE rule IN ('cascade_from_outside', 'cascade_as_unbound_owner');
 SET ROLE regress_owner;
 

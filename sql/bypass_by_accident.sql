@@ -6,6 +6,9 @@
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 \set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
+-- Messages name this superuser, whoever runs the tests.
+CREATE ROLE regress_dba SUPERUSER;
+SET SESSION AUTHORIZATION regress_dba;
 CREATE ROLE regress_bypassrls BYPASSRLS;
 CREATE ROLE regress_app;
 CREATE SCHEMA t;
@@ -142,4 +145,5 @@ RESET ROLE;
 
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
-DROP ROLE regress_app, regress_bypassrls;
+RESET SESSION AUTHORIZATION;
+DROP ROLE regress_app, regress_bypassrls, regress_dba;

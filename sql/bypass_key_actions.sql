@@ -8,6 +8,9 @@
 \set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
 SET tenant_guard.foreign_keys = off;
+-- Messages name this superuser, whoever runs the tests.
+CREATE ROLE regress_dba SUPERUSER;
+SET SESSION AUTHORIZATION regress_dba;
 CREATE ROLE regress_owner;
 CREATE ROLE regress_app;
 CREATE SCHEMA t AUTHORIZATION regress_owner;
@@ -214,6 +217,7 @@ SELECT tenant_guard.set_tenant(:a);
 INSERT INTO t.kids VALUES (1, 1, '1'), (2, 2, '2');
 COMMIT;
 \c
+SET SESSION AUTHORIZATION regress_dba;
 SET client_min_messages = warning;
 SET ROLE regress_app;
 BEGIN;
@@ -262,4 +266,5 @@ RESET row_security;
 
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
-DROP ROLE regress_owner, regress_app;
+RESET SESSION AUTHORIZATION;
+DROP ROLE regress_owner, regress_app, regress_dba;

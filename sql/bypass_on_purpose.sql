@@ -7,6 +7,9 @@
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 \set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
+-- Messages name this superuser, whoever runs the tests.
+CREATE ROLE regress_dba SUPERUSER;
+SET SESSION AUTHORIZATION regress_dba;
 CREATE ROLE regress_app;
 CREATE ROLE regress_bypassrls BYPASSRLS;
 CREATE ROLE regress_job BYPASSRLS;
@@ -122,4 +125,5 @@ RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 REVOKE SET ON PARAMETER tenant_guard.bypass FROM regress_job, regress_granted;
-DROP ROLE regress_app, regress_bypassrls, regress_job, regress_granted;
+RESET SESSION AUTHORIZATION;
+DROP ROLE regress_app, regress_bypassrls, regress_job, regress_granted, regress_dba;

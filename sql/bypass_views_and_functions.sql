@@ -6,6 +6,9 @@
 \set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 \set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
+-- Messages name this superuser, whoever runs the tests.
+CREATE ROLE regress_dba SUPERUSER;
+SET SESSION AUTHORIZATION regress_dba;
 CREATE ROLE regress_app;
 CREATE ROLE regress_bound;
 CREATE SCHEMA t;
@@ -127,4 +130,5 @@ RESET tenant_guard.bypass;
 
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
-DROP ROLE regress_app, regress_bound;
+RESET SESSION AUTHORIZATION;
+DROP ROLE regress_app, regress_bound, regress_dba;

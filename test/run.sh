@@ -249,7 +249,7 @@ tap() {
 	local test
 	say tap
 	# the tests' servers are copies of this one
-	as_tester initdb -D "$work/template" -A trust -N >"$work/log/template" 2>&1 || fail "initdb"
+	as_tester initdb -D "$work/template" -E UTF8 --no-locale -A trust -N >"$work/log/template" 2>&1 || fail "initdb"
 	echo "${TG_CONF-}" >"$work/conf"
 	for test in $(tap_tests); do
 		[ ${#running[@]} -lt "$jobs" ] || tap_ended
@@ -428,7 +428,8 @@ fi
 if [ "$parts" != lint ] && build; then
 	if wants regress || wants isolation; then
 		installcheck_on preloaded "$preload"
-		installcheck_on unfiltered "$preload"$'\ntenant_guard.trusted_filters = off'
+		# as on a bare cluster: in no language, with no encoding
+		installcheck_on unfiltered "$preload"$'\ntenant_guard.trusted_filters = off' -E SQL_ASCII --locale=C
 		# "make installcheck" is for anyone's server: this one sorts words as people do, where PostgreSQL can.
 		! "$pg_config" --configure | grep -q -- --with-icu || sorting=(--locale-provider=icu --icu-locale=en-US)
 		installcheck_on plain '' "${sorting[@]}"

@@ -21,7 +21,8 @@ sub start_server
 	my ($name, %options) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init($options{streaming} ? (allows_streaming => 1) : ());
+	# In UTF8, whatever the locale of whoever runs the tests; the template of test/run.sh is so, too.
+	$node->init($options{streaming} ? (allows_streaming => 1) : (), $ENV{INITDB_TEMPLATE} && $node->pg_version >= 17 ? () : (extra => [ '-E', 'UTF8', '--no-locale' ]));
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'tenant_guard'") if $options{preload} // 1;
 	$node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
 	$node->start;
