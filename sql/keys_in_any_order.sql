@@ -281,6 +281,14 @@ RESET ROLE;
 ALTER TABLE t.open RENAME COLUMN tenant TO tenant_id;
 SELECT definition FROM t.keys WHERE child = 't.of_other'::regclass;
 
+-- The notices of a table that becomes guarded must name the tables that reference it in the order in which these were made.
+SET ROLE regress_owner;
+CREATE TABLE t.by_two (a int UNIQUE, b int UNIQUE, org uuid NOT NULL);
+CREATE TABLE t.made_first (tenant_id uuid, b int REFERENCES t.by_two (b));
+CREATE TABLE t.made_second (tenant_id uuid, a int REFERENCES t.by_two (a));
+ALTER TABLE t.by_two RENAME COLUMN org TO tenant_id;
+RESET ROLE;
+
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_other;

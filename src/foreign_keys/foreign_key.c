@@ -293,8 +293,9 @@ foreign_keys_from(Oid relid)
 }
 
 /*
- * The tables, other than itself, that reference a table.  pg_constraint has no
- * index for that; a foreign key depends on the columns that it references.
+ * The tables, other than itself, that reference a table, in the order in which
+ * they were made: what is said of them comes in that order.  pg_constraint has
+ * no index for that; a foreign key depends on the columns that it references.
  */
 static List *
 tables_referencing(Oid relid)
@@ -327,6 +328,7 @@ tables_referencing(Oid relid)
 	}
 	systable_endscan(scan);
 	table_close(depends, AccessShareLock);
+	list_sort(tables, list_oid_cmp);
 	return tables;
 }
 
