@@ -5,8 +5,10 @@
 #   test/run.sh                   all tests, on a server of their own
 
 EXTENSION = tenant_guard
+# The one place that says the version; test/lint.sh compares the others with it.
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" tenant_guard.control)
 # The script of this version is made of pieces; scripts that update to it are files of their own.
-DATA_built = tenant_guard--1.0.sql
+DATA_built = tenant_guard--$(EXTVERSION).sql
 DATA = $(wildcard tenant_guard--*--*.sql)
 MODULE_big = tenant_guard
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
@@ -41,7 +43,7 @@ installcheck-tap:
 	$(prove_installcheck)
 
 # The pieces in the order of their numbers: a function's body may use what stands before it.
-tenant_guard--1.0.sql: $(sort $(wildcard script/*.sql))
+tenant_guard--$(EXTVERSION).sql: $(sort $(wildcard script/*.sql))
 	cat $^ >$@
 
 # Bitcode too, or JIT would inline what a header no longer says.

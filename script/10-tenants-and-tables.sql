@@ -1,4 +1,4 @@
-/* tenant_guard--1.0.sql, made of the files in script/ */
+/* made of the files in script/ */
 
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION tenant_guard" to load this file. \quit

@@ -75,7 +75,7 @@ GRANT EXECUTE ON FUNCTION tenant_guard.guard_status, tenant_guard.broken_invaria
 	tenant_guard.mixed_comparisons, tenant_guard.mixed_comparisons_of TO regress_owner;
 SET ROLE regress_owner;
 SELECT rule, object FROM tenant_guard.audit() WHERE rule = 'unguarded_table';
-SELECT guarded, damaged, unguarded, unprotected, shared, errors - (SELECT count(*) FROM tenant_guard.audit() WHERE rule = 'server_outdated') AS errors, version, library_version FROM tenant_guard.status;
+SELECT guarded, damaged, unguarded, unprotected, shared, errors - (SELECT count(*) FROM tenant_guard.audit() WHERE rule = 'server_outdated') AS errors, version = library_version AS one_version FROM tenant_guard.status;
 SELECT relation, status, tenant_column, tenant_type, partitions FROM tenant_guard.tables WHERE relation::text LIKE 't.%' ORDER BY relation::text COLLATE "C";
 RESET ROLE;
 REVOKE ALL ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status, tenant_guard.trusted_functions FROM regress_owner;

@@ -43,7 +43,7 @@ rule() {
 
 # The text files of the project, one a line: what a build or a test run leaves is not.
 text_files() {
-	find . \( -name .git -o -path ./results -o -path ./output_iso -o -path ./tmp_check -o -path ./log -o -path './regression.*' -o -path './tenant_guard--1.0.sql' -o -name node_modules \) -prune -o \
+	find . \( -name .git -o -path ./results -o -path ./output_iso -o -path ./tmp_check -o -path ./log -o -path './regression.*' -o -path './tenant_guard--?.?.sql' -o -name node_modules \) -prune -o \
 		-type f -not -name '*.o' -not -name '*.so' -not -name '*.bc' -print0 | xargs -0 grep -IlE '' | sed 's|^\./||' | sort
 }
 
@@ -170,6 +170,24 @@ errcodes() {
 # Functions that SQL calls are exported by this prefix (exports.txt), and not found without it.
 callable_names() { grep -nE '^PG_FUNCTION_INFO_V1\((.*)\)' "${c_files[@]}" | grep -v 'PG_FUNCTION_INFO_V1(tenant_guard_'; }
 
+# one_version: the control file says the version, and what else names one names this; the Makefile reads it there. Debian's and PGXN's
+# have a suffix: 0.9-1, 0.9.0.
+one_version() {
+	local version file text found
+	version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" tenant_guard.control)
+	while IFS='|' read -r file text; do
+		found=$(sed -n "s/$text/\1/p" "$file" | sort -u)
+		[ "${found:-none}" = "$version" ] || echo "$file:1: says version ${found:-none}, tenant_guard.control $version"
+	done <<-'END'
+		src/base/library.c|^#define LIBRARY_VERSION "\(.*\)"
+		META.json|^ *"version": "\([0-9.]*\)\.0",\{0,1\}$
+		CHANGELOG.md|^## \([0-9.]*\) (unreleased)$
+	END
+	grep -oE '\| [0-9.]+ \|$' README.md | tr -d '| ' | sort -u | while read -r found; do
+		grep -q "^## $found\b" CHANGELOG.md || echo "README.md:1: says that something was added by $found, which CHANGELOG.md does not have"
+	done
+}
+
 sources_are_here() { [ -e src/tenant_guard.c ] || echo "src/tenant_guard.c:1: is missing: the rules would have nothing to look at"; }
 
 rule "sources are here" sources_are_here
@@ -189,6 +207,7 @@ rule "code in docs/ is what a test runs" tested_snippets
 rule "links between pages lead somewhere" doc_links
 rule "no function over 100 lines" long_functions
 rule "no file over 600 lines" long_files
+rule "one version" one_version
 rule "every error has an errcode" errcodes
 
 echo "$passed passed, $failed failed"
