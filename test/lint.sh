@@ -139,12 +139,21 @@ tested_snippets() {
 		inside { block = block $0 "\n" }'
 }
 
-# doc_links: the files that pages link to are there.
+# The places in a page that a link can name: its headings, as GitHub spells them.
+anchors() { sed -nE 's/^#+ +//p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'; }
+
+# doc_links: the files that pages link to are there, and so are the headings.
 doc_links() {
-	local page target
+	local page target file
 	while IFS=: read -r page target; do
-		target=${target#*](} target=${target%%)*} target=${target%%#*}
-		[ -z "$target" ] || [[ $target == *://* ]] || [ -e "$(dirname "$page")/$target" ] || echo "$page: links to $target, which is not there"
+		target=${target#*](} target=${target%%)*} file=$page
+		[[ $target != *://* ]] || continue
+		[ -z "${target%%#*}" ] || file=$(dirname "$page")/${target%%#*}
+		if [ ! -e "$file" ]; then
+			echo "$page: links to $target, which is not there"
+		elif [[ $target == *#* ]] && ! anchors "$file" | grep -qxF -- "${target#*#}"; then
+			echo "$page: links to $target, and there is no such heading"
+		fi
 	done < <(text_files | grep '\.md$' | tr '\n' '\0' | xargs -0 grep -oE '\]\([^) ]+\)' /dev/null)
 }
 
