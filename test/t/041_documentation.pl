@@ -21,18 +21,16 @@ sub page
 sub same_entries
 {
 	my ($documented, $present, $what) = @_;
-	my (%documented, %present);
+	my (%documented, %present, @differences);
 
-	@documented{@$documented} = ();
-	@present{@$present} = ();
-	is_deeply(
-		{
-			'only in the page' => [ sort grep { !exists $present{$_} } keys %documented ],
-			'not in the page' => [ sort grep { !exists $documented{$_} } keys %present ],
-			'twice in the page' => @$documented - keys %documented
-		},
-		{ 'only in the page' => [], 'not in the page' => [], 'twice in the page' => 0 },
-		$what);
+	$present{$_} = 1 for @$present;
+	for (@$documented)
+	{
+		push @differences, "only in the page: $_" if !$present{$_};
+		push @differences, "twice in the page: $_" if $documented{$_}++;
+	}
+	push @differences, map { "not in the page: $_" } grep { !$documented{$_} } keys %present;
+	is(join("\n", sort @differences), '', $what);
 	cmp_ok(scalar keys %present, '>', 0, "$what: there are some");
 }
 
@@ -136,7 +134,7 @@ same_entries(\@documented, \@present, 'views.md: views, columns, their order and
 # errors.md: "## TG001" for each SQLSTATE of src/base/refusal.h, and "| `message` |" for each refusal that has it, with an
 # ellipsis in the place of what varies
 
-my (%condition, $state);
+my (%condition, $state, @said);
 
 for (split /\n/, page('src/base/refusal.h'))
 {
@@ -148,7 +146,11 @@ same_entries([ $errors =~ /^## (TG\d\d\d)\b/mg ], [ values %condition ], 'errors
 for (split /\n/, $errors)
 {
 	$state = $1 if /^## (\w+)/;
-	push @documented, "$state $1" if $state && $state =~ /^TG/ && /^\| `(.+?)` \|/;
+	my ($message) = /^\| `(.+?)` \|/;
+
+	next if !$state || !defined $message;
+	push @said, $message;
+	push @documented, "$state $message" if $state =~ /^TG/;
 }
 my @sources;
 find({ wanted => sub { push @sources, $_ if /\.c$/ }, no_chdir => 1 }, 'src');
@@ -172,13 +174,18 @@ for my $source (map { slurp_file($_) } sort @sources)
 }
 my %written;
 @written{@documented} = ();
-is_deeply([ sort grep { !exists $written{$_} } keys %message ], [], 'errors.md: no refusal is missing');
+is(join("\n", sort grep { !exists $written{$_} } keys %message), '', 'errors.md: no refusal is missing');
 # what a refusal takes from a function of its own cannot be found above, but its text is somewhere
 my $all = join('', map { slurp_file($_) } @sources);
 $all =~ s/\\"/"/g;
-is_deeply(
-	[ grep { my $said = substr($_, 6); my $pattern = join('(?:%[sdu]|\"\s*INT64_FORMAT\s*\"|)', map { quotemeta } split(/…/, $said, -1)); $all !~ /$pattern/ } sort @documented ],
-	[], 'errors.md: no message is invented');
+sub is_invented
+{
+	my ($said) = @_;
+	my $pattern = join('(?:%[sdu]|"\s*INT64_FORMAT\s*"|)', map { quotemeta } split(/…/, $said, -1));
+
+	return $all !~ /$pattern/;
+}
+is(join("\n", grep { is_invented($_) } sort @said), '', 'errors.md: no message is invented');
 cmp_ok(scalar keys %message, '>', 30, 'errors.md: refusals were found');
 
 # ----------------------------------------------------------------
@@ -227,7 +234,7 @@ for my $page ('README.md', 'SECURITY.md', 'CONTRIBUTING.md', sort @pages)
 
 	while ($words =~ /\btenant_guard\.([a-z_]+)/g) { push @unknown, "$page: tenant_guard.$1" if !$known{$1}; }
 }
-is_deeply(\@unknown, [], 'pages: what stands behind tenant_guard. exists');
+is(join("\n", @unknown), '', 'pages: what stands behind tenant_guard. exists');
 
 # ----------------------------------------------------------------
 # README.md: its first block of SQL, in an empty database
