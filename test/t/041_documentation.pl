@@ -58,7 +58,8 @@ for (split /\n/, page('docs/reference/settings.md'))
 	$entry = "$1 ($2)" if /^### `(tenant_guard\.\w+)` \(`([\w ]+)`\)$/;
 	push @documented, "$entry: $_" if /^(Values: .*)?Default: `/;
 }
-for (rows(q{SELECT name, vartype, COALESCE(array_to_string(enumvals, ','), ''), COALESCE(boot_val, ''), context FROM pg_settings WHERE name ~ '^tenant_guard\.'}))
+for (rows(q{SELECT name, vartype, COALESCE(array_to_string(enumvals, ','), ''), COALESCE(boot_val, ''), context
+			FROM pg_settings WHERE name ~ '^tenant_guard\.'}))
 {
 	my ($name, $type, $values, $default, $context) = split(/\|/, $_, -1);
 
@@ -93,10 +94,11 @@ my @internal = ($internal // '') =~ /^\| `(\w+)` \|/mg;
 for (rows(q{
 	SELECT p.proname, EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) e WHERE e.grantee = 0), p.proretset,
 		   pg_get_function_result(p.oid),
-		   (SELECT string_agg(concat_ws('~', COALESCE(p.proargmodes[n]::text, 'i'), p.proargnames[n], format_type(t, NULL), pg_get_function_arg_default(p.oid, n::int)), '^' ORDER BY n)
+		   (SELECT string_agg(concat_ws('~', COALESCE(p.proargmodes[n]::text, 'i'), p.proargnames[n], format_type(t, NULL),
+										pg_get_function_arg_default(p.oid, n::int)), '^' ORDER BY n)
 			FROM unnest(COALESCE(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS a (t, n))
 	FROM pg_proc p
-	WHERE p.pronamespace = 'tenant_guard'::regnamespace AND obj_description(p.oid, 'pg_proc') NOT LIKE '%a part of prove()'}))
+	WHERE p.pronamespace = 'tenant_guard'::regnamespace AND COALESCE(obj_description(p.oid, 'pg_proc'), '') NOT LIKE '%a part of prove()'}))
 {
 	my ($name, $public, $set, $result, $arguments) = split(/\|/, $_, -1);
 	my (@in, @out);
@@ -126,7 +128,8 @@ for (split /\n/, page('docs/reference/views.md'))
 	($view, $number) = ($1, 0) if /^## `tenant_guard\.(\w+)`$/;
 	push @documented, "$view " . ++$number . " $1 $2" if /^\| `(\w+)` \| `([\w ]+)` \|/;
 }
-@present = rows(q{SELECT concat_ws(' ', c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod)) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+@present = rows(q{SELECT concat_ws(' ', c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod))
+	FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 	WHERE c.relnamespace = 'tenant_guard'::regnamespace AND c.relkind = 'v' AND a.attnum > 0});
 same_entries(\@documented, \@present, 'views.md: views, columns, their order and types');
 
@@ -158,7 +161,6 @@ my %message;
 my $text = '(?:INT64_FORMAT\s*)?"(?:[^"\\\\]|\\\\.)*"';
 for my $source (map { slurp_file($_) } sort @sources)
 {
-	# a function that writes the message of others stands before them
 	while ($source =~ /\b(ERRCODE_\w+)\)?,\s*(?:errmsg\(|psprintf\()?($text)/g)
 	{
 		my ($code, $said) = ($1, $2);
@@ -201,7 +203,9 @@ for (split /\n/, page('docs/reference/audit-rules.md'))
 	$rule{$1} = join(', ', sort split(/, /, $2));
 }
 my $bodies = $node->safe_psql('postgres',
-	q{SELECT string_agg(COALESCE(pg_get_function_sqlbody(oid), prosrc), E'\nUNION ALL\n') FROM pg_proc WHERE pronamespace = 'tenant_guard'::regnamespace AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')});
+	q{SELECT string_agg(COALESCE(pg_get_function_sqlbody(f.oid), f.prosrc), E'\nUNION ALL\n')
+	  FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang
+	  WHERE f.pronamespace = 'tenant_guard'::regnamespace AND l.lanname <> 'c'});
 $bodies =~ s/--[^\n]*//g;
 for my $query (split /\bUNION ALL\b/, $bodies)
 {
@@ -224,7 +228,8 @@ cmp_ok(scalar keys %returned, '>', 40, 'audit-rules.md: rules were found');
 # A page that says tenant_guard.x speaks of a setting, a function or a view.
 
 my %known = map { $_ => 1 } 'control', 'c', 'h', 'x', 'so',
-	rows(q{SELECT substr(name, 14) FROM pg_settings WHERE name ~ '^tenant_guard\.' UNION SELECT proname FROM pg_proc WHERE pronamespace = 'tenant_guard'::regnamespace
+	rows(q{SELECT substr(name, 14) FROM pg_settings WHERE name ~ '^tenant_guard\.'
+		UNION SELECT proname FROM pg_proc WHERE pronamespace = 'tenant_guard'::regnamespace
 		UNION SELECT relname FROM pg_class WHERE relnamespace = 'tenant_guard'::regnamespace});
 my (@pages, @unknown);
 find({ wanted => sub { push @pages, $_ if /\.md$/ }, no_chdir => 1 }, 'docs');
