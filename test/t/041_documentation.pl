@@ -209,7 +209,7 @@ my $bodies = $node->safe_psql('postgres',
 $bodies =~ s/--[^\n]*//g;
 for my $query (split /\bUNION ALL\b/, $bodies)
 {
-	my @names = $query =~ /\bSELECT\s+(?:DISTINCT\s+)?'([a-z]+(?:_[a-z]+)+)',\s*(?:'(?:error|warning|info)'|CASE\b|\w+\.level\b)/;
+	my @names = $query =~ /\bSELECT\s+(?:DISTINCT\s+(?:ON\s*\([^)]*\)\s+)?)?'([a-z]+(?:_[a-z]+)+)',\s*(?:'(?:error|warning|info)'|CASE\b|\w+\.level\b)/;
 
 	@names = $query =~ /\binvariant\s*=\s*'([a-z_]+)'/g if $query =~ /\bSELECT\s+\w+\.invariant,/;
 	$query =~ s/.*\bfindings \(//s;    # what comes before the rules, and after them
