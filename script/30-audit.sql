@@ -82,6 +82,14 @@ broken AS MATERIALIZED (
 guarded AS MATERIALIZED (
 	SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')
 ),
+-- tables that the actions of keys reach from those of a role with rights over tenants
+reached_by_actions (oid, role) AS (
+	SELECT c.oid, c.relowner FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+	WHERE c.relkind IN ('r', 'p') AND (r.rolsuper OR c.relowner IN (SELECT g.relowner FROM guarded g))
+	UNION
+	SELECT k.conrelid, a.role FROM reached_by_actions a JOIN pg_constraint k ON k.confrelid = a.oid
+	WHERE k.contype = 'f' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
+),
 -- what a query of a guarded table reads and writes
 below_guarded (oid) AS (
 	SELECT g.oid FROM guarded g
@@ -460,6 +468,17 @@ WHERE k.contype = 'f' AND k.conparentid = 0 AND c.relowner <> p.relowner
 							  UNION ALL
 							  SELECT d.typbasetype FROM b JOIN pg_type d ON d.oid = b.type AND d.typtype = 'd')
 						  SELECT b.type FROM b JOIN pg_type e ON e.oid = b.type WHERE e.typtype <> 'd')
+
+-- a trigger that a key's action fires: before PostgreSQL 18 an AFTER trigger runs as whoever changes the other table, most often its owner
+UNION ALL
+SELECT 'key_calls_function', 'warning', format('%I on %s', g.tgname, g.tgrelid::regclass),
+	   format('calls function %1$s of role %2$I as who changes tables of role %3$s, with rights over guarded tables: actions of keys fire it; as SECURITY DEFINER it would run as role %2$I',
+			  f.oid::regprocedure, f.proowner::regrole, string_agg(DISTINCT quote_ident(pg_get_userbyid(a.role)), ', ')), NULL, 0
+FROM reached_by_actions a JOIN pg_class c ON c.oid = a.oid AND c.relowner <> a.role JOIN pg_trigger g ON g.tgrelid = a.oid
+	 JOIN pg_proc f ON f.oid = g.tgfoid AND NOT f.prosecdef AND f.proowner <> a.role JOIN pg_roles w ON w.oid = f.proowner AND NOT w.rolsuper
+WHERE current_setting('server_version_num')::int < 180000 AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+	  AND g.tgtype & 66 = 0 AND g.tgtype & 24 <> 0 -- AFTER; DELETE or UPDATE
+GROUP BY g.oid, g.tgname, g.tgrelid, f.oid, f.proowner
 
 -- A key by which a change to a table that is not guarded is one to rows of tenants. CASCADE onto another tenant's row,
 -- and what changes a row's tenant, is refused where the library is loaded, and nowhere else; SET NULL and SET DEFAULT of

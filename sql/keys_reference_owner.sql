@@ -216,6 +216,24 @@ SELECT remedy FROM tenant_guard.audit() WHERE rule = 'key_calls_function' \gset
 :remedy;
 SELECT * FROM tenant_guard.audit() WHERE rule = 'key_calls_function';
 
+-- Before PostgreSQL 18 an AFTER trigger that a key's action fires runs as whoever
+-- changes the other table: audit() must name those of other roles, however far away
+-- the table is.
+SET ROLE regress_app;
+CREATE TABLE own.near (id int PRIMARY KEY, tenant_id uuid, p int REFERENCES t.p ON DELETE CASCADE, UNIQUE (tenant_id, id));
+CREATE TABLE own.far (id int, tenant_id uuid, near int REFERENCES own.near ON UPDATE CASCADE);
+CREATE FUNCTION own.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE FUNCTION own.definer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER after_far AFTER UPDATE ON own.far FOR EACH ROW EXECUTE FUNCTION own.f();
+CREATE TRIGGER before_far BEFORE UPDATE ON own.far FOR EACH ROW EXECUTE FUNCTION own.f();
+CREATE TRIGGER insert_far AFTER INSERT ON own.far FOR EACH ROW EXECUTE FUNCTION own.f();
+CREATE TRIGGER definer_far AFTER UPDATE ON own.far FOR EACH ROW EXECUTE FUNCTION own.definer();
+CREATE TRIGGER after_asks AFTER UPDATE ON own.asks FOR EACH ROW EXECUTE FUNCTION own.f();
+RESET ROLE;
+SELECT count(*) = (current_setting('server_version_num')::int < 180000)::int AS good,
+	   bool_and(object = 'after_far on own.far' AND detail LIKE 'calls function own.f() of role regress_app as who changes tables of role regress_owner,%') IS NOT FALSE AS named
+FROM tenant_guard.audit() WHERE rule = 'key_calls_function';
+
 RESET ROLE;
 SET client_min_messages = error;
 DROP SCHEMA own, t CASCADE;
