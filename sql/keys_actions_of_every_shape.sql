@@ -346,6 +346,12 @@ SET ROLE regress_app;
 :as_a
 DELETE FROM t.between WHERE id = 2;
 ROLLBACK;
+-- What a rule adds is not the action's: the error must name the rule, not a function.
+\set VERBOSITY default
+:as_a
+DELETE FROM t.between WHERE id = 1;
+ROLLBACK;
+\set VERBOSITY terse
 RESET ROLE;
 DROP RULE keep ON t.beyond;
 

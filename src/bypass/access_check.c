@@ -218,7 +218,7 @@ bypass_refusal(Oid relid, bool toast, Oid check_as_user, List *permission_infos)
 		return bypass_by_toast(relation);
 	if (OidIsValid(view))
 		return bypass_by_view(relation, relation_name(view), role);
-	if (OidIsValid(check_as_user))
+	if (OidIsValid(check_as_user) || (InNoForceRLSOperation() && !is_foreign_key_statement(permission_infos)))
 		return bypass_by_rule(relation, role);
 	if (InLocalUserIdChange())
 		return bypass_by_function(relation, role);
