@@ -191,12 +191,12 @@ foreign_keys AS MATERIALIZED (
 				 NULL::text AS conenforced, NULL::text AS conperiod
 		  FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0) k
 ),
--- tables on which a key acts as an owner who owns guarded tables, or is a superuser; parts of such tables too
+-- tables on which a key acts as an owner who has the privileges of an owner of guarded tables, or is a superuser; parts of such tables too
 acted_on (oid) AS (
 	SELECT k.conrelid
 	FROM foreign_keys k JOIN pg_class c ON c.oid = k.conrelid
 	WHERE (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
-		  AND (EXISTS (SELECT FROM guarded g WHERE g.relowner = c.relowner) OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = c.relowner AND r.rolsuper))
+		  AND (EXISTS (SELECT FROM guarded g WHERE pg_has_role(c.relowner, g.relowner, 'USAGE')) OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = c.relowner AND r.rolsuper))
 	UNION
 	SELECT i.inhrelid FROM acted_on a JOIN pg_inherits i ON i.inhparent = a.oid
 ),

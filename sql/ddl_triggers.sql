@@ -46,6 +46,13 @@ SELECT count(*) FROM pg_trigger WHERE tgname = 'spy';
 CREATE TRIGGER spy BEFORE DELETE ON t.of_plain FOR EACH ROW EXECUTE FUNCTION t.spy();
 \set VERBOSITY terse
 
+-- So must one on such a table of a role that has the owner's privileges.
+SET ROLE regress_member;
+CREATE TABLE t.of_member (id int REFERENCES t.plain ON DELETE CASCADE);
+GRANT ALL ON t.of_member TO regress_app;
+SET ROLE regress_app;
+CREATE TRIGGER spy BEFORE DELETE ON t.of_member FOR EACH ROW EXECUTE FUNCTION t.spy();
+
 -- So must one on a view that reads a guarded table, which would get what each tenant writes through it.
 RESET ROLE;
 SET ROLE regress_owner;

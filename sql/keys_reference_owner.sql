@@ -127,14 +127,22 @@ RESET ROLE;
 ALTER TABLE own.filled ADD FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id);
 SET ROLE regress_app;
 
--- A role that owns no guarded table has no rights over one to give.
+-- Nor as a role that has the privileges of an owner of guarded tables.
 RESET ROLE;
+CREATE ROLE regress_none;
+GRANT ALL ON SCHEMA own TO regress_none;
 SET ROLE regress_member;
 CREATE TABLE own.of_member (i int PRIMARY KEY);
 GRANT REFERENCES ON own.of_member TO regress_app;
-RESET ROLE;
 SET ROLE regress_app;
 CREATE TABLE own.to_member (i own.number REFERENCES own.of_member);
+
+-- A role that has not, has no rights over one to give.
+SET ROLE regress_none;
+CREATE TABLE own.of_none (i int PRIMARY KEY);
+GRANT REFERENCES ON own.of_none TO regress_app;
+SET ROLE regress_app;
+CREATE TABLE own.to_none (i own.number REFERENCES own.of_none);
 
 -- A cast of PostgreSQL's own is no such function.
 CREATE TABLE own.small (id int, tenant_id uuid, i smallint, FOREIGN KEY (tenant_id, i) REFERENCES t.p (tenant_id, id));
@@ -161,15 +169,16 @@ CREATE TABLE own.uses (id int, tenant_id uuid, w own.word, FOREIGN KEY (tenant_i
 DROP CAST (own.word AS int);
 CREATE CAST (own.word AS int) WITH FUNCTION own.as_int(own.word) AS IMPLICIT;
 
--- Nor may the other table be given to an owner of guarded ones; to one who owns none it may.
+-- Nor may the other table be given to an owner of guarded ones; to one who has no such rights it may.
 RESET ROLE;
-ALTER TABLE own.of_member OWNER TO regress_owner;
-REASSIGN OWNED BY regress_member TO regress_owner;
+ALTER TABLE own.of_none OWNER TO regress_owner;
+ALTER TABLE own.of_none OWNER TO regress_member;
+REASSIGN OWNED BY regress_none TO regress_owner;
 CREATE ROLE regress_other;
-ALTER TABLE own.of_member OWNER TO regress_other;
-REASSIGN OWNED BY regress_other TO regress_member;
+ALTER TABLE own.of_none OWNER TO regress_other;
+REASSIGN OWNED BY regress_other TO regress_none;
 DROP ROLE regress_other;
-SELECT relowner::regrole FROM pg_class WHERE oid = 'own.of_member'::regclass;
+SELECT relowner::regrole FROM pg_class WHERE oid = 'own.of_none'::regclass;
 
 --
 -- A key that stands may be of no matter while the owner of the other table owns no
@@ -237,4 +246,4 @@ FROM tenant_guard.audit() WHERE rule = 'key_calls_function';
 RESET ROLE;
 SET client_min_messages = error;
 DROP SCHEMA own, t CASCADE;
-DROP ROLE regress_owner, regress_app, regress_member, regress_late;
+DROP ROLE regress_owner, regress_app, regress_member, regress_none, regress_late;

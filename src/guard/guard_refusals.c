@@ -342,7 +342,7 @@ trigger_of_other(const char *relation, bool guarded)
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("only the owner of table %s may put a trigger on it", relation),
 			guarded ? "A foreign key's action fires triggers as the owner of the table: whoever makes one has the owner's privileges." :
-			"A foreign key's action fires triggers as the owner of the table, which owns guarded tables or is a superuser: whoever makes one has the owner's privileges.",
+			"A foreign key's action fires triggers as the owner of the table, who has the privileges of an owner of guarded tables or is a superuser: whoever makes one has them, too.",
 			psprintf("Let the owner make the trigger, and run REVOKE TRIGGER ON %s FROM the application's roles; they need SELECT, INSERT, UPDATE and DELETE.",
 					 relation)
 	};

@@ -133,7 +133,10 @@ relation_argument(FunctionCallInfo fcinfo)
 	return PG_GETARG_OID(0);
 }
 
-/* Does a role own a guarded table, other than these?  Looks at all tables: for what is rare. */
+/*
+ * Does a role own a guarded table, other than these, or has it the privileges of
+ * a role that does?  Looks at all tables: for what is rare.
+ */
 bool
 owns_guarded_table(Oid role, List *except)
 {
@@ -146,8 +149,8 @@ owns_guarded_table(Oid role, List *except)
 	{
 		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
 
-		found = class->relowner == role && !list_member_oid(except, class->oid) &&
-			(class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
+		found = (class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
+			!list_member_oid(except, class->oid) && has_privs_of_role(role, class->relowner) &&
 			guard_of(class->oid).status != GUARD_NONE;
 	}
 	systable_endscan(scan);
