@@ -191,12 +191,16 @@ foreign_keys AS MATERIALIZED (
 				 NULL::text AS conenforced, NULL::text AS conperiod
 		  FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0) k
 ),
--- tables on which a key acts as an owner who has the privileges of an owner of guarded tables, or is a superuser; parts of such tables too
+-- roles that have the privileges of an owner of guarded tables
+owners_with_rights AS MATERIALIZED (
+	SELECT r.oid FROM pg_roles r WHERE EXISTS (SELECT FROM guarded g WHERE pg_has_role(r.oid, g.relowner, 'USAGE'))
+),
+-- tables on which a key acts as such an owner; parts of such tables too
 acted_on (oid) AS (
 	SELECT k.conrelid
 	FROM foreign_keys k JOIN pg_class c ON c.oid = k.conrelid
 	WHERE (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
-		  AND (EXISTS (SELECT FROM guarded g WHERE pg_has_role(c.relowner, g.relowner, 'USAGE')) OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = c.relowner AND r.rolsuper))
+		  AND c.relowner IN (SELECT o.oid FROM owners_with_rights o)
 	UNION
 	SELECT i.inhrelid FROM acted_on a JOIN pg_inherits i ON i.inhparent = a.oid
 ),
@@ -204,7 +208,7 @@ acted_on (oid) AS (
 with_rights AS MATERIALIZED (
 	SELECT t.oid, t.name, t.relowner, t.oid IN (SELECT a.oid FROM acted_on a) AS acted_on
 	FROM t
-	WHERE t.oid IN (SELECT g.oid FROM guarded g UNION ALL SELECT a.oid FROM acted_on a)
+	WHERE t.oid IN (SELECT g.oid FROM guarded g UNION ALL SELECT a.oid FROM acted_on a) OR t.relowner IN (SELECT o.oid FROM owners_with_rights o)
 	UNION ALL
 	SELECT v.oid, v.name, v.relowner, false FROM views v WHERE v.relkind = 'v'
 ),

@@ -70,8 +70,18 @@ SET ROLE regress_owner;
 CREATE TRIGGER spy INSTEAD OF INSERT ON t.view FOR EACH ROW EXECUTE FUNCTION t.spy();
 SET ROLE regress_app;
 
--- Another that is not guarded is nobody's business.
+-- So must one on any other table of such an owner's: a function of the owner's that is SECURITY DEFINER would fire it.
 CREATE TRIGGER spy BEFORE DELETE ON t.plain FOR EACH ROW EXECUTE FUNCTION t.spy();
+
+-- One of a role that has no rights over guarded tables is nobody's business.
+RESET ROLE;
+CREATE ROLE regress_none;
+GRANT ALL ON SCHEMA t TO regress_none;
+SET ROLE regress_none;
+CREATE TABLE t.of_none (id int);
+GRANT ALL ON t.of_none TO regress_app;
+SET ROLE regress_app;
+CREATE TRIGGER spy BEFORE DELETE ON t.of_none FOR EACH ROW EXECUTE FUNCTION t.spy();
 
 -- The owner, a member and a superuser may; another may not replace what they made.
 SET ROLE regress_member;
@@ -96,7 +106,7 @@ CREATE TRIGGER spy BEFORE DELETE ON t.children FOR EACH ROW EXECUTE FUNCTION t.s
 RESET ROLE;
 RESET tenant_guard.bypass;
 
--- A trigger of another role's that was there before the guard: protect() must refuse the table, and protect_schema() say so.
+-- A trigger of another role's that was there before the guard, made with a bypass here: protect() must refuse the table, and protect_schema() say so.
 SET client_min_messages = notice;
 CREATE SCHEMA later AUTHORIZATION regress_owner;
 SET tenant_guard.auto_protect = off;
@@ -108,9 +118,13 @@ GRANT USAGE ON SCHEMA later TO regress_app, regress_member;
 GRANT ALL ON ALL TABLES IN SCHEMA later TO regress_app, regress_member;
 SET ROLE regress_app;
 CREATE FUNCTION t.true(later.lines) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''runs as %'', current_user; RETURN true; END';
+RESET ROLE;
+SET tenant_guard.bypass = on;
+SET ROLE regress_app;
 CREATE TRIGGER "Spy" BEFORE DELETE ON later.lines FOR EACH ROW WHEN (t.true(OLD)) EXECUTE FUNCTION suppress_redundant_updates_trigger();
 CREATE TRIGGER spy BEFORE DELETE ON later.notes FOR EACH ROW EXECUTE FUNCTION t.spy();
 RESET ROLE;
+RESET tenant_guard.bypass;
 RESET tenant_guard.auto_protect;
 ALTER FUNCTION t.spy OWNER TO regress_app;
 \set VERBOSITY default
@@ -131,9 +145,12 @@ SET tenant_guard.auto_protect = off;
 SET ROLE regress_owner;
 CREATE TABLE later.events_1 (at int, tenant_id uuid NOT NULL);
 GRANT ALL ON later.events_1 TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
 SET ROLE regress_app;
 CREATE TRIGGER spy BEFORE DELETE ON later.events_1 FOR EACH ROW EXECUTE FUNCTION t.spy();
 RESET ROLE;
+RESET tenant_guard.bypass;
 RESET tenant_guard.auto_protect;
 SET ROLE regress_owner;
 ALTER TABLE later.events ATTACH PARTITION later.events_1 FOR VALUES FROM (0) TO (9);
@@ -142,8 +159,12 @@ ALTER TABLE later.events ATTACH PARTITION later.events_1 FOR VALUES FROM (0) TO 
 CREATE TABLE later.acted (id int REFERENCES later.orders ON DELETE CASCADE) PARTITION BY RANGE (id);
 CREATE TABLE later.acted_1 (id int);
 GRANT ALL ON later.acted_1 TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
 SET ROLE regress_app;
 CREATE TRIGGER spy BEFORE DELETE ON later.acted_1 FOR EACH ROW EXECUTE FUNCTION t.spy();
+RESET ROLE;
+RESET tenant_guard.bypass;
 SET ROLE regress_owner;
 ALTER TABLE later.acted ATTACH PARTITION later.acted_1 FOR VALUES FROM (0) TO (9);
 DROP TABLE later.acted, later.acted_1;
@@ -156,9 +177,12 @@ GRANT USAGE ON SCHEMA left_alone TO regress_app;
 SET ROLE regress_owner;
 CREATE TABLE left_alone.a (tenant_id uuid);
 GRANT TRIGGER ON left_alone.a TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
 SET ROLE regress_app;
 CREATE TRIGGER spy BEFORE DELETE ON left_alone.a FOR EACH ROW EXECUTE FUNCTION t.spy();
 RESET ROLE;
+RESET tenant_guard.bypass;
 ALTER SCHEMA left_alone RENAME TO not_left_alone;
 RESET tenant_guard.excluded_schemas;
 DROP SCHEMA left_alone CASCADE;
@@ -182,6 +206,7 @@ SELECT * FROM findings WHERE rule ~ '^trigger';
 -- What the hint and the remedy say must mend it.
 ALTER ROUTINE t.true(later.lines) OWNER TO regress_owner;
 DROP TRIGGER spy ON later.notes;
+DROP TRIGGER spy ON later.events_1;
 SELECT remedy FROM findings WHERE rule = 'trigger_granted' \gexec
 SELECT * FROM findings WHERE rule ~ '^trigger';
 SELECT tenant_guard.protect('later.lines');
@@ -210,5 +235,5 @@ ALTER TABLE later.others OWNER TO regress_owner;
 DROP VIEW findings;
 DROP SCHEMA later CASCADE;
 DROP SCHEMA t CASCADE;
-DROP ROLE regress_new;
+DROP ROLE regress_new, regress_none;
 DROP ROLE regress_owner, regress_member, regress_app;

@@ -109,14 +109,22 @@ triggers_matter(Oid relid)
 	return guard_of(relid).status != GUARD_NONE || acts_with_rights(relid);
 }
 
+/*
+ * Whoever makes a trigger on another's table waits for it to be fired as the
+ * owner: by a key's action, by a SECURITY DEFINER function that writes to the
+ * table, by the owner himself.
+ */
 static void
 check_trigger_on(Oid relid)
 {
 	bool		guarded = guard_of(relid).status != GUARD_NONE;
 
-	if (user_owns_relation(relid) || !triggers_matter(relid) || weakening_is_meant(relid))
+	if (user_owns_relation(relid) ||
+		(!guarded && !has_rights_over_tenants(object_owner(RelationRelationId, relid))) ||
+		weakening_is_meant(relid))
 		return;
-	raise_refusal(trigger_of_other(relation_name(relid), guarded));
+	raise_refusal(trigger_of_other(guarded ? "guarded table" : get_rel_relkind(relid) == RELKIND_VIEW ? "view" : "table",
+								   relation_name(relid), guarded));
 }
 
 /* Does a view read a guarded table, itself or by another view? */
@@ -159,7 +167,7 @@ check_new_trigger(Oid trigger)
 		return;
 	if (get_rel_relkind(relid) == RELKIND_VIEW)
 		check_trigger_on_view(relid);
-	else if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		check_trigger_on(relid);
 	else
 		foreach(lc, find_all_inheritors(relid, NoLock, NULL))

@@ -336,13 +336,13 @@ foreign_part(const char *part, const char *whole)
 }
 
 Refusal
-trigger_of_other(const char *relation, bool guarded)
+trigger_of_other(const char *what, const char *relation, bool guarded)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("only the owner of table %s may put a trigger on it", relation),
+			psprintf("only the owner of %s %s may put a trigger on it", what, relation),
 			guarded ? "A foreign key's action fires triggers as the owner of the table: whoever makes one has the owner's privileges." :
-			"A foreign key's action fires triggers as the owner of the table, who has the privileges of an owner of guarded tables or is a superuser: whoever makes one has them, too.",
+			"A foreign key's action, or a SECURITY DEFINER function of the owner's, fires triggers as the owner, who has the privileges of an owner of guarded tables or is a superuser: whoever makes one has them, too.",
 			psprintf("Let the owner make the trigger, and run REVOKE TRIGGER ON %s FROM the application's roles; they need SELECT, INSERT, UPDATE and DELETE.",
 					 relation)
 	};

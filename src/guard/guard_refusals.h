@@ -47,7 +47,7 @@ extern Refusal column_renewed(const char *relation, const char *column);
 extern Refusal column_does_not_guard(const char *relation, const char *column, const char *guard);
 extern Refusal guarded_below_unguarded(const char *relation, const char *parent);
 extern Refusal foreign_part(const char *part, const char *whole);
-extern Refusal trigger_of_other(const char *relation, bool guarded);
+extern Refusal trigger_of_other(const char *what, const char *relation, bool guarded);
 extern Refusal column_lost(const char *relation);
 extern Refusal domain_of_other(const char *what, const char *domain, const char *relation, const char *owner);
 extern Refusal trigger_on_view_of_other(const char *view);
