@@ -51,6 +51,15 @@ CREATE TABLE t.updated (code t.code REFERENCES t.codes ON UPDATE CASCADE);
 SET ROLE regress_app;
 ALTER DOMAIN t.code ADD CHECK (t.looks(VALUE)) NOT VALID;
 
+-- So must one that a SECURITY DEFINER function of the owner's would evaluate.
+CREATE DOMAIN t.message AS text;
+SET ROLE regress_owner;
+CREATE TABLE t.log (message t.message);
+SET ROLE regress_app;
+ALTER DOMAIN t.message ADD CHECK (t.looks(VALUE)) NOT VALID;
+ALTER DOMAIN t.message SET DEFAULT t.runs();
+ALTER DOMAIN t.message SET DEFAULT 'nothing';
+
 -- Nor must he drop what every tenant has in such a column.
 DROP DOMAIN t.checked CASCADE;
 SET ROLE regress_owner;

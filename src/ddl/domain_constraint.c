@@ -7,8 +7,8 @@
  * on every row of every table that has a column of the domain.  They are run by
  * the domain's owner, who need not own those tables, nor be able to read them,
  * and they know no row-level security: a function in the constraint is told
- * every tenant's values.  And what a foreign key's action writes is checked, and
- * gets its default, as the table's owner.  What a CHECK says that is there when a column gets
+ * every tenant's values.  And what a foreign key's action writes, or a function
+ * that is SECURITY DEFINER, is checked and gets its default as the owner.  What a CHECK says that is there when a column gets
  * the domain is evaluated by who writes the row, and the owner of the table
  * has chosen it.
  *
@@ -80,14 +80,17 @@ tables_with(Oid type)
 	return tables;
 }
 
-/* With "matters" goes what is evaluated of the domain, and for which tables that is refused. */
+/*
+ * Refuses to change a domain that another's table has a column of, if that is
+ * guarded or its owner has rights over guarded tables: "what" is changed.
+ */
 static void
-check_domain(Oid domain, bool (*matters) (Oid relid), const char *what)
+check_domain(Oid domain, const char *what)
 {
 	ListCell   *lc;
 
 	foreach(lc, tables_with(domain))
-		if (!user_owns_relation(lfirst_oid(lc)) && matters(lfirst_oid(lc)) && !weakening_is_meant(lfirst_oid(lc)))
+		if (!user_owns_relation(lfirst_oid(lc)) && has_rights_of_owner(lfirst_oid(lc)) && !weakening_is_meant(lfirst_oid(lc)))
 			raise_refusal(domain_of_other(what, format_type_be_qualified(domain), relation_name(lfirst_oid(lc)),
 										  GetUserNameFromId(object_owner(RelationRelationId, lfirst_oid(lc)), true)));
 }
@@ -119,13 +122,13 @@ check_domain_constraint(Oid constraint)
 	systable_endscan(scan);
 	table_close(constraints, AccessShareLock);
 	if (OidIsValid(domain))
-		check_domain(domain, triggers_matter, "constraints");
+		check_domain(domain, "constraints");
 }
 
 /*
  * VALIDATE CONSTRAINT makes none, and checks the rows again of one that is
- * valid.  SET DEFAULT is evaluated as the table's owner by a foreign key's
- * action of that name.
+ * valid.  A default is evaluated as the table's owner by a foreign key's action
+ * and by a SECURITY DEFINER function, unless it is a constant.
  */
 void
 check_alter_domain(const AlterDomainStmt *stmt)
@@ -134,12 +137,12 @@ check_alter_domain(const AlterDomainStmt *stmt)
 	Type		type;
 	Oid			domain;
 
-	if (!validates && (stmt->subtype != 'T' || stmt->def == NULL))
+	if (!validates && (stmt->subtype != 'T' || stmt->def == NULL || IsA(stmt->def, A_Const)))
 		return;
 	type = LookupTypeName(NULL, makeTypeNameFromNameList(stmt->typeName), NULL, true);
 	if (type == NULL)
 		return;
 	domain = typeTypeId(type);
 	ReleaseSysCache(type);
-	check_domain(domain, validates ? triggers_matter : acts_with_rights, validates ? "constraints" : "default");
+	check_domain(domain, validates ? "constraints" : "default");
 }

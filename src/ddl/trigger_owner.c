@@ -92,21 +92,22 @@ keys_act_on(Oid relid)
 }
 
 /*
- * Does what is called when rows of this table change run as an owner who has
- * rights over tenants' rows?  Those of an owner of guarded tables are given
- * away by another table of the same owner's, too.
+ * Has what runs as the owner of this table rights over tenants' rows?  Those of
+ * an owner of guarded tables are given away by another table of the same
+ * owner's, too.
  */
 bool
-acts_with_rights(Oid relid)
+has_rights_of_owner(Oid relid)
 {
-	return keys_act_on(relid) && has_rights_over_tenants(object_owner(RelationRelationId, relid));
+	return guard_of(relid).status != GUARD_NONE ||
+		has_rights_over_tenants(object_owner(RelationRelationId, relid));
 }
 
-/* Do triggers on this table have rights over tenants' rows? */
-bool
+/* Does a key's action fire triggers that are on this table with such rights? */
+static bool
 triggers_matter(Oid relid)
 {
-	return guard_of(relid).status != GUARD_NONE || acts_with_rights(relid);
+	return guard_of(relid).status != GUARD_NONE || (keys_act_on(relid) && has_rights_of_owner(relid));
 }
 
 /*
@@ -119,9 +120,7 @@ check_trigger_on(Oid relid)
 {
 	bool		guarded = guard_of(relid).status != GUARD_NONE;
 
-	if (user_owns_relation(relid) ||
-		(!guarded && !has_rights_over_tenants(object_owner(RelationRelationId, relid))) ||
-		weakening_is_meant(relid))
+	if (user_owns_relation(relid) || !has_rights_of_owner(relid) || weakening_is_meant(relid))
 		return;
 	raise_refusal(trigger_of_other(guarded ? "guarded table" : get_rel_relkind(relid) == RELKIND_VIEW ? "view" : "table",
 								   relation_name(relid), guarded));

@@ -390,7 +390,7 @@ domain_of_other(const char *what, const char *domain, const char *relation, cons
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("only the owner of table %s may change the %s of domain %s", relation, what, domain),
-			psprintf("The table has a column of the domain: what the domain calls would be told values of every tenant, or run as role \"%s\" by a foreign key's action.", owner),
+			psprintf("The table has a column of the domain: what the domain calls would be told values of every tenant, or run as role \"%s\" by a foreign key's action or a SECURITY DEFINER function.", owner),
 			psprintf("Read what the statement calls. If it is as it should be, run ALTER DOMAIN %s OWNER TO %s; and let that role run the statement.", domain, quote_identifier(owner))
 	};
 }
