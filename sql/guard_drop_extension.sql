@@ -45,6 +45,24 @@ RESET ROLE;
 -- No row must be lost.
 SELECT count(*) FROM t.notes;
 
+-- Nothing must be refused on its account, though the library is loaded: a key that calls a function, a domain's constraint.
+CREATE SCHEMA own AUTHORIZATION regress_app;
+SET ROLE regress_app;
+CREATE DOMAIN own.message AS text;
+CREATE TYPE own.word AS ENUM ('one');
+CREATE FUNCTION own.as_int(own.word) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE CAST (own.word AS int) WITH FUNCTION own.as_int(own.word) AS IMPLICIT;
+RESET ROLE;
+CREATE TABLE own.log (id int PRIMARY KEY, message own.message);
+GRANT REFERENCES ON own.log TO regress_app;
+SET ROLE regress_app;
+ALTER DOMAIN own.message ADD CHECK (VALUE <> '');
+CREATE TABLE own.uses (w own.word REFERENCES own.log);
+RESET ROLE;
+SET client_min_messages = error;
+DROP SCHEMA own CASCADE;
+RESET client_min_messages;
+
 -- CREATE EXTENSION and protect must bring it all back. (It warns where the library is not preloaded.)
 SET client_min_messages = error;
 CREATE EXTENSION tenant_guard;

@@ -19,6 +19,7 @@
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -28,6 +29,7 @@
 #include "compat.h"
 #include "guard.h"
 #include "guard_refusals.h"
+#include "own_function.h"
 #include "own_sql.h"
 #include "relation_argument.h"
 
@@ -158,9 +160,14 @@ owns_guarded_table(Oid role, List *except)
 	return found;
 }
 
-/* Would who can run statements as this role have rights over guarded tables? */
+/*
+ * Would who can run statements as this role have rights over guarded tables?  In
+ * a database without the extension there is nothing to have rights over, though
+ * the library be preloaded.
+ */
 bool
 has_rights_over_tenants(Oid role)
 {
-	return superuser_arg(role) || owns_guarded_table(role, NIL);
+	return OidIsValid(get_extension_oid(EXTENSION_NAME, true)) &&
+		(superuser_arg(role) || owns_guarded_table(role, NIL));
 }
