@@ -305,6 +305,7 @@ loose (setting, loose, level, consequence) AS (
 		   ('event_triggers', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'error', 'new tables are not guarded, and guards may be weakened'),
 		   ('tenant_guard.auto_protect', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded'),
 		   ('tenant_guard.one_tenant_per_transaction', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'a transaction may go from tenant to tenant'),
+		   ('tenant_guard.late_loading', '^allow$', 'warning', 'queries that were planned before the library came are not refused, and their filters can read another tenant''s rows'),
 		   ('tenant_guard.scope', '^session$', 'warning', 'behind a pooler the tenant stays for the next client'),
 		   ('tenant_guard.log_bypass', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'the server log does not tell who bypasses'),
 		   ('tenant_guard.foreign_keys', '^(off|warning)$', 'warning', 'new foreign keys may reference rows of another tenant'),
@@ -899,6 +900,17 @@ SELECT 'bypass_granted', 'info', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quot
 	   format('REVOKE SET ON PARAMETER tenant_guard.bypass FROM %s', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END), 0
 FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) e
 WHERE p.parname = 'tenant_guard.bypass' AND e.privilege_type = 'SET' AND e.grantee <> 10
+
+-- and those that it has let loosen something else, for themselves or for the server
+UNION ALL
+SELECT 'setting_granted', 'info', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END,
+	   format(CASE WHEN e.privilege_type = 'SET' THEN 'may set %s' ELSE 'may set %s for the server, by ALTER SYSTEM' END, p.parname),
+	   format('REVOKE %s ON PARAMETER %s FROM %s', e.privilege_type, p.parname, CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END), 0
+FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) e
+WHERE (p.parname ~ '^tenant_guard\.' OR p.parname IN ('session_preload_libraries', 'shared_preload_libraries', 'session_replication_role', 'event_triggers', 'row_security'))
+	  AND e.grantee <> 10
+	  AND CASE WHEN p.parname IN ('tenant_guard.tenant_id', 'row_security') THEN e.privilege_type = 'ALTER SYSTEM'
+			   ELSE e.privilege_type <> 'SET' OR p.parname <> 'tenant_guard.bypass' END
 
 -- without the library's hooks there is row-level security alone, which a query's own filters can outwit: so one that is
 -- planned without them is refused

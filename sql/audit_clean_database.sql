@@ -10,7 +10,7 @@ SET client_min_messages = warning;
 -- server's, not the database's: they are for test/t/030_audit.pl.
 CREATE TEMP VIEW findings AS
 SELECT rule, level, object, detail, remedy FROM tenant_guard.audit()
-WHERE rule NOT IN ('role_bypasses', 'not_preloaded', 'server_outdated', 'setting_loosened', 'bypass_granted', 'backup_role_missing',
+WHERE rule NOT IN ('role_bypasses', 'not_preloaded', 'server_outdated', 'setting_loosened', 'bypass_granted', 'setting_granted', 'backup_role_missing',
 				   'role_reaches_around', 'statements_readable', 'application_owns_table', 'publication_unfiltered', 'subscription_will_fail');
 
 -- In an empty database there must be nothing to find.

@@ -95,6 +95,8 @@ is(found('statistics_readable'), '', 'statistics_readable: nothing where no guar
 finds('statistics_readable', 'ALTER TABLE notes ADD COLUMN place geometry', 'warning public.st_estimatedextent(text,text)');
 $node->safe_psql('shop', 'ALTER EXTENSION plpgsql DROP FUNCTION st_estimatedextent(text, text); ALTER EXTENSION plpgsql DROP DOMAIN geometry; DROP FUNCTION st_estimatedextent; DROP DOMAIN geometry CASCADE');
 finds('bypass_granted', 'GRANT SET ON PARAMETER tenant_guard.bypass TO app, PUBLIC', "info PUBLIC\ninfo app");
+finds('setting_granted', 'GRANT SET ON PARAMETER tenant_guard.one_tenant_per_transaction, tenant_guard.tenant_id, session_preload_libraries TO app; GRANT ALTER SYSTEM ON PARAMETER tenant_guard.bypass TO PUBLIC',
+	"info PUBLIC\ninfo app\ninfo app");
 finds('application_owns_table', 'ALTER TABLE notes OWNER TO app', 'warning app');
 is($node->safe_psql('shop', "SELECT relowner::regrole FROM pg_class WHERE relname = 'notes'"), 'app_owner', 'the table has an owner that does not log in');
 is(says($node, 'shop', 'app', "BEGIN; SELECT tenant_guard.set_tenant('$TENANT_A'); INSERT INTO notes (id) VALUES (1); SELECT id FROM notes; UPDATE notes SET id = 2; DELETE FROM notes; ROLLBACK;"),
@@ -122,6 +124,7 @@ my %loose = (
 	'tenant_guard.one_tenant_per_transaction' => [ 'off', 'warning' ],
 	'tenant_guard.scope' => [ 'session', 'warning' ],
 	'tenant_guard.log_bypass' => [ 'off', 'warning' ],
+	'tenant_guard.late_loading' => [ 'allow', 'warning' ],
 	'tenant_guard.foreign_key_actions' => [ 'off', 'warning' ],
 	'tenant_guard.temporary_tables' => [ 'off', 'warning' ],
 	'tenant_guard.missing_tenant' => [ 'empty', 'info' ],
