@@ -244,6 +244,51 @@ SELECT inherited, most_common_vals FROM pg_stats WHERE tablename = 'whole' ORDER
 SELECT inherited, most_common_vals FROM pg_stats_ext WHERE tablename = 'whole' ORDER BY 1;
 DROP TABLE part;
 
+-- A plan must not keep what a function says to be immutable that reads a table
+-- which ends with the transaction.
+CREATE FUNCTION read_it() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN (SELECT body FROM r); END $$;
+CREATE FUNCTION ask_it() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN read_it(); END $$;
+PREPARE kept AS SELECT read_it();
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+CREATE TEMP TABLE r ON COMMIT DROP AS SELECT body FROM notes;
+EXECUTE kept;
+SELECT ask_it();
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+CREATE TEMP TABLE r ON COMMIT DROP AS SELECT body FROM notes;
+EXECUTE kept;
+SELECT ask_it();
+COMMIT;
+
+-- Where a transaction may go from tenant to tenant, a cursor must not go on with
+-- the rows of the one before.
+RESET ROLE;
+SET tenant_guard.one_tenant_per_transaction = off;
+SET ROLE regress_app;
+CREATE TEMP TABLE r (body text);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO r VALUES ('of a'), ('of a'), ('of a');
+DECLARE c CURSOR FOR SELECT body FROM r;
+FETCH c;
+FETCH c;
+SET LOCAL tenant_guard.tenant_id = :b;
+FETCH c;
+ROLLBACK;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO r VALUES ('of a');
+SET LOCAL tenant_guard.tenant_id = :b;
+DELETE FROM r;
+INSERT INTO r VALUES ('of b');
+SELECT body FROM r;
+COMMIT;
+DROP TABLE r;
+RESET ROLE;
+RESET tenant_guard.one_tenant_per_transaction;
+
 RESET ROLE;
 RESET search_path;
 SET client_min_messages = warning;

@@ -130,7 +130,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 		return;
 	}
 	note_tenants_rows();
-	check_rows_not_kept(plan_permission_infos(query_desc->plannedstmt));
+	check_plan_goes_on(plan_permission_infos(query_desc->plannedstmt));
 	enter_run(&run, query_desc);
 	PG_TRY();
 	{

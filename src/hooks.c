@@ -321,6 +321,155 @@ plan_query(PLANNER_PARAMETERS)
  * ----------------------------------------------------------------
  */
 
+/*
+ * What is different while a plan runs that has guarded tables
+ * (guarded_plan.c), or whose rows are kept.
+ */
+typedef struct Run
+{
+	StatementKind statement;	/* the outer one's kind */
+	bool		kept;			/* the tenant was kept already */
+	Writing		writing;		/* what it writes, whose triggers wait */
+	bool		suspended;		/* a foreign key's statement: FORCE was suspended */
+	bool		hidden;			/* its errors' details are not for the caller */
+} Run;
+
+static bool
+is_plain_run(const QueryDesc *query_desc)
+{
+	return !query_desc->plannedstmt->dependsOnRole && !InNoForceRLSOperation() &&
+		!rows_are_kept();
+}
+
+/*
+ * A foreign key's statement has been planned and its access is checked when it
+ * runs.  FORCE is back then, also for functions that PostgreSQL has looked up
+ * before and keeps, of which needs_fmgr never heard: those of casts and ranges.
+ */
+static void
+enter_run(Run *run, const QueryDesc *query_desc)
+{
+	/* this may raise, what follows does not */
+	run->hidden = InNoForceRLSOperation() && query_desc->plannedstmt->dependsOnRole && details_are_hidden();
+	run->statement = enter_portal();
+	run->kept = keep_tenant(true);
+	enter_writing(&run->writing, query_desc);
+	run->suspended = suspend_noforce();
+}
+
+static void
+leave_run(const Run *run)
+{
+	leave_statement(run->statement);
+	(void) keep_tenant(run->kept);
+	leave_writing(&run->writing);
+	if (run->suspended)
+		resume_noforce();
+}
+
+static void
+run_plan(EXECUTOR_RUN_PARAMETERS)
+{
+	if (prev_executor_run)
+		prev_executor_run(EXECUTOR_RUN_ARGUMENTS);
+	else
+		standard_ExecutorRun(EXECUTOR_RUN_ARGUMENTS);
+}
+
+static void
+executor_run(EXECUTOR_RUN_PARAMETERS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Run			run;
+
+	check_run_by_parser();
+	check_planned_with_library(query_desc->plannedstmt);
+	check_stack_for_trusted(query_desc->plannedstmt);
+	if (plan_writes(query_desc->plannedstmt) &&
+		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
+		check_unchecked_rows(query_desc);
+	check_plan_goes_on(plan_permission_infos(query_desc->plannedstmt));
+	if (is_plain_run(query_desc))
+	{
+		run_plan(EXECUTOR_RUN_ARGUMENTS);
+		return;
+	}
+	enter_run(&run, query_desc);
+	PG_TRY();
+	{
+		run_plan(EXECUTOR_RUN_ARGUMENTS);
+	}
+	PG_CATCH();
+	{
+		leave_run(&run);
+		if (run.hidden)
+			hide_detail(context);
+		explain_refused_row(context);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	leave_run(&run);
+}
+
+static void
+finish_plan(QueryDesc *query_desc)
+{
+	if (prev_executor_finish)
+		prev_executor_finish(query_desc);
+	else
+		standard_ExecutorFinish(query_desc);
+}
+
+/*
+ * What WITH writes may be written only now; what is written may be checked by
+ * triggers as somebody else.  "run" is NULL for a plain one.
+ */
+static void
+finish_with_care(QueryDesc *query_desc, const Run *run)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		finish_plan(query_desc);
+	}
+	PG_CATCH();
+	{
+		if (run != NULL)
+			leave_run(run);
+		if (raised_after_action() || (run != NULL && run->hidden))
+			hide_detail(context);
+		explain_refused_row(context);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (run != NULL)
+		leave_run(run);
+}
+
+static void
+executor_finish(QueryDesc *query_desc)
+{
+	bool		writes = plan_writes(query_desc->plannedstmt);
+
+	if (!is_plain_run(query_desc))
+	{
+		Run			run;
+
+		enter_run(&run, query_desc);
+
+		finish_with_care(query_desc, &run);
+	}
+	else if (writes && triggers_run_as_who_queued_them())
+		finish_with_care(query_desc, NULL);
+	else
+		finish_plan(query_desc);
+	/* the statement itself may have set the tenant */
+	if (writes && wrote_without_tenant())
+		note_writing(plan_permission_infos(query_desc->plannedstmt));
+	relations_were_made(made_while_loading(), false);
+}
+
 /* What of an error goes to the client and to the log. */
 static void
 emit_log(ErrorData *error)

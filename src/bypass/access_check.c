@@ -112,7 +112,7 @@ judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
 		*means = means_of_bypass(info->checkAsUser);
 		return *means ? ACCESS_MEANT : ACCESS_OTHER_TENANT;
 	}
-	if (belongs_to_tenant(relid, includes_parts(info)))
+	if (belongs_to_tenant(relid, includes_parts(info)) || (is_dropped_on_commit(relid) && transaction_has_tenant()))
 		note_tenants_rows();
 	if (!rows_are_kept() || !transaction_has_tenant() ||
 		!(is_dropped_on_commit(relid) || belongs_to_tenant(relid, includes_parts(info))))
@@ -331,12 +331,13 @@ check_access(List *permission_infos, bool raise)
 
 /*
  * A plan that goes on may have been started by another statement, as a cursor's
- * was: its rows must not be kept either.  (A parallel worker's was not.)
+ * was: its rows must not be kept either, nor be read of a temporary table whose
+ * tenant is not the transaction's any more.  (A parallel worker's was not.)
  */
 void
-check_rows_not_kept(List *permission_infos)
+check_plan_goes_on(List *permission_infos)
 {
-	if (statement_keeps_rows() && !IsParallelWorker())
+	if ((statement_keeps_rows() || (tenant_may_change() && tables_of_tenants() != NIL)) && !IsParallelWorker())
 		(void) check_access(permission_infos, true);
 }
 

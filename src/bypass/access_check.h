@@ -15,7 +15,7 @@ extern void init_access(void);
 
 extern bool is_foreign_key_statement(List *permission_infos);
 extern bool check_access(List *permission_infos, bool raise);
-extern void check_rows_not_kept(List *permission_infos);
+extern void check_plan_goes_on(List *permission_infos);
 extern void check_detaching(List *permission_infos);
 extern void check_truncate(Oid relid);
 

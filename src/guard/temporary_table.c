@@ -428,7 +428,7 @@ sees_rows_handed_on(Oid relid)
 {
 	TableEntry *entry = find_entry(relid);
 
-	return entry != NULL && entry->handed_on && snapshot_imported;
+	return entry != NULL && (entry->handed_on || entry->guarded) && snapshot_imported;
 }
 
 static bool
