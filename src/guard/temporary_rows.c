@@ -41,15 +41,16 @@ has_row(Relation table, Snapshot snapshot, RowTest test, const void *arg)
 	TableScanDesc scan = begin_table_scan(table, snapshot);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "temporary row", ALLOCSET_SMALL_SIZES);
-	MemoryContext oldcontext = MemoryContextSwitchTo(context);
 	bool		found = false;
 
 	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
+		MemoryContext oldcontext = MemoryContextSwitchTo(context);
+
 		found = test(table, slot, arg);
+		MemoryContextSwitchTo(oldcontext);
 		MemoryContextReset(context);
 	}
-	MemoryContextSwitchTo(oldcontext);
 	MemoryContextDelete(context);
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
