@@ -213,6 +213,23 @@ CREATE INDEX ON g (tell(body));
 COMMIT;
 DROP TABLE g;
 
+-- A new partition tells of a default one only.
+CREATE TEMP TABLE g (tenant_id uuid, id int) PARTITION BY LIST (id);
+CREATE TEMP TABLE g1 PARTITION OF g FOR VALUES IN (1);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO g (id) VALUES (1);
+COMMIT;
+CREATE TEMP TABLE g2 PARTITION OF g FOR VALUES IN (2);
+CREATE TEMP TABLE others PARTITION OF g DEFAULT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO g (id) VALUES (3);
+COMMIT;
+CREATE TEMP TABLE g3 PARTITION OF g FOR VALUES IN (3);
+CREATE TEMP TABLE g4 PARTITION OF g FOR VALUES IN (4);
+DROP TABLE g;
+
 -- Rows that were there before the table was guarded are whose the table was.
 CREATE TEMP TABLE g (id int, body text);
 BEGIN;

@@ -25,6 +25,7 @@
 #include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_statistic.h"
@@ -113,7 +114,6 @@ tables_looked_into(const Node *stmt)
 					found = lappend(found, lfirst(lc));
 			break;
 		case T_CreateStmt:
-			/* the default partition is searched for rows of a new one */
 			if (((const CreateStmt *) stmt)->partbound != NULL)
 				found = list_copy(((const CreateStmt *) stmt)->inhRelations);
 			break;
@@ -262,6 +262,9 @@ relations_looked_into(const Node *stmt)
 	{
 		Oid			relid = table_of_name(lfirst(lc));
 
+		/* the default partition is searched for rows of a new one */
+		if (OidIsValid(relid) && IsA(stmt, CreateStmt))
+			relid = get_default_partition_oid(relid);
 		if (OidIsValid(relid) && !does_nothing(stmt, relid))
 			found = list_concat_unique_oid(found, with_parts(relid));
 	}
