@@ -259,7 +259,18 @@ SELECT inherited, most_common_vals FROM pg_stats WHERE tablename = 'whole' ORDER
 COMMIT;
 SELECT inherited, most_common_vals FROM pg_stats WHERE tablename = 'whole' ORDER BY 1;
 SELECT inherited, most_common_vals FROM pg_stats_ext WHERE tablename = 'whole' ORDER BY 1;
-DROP TABLE part;
+DROP STATISTICS whole_several;
+TRUNCATE part;
+SELECT * FROM part;
+CREATE TEMP TABLE r (body text);
+ANALYZE whole;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO part SELECT body FROM notes;
+ANALYZE r;
+COMMIT;
+SELECT inherited, most_common_vals FROM pg_stats WHERE tablename = 'whole' ORDER BY 1;
+DROP TABLE part, r;
 
 -- A plan must not keep what a function says to be immutable that reads a table
 -- which ends with the transaction.

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -380,7 +381,10 @@ check_maintaining_function(Oid funcid)
  * ----------------------------------------------------------------
  */
 
-/* Of a table with its parts, of which some are permanent, as the table itself is. */
+/*
+ * Of a permanent table with its parts, what was found just now: what was found
+ * elsewhere knows nothing of this session's.
+ */
 static void
 delete_inherited(Relation table)
 {
@@ -393,7 +397,8 @@ delete_inherited(Relation table)
 	ScanKeyInit(&key, Anum_pg_statistic_starelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationGetRelid(table)));
 	scan = systable_beginscan(pg_statistic, StatisticRelidAttnumInhIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		if (((Form_pg_statistic) GETSTRUCT(tuple))->stainherit)
+		if (((Form_pg_statistic) GETSTRUCT(tuple))->stainherit &&
+			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
 			CatalogTupleDelete(pg_statistic, &tuple->t_self);
 	systable_endscan(scan);
 	table_close(pg_statistic, RowExclusiveLock);
@@ -432,7 +437,7 @@ delete_statistics_of(Oid relid)
 	relation_close(table, NoLock);
 }
 
-/* The temporary tables that are some tenant's, or merely those that are another's than the transaction's. */
+/* The temporary tables that are some tenant's, or were in this transaction, or merely those that are another's than the transaction's. */
 static List *
 tables_to_hide(bool of_others)
 {
