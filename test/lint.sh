@@ -82,6 +82,18 @@ wings() {
 		from=$(basename "$file")
 		[ -n "${may_use[$from]+set}" ] || echo "$file: is no wing: add it to \"may_use\" in test/lint.sh"
 	done
+	while IFS=: read -r file line to; do
+		from=${file##*/} from=${from%.[ch]} to=${to#*\"} to=${to%.h\"}
+		[ "${place[$to]-0}" -le "${place[$from]-999}" ] || echo "$file:$line: $from must not include $to.h"
+	done < <(grep -HnoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*\.h"' "${sources[@]}")
+}
+
+# The tests that test/versions lists are there.
+listed_tests() {
+	local name rest
+	while read -r name rest; do
+		[[ -z $name || $name == '#' ]] || { [ -n "$rest" ] && [ -e "test/t/$name.pl" ]; } || echo "test/versions: $name is no test, or has no reason"
+	done <test/versions
 }
 
 # Every file of a wing has its line in src/README.md, and every line its file.
@@ -208,6 +220,7 @@ rule "no cycle of includes" no_cycle
 rule "src/README.md lists the files of each wing" listed_files
 rule "regression tests and expected output are pairs" paired sql .sql expected
 rule "isolation specs and expected output are pairs" paired test/specs .spec test/expected
+rule "tests that other versions run are there" listed_tests
 rule "shellcheck" shell_scripts
 rule "no path of a developer's machine" machine_paths
 rule "no host name of a package mirror" mirror_hosts
