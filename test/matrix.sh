@@ -76,8 +76,8 @@ inside() { env -u TMPDIR PG_CONFIG="/usr/lib/postgresql/$version/bin/pg_config" 
 
 make_chroot() {
 	[ -x "$root/usr/bin/dpkg" ] || bootstrap || return
-	# shellcheck disable=SC2046 # a list of parts
-	mount_all && configure && copy_project && inside /project/test/needs.sh $(tr , ' ' <<<"${parts/versions/tap}")
+	# shellcheck disable=SC2086 # a list of parts
+	mount_all && configure && copy_project && inside /project/test/needs.sh ${parts//,/ }
 }
 
 test_in_chroot() {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes sure that what the tests need is there, and prints the path of the pg_config to test with.
 #
-#   test/needs.sh [regress|isolation|tap|pgtap|clients|lint ...]     what these parts need; all of them when none is named
+#   test/needs.sh [regress|isolation|tap|versions|pgtap|clients|lint ...]     what these parts need; all of them when none is named
 #
 # Installs what is missing where there is apt, as root or by sudo; elsewhere says what to install and fails. The
 # extensions and programs with which the TAP tests run ours, pgTAP and the clients are taken where they are to be had;
@@ -77,7 +77,7 @@ useful_packages() {
 	local bindir name
 	bindir=$("$pg_config" --bindir)
 	if [[ $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]]; then
-		[[ $parts != *" tap "* ]] || for name in pgaudit set-user plpgsql-check cron; do
+		[[ $parts != *" tap "* && $parts != *" versions "* ]] || for name in pgaudit set-user plpgsql-check cron; do
 			[ -e "$("$pg_config" --pkglibdir)/${name/-/_}.so" ] || [ -e "$("$pg_config" --pkglibdir)/pg_$name.so" ] || echo "postgresql-${BASH_REMATCH[1]}-$name"
 		done
 		[[ $parts != *" pgtap "* || -e $("$pg_config" --sharedir)/extension/pgtap.control ]] || echo "postgresql-${BASH_REMATCH[1]}-pgtap"

@@ -418,9 +418,9 @@ parse_arguments "$@"
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 [ "$parts" != clients ] || [ ${#names[@]} -eq 0 ] || export TG_CLIENTS="${names[*]}"
-jobs=${TG_JOBS:-$(nproc)} needed=${parts//,/ } needed=${needed/versions/tap}
+jobs=${TG_JOBS:-$(nproc)}
 # shellcheck disable=SC2086 # a list of parts
-if ! pg_config=$("$project/test/needs.sh" $needed) || ! make_work; then
+if ! pg_config=$("$project/test/needs.sh" ${parts//,/ }) || ! make_work; then
 	fail "the preparation"
 	finish
 fi
