@@ -4,6 +4,7 @@
 #   test/matrix.sh 17                             makes a chroot, tests in it, removes it
 #   test/matrix.sh make <directory> 17 [parts]    only makes it, below the directory, or what is missing of it
 #   test/matrix.sh test <directory> 17 [parts]    only tests, in a chroot that is there
+#   test/matrix.sh package <directory> 17         builds Debian's package in a chroot that is there, and tests it there (test/package.sh)
 #   test/matrix.sh remove <directory> 17          only removes it
 #
 # The parts are test/run.sh's ("regress,versions"), and so is the last line of a test.
@@ -85,6 +86,11 @@ test_in_chroot() {
 	mount_all && copy_project && inside /project/test/run.sh "$parts"
 }
 
+package_in_chroot() {
+	mount_all && copy_project && export PG_VERSION=$version &&
+		inside /project/test/package.sh build /package && inside /project/test/package.sh test /package
+}
+
 # Processes that still run there are of an interrupted run. Nothing that is still mounted is removed.
 remove_chroot() {
 	local process
@@ -109,6 +115,7 @@ parts=${4-regress,isolation,tap,pgtap,clients,demo}
 case ${1-}/$# in
 	make/[34]) select_version "$2" "$3" && make_chroot ;;
 	test/[34]) select_version "$2" "$3" && test_in_chroot ;;
+	package/3) select_version "$2" "$3" && package_in_chroot ;;
 	remove/3) select_version "$2" "$3" && remove_chroot ;;
 	*/1)
 		directory=$(mktemp -d) && select_version "$directory" "$1" || exit 1

@@ -125,7 +125,7 @@ remove() {
 	apt-get -q remove -y "$package" && [ ! -e "/usr/lib/postgresql/$version/lib/tenant_guard.so" ] && [ ! -e "/usr/share/postgresql/$version/extension/tenant_guard.control" ]
 }
 
-nothing_is_left() { [ -z "$(find / -xdev -path "$project" -prune -o -path "$directory" -prune -o \( -name '*tenant_guard*' -o -name '*tenant-guard*' \) -print)" ]; }
+nothing_is_left() { [ -z "$(find /usr /etc /var \( -name '*tenant_guard*' -o -name '*tenant-guard*' \) -not -path '/var/cache/*' -print)" ]; }
 
 # Installed once more: of what is removed apt knows nothing, as it keeps no configuration.
 purge() {
