@@ -2,6 +2,7 @@
 #
 #   make && sudo make install     build and install
 #   make installcheck             regression and isolation tests against a running server
+#   make dist                     the archive for PGXN
 #   test/run.sh                   all tests, on a server of their own
 
 EXTENSION = tenant_guard
@@ -26,7 +27,7 @@ ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec))
 ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --load-extension=tenant_guard --encoding=UTF8 --no-locale
 REGRESS_PREP = superuser
 
-EXTRA_CLEAN = output_iso tmp_check exports.list
+EXTRA_CLEAN = output_iso tmp_check exports.list tenant_guard-*.zip
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -34,7 +35,7 @@ include $(PGXS)
 
 .PHONY: superuser
 superuser:
-	@test/superuser.sh '$(bindir)/psql'
+	@sh test/superuser.sh '$(bindir)/psql'
 
 # The TAP tests start servers of their own: not part of installcheck.
 .PHONY: installcheck-tap
@@ -45,6 +46,12 @@ installcheck-tap:
 # The pieces in the order of their numbers: a function's body may use what stands before it.
 tenant_guard--$(EXTVERSION).sql: $(sort $(wildcard script/*.sql))
 	cat $^ >$@
+
+# For PGXN: what is committed, and the script that META.json names.
+.PHONY: dist
+dist: name = tenant_guard-$(EXTVERSION).0
+dist: tenant_guard--$(EXTVERSION).sql
+	git archive --format=zip --prefix=$(name)/ --add-file=$< -o $(name).zip HEAD
 
 # Bitcode too, or JIT would inline what a header no longer says.
 $(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)

@@ -197,12 +197,15 @@ one_version() {
 	local version file text found
 	version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" tenant_guard.control)
 	while IFS='|' read -r file text; do
-		found=$(sed -n "s/$text/\1/p" "$file" | sort -u)
+		found=$(sed -n "s/$text/\1/p" "$file" | head -n 1)
 		[ "${found:-none}" = "$version" ] || echo "$file:1: says version ${found:-none}, tenant_guard.control $version"
 	done <<-'END'
 		src/base/library.c|^#define LIBRARY_VERSION "\(.*\)"
-		META.json|^ *"version": "\([0-9.]*\)\.0",\{0,1\}$
-		CHANGELOG.md|^## \([0-9.]*\) (unreleased)$
+		META.json|^  "version": "\([0-9.]*\)\.0",$
+		META.json|^      "version": "\([0-9.]*\)\.0"$
+		META.json|^ *"file": "tenant_guard--\(.*\)\.sql",$
+		debian/changelog|^tenant-guard (\([0-9.]*\)-.*
+		CHANGELOG.md|^## \([0-9.]*\).*
 	END
 	grep -oE '\| [0-9.]+ \|$' README.md | tr -d '| ' | sort -u | while read -r found; do
 		grep -q "^## $found\b" CHANGELOG.md || echo "README.md:1: says that something was added by $found, which CHANGELOG.md does not have"
