@@ -119,6 +119,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 	if (plan_writes(query_desc->plannedstmt) &&
 		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
 		check_unchecked_rows(query_desc);
+	check_plan_goes_on(plan_permission_infos(query_desc->plannedstmt));
 	if (is_plain_run(query_desc))
 	{
 		if (tenants_have_tables())
@@ -130,7 +131,6 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 		return;
 	}
 	note_tenants_rows();
-	check_plan_goes_on(plan_permission_infos(query_desc->plannedstmt));
 	enter_run(&run, query_desc);
 	PG_TRY();
 	{

@@ -82,10 +82,6 @@ wings() {
 		from=$(basename "$file")
 		[ -n "${may_use[$from]+set}" ] || echo "$file: is no wing: add it to \"may_use\" in test/lint.sh"
 	done
-	while IFS=: read -r file line to; do
-		from=${file##*/} from=${from%.[ch]} to=${to#*\"} to=${to%.h\"}
-		[ "${place[$to]-0}" -le "${place[$from]-999}" ] || echo "$file:$line: $from must not include $to.h"
-	done < <(grep -HnoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*\.h"' "${sources[@]}")
 }
 
 # The tests that test/versions lists are there.

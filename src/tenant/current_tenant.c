@@ -524,13 +524,6 @@ note_function_creation(bool creates)
 	return outer;
 }
 
-/* May a transaction go from tenant to tenant? */
-bool
-tenant_may_change(void)
-{
-	return !one_tenant_per_transaction;
-}
-
 /* What was let through under the old value is judged anew. */
 static void
 assign_one_tenant(bool newval, void *extra)
