@@ -457,6 +457,13 @@ dropped_objects(const char *catalog, const char *which)
 	return oids;
 }
 
+/* Can it drop columns of tables that it does not name, by CASCADE? */
+static bool
+may_take_columns(const Node *stmt)
+{
+	return IsA(stmt, DropStmt) ? ((const DropStmt *) stmt)->behavior == DROP_CASCADE : !IsA(stmt, AlterTableStmt);
+}
+
 Datum
 tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 {
@@ -474,8 +481,7 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 			!weakening_is_meant(relid))
 			refuse_weakening(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
 	}
-	/* by CASCADE columns go, too, whose type or function another role owned */
-	if (!IsA(stmt, AlterTableStmt))
+	if (may_take_columns(stmt))
 		foreach(lc, dropped_objects("pg_class", "object_type OPERATOR(pg_catalog.=) 'table column'"))
 			check_lost_column(lfirst_oid(lc));
 	foreach(lc, dropped_objects("pg_constraint", "original OR normal"))
