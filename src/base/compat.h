@@ -378,6 +378,17 @@ enforces_constraint(const AlterTableCmd *cmd)
 #endif
 }
 
+/* Does this action of MERGE look at a row of the table?  NOT MATCHED BY SOURCE, which does, came with 17. */
+static inline bool
+action_has_old_row(const MergeAction *action)
+{
+#if PG_VERSION_NUM >= 170000
+	return action->matchKind != MERGE_WHEN_NOT_MATCHED_BY_TARGET;
+#else
+	return action->matched;
+#endif
+}
+
 /* Virtual generated columns came with 18. */
 static inline bool
 column_is_virtual(Oid relid, AttrNumber attnum)

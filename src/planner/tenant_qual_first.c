@@ -34,7 +34,10 @@
  * once more where an index is lossy: a function in one is called as often as
  * there are such rows.
  *
- * The row that ON CONFLICT meets comes from no scan (conflict_filter.c).
+ * The row that ON CONFLICT meets comes from no scan (conflict_filter.c).  MERGE
+ * looks at what has become of a row that somebody has changed meanwhile, from 17
+ * on also where its scan does not let it through any more: as one that no source
+ * matches.  So the tenant's qual is before what its actions ask of the row.
  *
  *-------------------------------------------------------------------------
  */
@@ -259,6 +262,47 @@ is_bound(const PlannedStmt *plan, Index rti)
 		check_enable_rls(rte->relid, check_as_user(plan, rti), true) == RLS_ENABLED;
 }
 
+/* The column of a part that is this one of the whole; both may be the same table. */
+static AttrNumber
+column_of_part(Oid part, Oid whole, AttrNumber attnum)
+{
+	return part == whole ? attnum : get_attnum(part, get_attname(whole, attnum, false));
+}
+
+/* For the actions of MERGE on a table of the plan. */
+static void
+put_tenant_before_actions(const List *actions, const PlannedStmt *plan, Index rti)
+{
+	const RangeTblEntry *rte = rt_fetch(rti, plan->rtable);
+	Oid			guarded = guarded_whole(rte);
+	OpExpr	   *qual;
+	ListCell   *lc;
+
+	if (!OidIsValid(guarded) || !is_bound(plan, rti) || (qual = policy_qual(guarded)) == NULL)
+		return;
+	set_opfuncid(qual);
+	((Var *) strip_relabel(linitial(qual->args)))->varno = rti;
+	((Var *) strip_relabel(linitial(qual->args)))->varattno =
+		column_of_part(rte->relid, guarded, guard_of(guarded).attnum);
+	foreach(lc, actions)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		if (action_has_old_row(action) && action->qual != NULL)
+			action->qual = (Node *) lcons(copyObject(qual), (List *) action->qual);
+	}
+}
+
+static void
+put_tenant_before_merge(const ModifyTable *merge, const PlannedStmt *plan)
+{
+	ListCell   *actions;
+	ListCell   *rti;
+
+	forboth(actions, merge->mergeActionLists, rti, merge->resultRelations)
+		put_tenant_before_actions(lfirst(actions), plan, lfirst_int(rti));
+}
+
 /* A PlanVisitor. */
 static void
 treat_node(Plan *scan, void *context)
@@ -269,7 +313,10 @@ treat_node(Plan *scan, void *context)
 	AttrNumber	attnum;
 
 	if (IsA(scan, ModifyTable))
+	{
 		put_tenant_before_conflict((ModifyTable *) scan);
+		put_tenant_before_merge((ModifyTable *) scan, plan);
+	}
 	/* what a foreign table's server filters is its wrapper's to say */
 	if (scanned_relation(scan) == 0 || IsA(scan, ForeignScan))
 		return;
@@ -277,9 +324,7 @@ treat_node(Plan *scan, void *context)
 	guarded = guarded_whole(rte);
 	if (!OidIsValid(guarded))
 		return;
-	attnum = guard_of(guarded).attnum;
-	if (guarded != rte->relid)
-		attnum = get_attnum(rte->relid, get_attname(guarded, attnum, false));
+	attnum = column_of_part(rte->relid, guarded, guard_of(guarded).attnum);
 	if (!has_tenants(scan->qual, scan, attnum) &&
 		!has_tenants(index_conditions(scan), scan, attnum) && is_bound(plan, ((Scan *) scan)->scanrelid))
 		add_tenants(scan, guarded, attnum);
