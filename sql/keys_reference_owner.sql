@@ -225,6 +225,19 @@ SELECT remedy FROM tenant_guard.audit() WHERE rule = 'key_calls_function' \gset
 :remedy;
 SELECT * FROM tenant_guard.audit() WHERE rule = 'key_calls_function';
 
+-- Nor may such a key be to a table of a role that has the new owner's privileges.
+CREATE ROLE regress_first;
+CREATE ROLE regress_heir IN ROLE regress_first;
+GRANT ALL ON SCHEMA own, t TO regress_first, regress_heir;
+SET ROLE regress_heir;
+CREATE TABLE t.heirs (i int PRIMARY KEY);
+GRANT REFERENCES ON t.heirs TO regress_app;
+SET ROLE regress_app;
+CREATE TABLE own.knows_heirs (i own.number CONSTRAINT calls_heir REFERENCES t.heirs);
+SET ROLE regress_first;
+CREATE TABLE t.first (id int, tenant_id uuid);
+RESET ROLE;
+
 -- Before PostgreSQL 18 an AFTER trigger that a key's action fires runs as whoever
 -- changes the other table: audit() must name those of other roles, however far away
 -- the table is.
@@ -246,4 +259,4 @@ FROM tenant_guard.audit() WHERE rule = 'key_calls_function';
 RESET ROLE;
 SET client_min_messages = error;
 DROP SCHEMA own, t CASCADE;
-DROP ROLE regress_owner, regress_app, regress_member, regress_none, regress_late;
+DROP ROLE regress_owner, regress_app, regress_member, regress_none, regress_late, regress_first, regress_heir;

@@ -192,9 +192,12 @@ has_cast_of_stranger(Oid role)
 	return found;
 }
 
-/* The same of the keys that are there to all tables of a role. */
+/*
+ * The same of the keys that are there to all tables of a role, and of those that
+ * have its privileges.  A superuser has had rights over guarded tables before.
+ */
 static void
-check_functions_as(Oid owner)
+check_functions_as(Oid role)
 {
 	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
@@ -203,10 +206,14 @@ check_functions_as(Oid owner)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+		Oid			owner;
 		ForeignKey *key;
 		Oid			function;
 
-		if (con->contype != CONSTRAINT_FOREIGN || object_owner(RelationRelationId, con->confrelid) != owner)
+		if (con->contype != CONSTRAINT_FOREIGN)
+			continue;
+		owner = object_owner(RelationRelationId, con->confrelid);
+		if (!OidIsValid(owner) || superuser_arg(owner) || !has_privs_of_role(owner, role))
 			continue;
 		key = foreign_key_of_command(con->oid);
 		function = key ? function_as_owner(key, owner) : InvalidOid;
