@@ -385,6 +385,9 @@ clean_up() {
 	local pid
 	for pid in "${!running[@]}"; do kill -- "-$pid"; done
 	wait
+	for pid in "$work"/tap/*/tmp_check/*/pgdata/postmaster.pid; do
+		[ ! -e "$pid" ] || as_tester pg_ctl -s -D "${pid%/*}" -m immediate stop
+	done
 	[ -z "$data" ] || as_tester pg_ctl -s -D "$data" -m immediate stop
 	[ -z "$work" ] || [ -n "$keep" ] || rm -rf "$work"
 }
