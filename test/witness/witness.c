@@ -155,12 +155,11 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 }
 
 static PlannedStmt *
-planner(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+planner(PLANNER_PARAMETERS)
 {
 	if (deparses && strstr(pg_get_querydef(copyObject(query), false), "current_tenant()") != NULL)
 		with_tenant++;
-	return prev_planner ? prev_planner(query, query_string, cursor_options, params) :
-		standard_planner(query, query_string, cursor_options, params);
+	return prev_planner ? prev_planner(PLANNER_ARGUMENTS) : standard_planner(PLANNER_ARGUMENTS);
 }
 
 /* How often each hook was called in this session since it was last asked. */
