@@ -31,29 +31,23 @@ skip() { echo "skipped: $*"; skipped=$((skipped + 1)); }
 # --- A server with assertions -----------------------------------------------------------------------------------------
 
 # The package's source, by a configuration of apt of our own: the machine's has no sources in most places, and stays as it is.
-apt_get() {
-	local apt=$directory/apt
-	apt-get -q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts="$apt/parts" -o Dir::State="$apt" \
-		-o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$apt" -o APT::Sandbox::User=root "$@"
-}
-
+# Of the versions that are listed the newest that can be had: a mirror may lag behind its lists.
 get_source() {
-	local apt=$directory/apt file version major
+	local apt=$directory/apt file version major options
 	command -v dpkg-source >/dev/null || return
 	major=$("$pg_config" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+	options=(-q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts="$apt/parts" -o Dir::State="$apt"
+		-o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$apt" -o APT::Sandbox::User=root)
 	mkdir -p "$apt"/{parts,lists/partial,archives/partial} "$directory/source" || return
 	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | sed -n 's/^deb /deb-src /p' >"$apt/sources.list"
 	for file in /etc/apt/sources.list.d/*.sources; do
 		[ ! -e "$file" ] || sed 's/^Types:.*/Types: deb-src/' "$file" >"$apt/parts/${file##*/}"
 	done
-	apt_get update
-	# The newest that the mirror has; one that lags behind lists what it cannot give.
-	apt_get indextargets >/dev/null
-	for version in $(apt-cache -o Dir::State="$apt" -o Dir::Cache="$apt" -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts="$apt/parts" \
-		showsrc "postgresql-$major" | sed -n 's/^Version: //p' | sort -rV); do
-		(cd "$directory/source" && apt_get source "postgresql-$major=$version") && break
+	apt-get "${options[@]}" update
+	for version in $(apt-cache "${options[@]}" showsrc "postgresql-$major" | sed -n 's/^Version: //p' | sort -rV); do
+		(cd "$directory/source" && apt-get "${options[@]}" source "postgresql-$major=$version") && return
 	done
-	find "$directory/source" -mindepth 1 -maxdepth 1 -type d | head -n 1 | grep .
+	return 1
 } >"$directory/source.log" 2>&1
 
 build_server() {
@@ -115,7 +109,7 @@ part_sanitizers() {
 	[ -e "$library" ] || { skip "there is no libasan"; return; }
 	mkdir -p "$directory/asan" && chmod 1777 "$directory/asan"
 	library="$library $(gcc -print-file-name=libubsan.so)"
-	tests sanitizers "with sanitizers" TG_COPT="$flags" PG_LDFLAGS="$flags" \
+	tests sanitizers "with sanitizers" TG_COPT="$flags" \
 		TG_UNDER="env LD_PRELOAD='$library' ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:halt_on_error=0:log_path=$directory/asan/a UBSAN_OPTIONS=print_stacktrace=1:log_path=$directory/asan/u" \
 		-- regress,isolation,tap
 	found=$(cat "$directory"/asan/* 2>/dev/null | grep -E 'tenant_guard|src/.*runtime error|ERROR: AddressSanitizer' | sort | uniq -c | head -n 50)
