@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pathnodes.h"
+#include "optimizer/prep.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
@@ -473,6 +474,26 @@ static inline bool
 triggers_run_as_who_queued_them(void)
 {
 	return PG_VERSION_NUM >= 180000;
+}
+
+/*
+ * From 19 on a plan has a list for what extensions note on it, which its copies
+ * keep.  A name's items are that extension's.
+ */
+#if PG_VERSION_NUM >= 190000
+#define PLAN_HAS_EXTENSION_STATE
+#endif
+
+/*
+ * Gets a query ready for pull_up_sublinks(): from 19 on that looks for columns
+ * that cannot be null among what this step collects.
+ */
+static inline void
+preprocess_for_pull_up(PlannerInfo *root)
+{
+#if PG_VERSION_NUM >= 190000
+	root->parse = preprocess_relation_rtes(root);
+#endif
 }
 
 /*

@@ -3,8 +3,8 @@
  * sublink_pullup.c
  *	  Sub-selects of filters: will the planner make joins of them?
  *
- * x IN (SELECT ...) and EXISTS (SELECT ...) are mostly planned as joins, and
- * then read what they read whatever rows the table's own scan meets.  Others are
+ * x IN (SELECT ...) and EXISTS (SELECT ...) are mostly planned as joins, from
+ * PostgreSQL 19 on x NOT IN (SELECT ...) too where nothing can be null, and then read what they read whatever rows the table's own scan meets.  Others are
  * evaluated for a row, and tell that there was one.  Which they are is the
  * planner's to say: it is tried by the planner's own step, on a copy.
  *
@@ -14,13 +14,13 @@
 
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/pathnodes.h"
-#include "optimizer/prep.h"
 #include "rewrite/rewriteManip.h"
 
+#include "compat.h"
 #include "sublink_pullup.h"
 
-static void
+/* Returns the query with its sub-selects pulled up, which may be another than the one that was given. */
+static Query *
 pull_up(Query *query, ParamListInfo params)
 {
 	PlannerInfo *root = makeNode(PlannerInfo);
@@ -28,7 +28,9 @@ pull_up(Query *query, ParamListInfo params)
 	root->glob = makeNode(PlannerGlobal);
 	root->glob->boundParams = params;
 	root->parse = query;
+	preprocess_for_pull_up(root);
 	pull_up_sublinks(root);
+	return root->parse;
 }
 
 /*
@@ -47,7 +49,7 @@ leaves_sub_select(Node *node, void *params)
 	check_stack_depth();
 	/* without a table there is nothing to join with */
 	if (query->hasSubLinks && query->jointree != NULL && query->jointree->fromlist != NIL)
-		pull_up(query, params);
+		query = pull_up(query, params);
 	return checkExprHasSubLink((Node *) query->jointree) ||
 		query_tree_walker(query, leaves_sub_select, params, 0);
 }
