@@ -12,12 +12,16 @@
 
 typedef enum PlanMark
 {
+	/* such plans are dropped */
 	MARK_OF_ONE_TENANT = 0x74670001,	/* good for one tenant only */
+	MARK_OF_ONE_TRANSACTION = 0x74670004,	/* holds what was read of its tenant's rows */
+
+	/* such are asked for */
 	MARK_UNCHECKED = 0x74670002,	/* does not check the rows that it makes */
-	MARK_OURS = 0x74670003,		/* made with the library, in a session that did not preload it */
-	MARK_OF_ONE_TRANSACTION = 0x74670004	/* holds what was read of its tenant's rows */
+	MARK_OURS = 0x74670003		/* made with the library, in a session that did not preload it */
 } PlanMark;
 
+extern void mark_plan_to_drop(PlannedStmt *plan, PlanMark mark);
 extern void mark_plan(PlannedStmt *plan, PlanMark mark);
 extern bool plan_is_marked(const PlannedStmt *plan, PlanMark mark);
 extern void drop_marked_plans(PlanMark mark);

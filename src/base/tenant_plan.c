@@ -42,7 +42,7 @@ hash_of(const char *tenant)
 void
 keep_plan_for(const char *tenant, PlannedStmt *plan)
 {
-	mark_plan(plan, MARK_OF_ONE_TENANT);
+	mark_plan_to_drop(plan, MARK_OF_ONE_TENANT);
 	plans_are_marked = true;
 	marked_for = hash_of(tenant);
 }
@@ -97,7 +97,7 @@ plan_may_hold_rows(uint64 before)
 void
 keep_plan_for_transaction(PlannedStmt *plan)
 {
-	mark_plan(plan, MARK_OF_ONE_TRANSACTION);
+	mark_plan_to_drop(plan, MARK_OF_ONE_TRANSACTION);
 	plans_hold_rows = true;
 }
 
