@@ -220,7 +220,32 @@ SELECT tenant_guard.set_tenant(:b);
 FETCH 1 FROM plain;
 ROLLBACK;
 
+-- Nor must a cursor go on after a function that may have several tenants has used another, where the rule is in force.
+RESET ROLE;
+CREATE ROLE regress_visitor;
+GRANT SET ON PARAMETER tenant_guard.one_tenant_per_transaction TO regress_visitor;
+GRANT ALL ON SCHEMA t TO regress_visitor;
+GRANT SELECT ON t.notes TO regress_visitor;
+CREATE FUNCTION t.look_at(tenant uuid) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+SET tenant_guard.one_tenant_per_transaction = off AS $$
+BEGIN
+	PERFORM tenant_guard.set_tenant(tenant);
+	RETURN (SELECT count(*) FROM t.notes);
+END
+$$;
+ALTER FUNCTION t.look_at OWNER TO regress_visitor;
+RESET tenant_guard.one_tenant_per_transaction;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+DECLARE c CURSOR FOR SELECT body FROM t.notes, generate_series(1, 3);
+FETCH 1 FROM c;
+SELECT t.look_at(:b);
+FETCH 1 FROM c;
+ROLLBACK;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
-DROP ROLE regress_app;
+DROP OWNED BY regress_visitor;
+DROP ROLE regress_app, regress_visitor;

@@ -51,14 +51,13 @@ check_tenant_of_run(const QueryDesc *query_desc)
 	const MemoryContextCallback *note;
 	const TenantValue *tenant;
 
-	if (!tenant_may_change())
-		return;
 	for (note = query_desc->estate->es_query_cxt->reset_cbs; note != NULL; note = note->next)
 		if (note->func == tenant_of_run)
 			break;
 	if (note == NULL || note->arg == NULL)
 		return;
-	tenant = tenant_of_transaction();
+	/* a function with a SET clause may have had several tenants, too */
+	tenant = tenant_may_change() ? tenant_of_transaction() : sealed_tenant();
 	if (tenant != NULL && !tenant_equal(tenant, note->arg))
 		raise_refusal(begun_for_other_tenant());
 }
