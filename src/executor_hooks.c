@@ -117,7 +117,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 	check_tenant_of_run(query_desc);
 	check_stack_for_trusted(query_desc->plannedstmt);
 	if (plan_writes(query_desc->plannedstmt) &&
-		plan_is_marked(query_desc->plannedstmt, MARK_UNCHECKED))
+		plan_is_marked(query_desc->plannedstmt, MARK_LACKS_CHECKS))
 		check_unchecked_rows(query_desc);
 	check_plan_goes_on(plan_permission_infos(query_desc->plannedstmt));
 	if (is_plain_run(query_desc))

@@ -10,10 +10,10 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "extension_function.h"
 #include "function_hook.h"
 #include "function_mismatch.h"
 #include "noforce.h"
-#include "own_function.h"
 #include "own_sql.h"
 
 static needs_fmgr_hook_type prev_needs_fmgr = NULL;
@@ -39,7 +39,7 @@ needs_fmgr(Oid funcid)
 	bool		wanted = prev_needs_fmgr && prev_needs_fmgr(funcid);
 
 	return wanted ||
-		((InNoForceRLSOperation() || runs_as_owner()) && own_function(funcid) != OWN_KEY_CHECK);
+		((InNoForceRLSOperation() || runs_as_owner()) && extension_function(funcid) != EXTENSION_KEY_CHECK);
 }
 
 static void
@@ -64,7 +64,7 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 				*arg = PointerGetDatum(call);
 			}
 			call->suspended = suspend_noforce();
-			call->unforced = updates_unforced();
+			call->unforced = updates_noforce();
 			if (call->unforced)
 				call->role = suspend_replication_role();
 			call_prev_fmgr(event, flinfo, &call->prev_arg);

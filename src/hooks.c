@@ -32,6 +32,7 @@
 #include "event_triggers.h"
 #include "executor_hooks.h"
 #include "explain_filters.h"
+#include "extension_function.h"
 #include "function_hook.h"
 #include "function_mismatch.h"
 #include "hooks.h"
@@ -41,7 +42,6 @@
 #include "library.h"
 #include "made_table.h"
 #include "noforce.h"
-#include "own_function.h"
 #include "own_sql.h"
 #include "pending_trigger.h"
 #include "plan_mark.h"
@@ -294,7 +294,7 @@ plan_query(PLANNER_PARAMETERS)
 {
 	bool		row_security = query->hasRowSecurity;
 	uint64		rows_read = times_tenants_rows_read();
-	bool		unchecked = drop_known_checks(query);
+	bool		unchecked = drop_redundant_checks(query);
 	KeyAction  *action = read_key_action(query);
 	List	   *dependencies = trust_filters(query, params);
 	PlannedStmt *plan;
@@ -307,8 +307,8 @@ plan_query(PLANNER_PARAMETERS)
 	put_tenant_first(plan, row_security);
 	check_key_action(plan, action);
 	if (unchecked)
-		mark_plan(plan, MARK_UNCHECKED);
-	mark_plan_of_unlike_tenant(plan);
+		mark_plan(plan, MARK_LACKS_CHECKS);
+	mark_skewed_plan(plan);
 	if (plan_may_hold_rows(rows_read))
 		keep_plan_for_transaction(plan);
 	mark_plan_as_ours(plan);

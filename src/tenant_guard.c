@@ -55,7 +55,7 @@ _PG_init(void)
 	init_set_tenant();
 	init_prepared_transactions();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
-	init_own_functions();
+	init_extension_functions();
 	init_tenant_plans();
 	init_guard_cache();
 	init_access();

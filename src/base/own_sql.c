@@ -370,7 +370,7 @@ run_ddl(Oid relid, const char *sql)
 
 /* The same of a statement that validates rows, of every tenant. */
 void
-run_ddl_unforced(Oid relid, const char *sql)
+run_ddl_noforce(Oid relid, const char *sql)
 {
 	run_own_ddl(relid, object_owner(RelationRelationId, relid), true, sql);
 }

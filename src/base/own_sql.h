@@ -20,7 +20,7 @@ extern void set_for_level(const char *name, const char *value);
 extern void check_owner_reaches(Oid relid, Oid owner);
 extern void keep_name(Oid relid);
 extern void run_ddl(Oid relid, const char *sql);
-extern void run_ddl_unforced(Oid relid, const char *sql);
+extern void run_ddl_noforce(Oid relid, const char *sql);
 extern void run_ddl_as_caller(Oid relid, const char *sql);
 extern int	enter_utility(const Node *stmt);
 extern void leave_utility(int outer);

@@ -13,11 +13,11 @@
 typedef enum PlanMark
 {
 	/* such plans are dropped */
-	MARK_OF_ONE_TENANT = 0x74670001,	/* good for one tenant only */
+	MARK_SKEWED = 0x74670001,	/* good for one tenant only */
 	MARK_OF_ONE_TRANSACTION = 0x74670004,	/* holds what was read of its tenant's rows */
 
 	/* such are asked for */
-	MARK_UNCHECKED = 0x74670002,	/* does not check the rows that it makes */
+	MARK_LACKS_CHECKS = 0x74670002,	/* does not check the rows that it makes */
 	MARK_OURS = 0x74670003		/* made with the library, in a session that did not preload it */
 } PlanMark;
 

@@ -42,7 +42,7 @@ hash_of(const char *tenant)
 void
 keep_plan_for(const char *tenant, PlannedStmt *plan)
 {
-	mark_plan_to_drop(plan, MARK_OF_ONE_TENANT);
+	mark_plan_to_drop(plan, MARK_SKEWED);
 	plans_are_marked = true;
 	marked_for = hash_of(tenant);
 }
@@ -65,7 +65,7 @@ drop_plans_of_others(const char *tenant)
 	if (!plans_are_marked || marked_for == hash_of(tenant))
 		return;
 	plans_are_marked = false;
-	drop_marked_plans(MARK_OF_ONE_TENANT);
+	drop_marked_plans(MARK_SKEWED);
 }
 
 /* Rows of the transaction's tenant are about to be read: a statement starts, or a cursor goes on. */

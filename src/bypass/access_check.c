@@ -109,7 +109,7 @@ judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
 {
 	if (OidIsValid(reached_of_other_tenant(info, relid)))
 	{
-		*means = means_of_bypass(info->checkAsUser);
+		*means = bypass_reason(info->checkAsUser);
 		return *means ? ACCESS_MEANT : ACCESS_OTHER_TENANT;
 	}
 	if (belongs_to_tenant(relid, includes_parts(info)) || (is_dropped_on_commit(relid) && transaction_has_tenant()))
@@ -117,7 +117,7 @@ judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
 	if (!rows_are_kept() || !transaction_has_tenant() ||
 		!(is_dropped_on_commit(relid) || belongs_to_tenant(relid, includes_parts(info))))
 		return ACCESS_NOT_GUARDED;
-	if (means_of_bypass(InvalidOid) != NULL)
+	if (bypass_reason(InvalidOid) != NULL)
 		return ACCESS_NOT_GUARDED;
 	return current_statement_kind() == STATEMENT_MATERIALIZES ? ACCESS_MATERIALIZES : ACCESS_HOLDS;
 }
@@ -138,7 +138,7 @@ judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char
 
 	if (!toast && hides_table(relid))
 	{
-		*means = means_of_bypass(check_as_user);
+		*means = bypass_reason(check_as_user);
 		if (*means == NULL)
 			return ACCESS_HIDES;
 	}
@@ -149,10 +149,10 @@ judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char
 
 	if (current_statement_kind() == STATEMENT_MATERIALIZES)
 	{
-		*means = means_of_bypass_outside();
+		*means = bypass_reason_outside();
 		return *means ? ACCESS_MEANT : ACCESS_MATERIALIZES;
 	}
-	bypass = means_of_bypass(check_as_user);
+	bypass = bypass_reason(check_as_user);
 	bound = !toast && check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
 		guard.status == GUARD_WHOLE;
 	if (rows_are_kept())
@@ -360,7 +360,7 @@ check_truncate(Oid relid)
 
 	if (guard_of(relid).status == GUARD_NONE || IsBinaryUpgrade || is_own_temporary(relid))
 		return;
-	means = means_of_bypass(InvalidOid);
+	means = bypass_reason(InvalidOid);
 	if (means == NULL)
 		raise_refusal(truncates_table(relation_name(relid)));
 	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), means);

@@ -38,7 +38,7 @@ acts_itself(void)
  * sets must gain nothing through someone else's view or function.
  */
 const char *
-means_of_bypass(Oid check_as_user)
+bypass_reason(Oid check_as_user)
 {
 	if (setting_bypass)
 		return "tenant_guard.bypass";
@@ -53,7 +53,7 @@ means_of_bypass(Oid check_as_user)
  * materialized view, and foreign keys' actions.
  */
 const char *
-means_of_bypass_outside(void)
+bypass_reason_outside(void)
 {
 	if (setting_bypass)
 		return "tenant_guard.bypass";
@@ -117,7 +117,7 @@ log_bypass(const char *what, const char *means)
 	log_bypass_of(GetUserId(), what, means);
 }
 
-/* The same where means_of_bypass_outside has said how. */
+/* The same where bypass_reason_outside has said how. */
 void
 log_bypass_outside(const char *what, const char *means)
 {
@@ -156,7 +156,7 @@ log_bypassed_relations(List *relids, const char *means)
 bool
 weakening_is_meant(Oid relid)
 {
-	const char *means = means_of_bypass(InvalidOid);
+	const char *means = bypass_reason(InvalidOid);
 
 	if (means != NULL)
 		log_bypass(psprintf("a statement weakened the guard of %s", relation_name(relid)), means);

@@ -10,8 +10,8 @@
 
 #include "nodes/pg_list.h"
 
-extern const char *means_of_bypass(Oid check_as_user);
-extern const char *means_of_bypass_outside(void);
+extern const char *bypass_reason(Oid check_as_user);
+extern const char *bypass_reason_outside(void);
 extern void log_bypass(const char *what, const char *means);
 extern void log_bypass_outside(const char *what, const char *means);
 extern bool weakening_is_meant(Oid relid);

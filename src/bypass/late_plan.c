@@ -75,6 +75,6 @@ check_planned_with_library(const PlannedStmt *plan)
 	if (!OidIsValid(relid))
 		return;
 	(void) check_access(plan_permission_infos(plan), true);
-	if (means_of_bypass(InvalidOid) == NULL)
+	if (bypass_reason(InvalidOid) == NULL)
 		raise_refusal(planned_without_library(relation_name(relid), how_to_preload()));
 }

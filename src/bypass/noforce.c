@@ -27,7 +27,7 @@
 #include "noforce.h"
 #include "own_sql.h"
 
-/* The session's own replication role, while update_unforced has put in another. */
+/* The session's own replication role, while update_noforce has put in another. */
 #define NO_ROLE (-1)
 static int	role_of_session = NO_ROLE;
 
@@ -53,9 +53,9 @@ resume_replication_role(int role)
 		SessionReplicationRole = role;
 }
 
-/* Is update_unforced at work? */
+/* Is update_noforce at work? */
 bool
-updates_unforced(void)
+updates_noforce(void)
 {
 	return role_of_session != NO_ROLE;
 }
@@ -128,7 +128,7 @@ read_rows(void *argument)
  * forget_rows.
  */
 EphemeralNamedRelation
-read_unforced(Oid owner, const char *sql, const char *name)
+read_noforce(Oid owner, const char *sql, const char *name)
 {
 	EphemeralNamedRelation rows = palloc0(sizeof(EphemeralNamedRelationData));
 	Statement	statement = {.sql = sql,.rows = rows,.caller = CurrentMemoryContext};
@@ -175,7 +175,7 @@ count_rows(void *argument)
  * names that are qualified; returns the first.  It may join "rows".
  */
 int64
-query_unforced(Oid owner, const char *sql, EphemeralNamedRelation rows, int64 *second)
+query_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows, int64 *second)
 {
 	Statement	statement = {.sql = sql,.rows = rows};
 
@@ -208,7 +208,7 @@ update_rows(void *argument)
  * Returns the number of rows.
  */
 uint64
-update_unforced(Oid owner, const char *sql, EphemeralNamedRelation rows)
+update_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows)
 {
 	int			outer_role = role_of_session;
 	Statement	statement = {.sql = sql,.rows = rows};

@@ -30,7 +30,7 @@ refuse_with_tenant(void)
 
 	if (!transaction_has_tenant() || meant_in == current_lxid())
 		return;
-	means = means_of_bypass(InvalidOid);
+	means = bypass_reason(InvalidOid);
 	if (means == NULL)
 		raise_refusal(prepares_transaction());
 	log_bypass("PREPARE TRANSACTION with a tenant", means);

@@ -327,7 +327,7 @@ static void
 refuse_looking_into(Oid relid)
 {
 	char	   *name = get_rel_name(relid);
-	const char *means = means_of_bypass(InvalidOid);
+	const char *means = bypass_reason(InvalidOid);
 
 	if (means != NULL)
 		log_bypass(relation_name(relid), means);

@@ -29,13 +29,13 @@
 #include "guard.h"
 #include "guard_refusals.h"
 #include "install_guard.h"
-#include "table_label.h"
 #include "own_sql.h"
 #include "relation_argument.h"
+#include "table_label.h"
 
 /* The nearest guarded table that this one is a part of, or InvalidOid. */
 Oid
-guarded_whole(Oid relid)
+nearest_guarded_ancestor(Oid relid)
 {
 	ListCell   *lc;
 
@@ -131,7 +131,7 @@ auto_protect_table(Oid relid)
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		relkind != RELKIND_FOREIGN_TABLE)
 		return false;
-	whole = guarded_whole(relid);
+	whole = nearest_guarded_ancestor(relid);
 	check_same_column(relid);
 	if (guard_of(relid).status == GUARD_WHOLE)
 		return false;
@@ -146,7 +146,7 @@ auto_protect_table(Oid relid)
 	}
 	check_relation(relid);
 	(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
-	if (own_label(relid) != NULL)
+	if (label_of(relid) != NULL)
 		set_label(relid, NULL);
 	return true;
 }

@@ -10,7 +10,7 @@
 
 #include "nodes/parsenodes.h"
 
-extern Oid	guarded_whole(Oid relid);
+extern Oid	nearest_guarded_ancestor(Oid relid);
 extern List *auto_protect(Oid relid);
 extern List *typed_tables(Oid composite);
 extern List *auto_protect_all(List *tables);

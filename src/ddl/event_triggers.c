@@ -126,7 +126,7 @@ check_alter_table(const AlterTableStmt *stmt)
 	char	   *column;
 	ListCell   *lc;
 
-	if (guard.attnum == 0 || means_of_bypass(InvalidOid) != NULL)
+	if (guard.attnum == 0 || bypass_reason(InvalidOid) != NULL)
 		return;
 	column = get_attname(relid, guard.attnum, true);
 	foreach(lc, stmt->cmds)
@@ -156,7 +156,7 @@ static void
 check_shadowing(Oid relid)
 {
 	Oid			hidden = hidden_table(relid);
-	const char *means = means_of_bypass(InvalidOid);
+	const char *means = bypass_reason(InvalidOid);
 
 	if (!OidIsValid(hidden))
 		return;
@@ -189,12 +189,12 @@ relations_were_made(List *relids, bool drop_on_commit)
 
 /* Once a column is NOT NULL, the CHECK that stood in for it can go. */
 static void
-drop_spent_checks(Oid relid)
+drop_obsolete_checks(Oid relid)
 {
 	ListCell   *lc;
 
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		if (drop_spent_check(lfirst_oid(lc)))
+		if (drop_obsolete_check(lfirst_oid(lc)))
 			ereport(NOTICE,
 					(errmsg("constraint \"" NOT_NULL_CHECK "\" of table %s is dropped",
 							relation_name(lfirst_oid(lc))),
@@ -226,7 +226,7 @@ judge(const BrokenInvariant *broken, bool made)
 				refuse_weakening(broken->relid, broken->detail);
 			break;
 		case INVARIANT_KEYS:
-			check_key_settled(broken->relid, broken->detail);
+			check_key_setting_applied(broken->relid, broken->detail);
 			break;
 	}
 }
@@ -335,18 +335,18 @@ check_change(const TableChange *change)
 	check_invariants(change->joins != NIL ? change->joins : touched,
 					 change->breaks & (INVARIANT_PARTS | INVARIANT_ABOVE), change->made || change->completes);
 	if (change->forbids_null)
-		drop_spent_checks(change->relid);
+		drop_obsolete_checks(change->relid);
 	if (change->adds_key ||
 		((change->alters_key || change->completes) && guard_of(change->relid).status != GUARD_NONE))
 		return lappend_oid(guarded, change->relid);
 	if (change->moves_keys)
 	{
-		settle_companions(change->relid);
+		apply_key_setting_to_companions(change->relid);
 		keep_companions_alike(change->relid);
 	}
 	/* a partition's share of a key is one of its own now */
 	foreach(lc, change->leaves)
-		settle_companions(lfirst_oid(lc));
+		apply_key_setting_to_companions(lfirst_oid(lc));
 	return guarded;
 }
 
@@ -381,12 +381,12 @@ check_command(const CollectedCommand *cmd)
 static void
 check_comparisons(const CollectedCommand *cmd)
 {
-	int			level = mixed_level();
+	int			level = mismatch_level();
 	ListCell   *lc;
 
 	if (level == 0)
 		return;
-	foreach(lc, mixed_in_command(cmd))
+	foreach(lc, mismatches_in_command(cmd))
 		report_refusal(level, *(const Refusal *) lfirst(lc), 0);
 }
 
@@ -430,7 +430,7 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 		unsettled = list_concat_unique_oid(unsettled, check_command(lfirst(lc)));
 	foreach(lc, unsettled)
 	{
-		if (settle_foreign_keys(lfirst_oid(lc), KEYS_OF_DDL))
+		if (apply_key_setting(lfirst_oid(lc), KEYS_OF_DDL))
 			settled = lappend_oid(settled, lfirst_oid(lc));
 		check_new_references(lfirst_oid(lc));
 	}
@@ -494,7 +494,7 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 			losing_keys = list_append_unique_oid(losing_keys, key->child);
 	}
 	foreach(lc, losing_keys)
-		settle_companions(lfirst_oid(lc));
+		apply_key_setting_to_companions(lfirst_oid(lc));
 	PG_RETURN_NULL();
 }
 

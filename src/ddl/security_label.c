@@ -22,9 +22,9 @@
 #include "utils/regproc.h"
 
 #include "catalog.h"
+#include "extension_function.h"
 #include "guard.h"
 #include "guard_refusals.h"
-#include "own_function.h"
 #include "security_label.h"
 #include "table_label.h"
 #include "trusted_function.h"

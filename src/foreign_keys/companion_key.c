@@ -76,7 +76,7 @@ keep_companions_alike(Oid relid)
 	foreach(lc, keys)
 	{
 		const ForeignKey *key = lfirst(lc);
-		const ForeignKey *companion = key->kind == KEY_ACCOMPANIED ? companion_of(key, keys) : NULL;
+		const ForeignKey *companion = key->kind == KEY_HAS_COMPANION ? companion_of(key, keys) : NULL;
 
 		if (companion == NULL)
 			continue;
@@ -178,7 +178,7 @@ with_companions(Node *stmt)
 		return stmt;
 	foreach(lc, ((ConstraintsSetStmt *) stmt)->constraints)
 		foreach(lk, constraints_meant(lfirst_node(RangeVar, lc)))
-			names = list_concat(names, counterparts(whole_key(lfirst_oid(lk))));
+			names = list_concat(names, counterparts(root_constraint(lfirst_oid(lk))));
 	if (names == NIL)
 		return stmt;
 	copy = copyObject((ConstraintsSetStmt *) stmt);

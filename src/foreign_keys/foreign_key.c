@@ -62,11 +62,11 @@ kind_of_key_to_outside(const ForeignKey *key)
 {
 	if (guard_of(key->parent).status != GUARD_NONE || guard_of(key->child).status != GUARD_WHOLE ||
 		!(acts_on_child(key->on_delete) || acts_on_child(key->on_update)))
-		return KEY_NOT_CONCERNED;
+		return KEY_IRRELEVANT;
 	for (int i = 0; i < key->ncolumns; i++)
 		if (key->columns[i] == key->tenant)
-			return KEY_NOT_CONCERNED;
-	return KEY_OBEYS_OUTSIDE;
+			return KEY_IRRELEVANT;
+	return KEY_CASCADES_FROM_UNGUARDED;
 }
 
 static KeyKind
@@ -77,21 +77,21 @@ kind_of_key(const ForeignKey *key)
 	if (guard_of(key->parent).status != GUARD_WHOLE)
 		return kind_of_key_to_outside(key);
 	if (guard_of(key->child).status != GUARD_WHOLE)
-		return inherited_label(key->child) == NULL ? KEY_FROM_OUTSIDE : KEY_NOT_CONCERNED;
+		return inherited_label(key->child) == NULL ? KEY_FROM_UNGUARDED : KEY_IRRELEVANT;
 	for (int i = 0; i < key->ncolumns; i++)
 	{
 		if (key->referenced[i] != key->parent_tenant)
 			continue;
 		if (key->columns[i] == key->tenant)
 			return KEY_CARRIES_TENANT;
-		kind = key->ncolumns == 1 ? KEY_NAMES_TENANT : KEY_CROSSES_TENANTS;
+		kind = key->ncolumns == 1 ? KEY_TO_TENANT_COLUMN : KEY_CROSSES_TENANTS;
 	}
 	return kind;
 }
 
 /* Is this a foreign key, and no partition's share of one? */
 static bool
-is_whole_key(const FormData_pg_constraint *con)
+is_root_constraint(const FormData_pg_constraint *con)
 {
 	return con->contype == CONSTRAINT_FOREIGN && !OidIsValid(con->conparentid);
 }
@@ -173,7 +173,7 @@ companion_of(const ForeignKey *key, List *keys)
 
 /* The key of which this constraint is a partition's share, or itself. */
 Oid
-whole_key(Oid constraint)
+root_constraint(Oid constraint)
 {
 	for (;;)
 	{
@@ -224,7 +224,7 @@ checks_first(Oid relid, Oid funcid, Oid first, Oid second)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-		Oid			key = trigger->tgfoid == funcid ? whole_key(trigger->tgconstraint) : InvalidOid;
+		Oid			key = trigger->tgfoid == funcid ? root_constraint(trigger->tgconstraint) : InvalidOid;
 
 		is_first = key == first;
 		if (OidIsValid(key) && (key == first || key == second))
@@ -276,7 +276,7 @@ foreign_keys_from(Oid relid)
 	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true,
 							  NULL, 1, &scan_key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		if (is_whole_key((Form_pg_constraint) GETSTRUCT(tuple)))
+		if (is_root_constraint((Form_pg_constraint) GETSTRUCT(tuple)))
 			keys = lappend(keys, read_key(tuple));
 	systable_endscan(scan);
 	table_close(constraints, AccessShareLock);
@@ -287,7 +287,7 @@ foreign_keys_from(Oid relid)
 		ForeignKey *companion = key->kind == KEY_UNPAIRED ? companion_of(key, keys) : NULL;
 
 		if (companion != NULL && stands_before(companion, key))
-			key->kind = KEY_ACCOMPANIED;
+			key->kind = KEY_HAS_COMPANION;
 	}
 	return keys;
 }
@@ -321,7 +321,7 @@ tables_referencing(Oid relid)
 		{
 			Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(constraint);
 
-			if (is_whole_key(con) && con->confrelid == relid && con->conrelid != relid)
+			if (is_root_constraint(con) && con->confrelid == relid && con->conrelid != relid)
 				tables = list_append_unique_oid(tables, con->conrelid);
 			ReleaseSysCache(constraint);
 		}
@@ -368,7 +368,7 @@ foreign_key_of_command(Oid constraint)
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 
 		/* versions of its row are of one content, but for flags; rows of keys are not toasted */
-		if (is_whole_key(con) && get_rel_relkind(con->conrelid) != '\0')
+		if (is_root_constraint(con) && get_rel_relkind(con->conrelid) != '\0')
 			key = read_key(tuple);
 	}
 	systable_endscan(scan);

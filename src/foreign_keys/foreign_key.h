@@ -15,13 +15,13 @@
 
 typedef enum KeyKind
 {
-	KEY_NOT_CONCERNED,			/* neither is guarded, or one is not on purpose */
-	KEY_FROM_OUTSIDE,			/* the child is not guarded */
-	KEY_OBEYS_OUTSIDE,			/* the parent is not, and acts on all tenants' rows of the child */
+	KEY_IRRELEVANT,			/* neither is guarded, or one is not on purpose */
+	KEY_FROM_UNGUARDED,			/* the child is not guarded */
+	KEY_CASCADES_FROM_UNGUARDED,			/* the parent is not, and acts on all tenants' rows of the child */
 	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
-	KEY_NAMES_TENANT,			/* another column references the tenant column, alone */
+	KEY_TO_TENANT_COLUMN,			/* another column references the tenant column, alone */
 	KEY_CROSSES_TENANTS,		/* the same among others: it references any tenant's row */
-	KEY_ACCOMPANIED,			/* its companion carries the tenant (companion_key.c) */
+	KEY_HAS_COMPANION,			/* its companion carries the tenant (companion_key.c) */
 	KEY_UNPAIRED				/* may reference another tenant's row */
 } KeyKind;
 
@@ -56,7 +56,7 @@ extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
 extern AttrNumber naming_column(const ForeignKey *key);
 extern bool acts_on_child(char action);
-extern Oid	whole_key(Oid constraint);
+extern Oid	root_constraint(Oid constraint);
 extern Oid	table_of_key(Oid constraint);
 extern ForeignKey *companion_of(const ForeignKey *key, List *keys);
 extern ForeignKey *foreign_key_of_command(Oid constraint);

@@ -119,7 +119,7 @@ is_noted(const NotedTenant *tenant, FunctionCallInfo fcinfo)
 static void
 object_to_trigger(Oid table)
 {
-	const char *means = means_of_bypass_outside();
+	const char *means = bypass_reason_outside();
 	Refusal		refusal;
 
 	if (means != NULL)

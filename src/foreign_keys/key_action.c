@@ -49,10 +49,10 @@
 #include "access_check.h"
 #include "catalog.h"
 #include "compat.h"
+#include "extension_function.h"
 #include "foreign_key.h"
 #include "guard.h"
 #include "key_action.h"
-#include "own_function.h"
 #include "plan_walk.h"
 
 /* What the machinery's statement says: DELETE FROM table, or UPDATE table SET ..., WHERE $1 = column AND ... */
@@ -250,7 +250,7 @@ find_key(const KeyAction *action)
 		if (carries_tenant(key))
 			continue;
 		found.carries_tenant = false;
-		names = list_append_unique_oid(names, whole_key(key->conoid));
+		names = list_append_unique_oid(names, root_constraint(key->conoid));
 	}
 	if (!any)
 		found.carries_tenant = false;
@@ -270,7 +270,7 @@ check_function(char *name, int nargs, Oid *types)
 {
 	Oid			funcid = LookupFuncName(list_make2(makeString(EXTENSION_NAME), makeString(name)), nargs, types, true);
 
-	if (own_function(funcid) != OWN_KEY_CHECK)
+	if (extension_function(funcid) != EXTENSION_KEY_CHECK)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("function tenant_guard.%s is not the extension's", name),
@@ -322,7 +322,7 @@ sets_base_of(const KeyAction *action, AttrNumber generated)
 static bool
 is_users_function(Oid funcid, void *context)
 {
-	return funcid >= FirstNormalObjectId && own_function(funcid) != OWN_GETTER;
+	return funcid >= FirstNormalObjectId && extension_function(funcid) != EXTENSION_GETTER;
 }
 
 /* An expression_tree_walker: is there one? */

@@ -85,7 +85,7 @@ begin_check(FunctionCallInfo fcinfo)
 	RowCheck   *check = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(RowCheck));
 
 	check->ignored = setting_foreign_key_actions == ACTIONS_ARE_IGNORED || IsBinaryUpgrade;
-	check->means = means_of_bypass_outside();
+	check->means = bypass_reason_outside();
 	if (!check->ignored)
 		check->tenant = find_tenant(check->means == NULL && setting_foreign_key_actions == ACTIONS_ARE_ERRORS);
 	if (check->tenant != NULL)

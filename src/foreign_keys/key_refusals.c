@@ -26,7 +26,7 @@ key_without_tenant(const char *key, const char *table, const char *drop, const c
 
 /* "detail" is a clause that says which key of the table, and what it may do. */
 Refusal
-key_not_settled(const char *table, const char *detail)
+key_setting_not_applied(const char *table, const char *detail)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,

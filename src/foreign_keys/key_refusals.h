@@ -16,7 +16,7 @@
 /* Keys that do not carry the tenant */
 extern Refusal key_without_tenant(const char *key, const char *table,
 								  const char *drop, const char *add);
-extern Refusal key_not_settled(const char *table, const char *detail);
+extern Refusal key_setting_not_applied(const char *table, const char *detail);
 extern Refusal key_crosses_tenants(const char *key, const char *table, const char *parent,
 								   const char *column, const char *tenant_column, const char *own);
 extern Refusal key_of_other(const char *key, const char *table, const char *parent, const char *owner);

@@ -132,7 +132,7 @@ lock_tables(List *tables)
 
 /* The keys of a table and its parts by which any tenant's rows can be referenced. */
 static List *
-crossing_keys(Oid root, KeyDirection direction)
+cross_tenant_keys(Oid root, KeyDirection direction)
 {
 	return keys_of_hierarchy(root, KEY_CROSSES_TENANTS, direction);
 }
@@ -143,7 +143,7 @@ warn_of_named_tenants(Oid root, KeyDirection direction)
 {
 	ListCell   *lc;
 
-	foreach(lc, keys_of_hierarchy(root, KEY_NAMES_TENANT, direction))
+	foreach(lc, keys_of_hierarchy(root, KEY_TO_TENANT_COLUMN, direction))
 	{
 		ForeignKey *key = lfirst(lc);
 
@@ -197,7 +197,7 @@ warn_of_keys_that_obey_outside(Oid root)
 {
 	ListCell   *lc;
 
-	foreach(lc, keys_of_hierarchy(root, KEY_OBEYS_OUTSIDE, KEYS_FROM))
+	foreach(lc, keys_of_hierarchy(root, KEY_CASCADES_FROM_UNGUARDED, KEYS_FROM))
 	{
 		ForeignKey *key = lfirst(lc);
 		char	   *child = relation_name(key->child);
@@ -222,7 +222,7 @@ warn_of_keys_from_outside(Oid root)
 {
 	ListCell   *lc;
 
-	foreach(lc, keys_of_hierarchy(root, KEY_FROM_OUTSIDE, KEYS_FROM))
+	foreach(lc, keys_of_hierarchy(root, KEY_FROM_UNGUARDED, KEYS_FROM))
 	{
 		ForeignKey *key = lfirst(lc);
 		char	   *child = quote_literal_cstr(relation_name(key->child));
@@ -348,7 +348,7 @@ pair_keys_of(Oid root, bool validate)
 {
 	List	   *keys = lock_keys(root, KEYS_FROM_AND_TO);
 
-	refuse_crossing_keys(crossing_keys(root, KEYS_FROM_AND_TO));
+	refuse_crossing_keys(cross_tenant_keys(root, KEYS_FROM_AND_TO));
 	pair_keys(keys, validate);
 	warn_of_named_tenants(root, KEYS_FROM_AND_TO);
 	return list_length(keys);
@@ -361,7 +361,7 @@ pair_keys_of(Oid root, bool validate)
 List *
 tables_with_unpaired_keys(Oid root)
 {
-	static const KeyKind kinds[] = {KEY_UNPAIRED, KEY_CROSSES_TENANTS, KEY_NAMES_TENANT};
+	static const KeyKind kinds[] = {KEY_UNPAIRED, KEY_CROSSES_TENANTS, KEY_TO_TENANT_COLUMN};
 	List	   *tables = NIL;
 	ListCell   *lc;
 
@@ -415,19 +415,19 @@ settle(Oid root, KeyDirection direction)
 	{
 		case FOREIGN_KEYS_PAIR:
 			keys = lock_keys(root, direction);
-			refuse_crossing_keys(crossing_keys(root, direction));
+			refuse_crossing_keys(cross_tenant_keys(root, direction));
 			pair_keys(keys, true);
 			break;
 		case FOREIGN_KEYS_ERROR:
 			(void) hold_ends(root, direction, NIL);
-			refuse_crossing_keys(crossing_keys(root, direction));
+			refuse_crossing_keys(cross_tenant_keys(root, direction));
 			keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
 			if (keys != NIL)
 				raise_refusal(unpaired_key(linitial(keys)));
 			break;
 		case FOREIGN_KEYS_WARNING:
 			(void) hold_ends(root, direction, NIL);
-			warn_of_crossing_keys(crossing_keys(root, direction));
+			warn_of_crossing_keys(cross_tenant_keys(root, direction));
 			warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, direction));
 			break;
 		case FOREIGN_KEYS_OFF:
@@ -444,7 +444,7 @@ settle(Oid root, KeyDirection direction)
  * false where there are none.
  */
 bool
-settle_foreign_keys(Oid root, KeyOccasion occasion)
+apply_key_setting(Oid root, KeyOccasion occasion)
 {
 	if (setting_foreign_keys == FOREIGN_KEYS_OFF || !has_keys(root))
 		return false;
@@ -459,10 +459,10 @@ settle_foreign_keys(Oid root, KeyOccasion occasion)
  * which that does not hold, "detail" being what does.
  */
 void
-check_key_settled(Oid relid, const char *detail)
+check_key_setting_applied(Oid relid, const char *detail)
 {
 	if (setting_foreign_keys == FOREIGN_KEYS_PAIR || setting_foreign_keys == FOREIGN_KEYS_ERROR)
-		raise_refusal(key_not_settled(relation_name(relid), detail));
+		raise_refusal(key_setting_not_applied(relation_name(relid), detail));
 }
 
 /*
@@ -470,21 +470,21 @@ check_key_settled(Oid relid, const char *detail)
  * before it: such as were never paired are not this statement's.
  */
 void
-settle_companions(Oid root)
+apply_key_setting_to_companions(Oid root)
 {
 	ListCell   *lc;
 
 	foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO))
 		if (companion_name(((ForeignKey *) lfirst(lc))->name) != NULL)
 		{
-			(void) settle_foreign_keys(root, KEYS_OF_DDL);
+			(void) apply_key_setting(root, KEYS_OF_DDL);
 			return;
 		}
 }
 
 /* The same for the keys from one table of many that were guarded together. */
 void
-settle_foreign_keys_from(Oid root)
+apply_key_setting_from(Oid root)
 {
 	settle(root, KEYS_FROM);
 }

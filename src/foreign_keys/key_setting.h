@@ -17,10 +17,10 @@ typedef enum KeyOccasion
 	KEYS_OF_PROTECT				/* protect or protect_schema */
 } KeyOccasion;
 
-extern bool settle_foreign_keys(Oid root, KeyOccasion occasion);
-extern void check_key_settled(Oid relid, const char *detail);
-extern void settle_companions(Oid root);
-extern void settle_foreign_keys_from(Oid root);
+extern bool apply_key_setting(Oid root, KeyOccasion occasion);
+extern void check_key_setting_applied(Oid relid, const char *detail);
+extern void apply_key_setting_to_companions(Oid root);
+extern void apply_key_setting_from(Oid root);
 extern int	pair_keys_of(Oid root, bool validate);
 extern void hold_ends_of_keys(Oid root);
 extern List *tables_with_unpaired_keys(Oid root);

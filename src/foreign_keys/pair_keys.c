@@ -91,7 +91,7 @@ crossing_query(const ForeignKey *key)
 }
 
 static void
-count_crossing_rows(Pairing *pairing)
+count_cross_tenant_rows(Pairing *pairing)
 {
 	const ForeignKey *key = pairing->key;
 	char	   *tenant = tenant_of(key->child, key->tenant, "c");
@@ -99,7 +99,7 @@ count_crossing_rows(Pairing *pairing)
 	EphemeralNamedRelation parents = read_parents(key);
 
 	pairing->crossing =
-		query_unforced(object_owner(RelationRelationId, key->child),
+		query_noforce(object_owner(RelationRelationId, key->child),
 					   psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
 								" pg_catalog.count(*) FILTER (WHERE %s IS NULL)"
 								" FROM %s AS c JOIN %s AS p ON %s WHERE %s IS NOT NULL",
@@ -475,7 +475,7 @@ pair_by_statement(Oid child, List *pairings)
 		appendStringInfo(&sql, "%s %s", separator, pairing_commands(lfirst(lc)));
 		separator = ",";
 	}
-	run_ddl_unforced(child, sql.data);
+	run_ddl_noforce(child, sql.data);
 }
 
 /*
@@ -531,7 +531,7 @@ pair_keys_of_table(Oid child, List *pairings)
 
 /* Which rows are to be checked, and do any stand in the way? */
 static Pairing *
-examine_key(ForeignKey *key, bool validate)
+check_key(ForeignKey *key, bool validate)
 {
 	Pairing    *pairing = palloc0(sizeof(Pairing));
 	ForeignKey *companion = companion_of(key, foreign_keys_from(key->child));
@@ -546,7 +546,7 @@ examine_key(ForeignKey *key, bool validate)
 	check_meaning_is_kept(key);
 	/* where the parent is another's, the new key's validation finds them */
 	if (pairing->valid && user_owns_relation(key->parent))
-		count_crossing_rows(pairing);
+		count_cross_tenant_rows(pairing);
 	pairing->valid &= pairing->unowned == 0;
 	check_can_be_unvalidated(pairing);
 	return pairing;
@@ -569,7 +569,7 @@ pair_keys(List *keys, bool validate)
 	{
 		ForeignKey *key = lfirst(lc);
 
-		pairings = lappend(pairings, examine_key(key, validate));
+		pairings = lappend(pairings, check_key(key, validate));
 		children = list_append_unique_oid(children, key->child);
 	}
 	check_no_row_crosses(pairings);

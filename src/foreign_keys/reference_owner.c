@@ -45,7 +45,7 @@ static bool
 reaches_tenants(const ForeignKey *key)
 {
 	return guard_of(key->parent).status != GUARD_NONE && key->kind != KEY_CARRIES_TENANT &&
-		key->kind != KEY_ACCOMPANIED && key->kind != KEY_NAMES_TENANT;
+		key->kind != KEY_HAS_COMPANION && key->kind != KEY_TO_TENANT_COLUMN;
 }
 
 static char *

@@ -157,7 +157,7 @@ fill_column(const ForeignKey *key, const char *column)
 	EphemeralNamedRelation parents = read_parents(key);
 	uint64		rows;
 
-	rows = update_unforced(object_owner(RelationRelationId, key->child),
+	rows = update_noforce(object_owner(RelationRelationId, key->child),
 						   psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
 									relation_name(key->child), quote_identifier(column),
 									quote_identifier(get_attname(key->parent, key->parent_tenant, false)),
@@ -186,7 +186,7 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 {
 	char	   *table = relation_name(key->child);
 	int64		nulls;
-	int64		rows = query_unforced(object_owner(RelationRelationId, key->child),
+	int64		rows = query_noforce(object_owner(RelationRelationId, key->child),
 									  psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE %s)"
 											   " FROM %s AS c WHERE c.%s IS NULL",
 											   key_is_null(key), table, quote_identifier(column)),

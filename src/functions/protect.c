@@ -81,14 +81,14 @@ protect_table(Oid relid, const char *column)
 	if (label != NULL && strcmp(label, LABEL_SHARED) == 0)
 		raise_refusal(table_is_shared(relation_name(relid)));
 	extension = getExtensionOfObject(RelationRelationId, relid);
-	if (OidIsValid(extension) && guard_of(relid).status == GUARD_NONE && !OidIsValid(guarded_whole(relid)))
+	if (OidIsValid(extension) && guard_of(relid).status == GUARD_NONE && !OidIsValid(nearest_guarded_ancestor(relid)))
 		raise_refusal(extension_table(relation_name(relid), get_extension_name(extension)));
 
 	foreach(lc, parts)
 		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
 			check_no_foreign_trigger(lfirst_oid(lc), ERROR);
 	foreach(lc, parts)
-		if (own_label(lfirst_oid(lc)) != NULL)
+		if (label_of(lfirst_oid(lc)) != NULL)
 			set_label(lfirst_oid(lc), NULL);
 	foreach(lc, parts)
 		if (lfirst_oid(lc) != relid && get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
@@ -128,7 +128,7 @@ tenant_guard_protect(PG_FUNCTION_ARGS)
 	else
 		ereport(NOTICE,
 				(errmsg("table %s is guarded already", relation_name(relid))));
-	settle_foreign_keys(relid, KEYS_OF_PROTECT);
+	apply_key_setting(relid, KEYS_OF_PROTECT);
 	PG_RETURN_VOID();
 }
 
@@ -165,7 +165,7 @@ check_unprotect(List *parts)
 		if (OidIsValid(above))
 			raise_refusal(unprotect_child(relation_name(lfirst_oid(lc)), relation_name(above)));
 		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE && is_filled_temporary(lfirst_oid(lc)) &&
-			means_of_bypass(InvalidOid) == NULL)
+			bypass_reason(InvalidOid) == NULL)
 			raise_refusal(unprotect_temporary(relation_name(lfirst_oid(lc))));
 	}
 }
@@ -212,7 +212,7 @@ check_not_of_other_tenant(Oid relid)
 {
 	Oid			others = table_of_other_tenant(relid, true, false);
 
-	if (OidIsValid(others) && means_of_bypass(InvalidOid) == NULL)
+	if (OidIsValid(others) && bypass_reason(InvalidOid) == NULL)
 		raise_refusal(temporary_table_of_other(get_rel_name(others)));
 }
 
@@ -240,7 +240,7 @@ tenant_guard_unshare(PG_FUNCTION_ARGS)
 	char	   *label;
 
 	lock_relation(relid);
-	label = own_label(relid);
+	label = label_of(relid);
 	if (label == NULL || strcmp(label, LABEL_SHARED) != 0)
 		ereport(NOTICE,
 				(errmsg("table %s was not shared", relation_name(relid))));

@@ -30,9 +30,9 @@
 #include "guard.h"
 #include "install_guard.h"
 #include "key_setting.h"
-#include "table_label.h"
 #include "own_sql.h"
 #include "protect.h"
+#include "table_label.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_protect_schema);
 
@@ -217,7 +217,7 @@ guard_tables(List *tables, Oid schema, const char *column)
 static void
 settle_one(Report *report, const char *column)
 {
-	settle_foreign_keys_from(report->relid);
+	apply_key_setting_from(report->relid);
 }
 
 static Report *

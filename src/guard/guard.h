@@ -10,7 +10,7 @@
 
 #include "access/attnum.h"
 
-#include "own_function.h"
+#include "extension_function.h"
 #include "settings.h"
 
 typedef enum GuardStatus

@@ -23,8 +23,8 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "extension_function.h"
 #include "guard_policy.h"
-#include "own_function.h"
 #include "tenant_type.h"
 
 Node *
@@ -39,7 +39,7 @@ strip_relabel(Node *node)
 bool
 is_getter(const Node *node)
 {
-	return IsA(node, FuncExpr) && own_function(((const FuncExpr *) node)->funcid) == OWN_GETTER;
+	return IsA(node, FuncExpr) && extension_function(((const FuncExpr *) node)->funcid) == EXTENSION_GETTER;
 }
 
 /*
@@ -86,7 +86,7 @@ bool
 is_access_qual(Node *qual)
 {
 	return qual != NULL && IsA(qual, FuncExpr) &&
-		own_function(((FuncExpr *) qual)->funcid) == OWN_GUARDED;
+		extension_function(((FuncExpr *) qual)->funcid) == EXTENSION_GUARDED;
 }
 
 static Node *

@@ -121,7 +121,7 @@ check_tenant_column_type(Target *target)
  * table that is a part: it cannot be guarded itself.
  */
 static bool
-examine_target(Oid relid, const char *column, Oid root, Target *target)
+check_target(Oid relid, const char *column, Oid root, Target *target)
 {
 	Guard		guard = guard_of(relid);
 
@@ -361,7 +361,7 @@ guard_table(const Target *target, bool null_rows)
 
 /* All targets of a hierarchy, its root first, locked and found fit. */
 static List *
-examine_hierarchy(Oid root, const char *column, bool made_now)
+check_hierarchy(Oid root, const char *column, bool made_now)
 {
 	List	   *targets = NIL;
 	ListCell   *lc;
@@ -373,7 +373,7 @@ examine_hierarchy(Oid root, const char *column, bool made_now)
 
 		keep_name(lfirst_oid(lc));
 		target->made_now = made_now;
-		if (examine_target(lfirst_oid(lc), column, root, target))
+		if (check_target(lfirst_oid(lc), column, root, target))
 			targets = lappend(targets, target);
 	}
 	return targets;
@@ -392,7 +392,7 @@ examine_hierarchy(Oid root, const char *column, bool made_now)
 bool
 guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 {
-	List	   *targets = examine_hierarchy(root, column, null_rows == NULL_ROWS_TOLERATED);
+	List	   *targets = check_hierarchy(root, column, null_rows == NULL_ROWS_TOLERATED);
 	const char *name = relation_name(root);
 	bool		was_whole = guard_of(root).status == GUARD_WHOLE;
 	int64		rows = 0;
@@ -432,7 +432,7 @@ guard_hierarchy(Oid root, const char *column, NullRows null_rows)
  * was there to drop.
  */
 bool
-drop_spent_check(Oid relid)
+drop_obsolete_check(Oid relid)
 {
 	Guard		guard = guard_of(relid);
 	ListCell   *lc;

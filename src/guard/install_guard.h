@@ -20,6 +20,6 @@ typedef enum NullRows
 
 extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);
 extern void unguard_hierarchy(Oid root);
-extern bool drop_spent_check(Oid relid);
+extern bool drop_obsolete_check(Oid relid);
 
 #endif							/* TENANT_GUARD_INSTALL_GUARD_H */

@@ -27,9 +27,9 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "extension_function.h"
 #include "guard.h"
 #include "guard_refusals.h"
-#include "own_function.h"
 #include "own_sql.h"
 #include "relation_argument.h"
 

@@ -18,12 +18,12 @@
 #include "commands/seclabel.h"
 
 #include "catalog.h"
-#include "own_function.h"
+#include "extension_function.h"
 #include "table_label.h"
 
 /* Our label on a table itself, or NULL. */
 char *
-own_label(Oid relid)
+label_of(Oid relid)
 {
 	ObjectAddress object;
 
@@ -35,14 +35,14 @@ own_label(Oid relid)
 char *
 inherited_label(Oid relid)
 {
-	char	   *label = own_label(relid);
+	char	   *label = label_of(relid);
 	ListCell   *lc;
 
 	if (label != NULL)
 		return label;
 	foreach(lc, ancestors_of(relid))
 	{
-		label = own_label(lfirst_oid(lc));
+		label = label_of(lfirst_oid(lc));
 		if (label != NULL)
 			return label;
 	}

@@ -11,7 +11,7 @@
 #define LABEL_SHARED		"shared"
 #define LABEL_UNPROTECTED	"unprotected"
 
-extern char *own_label(Oid relid);
+extern char *label_of(Oid relid);
 extern char *inherited_label(Oid relid);
 extern void set_label(Oid relid, const char *label);
 

@@ -111,7 +111,7 @@ place_qual(Node *tree, Index rti, Node *qual)
  * nothing is changed then.
  */
 const char *
-lower_barrier(Query *query, Index rti, Node *qual)
+lift_out_of_barrier(Query *query, Index rti, Node *qual)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
 

@@ -10,6 +10,6 @@
 
 #include "nodes/parsenodes.h"
 
-extern const char *lower_barrier(Query *query, Index rti, Node *qual);
+extern const char *lift_out_of_barrier(Query *query, Index rti, Node *qual);
 
 #endif							/* TENANT_GUARD_BARRIER_H */

@@ -120,7 +120,7 @@ checks_can_be_known(const Query *query)
  * planned, before its barrier is lowered; true if the tenant's were among them.
  */
 bool
-drop_known_checks(Query *query)
+drop_redundant_checks(Query *query)
 {
 	bool		dropped = false;
 	ListCell   *lc;

@@ -11,7 +11,7 @@
 #include "executor/execdesc.h"
 #include "nodes/parsenodes.h"
 
-extern bool drop_known_checks(Query *query);
+extern bool drop_redundant_checks(Query *query);
 extern void check_unchecked_rows(const QueryDesc *query_desc);
 
 #endif							/* TENANT_GUARD_REDUNDANT_CHECK_H */

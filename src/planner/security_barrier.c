@@ -55,7 +55,7 @@ note_of_table(Query *query, Index rti, const char *objection)
 						relation_name(rte->relid));
 	if (objection != NULL)
 		return psprintf("behind the barrier: %s", objection);
-	in_the_way = lower_barrier(query, rti, qual);
+	in_the_way = lift_out_of_barrier(query, rti, qual);
 	return in_the_way == NULL ? TRUSTED :
 		psprintf("behind the barrier: table %s %s", relation_name(rte->relid), in_the_way);
 }
@@ -131,11 +131,11 @@ trust_filters(Query *query, ParamListInfo params)
 		filters.objection = "max_stack_depth is too low";
 	else
 	{
-		filters = examine_filters(query, params);
+		filters = check_filters(query, params);
 		if (filters.objection != NULL && filters.unfolded)
 		{
 			dependencies = fold_query(query, params);
-			filters = examine_filters(query, params);
+			filters = check_filters(query, params);
 		}
 	}
 	if (filters.objection == NULL && !stack_has_room())

@@ -71,7 +71,7 @@ cost_of_planning(const PlannedStmt *plan)
 
 /* For a plan that was just made in a transaction of some tenant. */
 void
-mark_plan_of_unlike_tenant(PlannedStmt *plan)
+mark_skewed_plan(PlannedStmt *plan)
 {
 	const TenantValue *tenant = sealed_tenant();
 	Parts		parts = {0};

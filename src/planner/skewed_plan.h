@@ -10,6 +10,6 @@
 
 #include "nodes/plannodes.h"
 
-extern void mark_plan_of_unlike_tenant(PlannedStmt *plan);
+extern void mark_skewed_plan(PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_SKEWED_PLAN_H */

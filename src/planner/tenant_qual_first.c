@@ -239,7 +239,7 @@ order_filters(Plan *scan, AttrNumber attnum)
  * InvalidOid.
  */
 static Oid
-guarded_whole(const RangeTblEntry *rte)
+guarded_ancestor(const RangeTblEntry *rte)
 {
 	ListCell   *lc;
 
@@ -274,7 +274,7 @@ static void
 put_tenant_before_actions(const List *actions, const PlannedStmt *plan, Index rti)
 {
 	const RangeTblEntry *rte = rt_fetch(rti, plan->rtable);
-	Oid			guarded = guarded_whole(rte);
+	Oid			guarded = guarded_ancestor(rte);
 	OpExpr	   *qual;
 	ListCell   *lc;
 
@@ -321,7 +321,7 @@ treat_node(Plan *scan, void *context)
 	if (scanned_relation(scan) == 0 || IsA(scan, ForeignScan))
 		return;
 	rte = rt_fetch(((Scan *) scan)->scanrelid, plan->rtable);
-	guarded = guarded_whole(rte);
+	guarded = guarded_ancestor(rte);
 	if (!OidIsValid(guarded))
 		return;
 	attnum = column_of_part(rte->relid, guarded, guard_of(guarded).attnum);

@@ -20,8 +20,8 @@
 #include "nodes/execnodes.h"
 
 #include "current_tenant.h"
-#include "tenant_refusals.h"
 #include "run_tenant.h"
+#include "tenant_refusals.h"
 
 /* A MemoryContextCallback, known by its address. */
 static void

@@ -381,7 +381,7 @@ call_copies(TrustCondition condition, Oid funcid)
 }
 
 const char *
-objection_to_call(TrustCondition condition, Oid funcid)
+reason_against_call(TrustCondition condition, Oid funcid)
 {
 	char	   *name = format_procedure(funcid);
 

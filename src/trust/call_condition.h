@@ -29,6 +29,6 @@ extern bool is_plain_output(const CoerceViaIO *cast);
 extern bool aggregate_sorts(Oid aggregate);
 extern bool call_copies(TrustCondition condition, Oid funcid);
 extern bool collation_could_fail(List *args, Oid collation);
-extern const char *objection_to_call(TrustCondition condition, Oid funcid);
+extern const char *reason_against_call(TrustCondition condition, Oid funcid);
 
 #endif							/* TENANT_GUARD_CALL_CONDITION_H */

@@ -35,7 +35,7 @@ typedef struct Source
 
 /* Notes why the filters are not trusted; true, which ends a walk. */
 bool
-object(Examination *exam, const char *objection)
+object(FilterCheck *exam, const char *objection)
 {
 	exam->objection = objection;
 	return true;
@@ -48,7 +48,7 @@ object(Examination *exam, const char *objection)
 
 /* Does the clause make a new value of a column, with rows of another table there? */
 bool
-joins_copies(Examination *exam)
+joins_copies(FilterCheck *exam)
 {
 	return exam->clause.joins && exam->clause.copies_column &&
 		object(exam, "a filter on several tables makes a new value of a column");
@@ -56,7 +56,7 @@ joins_copies(Examination *exam)
 
 /* Notes that the clause refers to rows of this source. */
 void
-note_source(Examination *exam, const Query *query, const RangeTblEntry *rte, bool outer)
+note_source(FilterCheck *exam, const Query *query, const RangeTblEntry *rte, bool outer)
 {
 	Source	   *source;
 	ListCell   *lc;
@@ -84,7 +84,7 @@ note_source(Examination *exam, const Query *query, const RangeTblEntry *rte, boo
 
 /* Is this a constant, and one that may be where it is? */
 bool
-is_known(Node *node, Examination *exam)
+is_known(Node *node, FilterCheck *exam)
 {
 	const Const *known;
 
@@ -100,7 +100,7 @@ is_known(Node *node, Examination *exam)
 
 /* What is computed elsewhere, of any length. */
 bool
-copies_foreign_value(Examination *exam, Node *node)
+copies_foreign_value(FilterCheck *exam, Node *node)
 {
 	return exam->copied && get_typlen(exprType(node)) <= 0 && !is_known(node, exam) &&
 		object(exam, "a value of unknown length is copied in a filter");
@@ -108,7 +108,7 @@ copies_foreign_value(Examination *exam, Node *node)
 
 /* One more value of which another is made, if it is. */
 bool
-count_copy(Examination *exam)
+count_copy(FilterCheck *exam)
 {
 	return exam->copied && ++exam->copies > MAX_COPIES &&
 		object(exam, "a filter makes a value of too many others");
@@ -121,14 +121,14 @@ count_copy(Examination *exam)
 
 /* A value of this type stands in a filter, or is made there. */
 void
-note_type(Examination *exam, Oid type)
+note_type(FilterCheck *exam, Oid type)
 {
 	if (type >= FirstGenbkiObjectId)
 		exam->types = list_append_unique_oid(exam->types, type);
 }
 
 static bool
-owns_guarded_table(Oid role, const Examination *exam)
+owns_guarded_table(Oid role, const FilterCheck *exam)
 {
 	ListCell   *lq;
 	ListCell   *lc;
@@ -152,7 +152,7 @@ owns_guarded_table(Oid role, const Examination *exam)
  * the owner's sees every tenant's rows anyway.
  */
 bool
-types_could_go(Examination *exam)
+types_could_go(FilterCheck *exam)
 {
 	ListCell   *lc;
 

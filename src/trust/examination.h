@@ -20,7 +20,7 @@ typedef struct Clause
 	bool		copies_column;	/* it makes a new value of a column */
 } Clause;
 
-typedef struct Examination
+typedef struct FilterCheck
 {
 	const Query *whole;
 	Constants	constants;
@@ -36,15 +36,15 @@ typedef struct Examination
 	List	   *examined;		/* all queries that were examined */
 	List	   *types;			/* of users, that filters use; OIDs */
 	const char *objection;
-} Examination;
+} FilterCheck;
 
-extern bool object(Examination *exam, const char *objection);
-extern bool joins_copies(Examination *exam);
-extern void note_source(Examination *exam, const Query *query, const RangeTblEntry *rte, bool outer);
-extern bool count_copy(Examination *exam);
-extern bool is_known(Node *node, Examination *exam);
-extern void note_type(Examination *exam, Oid type);
-extern bool types_could_go(Examination *exam);
-extern bool copies_foreign_value(Examination *exam, Node *node);
+extern bool object(FilterCheck *exam, const char *objection);
+extern bool joins_copies(FilterCheck *exam);
+extern void note_source(FilterCheck *exam, const Query *query, const RangeTblEntry *rte, bool outer);
+extern bool count_copy(FilterCheck *exam);
+extern bool is_known(Node *node, FilterCheck *exam);
+extern void note_type(FilterCheck *exam, Oid type);
+extern bool types_could_go(FilterCheck *exam);
+extern bool copies_foreign_value(FilterCheck *exam, Node *node);
 
 #endif							/* TENANT_GUARD_EXAMINATION_H */

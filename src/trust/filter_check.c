@@ -66,10 +66,10 @@
 /* What a column stands for is looked at each time that a filter refers to it. */
 #define MAX_VISITS		20000
 
-static bool examine_filter(Node *node, void *context);
-static bool examine_clause(Node *node, Examination *exam);
-static bool examine_value(Node *node, void *context);
-static bool examine_query(Query *query, Examination *exam);
+static bool check_filter(Node *node, void *context);
+static bool check_clause(Node *node, FilterCheck *exam);
+static bool check_value(Node *node, void *context);
+static bool check_query_filters(Query *query, FilterCheck *exam);
 
 /* ----------------------------------------------------------------
  *		Calls
@@ -78,7 +78,7 @@ static bool examine_query(Query *query, Examination *exam);
 
 /* Arguments of a call that makes a value of them, elements of an array or a row. */
 static bool
-examine_copied(Node *node, Examination *exam)
+check_copied(Node *node, FilterCheck *exam)
 {
 	bool		outer = exam->copied;
 	bool		objected;
@@ -86,14 +86,14 @@ examine_copied(Node *node, Examination *exam)
 	if (!outer)
 		exam->copies = 0;
 	exam->copied = true;
-	objected = examine_filter(node, exam);
+	objected = check_filter(node, exam);
 	exam->copied = outer;
 	return objected;
 }
 
 /* A node that calls a function: it, its arguments. */
 static bool
-examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exam)
+check_call(Node *node, Oid funcid, List *args, Oid collation, FilterCheck *exam)
 {
 	TrustCondition condition = trust_in(funcid);
 
@@ -101,21 +101,21 @@ examine_call(Node *node, Oid funcid, List *args, Oid collation, Examination *exa
 		return object(exam, psprintf("the collation for function %s is not determined, or not trusted",
 									 format_procedure(funcid)));
 	if (condition_holds(condition, funcid, args, collation, &exam->constants))
-		return call_copies(condition, funcid) ? examine_copied((Node *) args, exam) :
-			examine_filter((Node *) args, exam);
+		return call_copies(condition, funcid) ? check_copied((Node *) args, exam) :
+			check_filter((Node *) args, exam);
 	if (is_known(node, exam))
 		return count_copy(exam);
-	return object(exam, objection_to_call(condition, funcid));
+	return object(exam, reason_against_call(condition, funcid));
 }
 
 /* A node that applies an operator, or another in its place. */
 static bool
-examine_operator(Node *node, Oid opno, List *args, Oid collation, Examination *exam)
+check_operator_call(Node *node, Oid opno, List *args, Oid collation, FilterCheck *exam)
 {
 	if (!operator_is_trusted(opno))
 		return object(exam, psprintf("operator %s, its negator or its commutator is not trusted",
 									 format_operator(opno)));
-	return examine_call(node, get_opcode(opno), args, collation, exam);
+	return check_call(node, get_opcode(opno), args, collation, exam);
 }
 
 /* ----------------------------------------------------------------
@@ -125,7 +125,7 @@ examine_operator(Node *node, Oid opno, List *args, Oid collation, Examination *e
 
 /* Examines a node as a filter of the query that is first in "around". */
 static bool
-examine_filter_within(Node *node, List *around, Examination *exam)
+check_filter_within(Node *node, List *around, FilterCheck *exam)
 {
 	List	   *outer = exam->around;
 	bool		direct = exam->direct;
@@ -133,7 +133,7 @@ examine_filter_within(Node *node, List *around, Examination *exam)
 
 	exam->around = around;
 	exam->direct = false;
-	objected = examine_filter(node, exam);
+	objected = check_filter(node, exam);
 	exam->direct = direct;
 	exam->around = outer;
 	return objected;
@@ -141,7 +141,7 @@ examine_filter_within(Node *node, List *around, Examination *exam)
 
 /* A column of a query's output; those of all members of a set operation. */
 static bool
-examine_output(Query *query, AttrNumber attnum, List *around, Examination *exam)
+check_output(Query *query, AttrNumber attnum, List *around, FilterCheck *exam)
 {
 	List	   *output = query->returningList ? query->returningList : query->targetList;
 	ListCell   *lc;
@@ -151,14 +151,14 @@ examine_output(Query *query, AttrNumber attnum, List *around, Examination *exam)
 	if (attnum <= 0 || attnum > list_length(output))
 		return object(exam, "a filter refers to a whole row");
 	if (query->setOperations == NULL)
-		return examine_filter_within((Node *) list_nth_node(TargetEntry, output, attnum - 1)->expr,
+		return check_filter_within((Node *) list_nth_node(TargetEntry, output, attnum - 1)->expr,
 									 around, exam);
 	foreach(lc, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst(lc);
 
 		if (rte->rtekind == RTE_SUBQUERY &&
-			examine_output(rte->subquery, attnum, around, exam))
+			check_output(rte->subquery, attnum, around, exam))
 			return true;
 	}
 	return false;
@@ -166,7 +166,7 @@ examine_output(Query *query, AttrNumber attnum, List *around, Examination *exam)
 
 /* A column of a WITH query; of a recursive one, all columns are examined once. */
 static bool
-examine_cte_output(const RangeTblEntry *rte, AttrNumber attnum, List *around, Examination *exam)
+check_cte_output(const RangeTblEntry *rte, AttrNumber attnum, List *around, FilterCheck *exam)
 {
 	ListCell   *lc;
 
@@ -180,14 +180,14 @@ examine_cte_output(const RangeTblEntry *rte, AttrNumber attnum, List *around, Ex
 		CommonTableExpr *cte = lfirst(lc);
 
 		if (strcmp(cte->ctename, rte->ctename) == 0)
-			return examine_output((Query *) cte->ctequery, attnum, around, exam);
+			return check_output((Query *) cte->ctequery, attnum, around, exam);
 	}
 	return object(exam, "a filter refers to a WITH query that was not found");
 }
 
 /* What the planner puts in a column's place, or computes for it. */
 static bool
-examine_column(const Var *var, Examination *exam)
+check_column(const Var *var, FilterCheck *exam)
 {
 	List	   *around = list_copy_tail(exam->around, var->varlevelsup);
 	Query	   *query = around ? linitial(around) : NULL;
@@ -209,18 +209,18 @@ examine_column(const Var *var, Examination *exam)
 			exam->clause.copies_column |= exam->copied;
 			return count_copy(exam);
 		case RTE_SUBQUERY:
-			return examine_output(rte->subquery, var->varattno, around, exam);
+			return check_output(rte->subquery, var->varattno, around, exam);
 		case RTE_CTE:
-			return examine_cte_output(rte, var->varattno, around, exam);
+			return check_cte_output(rte, var->varattno, around, exam);
 		case RTE_JOIN:
 			if (var->varattno <= 0)
 				return object(exam, "a filter refers to a whole row");
-			return examine_filter_within(list_nth(rte->joinaliasvars, var->varattno - 1),
+			return check_filter_within(list_nth(rte->joinaliasvars, var->varattno - 1),
 										 around, exam);
 		case RTE_VALUES:
 			foreach(lc, rte->values_lists)
 				if (var->varattno <= 0 ||
-					examine_filter_within(list_nth(lfirst(lc), var->varattno - 1), around, exam))
+					check_filter_within(list_nth(lfirst(lc), var->varattno - 1), around, exam))
 					return exam->objection ? true : object(exam, "a filter refers to a whole row");
 			return false;
 		case RTE_NAMEDTUPLESTORE:
@@ -228,7 +228,7 @@ examine_column(const Var *var, Examination *exam)
 			return count_copy(exam);
 		default:
 			if (grouping_expressions(rte) != NIL && var->varattno > 0)
-				return examine_filter_within(list_nth(grouping_expressions(rte), var->varattno - 1),
+				return check_filter_within(list_nth(grouping_expressions(rte), var->varattno - 1),
 											 around, exam);
 			return object(exam, "a filter refers to what a function returns");
 	}
@@ -244,7 +244,7 @@ examine_column(const Var *var, Examination *exam)
  * part of the join's condition.
  */
 static bool
-examine_sublink(SubLink *sublink, Examination *exam)
+check_sublink(SubLink *sublink, FilterCheck *exam)
 {
 	Query	   *query = castNode(Query, sublink->subselect);
 	List	   *around = lcons(query, list_copy(exam->around));
@@ -264,17 +264,17 @@ examine_sublink(SubLink *sublink, Examination *exam)
 	{
 		exam->clause.joins = true;
 		foreach(lc, query->targetList)
-			if (examine_filter_within((Node *) lfirst_node(TargetEntry, lc)->expr, around, exam))
+			if (check_filter_within((Node *) lfirst_node(TargetEntry, lc)->expr, around, exam))
 				return true;
 	}
-	return examine_filter(sublink->testexpr, exam) || examine_query(query, exam);
+	return check_filter(sublink->testexpr, exam) || check_query_filters(query, exam);
 }
 
 /* An aggregate or window function in a filter is computed above the scans. */
 static bool
-examine_computed(Node *node, Examination *exam)
+check_computed(Node *node, FilterCheck *exam)
 {
-	return copies_foreign_value(exam, node) || examine_value(node, exam);
+	return copies_foreign_value(exam, node) || check_value(node, exam);
 }
 
 /* ----------------------------------------------------------------
@@ -283,10 +283,10 @@ examine_computed(Node *node, Examination *exam)
  */
 
 static bool
-examine_cast(Node *node, Node *arg, Examination *exam)
+check_cast(Node *node, Node *arg, FilterCheck *exam)
 {
 	if (IsA(node, CoerceViaIO) && is_plain_output((CoerceViaIO *) node))
-		return examine_filter(arg, exam);
+		return check_filter(arg, exam);
 	if (is_known(node, exam))
 		return count_copy(exam);
 	return object(exam, psprintf("a cast from %s to %s could fail",
@@ -294,7 +294,7 @@ examine_cast(Node *node, Node *arg, Examination *exam)
 }
 
 static bool
-examine_row_comparison(RowCompareExpr *comparison, Examination *exam)
+check_row_comparison(RowCompareExpr *comparison, FilterCheck *exam)
 {
 	ListCell   *op;
 	ListCell   *family;
@@ -307,9 +307,9 @@ examine_row_comparison(RowCompareExpr *comparison, Examination *exam)
 	forboth(op, comparison->opnos, family, comparison->opfamilies)
 		if (lfirst_oid(family) >= FirstGenbkiObjectId ||
 			!is_always_trusted(get_opcode(lfirst_oid(op))))
-			return object(exam, objection_to_call(TRUST_NONE, get_opcode(lfirst_oid(op))));
-	return examine_filter((Node *) comparison->largs, exam) ||
-		examine_filter((Node *) comparison->rargs, exam);
+			return object(exam, reason_against_call(TRUST_NONE, get_opcode(lfirst_oid(op))));
+	return check_filter((Node *) comparison->largs, exam) ||
+		check_filter((Node *) comparison->rargs, exam);
 }
 
 /*
@@ -317,7 +317,7 @@ examine_row_comparison(RowCompareExpr *comparison, Examination *exam)
  * of arrays of a fixed length, such as names and points: that is an error.
  */
 static bool
-examine_subscript(SubscriptingRef *subscript, Examination *exam)
+check_subscript(SubscriptingRef *subscript, FilterCheck *exam)
 {
 	const SubscriptRoutines *routines = NULL;
 
@@ -326,14 +326,14 @@ examine_subscript(SubscriptingRef *subscript, Examination *exam)
 	if (routines == NULL || !routines->fetch_leakproof || subscript->refassgnexpr != NULL ||
 		(subscript->reflowerindexpr != NIL && get_typlen(subscript->refcontainertype) != -1))
 		return object(exam, "a subscript is not trusted with this type");
-	return expression_tree_walker((Node *) subscript, examine_filter, exam);
+	return expression_tree_walker((Node *) subscript, check_filter, exam);
 }
 
 /* An expression_tree_walker: true where a filter is not to be trusted. */
 static bool
-examine_filter(Node *node, void *context)
+check_filter(Node *node, void *context)
 {
-	Examination *exam = context;
+	FilterCheck *exam = context;
 
 	if (node == NULL)
 		return false;
@@ -360,7 +360,7 @@ examine_filter(Node *node, void *context)
 				return count_copy(exam) || copies_foreign_value(exam, node);
 			return object(exam, "a filter has a parameter of an unknown kind");
 		case T_Var:
-			return examine_column((Var *) node, exam);
+			return check_column((Var *) node, exam);
 		case T_ArrayExpr:
 			note_type(exam, ((ArrayExpr *) node)->array_typeid);
 			note_type(exam, ((ArrayExpr *) node)->element_typeid);
@@ -368,10 +368,10 @@ examine_filter(Node *node, void *context)
 				return count_copy(exam) || copies_foreign_value(exam, node);
 			if (((ArrayExpr *) node)->multidims)
 				return object(exam, "an array of arrays could fail");
-			return examine_copied((Node *) ((ArrayExpr *) node)->elements, exam);
+			return check_copied((Node *) ((ArrayExpr *) node)->elements, exam);
 		case T_RowExpr:
 			note_type(exam, ((RowExpr *) node)->row_typeid);
-			return examine_copied((Node *) ((RowExpr *) node)->args, exam);
+			return check_copied((Node *) ((RowExpr *) node)->args, exam);
 		case T_List:
 		case T_TargetEntry:
 		case T_BoolExpr:
@@ -385,15 +385,15 @@ examine_filter(Node *node, void *context)
 		case T_BooleanTest:
 			break;
 		case T_FuncExpr:
-			return examine_call(node, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args,
+			return check_call(node, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args,
 								((FuncExpr *) node)->inputcollid, exam);
 		case T_OpExpr:
 		case T_DistinctExpr:
 		case T_NullIfExpr:
-			return examine_operator(node, ((OpExpr *) node)->opno, ((OpExpr *) node)->args,
+			return check_operator_call(node, ((OpExpr *) node)->opno, ((OpExpr *) node)->args,
 									((OpExpr *) node)->inputcollid, exam);
 		case T_ScalarArrayOpExpr:
-			return examine_operator(node, ((ScalarArrayOpExpr *) node)->opno,
+			return check_operator_call(node, ((ScalarArrayOpExpr *) node)->opno,
 									((ScalarArrayOpExpr *) node)->args,
 									((ScalarArrayOpExpr *) node)->inputcollid, exam);
 		case T_MinMaxExpr:
@@ -404,29 +404,29 @@ examine_filter(Node *node, void *context)
 				return object(exam, "GREATEST or LEAST is not trusted with this type");
 			break;
 		case T_RowCompareExpr:
-			return examine_row_comparison((RowCompareExpr *) node, exam);
+			return check_row_comparison((RowCompareExpr *) node, exam);
 		case T_SubscriptingRef:
-			return examine_subscript((SubscriptingRef *) node, exam);
+			return check_subscript((SubscriptingRef *) node, exam);
 		case T_CoerceViaIO:
-			return examine_cast(node, (Node *) ((CoerceViaIO *) node)->arg, exam);
+			return check_cast(node, (Node *) ((CoerceViaIO *) node)->arg, exam);
 		case T_ArrayCoerceExpr:
-			return examine_cast(node, (Node *) ((ArrayCoerceExpr *) node)->arg, exam);
+			return check_cast(node, (Node *) ((ArrayCoerceExpr *) node)->arg, exam);
 		case T_CoerceToDomain:
-			return examine_cast(node, (Node *) ((CoerceToDomain *) node)->arg, exam);
+			return check_cast(node, (Node *) ((CoerceToDomain *) node)->arg, exam);
 		case T_SubLink:
-			return examine_sublink((SubLink *) node, exam);
+			return check_sublink((SubLink *) node, exam);
 		case T_Aggref:
 		case T_WindowFunc:
-			return examine_computed(node, exam);
+			return check_computed(node, exam);
 		default:
 			return object(exam, "a filter has an expression that is not known to be safe");
 	}
-	return expression_tree_walker(node, examine_filter, exam);
+	return expression_tree_walker(node, check_filter, exam);
 }
 
 /* Each clause of a filter by itself: the planner evaluates it where its tables are there. */
 static bool
-examine_clause(Node *node, Examination *exam)
+check_clause(Node *node, FilterCheck *exam)
 {
 	List	   *clauses = node != NULL && is_andclause(node) ? ((BoolExpr *) node)->args : NIL;
 	Clause		outer = exam->clause;
@@ -435,30 +435,30 @@ examine_clause(Node *node, Examination *exam)
 
 	check_stack_depth();
 	foreach(lc, clauses)
-		if (examine_clause(lfirst(lc), exam))
+		if (check_clause(lfirst(lc), exam))
 			return true;
 	if (node == NULL || clauses != NIL)
 		return false;
 	exam->clause = (Clause) {0};
-	objected = examine_filter(node, exam) || joins_copies(exam);
+	objected = check_filter(node, exam) || joins_copies(exam);
 	exam->clause = outer;
 	return objected;
 }
 
 /* The clauses of WHERE or ON, as they stand there. */
 static bool
-examine_direct(Node *node, Examination *exam)
+check_direct(Node *node, FilterCheck *exam)
 {
 	bool		objected;
 
 	exam->direct = true;
-	objected = examine_clause(node, exam);
+	objected = check_clause(node, exam);
 	exam->direct = false;
 	return objected;
 }
 
 static bool
-examine_join_tree(Node *node, Examination *exam)
+check_join_tree(Node *node, FilterCheck *exam)
 {
 	ListCell   *lc;
 
@@ -466,31 +466,31 @@ examine_join_tree(Node *node, Examination *exam)
 	if (node == NULL || IsA(node, RangeTblRef))
 		return false;
 	if (IsA(node, JoinExpr))
-		return examine_join_tree(((JoinExpr *) node)->larg, exam) ||
-			examine_join_tree(((JoinExpr *) node)->rarg, exam) ||
-			examine_direct(((JoinExpr *) node)->quals, exam);
+		return check_join_tree(((JoinExpr *) node)->larg, exam) ||
+			check_join_tree(((JoinExpr *) node)->rarg, exam) ||
+			check_direct(((JoinExpr *) node)->quals, exam);
 	foreach(lc, castNode(FromExpr, node)->fromlist)
-		if (examine_join_tree(lfirst(lc), exam))
+		if (check_join_tree(lfirst(lc), exam))
 			return true;
-	return examine_direct(((FromExpr *) node)->quals, exam);
+	return check_direct(((FromExpr *) node)->quals, exam);
 }
 
 /* An expression_tree_walker: true where what a value contains is not to be trusted. */
 static bool
-examine_value(Node *node, void *context)
+check_value(Node *node, void *context)
 {
-	Examination *exam = context;
+	FilterCheck *exam = context;
 
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	if (IsA(node, SubLink))
-		return examine_value(((SubLink *) node)->testexpr, exam) ||
-			examine_query(castNode(Query, ((SubLink *) node)->subselect), exam);
+		return check_value(((SubLink *) node)->testexpr, exam) ||
+			check_query_filters(castNode(Query, ((SubLink *) node)->subselect), exam);
 	if (IsA(node, Aggref) && aggregate_sorts(((Aggref *) node)->aggfnoid) &&
-		examine_clause((Node *) ((Aggref *) node)->args, exam))
+		check_clause((Node *) ((Aggref *) node)->args, exam))
 		return true;
-	return expression_tree_walker(node, examine_value, exam);
+	return expression_tree_walker(node, check_value, exam);
 }
 
 /* ----------------------------------------------------------------
@@ -499,7 +499,7 @@ examine_value(Node *node, void *context)
  */
 
 static bool
-examine_range(RangeTblEntry *rte, Examination *exam)
+check_range(RangeTblEntry *rte, FilterCheck *exam)
 {
 	switch (rte->rtekind)
 	{
@@ -507,9 +507,9 @@ examine_range(RangeTblEntry *rte, Examination *exam)
 			return rte->tablesample != NULL &&
 				object(exam, "TABLESAMPLE calls a function for the rows");
 		case RTE_SUBQUERY:
-			return examine_query(rte->subquery, exam);
+			return check_query_filters(rte->subquery, exam);
 		case RTE_VALUES:
-			return examine_value((Node *) rte->values_lists, exam);
+			return check_value((Node *) rte->values_lists, exam);
 		case RTE_FUNCTION:
 		case RTE_TABLEFUNC:
 			return object(exam, "a function in FROM is not trusted");
@@ -520,7 +520,7 @@ examine_range(RangeTblEntry *rte, Examination *exam)
 			return false;
 		default:
 			if (grouping_expressions(rte) != NIL)
-				return examine_value((Node *) grouping_expressions(rte), exam);
+				return check_value((Node *) grouping_expressions(rte), exam);
 			return object(exam, "the query reads from what is not known to be safe");
 	}
 }
@@ -530,28 +530,28 @@ examine_range(RangeTblEntry *rte, Examination *exam)
  * only, and the security quals, which keep their place.
  */
 static bool
-examine_parts(Query *query, Examination *exam)
+check_parts(Query *query, FilterCheck *exam)
 {
 	ListCell   *lc;
 
 	foreach(lc, query->rtable)
-		if (examine_range(lfirst(lc), exam))
+		if (check_range(lfirst(lc), exam))
 			return true;
 	foreach(lc, query->cteList)
-		if (examine_query((Query *) lfirst_node(CommonTableExpr, lc)->ctequery, exam))
+		if (check_query_filters((Query *) lfirst_node(CommonTableExpr, lc)->ctequery, exam))
 			return true;
-	return examine_join_tree((Node *) query->jointree, exam) ||
-		examine_clause(query->havingQual, exam) ||
-		examine_value((Node *) query->targetList, exam) ||
-		examine_value((Node *) query->returningList, exam) ||
-		examine_value((Node *) query->onConflict, exam) ||
-		examine_value((Node *) query->windowClause, exam) ||
-		examine_value(query->limitOffset, exam) ||
-		examine_value(query->limitCount, exam);
+	return check_join_tree((Node *) query->jointree, exam) ||
+		check_clause(query->havingQual, exam) ||
+		check_value((Node *) query->targetList, exam) ||
+		check_value((Node *) query->returningList, exam) ||
+		check_value((Node *) query->onConflict, exam) ||
+		check_value((Node *) query->windowClause, exam) ||
+		check_value(query->limitOffset, exam) ||
+		check_value(query->limitCount, exam);
 }
 
 static bool
-examine_query(Query *query, Examination *exam)
+check_query_filters(Query *query, FilterCheck *exam)
 {
 	List	   *outer = exam->around;
 	bool		direct = exam->direct;
@@ -572,19 +572,19 @@ examine_query(Query *query, Examination *exam)
 		return object(exam, "a function in the select list returns rows");
 	exam->around = lcons(query, list_copy(outer));
 	exam->direct = false;
-	objected = examine_parts(query, exam);
+	objected = check_parts(query, exam);
 	exam->direct = direct;
 	exam->around = outer;
 	return objected;
 }
 
 Filters
-examine_filters(Query *query, ParamListInfo params)
+check_filters(Query *query, ParamListInfo params)
 {
-	Examination exam = {.whole = query,.constants.params = params};
+	FilterCheck exam = {.whole = query,.constants.params = params};
 	Filters		filters;
 
-	if (!examine_query(query, &exam))
+	if (!check_query_filters(query, &exam))
 		(void) types_could_go(&exam);
 	filters.objection = exam.objection;
 	filters.unfolded = exam.constants.unfolded;

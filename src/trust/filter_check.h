@@ -18,6 +18,6 @@ typedef struct Filters
 	List	   *queries;		/* the query and those in it whose filters were examined */
 } Filters;
 
-extern Filters examine_filters(Query *query, ParamListInfo params);
+extern Filters check_filters(Query *query, ParamListInfo params);
 
 #endif							/* TENANT_GUARD_FILTER_CHECK_H */

@@ -50,7 +50,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "own_function.h"
+#include "extension_function.h"
 #include "trusted_function.h"
 
 /* Why a group of functions is trusted, and on what condition. */
@@ -440,7 +440,7 @@ read_trust(Oid funcid)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	if (proc->provolatile == PROVOLATILE_VOLATILE || !superuser_arg(proc->proowner))
 		condition = TRUST_NONE;
-	else if (own_function(funcid) == OWN_GETTER)
+	else if (extension_function(funcid) == EXTENSION_GETTER)
 		condition = TRUST_TENANT;
 	else if (proc->proleakproof)
 		condition = raises_though_leakproof(proc) ? TRUST_NONE : TRUST_ALWAYS;

@@ -36,10 +36,10 @@
 #include "catalog.h"
 #include "compat.h"
 #include "expression_origin.h"
+#include "extension_function.h"
 #include "find_mismatch.h"
 #include "mismatch_hint.h"
 #include "mismatch_refusals.h"
-#include "own_function.h"
 #include "settings.h"
 
 typedef struct Walk
@@ -388,7 +388,7 @@ query_of_utility(const Node *stmt)
 
 /* All that an analysed query mixes; "source" is its text, or NULL. */
 List *
-mixed_in_query(const Query *query, const char *source)
+mismatches_in_query(const Query *query, const char *source)
 {
 	Walk		walk = {.tracing = begin_tracing(),.source = source};
 
@@ -399,7 +399,7 @@ mixed_in_query(const Query *query, const char *source)
 
 /* All that a stored expression mixes; its Vars are of the query's range table. */
 List *
-mixed_in_expression(Node *expression, const Query *query)
+mismatches_in_expression(Node *expression, const Query *query)
 {
 	Scope		scope = {query, NULL, true};
 	Walk		walk = {.tracing = begin_tracing(),.scope = &scope};
@@ -411,7 +411,7 @@ mixed_in_expression(Node *expression, const Query *query)
 
 /* Is the value of a stored expression the tenant as text? */
 List *
-mixed_as_value(Node *expression, const Query *query)
+mismatches_as_value(Node *expression, const Query *query)
 {
 	Scope		scope = {query, NULL, true};
 	Walk		walk = {.tracing = begin_tracing(),.scope = &scope};
@@ -438,7 +438,7 @@ compares_tenant(const MixedComparison *mixed)
 
 /* What is found in each query of a list of lists, as a function's body is. */
 List *
-mixed_in_queries(List *queries)
+mismatches_in_queries(List *queries)
 {
 	List	   *found = NIL;
 	ListCell   *lc;
@@ -450,16 +450,16 @@ mixed_in_queries(List *queries)
 		if (node == NULL)
 			continue;
 		if (IsA(node, List))
-			found = list_concat(found, mixed_in_queries((List *) node));
+			found = list_concat(found, mismatches_in_queries((List *) node));
 		else if (IsA(node, Query) && ((Query *) node)->commandType != CMD_UTILITY)
-			found = list_concat(found, mixed_in_query((Query *) node, NULL));
+			found = list_concat(found, mismatches_in_query((Query *) node, NULL));
 	}
 	return found;
 }
 
 /* A palloc'd Refusal for each. */
 List *
-refusals_of_mixed(List *found)
+refusals_of_mismatches(List *found)
 {
 	List	   *refusals = NIL;
 	ListCell   *lc;
@@ -479,7 +479,7 @@ refusals_of_mixed(List *found)
  * scripts of pg_dump run, which must restore what was there.
  */
 int
-mixed_level(void)
+mismatch_level(void)
 {
 	switch (setting_type_mismatch)
 	{

@@ -25,13 +25,13 @@ typedef struct MixedComparison
 	int			location;		/* in the query's text, or -1 */
 } MixedComparison;
 
-extern List *mixed_in_query(const Query *query, const char *source);
-extern List *mixed_in_expression(Node *expression, const Query *query);
-extern List *mixed_as_value(Node *expression, const Query *query);
-extern List *mixed_in_queries(List *queries);
+extern List *mismatches_in_query(const Query *query, const char *source);
+extern List *mismatches_in_expression(Node *expression, const Query *query);
+extern List *mismatches_as_value(Node *expression, const Query *query);
+extern List *mismatches_in_queries(List *queries);
 extern const Query *query_of_utility(const Node *stmt);
 extern Refusal compares_tenant(const MixedComparison *mixed);
-extern List *refusals_of_mixed(List *found);
-extern int	mixed_level(void);
+extern List *refusals_of_mismatches(List *found);
+extern int	mismatch_level(void);
 
 #endif							/* TENANT_GUARD_FIND_MISMATCH_H */

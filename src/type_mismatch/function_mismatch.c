@@ -70,18 +70,18 @@ static bool checking = false;
 #define LOCK_TIMEOUT "100ms"
 
 bool
-is_collecting_mixed(void)
+is_collecting_mismatches(void)
 {
 	return collecting;
 }
 
 /* What the parse hook finds meanwhile; made into refusals while it is there. */
 void
-collect_mixed(List *found)
+collect_mismatches(List *found)
 {
 	MemoryContext oldcontext = MemoryContextSwitchTo(collector);
 
-	collected = list_concat(collected, refusals_of_mixed(found));
+	collected = list_concat(collected, refusals_of_mismatches(found));
 	MemoryContextSwitchTo(oldcontext);
 }
 
@@ -380,7 +380,7 @@ add_kept_back(List *refusals, HeapTuple proc)
  * has done, settings and locks included, ends with the subtransaction.
  */
 static List *
-mixed_in_body(HeapTuple proc)
+mismatches_in_body(HeapTuple proc)
 {
 	MemoryContext oldcontext = CurrentMemoryContext;
 	ResourceOwner oldowner = CurrentResourceOwner;
@@ -425,7 +425,7 @@ can_parse(Oid language)
 
 /* "parse" is false for the event trigger: the parse hook has seen a string. */
 List *
-mixed_in_function(Oid funcid, bool parse)
+mismatches_in_function(Oid funcid, bool parse)
 {
 	HeapTuple	proc = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
 	List	   *refusals = NIL;
@@ -438,9 +438,9 @@ mixed_in_function(Oid funcid, bool parse)
 	parse &= !isOtherTempNamespace(((Form_pg_proc) GETSTRUCT(proc))->pronamespace);
 	body = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_prosqlbody, &isnull);
 	if (!isnull)
-		refusals = refusals_of_mixed(mixed_in_queries(list_make1(stringToNode(TextDatumGetCString(body)))));
+		refusals = refusals_of_mismatches(mismatches_in_queries(list_make1(stringToNode(TextDatumGetCString(body)))));
 	else if (parse && can_parse(((Form_pg_proc) GETSTRUCT(proc))->prolang))
-		refusals = mixed_in_body(proc);
+		refusals = mismatches_in_body(proc);
 	ReleaseSysCache(proc);
 	return refusals;
 }

@@ -30,12 +30,12 @@ cursor_position(const ParseState *pstate, int location)
 static void
 report_comparisons(const Query *query, ParseState *pstate, int level)
 {
-	List	   *found = mixed_in_query(query, pstate->p_sourcetext);
+	List	   *found = mismatches_in_query(query, pstate->p_sourcetext);
 	ListCell   *lc;
 
-	if (is_collecting_mixed())
+	if (is_collecting_mismatches())
 	{
-		collect_mixed(found);
+		collect_mismatches(found);
 		return;
 	}
 	foreach(lc, found)
@@ -55,11 +55,11 @@ report_comparisons(const Query *query, ParseState *pstate, int level)
 void
 check_comparisons_of(const Query *query, ParseState *pstate)
 {
-	int			level = mixed_level();
+	int			level = mismatch_level();
 	const Query *looked_at = query->commandType == CMD_UTILITY ?
 		query_of_utility(query->utilityStmt) : query;
 
-	if (looked_at != NULL && (level != 0 || is_collecting_mixed()) && IsTransactionState() && !creating_extension &&
+	if (looked_at != NULL && (level != 0 || is_collecting_mismatches()) && IsTransactionState() && !creating_extension &&
 		!InNoForceRLSOperation())
 		report_comparisons(looked_at, pstate, level);
 }

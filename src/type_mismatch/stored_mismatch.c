@@ -178,69 +178,69 @@ query_over_changes(Oid relid)
 
 /* What the expression in a column of a catalog's row mixes. */
 static List *
-mixed_in_column(Relation catalog, HeapTuple tuple, AttrNumber column, const Query *query)
+mismatches_in_column(Relation catalog, HeapTuple tuple, AttrNumber column, const Query *query)
 {
-	return refusals_of_mixed(mixed_in_expression(expression_of(catalog, tuple, column), query));
+	return refusals_of_mismatches(mismatches_in_expression(expression_of(catalog, tuple, column), query));
 }
 
 static List *
-mixed_in_policy(Relation catalog, HeapTuple tuple)
+mismatches_in_policy(Relation catalog, HeapTuple tuple)
 {
 	Query	   *query = query_over(((Form_pg_policy) GETSTRUCT(tuple))->polrelid);
 
-	return list_concat(mixed_in_column(catalog, tuple, Anum_pg_policy_polqual, query),
-					   mixed_in_column(catalog, tuple, Anum_pg_policy_polwithcheck, query));
+	return list_concat(mismatches_in_column(catalog, tuple, Anum_pg_policy_polqual, query),
+					   mismatches_in_column(catalog, tuple, Anum_pg_policy_polwithcheck, query));
 }
 
 static List *
-mixed_in_constraint(Relation catalog, HeapTuple tuple)
+mismatches_in_constraint(Relation catalog, HeapTuple tuple)
 {
 	Oid			relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
 
 	return OidIsValid(relid) ?
-		mixed_in_column(catalog, tuple, Anum_pg_constraint_conbin, query_over(relid)) : NIL;
+		mismatches_in_column(catalog, tuple, Anum_pg_constraint_conbin, query_over(relid)) : NIL;
 }
 
 static List *
-mixed_in_generated(Relation catalog, HeapTuple tuple)
+mismatches_in_generated(Relation catalog, HeapTuple tuple)
 {
 	Form_pg_attrdef def = (Form_pg_attrdef) GETSTRUCT(tuple);
 	Query	   *query = query_over(def->adrelid);
 	char	   *column = get_attname(def->adrelid, def->adnum, true);
 
-	return add_values(mixed_in_column(catalog, tuple, Anum_pg_attrdef_adbin, query),
-					  mixed_as_value(expression_of(catalog, tuple, Anum_pg_attrdef_adbin), query), held_as_text,
+	return add_values(mismatches_in_column(catalog, tuple, Anum_pg_attrdef_adbin, query),
+					  mismatches_as_value(expression_of(catalog, tuple, Anum_pg_attrdef_adbin), query), held_as_text,
 					  psprintf("generated column \"%s\"", column ? column : "..."));
 }
 
 static List *
-mixed_in_trigger(Relation catalog, HeapTuple tuple)
+mismatches_in_trigger(Relation catalog, HeapTuple tuple)
 {
-	return mixed_in_column(catalog, tuple, Anum_pg_trigger_tgqual,
+	return mismatches_in_column(catalog, tuple, Anum_pg_trigger_tgqual,
 						   query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid));
 }
 
 /* A view's query, or a rule. */
 static List *
-mixed_in_rule(Relation catalog, HeapTuple tuple)
+mismatches_in_rule(Relation catalog, HeapTuple tuple)
 {
 	Query	   *query = query_over_changes(((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class);
 	List	   *actions = (List *) expression_of(catalog, tuple, Anum_pg_rewrite_ev_action);
 
-	return list_concat(mixed_in_column(catalog, tuple, Anum_pg_rewrite_ev_qual, query),
-					   refusals_of_mixed(mixed_in_queries(actions)));
+	return list_concat(mismatches_in_column(catalog, tuple, Anum_pg_rewrite_ev_qual, query),
+					   refusals_of_mismatches(mismatches_in_queries(actions)));
 }
 
 static List *
-mixed_in_row_filter(Relation catalog, HeapTuple tuple)
+mismatches_in_row_filter(Relation catalog, HeapTuple tuple)
 {
-	return mixed_in_column(catalog, tuple, Anum_pg_publication_rel_prqual,
+	return mismatches_in_column(catalog, tuple, Anum_pg_publication_rel_prqual,
 						   query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid));
 }
 
 /* CREATE PUBLICATION is collected as the publication, ALTER as each table. */
 static List *
-mixed_in_publication(Oid publication)
+mismatches_in_publication(Oid publication)
 {
 	Relation	catalog = table_open(PublicationRelRelationId, AccessShareLock);
 	List	   *refusals = NIL;
@@ -252,7 +252,7 @@ mixed_in_publication(Oid publication)
 				ObjectIdGetDatum(publication));
 	scan = systable_beginscan(catalog, PublicationRelPrpubidIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		refusals = list_concat(refusals, mixed_in_row_filter(catalog, tuple));
+		refusals = list_concat(refusals, mismatches_in_row_filter(catalog, tuple));
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return refusals;
@@ -269,14 +269,14 @@ mixed_keys(Node *keys, const Query *query, const char *object)
 		return NIL;
 	foreach(lc, (List *) keys)
 	{
-		refusals = list_concat(refusals, refusals_of_mixed(mixed_in_expression(lfirst(lc), query)));
-		refusals = add_values(refusals, mixed_as_value(lfirst(lc), query), indexed_as_text, object);
+		refusals = list_concat(refusals, refusals_of_mismatches(mismatches_in_expression(lfirst(lc), query)));
+		refusals = add_values(refusals, mismatches_as_value(lfirst(lc), query), indexed_as_text, object);
 	}
 	return refusals;
 }
 
 static List *
-mixed_in_index(Relation catalog, HeapTuple tuple)
+mismatches_in_index(Relation catalog, HeapTuple tuple)
 {
 	Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
 	Query	   *query;
@@ -287,11 +287,11 @@ mixed_in_index(Relation catalog, HeapTuple tuple)
 	query = query_over(index->indrelid);
 	return list_concat(mixed_keys(expression_of(catalog, tuple, Anum_pg_index_indexprs), query,
 								  psprintf("index %s", relation_name(index->indexrelid))),
-					   mixed_in_column(catalog, tuple, Anum_pg_index_indpred, query));
+					   mismatches_in_column(catalog, tuple, Anum_pg_index_indpred, query));
 }
 
 static List *
-mixed_in_partition_key(Relation catalog, HeapTuple tuple)
+mismatches_in_partition_key(Relation catalog, HeapTuple tuple)
 {
 	Oid			relid = ((Form_pg_partitioned_table) GETSTRUCT(tuple))->partrelid;
 
@@ -300,16 +300,16 @@ mixed_in_partition_key(Relation catalog, HeapTuple tuple)
 }
 
 static List *
-mixed_in_relation(Oid relid)
+mismatches_in_relation(Oid relid)
 {
 	switch (get_rel_relkind(relid))
 	{
 		case RELKIND_INDEX:
 		case RELKIND_PARTITIONED_INDEX:
-			return read_row(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, relid, mixed_in_index);
+			return read_row(IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, relid, mismatches_in_index);
 		case RELKIND_PARTITIONED_TABLE:
 			return read_row(PartitionedRelationId, PartitionedRelidIndexId,
-							Anum_pg_partitioned_table_partrelid, relid, mixed_in_partition_key);
+							Anum_pg_partitioned_table_partrelid, relid, mismatches_in_partition_key);
 		default:
 			return NIL;
 	}
@@ -321,28 +321,28 @@ mixed_in_relation(Oid relid)
  */
 
 static List *
-mixed_in_any(Oid catalog, Oid object, bool parse)
+mismatches_in_any(Oid catalog, Oid object, bool parse)
 {
 	switch (catalog)
 	{
 		case PolicyRelationId:
-			return read_row(catalog, PolicyOidIndexId, Anum_pg_policy_oid, object, mixed_in_policy);
+			return read_row(catalog, PolicyOidIndexId, Anum_pg_policy_oid, object, mismatches_in_policy);
 		case ConstraintRelationId:
-			return read_row(catalog, ConstraintOidIndexId, Anum_pg_constraint_oid, object, mixed_in_constraint);
+			return read_row(catalog, ConstraintOidIndexId, Anum_pg_constraint_oid, object, mismatches_in_constraint);
 		case AttrDefaultRelationId:
-			return read_row(catalog, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, object, mixed_in_generated);
+			return read_row(catalog, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, object, mismatches_in_generated);
 		case TriggerRelationId:
-			return read_row(catalog, TriggerOidIndexId, Anum_pg_trigger_oid, object, mixed_in_trigger);
+			return read_row(catalog, TriggerOidIndexId, Anum_pg_trigger_oid, object, mismatches_in_trigger);
 		case RewriteRelationId:
-			return read_row(catalog, RewriteOidIndexId, Anum_pg_rewrite_oid, object, mixed_in_rule);
+			return read_row(catalog, RewriteOidIndexId, Anum_pg_rewrite_oid, object, mismatches_in_rule);
 		case PublicationRelationId:
-			return mixed_in_publication(object);
+			return mismatches_in_publication(object);
 		case PublicationRelRelationId:
-			return read_row(catalog, PublicationRelObjectIndexId, Anum_pg_publication_rel_oid, object, mixed_in_row_filter);
+			return read_row(catalog, PublicationRelObjectIndexId, Anum_pg_publication_rel_oid, object, mismatches_in_row_filter);
 		case RelationRelationId:
-			return mixed_in_relation(object);
+			return mismatches_in_relation(object);
 		case ProcedureRelationId:
-			return mixed_in_function(object, parse);
+			return mismatches_in_function(object, parse);
 		default:
 			return NIL;
 	}
@@ -350,9 +350,9 @@ mixed_in_any(Oid catalog, Oid object, bool parse)
 
 /* Each place, a palloc'd Refusal, where an object takes a tenant for text. */
 List *
-mixed_in_object(Oid catalog, Oid object)
+mismatches_in_object(Oid catalog, Oid object)
 {
-	return mixed_in_any(catalog, object, true);
+	return mismatches_in_any(catalog, object, true);
 }
 
 /*
@@ -360,7 +360,7 @@ mixed_in_object(Oid catalog, Oid object)
  * others were there before, and are not this statement's.
  */
 static List *
-mixed_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid relid)
+mismatches_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid relid)
 {
 	Relation	catalog = table_open(catalogid, AccessShareLock);
 	List	   *parts = NIL;
@@ -384,24 +384,24 @@ mixed_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid relid)
 
 	foreach(lc, parts)
 		refusals = list_concat(refusals,
-							   mixed_in_any(catalogid == IndexRelationId ? RelationRelationId : catalogid,
+							   mismatches_in_any(catalogid == IndexRelationId ? RelationRelationId : catalogid,
 											lfirst_oid(lc), false));
 	return refusals;
 }
 
 /* Only a guarded table has a tenant column that its expressions could use. */
 static List *
-mixed_in_table(Oid relid)
+mismatches_in_table(Oid relid)
 {
 	List	   *refusals;
 
 	if (guard_of(relid).status == GUARD_NONE)
 		return NIL;
-	refusals = mixed_in_new_parts(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+	refusals = mismatches_in_new_parts(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
 								  Anum_pg_constraint_conrelid, relid);
-	refusals = list_concat(refusals, mixed_in_new_parts(AttrDefaultRelationId, AttrDefaultIndexId,
+	refusals = list_concat(refusals, mismatches_in_new_parts(AttrDefaultRelationId, AttrDefaultIndexId,
 														Anum_pg_attrdef_adrelid, relid));
-	return list_concat(refusals, mixed_in_new_parts(IndexRelationId, IndexIndrelidIndexId,
+	return list_concat(refusals, mismatches_in_new_parts(IndexRelationId, IndexIndrelidIndexId,
 													Anum_pg_index_indrelid, relid));
 }
 
@@ -440,12 +440,12 @@ alters_expressions(const CollectedCommand *cmd)
  * comment on or hand over what was there are not asked.
  */
 List *
-mixed_in_command(const CollectedCommand *cmd)
+mismatches_in_command(const CollectedCommand *cmd)
 {
 	ObjectAddress address = cmd->d.simple.address;
 
 	if (cmd->type == SCT_AlterTable)
-		return alters_expressions(cmd) ? mixed_in_table(cmd->d.alterTable.objectId) : NIL;
+		return alters_expressions(cmd) ? mismatches_in_table(cmd->d.alterTable.objectId) : NIL;
 	if (cmd->type != SCT_Simple)
 		return NIL;
 	switch (nodeTag(cmd->parsetree))
@@ -453,7 +453,7 @@ mixed_in_command(const CollectedCommand *cmd)
 		case T_CreateStmt:
 			if (address.classId != RelationRelationId)
 				return NIL;
-			return list_concat(mixed_in_relation(address.objectId), mixed_in_table(address.objectId));
+			return list_concat(mismatches_in_relation(address.objectId), mismatches_in_table(address.objectId));
 		case T_IndexStmt:
 		case T_CreatePolicyStmt:
 		case T_AlterPolicyStmt:
@@ -462,7 +462,7 @@ mixed_in_command(const CollectedCommand *cmd)
 		case T_CreateFunctionStmt:
 		case T_CreatePublicationStmt:
 		case T_AlterPublicationStmt:
-			return mixed_in_any(address.classId, address.objectId, false);
+			return mismatches_in_any(address.classId, address.objectId, false);
 		default:
 			return NIL;
 	}
@@ -476,7 +476,7 @@ tenant_guard_mixed_comparisons_of(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(lc, mixed_in_object(PG_GETARG_OID(0), PG_GETARG_OID(1)))
+	foreach(lc, mismatches_in_object(PG_GETARG_OID(0), PG_GETARG_OID(1)))
 	{
 		const Refusal *refusal = lfirst(lc);
 		Datum		values[] = {CStringGetTextDatum(refusal->message), CStringGetTextDatum(refusal->hint)};

@@ -10,7 +10,7 @@
 
 #include "tcop/deparse_utility.h"
 
-extern List *mixed_in_object(Oid catalog, Oid object);
-extern List *mixed_in_command(const CollectedCommand *cmd);
+extern List *mismatches_in_object(Oid catalog, Oid object);
+extern List *mismatches_in_command(const CollectedCommand *cmd);
 
 #endif							/* TENANT_GUARD_STORED_MISMATCH_H */

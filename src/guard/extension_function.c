@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * own_function.c
+ * extension_function.c
  *	  Which functions are this extension's own.
  *
  * A function is ours if it is as the install script made it.  One that a
@@ -24,7 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "own_function.h"
+#include "extension_function.h"
 
 /* What the names of our functions in C have before the names that they have in SQL. */
 #define C_PREFIX	"tenant_guard_"
@@ -35,7 +35,7 @@
 typedef struct KnownFunction
 {
 	Oid			funcid;			/* InvalidOid: none */
-	OwnFunction which;
+	ExtensionFunction which;
 } KnownFunction;
 
 static KnownFunction known[8];
@@ -63,27 +63,27 @@ is_getter_name(const char *name)
 	return strncmp(name, GETTER, strlen(GETTER)) == 0;
 }
 
-static OwnFunction
+static ExtensionFunction
 function_of_name(const char *name, int nargs)
 {
 	if (nargs > 0)
-		return strcmp(name, "check_key_action") == 0 || strcmp(name, "check_tenant_kept") == 0 ? OWN_KEY_CHECK : OWN_NONE;
+		return strcmp(name, "check_key_action") == 0 || strcmp(name, "check_tenant_kept") == 0 ? EXTENSION_KEY_CHECK : EXTENSION_NONE;
 	if (is_getter_name(name))
-		return OWN_GETTER;
-	return strcmp(name, "guarded") == 0 ? OWN_GUARDED : OWN_OTHER;
+		return EXTENSION_GETTER;
+	return strcmp(name, "guarded") == 0 ? EXTENSION_GUARDED : EXTENSION_OTHER;
 }
 
-static OwnFunction
-read_own_function(Oid funcid)
+static ExtensionFunction
+read_extension_function(Oid funcid)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	OwnFunction which = OWN_NONE;
+	ExtensionFunction which = EXTENSION_NONE;
 	Form_pg_proc proc;
 	char	   *schema;
 	char	   *name;
 
 	if (!HeapTupleIsValid(tuple))
-		return OWN_NONE;
+		return EXTENSION_NONE;
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	name = NameStr(proc->proname);
 	schema = get_namespace_name(proc->pronamespace);
@@ -97,19 +97,19 @@ read_own_function(Oid funcid)
 }
 
 /* Which function of ours is this, if it is one? */
-OwnFunction
-own_function(Oid funcid)
+ExtensionFunction
+extension_function(Oid funcid)
 {
 	uint64		before = changes;
-	OwnFunction which;
+	ExtensionFunction which;
 
 	if (!OidIsValid(funcid))
-		return OWN_NONE;
+		return EXTENSION_NONE;
 	for (int i = 0; i < lengthof(known); i++)
 		if (known[i].funcid == funcid)
 			return known[i].which;
-	which = read_own_function(funcid);
-	if (which != OWN_NONE && before == changes)
+	which = read_extension_function(funcid);
+	if (which != EXTENSION_NONE && before == changes)
 	{
 		known[next_known].funcid = funcid;
 		known[next_known].which = which;
@@ -126,7 +126,7 @@ forget_functions(Datum arg, int cacheid, uint32 hashvalue)
 }
 
 void
-init_own_functions(void)
+init_extension_functions(void)
 {
 	CacheRegisterSyscacheCallback(PROCOID, forget_functions, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_functions, (Datum) 0);
