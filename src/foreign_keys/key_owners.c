@@ -152,8 +152,8 @@ read_parents(const ForeignKey *key)
 	if (owner_of(key->child) == owner_of(key->parent))
 		return NULL;
 	return read_noforce(owner_of(key->parent),
-						 psprintf("SELECT %s FROM %s", referenced_columns(key), only_table(key->parent)),
-						 PARENT_ROWS);
+						psprintf("SELECT %s FROM %s", referenced_columns(key), only_table(key->parent)),
+						PARENT_ROWS);
 }
 
 /* What a statement about the referencing table names to read those rows. */

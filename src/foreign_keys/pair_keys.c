@@ -100,12 +100,12 @@ count_cross_tenant_rows(Pairing *pairing)
 
 	pairing->crossing =
 		query_noforce(object_owner(RelationRelationId, key->child),
-					   psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
-								" pg_catalog.count(*) FILTER (WHERE %s IS NULL)"
-								" FROM %s AS c JOIN %s AS p ON %s WHERE %s IS NOT NULL",
-								tenant, parent_tenant, parent_tenant, only_table(key->child),
-								parents_of(key, parents), key_match(key, "c", "p"), tenant),
-					   parents, &pairing->unowned);
+					  psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
+							   " pg_catalog.count(*) FILTER (WHERE %s IS NULL)"
+							   " FROM %s AS c JOIN %s AS p ON %s WHERE %s IS NOT NULL",
+							   tenant, parent_tenant, parent_tenant, only_table(key->child),
+							   parents_of(key, parents), key_match(key, "c", "p"), tenant),
+					  parents, &pairing->unowned);
 	forget_rows(parents);
 }
 

@@ -158,11 +158,11 @@ fill_column(const ForeignKey *key, const char *column)
 	uint64		rows;
 
 	rows = update_noforce(object_owner(RelationRelationId, key->child),
-						   psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
-									relation_name(key->child), quote_identifier(column),
-									quote_identifier(get_attname(key->parent, key->parent_tenant, false)),
-									parents_of(key, parents), key_match(key, "c", "p")),
-						   parents);
+						  psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
+								   relation_name(key->child), quote_identifier(column),
+								   quote_identifier(get_attname(key->parent, key->parent_tenant, false)),
+								   parents_of(key, parents), key_match(key, "c", "p")),
+						  parents);
 	forget_rows(parents);
 	return rows;
 }
@@ -187,10 +187,10 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 	char	   *table = relation_name(key->child);
 	int64		nulls;
 	int64		rows = query_noforce(object_owner(RelationRelationId, key->child),
-									  psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE %s)"
-											   " FROM %s AS c WHERE c.%s IS NULL",
-											   key_is_null(key), table, quote_identifier(column)),
-									  NULL, &nulls);
+									 psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE %s)"
+											  " FROM %s AS c WHERE c.%s IS NULL",
+											  key_is_null(key), table, quote_identifier(column)),
+									 NULL, &nulls);
 
 	if (rows > 0)
 		raise_refusal(rows_without_parent(table, key->name, rows, nulls,

@@ -139,7 +139,7 @@ owns_guarded_table(Oid role, const FilterCheck *exam)
 			const RangeTblEntry *rte = lfirst(lc);
 
 			if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL &&
-				object_owner(RelationRelationId, rte->relid) == role)
+			object_owner(RelationRelationId, rte->relid) == role)
 				return true;
 		}
 	return false;

@@ -152,7 +152,7 @@ check_output(Query *query, AttrNumber attnum, List *around, FilterCheck *exam)
 		return object(exam, "a filter refers to a whole row");
 	if (query->setOperations == NULL)
 		return check_filter_within((Node *) list_nth_node(TargetEntry, output, attnum - 1)->expr,
-									 around, exam);
+								   around, exam);
 	foreach(lc, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst(lc);
@@ -216,7 +216,7 @@ check_column(const Var *var, FilterCheck *exam)
 			if (var->varattno <= 0)
 				return object(exam, "a filter refers to a whole row");
 			return check_filter_within(list_nth(rte->joinaliasvars, var->varattno - 1),
-										 around, exam);
+									   around, exam);
 		case RTE_VALUES:
 			foreach(lc, rte->values_lists)
 				if (var->varattno <= 0 ||
@@ -229,7 +229,7 @@ check_column(const Var *var, FilterCheck *exam)
 		default:
 			if (grouping_expressions(rte) != NIL && var->varattno > 0)
 				return check_filter_within(list_nth(grouping_expressions(rte), var->varattno - 1),
-											 around, exam);
+										   around, exam);
 			return object(exam, "a filter refers to what a function returns");
 	}
 }
@@ -386,16 +386,16 @@ check_filter(Node *node, void *context)
 			break;
 		case T_FuncExpr:
 			return check_call(node, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args,
-								((FuncExpr *) node)->inputcollid, exam);
+							  ((FuncExpr *) node)->inputcollid, exam);
 		case T_OpExpr:
 		case T_DistinctExpr:
 		case T_NullIfExpr:
 			return check_operator_call(node, ((OpExpr *) node)->opno, ((OpExpr *) node)->args,
-									((OpExpr *) node)->inputcollid, exam);
+									   ((OpExpr *) node)->inputcollid, exam);
 		case T_ScalarArrayOpExpr:
 			return check_operator_call(node, ((ScalarArrayOpExpr *) node)->opno,
-									((ScalarArrayOpExpr *) node)->args,
-									((ScalarArrayOpExpr *) node)->inputcollid, exam);
+									   ((ScalarArrayOpExpr *) node)->args,
+									   ((ScalarArrayOpExpr *) node)->inputcollid, exam);
 		case T_MinMaxExpr:
 			if (!is_always_trusted(lookup_type_cache(((MinMaxExpr *) node)->minmaxtype,
 													 TYPECACHE_CMP_PROC)->cmp_proc) ||

@@ -70,47 +70,47 @@ typedef struct TrustedFunction
 	const TrustReason *reason;
 } TrustedFunction;
 static const TrustReason numbers = {TRUST_ALWAYS,
-	"any two numbers compare; NaN and the infinities have their place in the order"};
+"any two numbers compare; NaN and the infinities have their place in the order"};
 static const TrustReason larger = {TRUST_ALWAYS,
-	"picks one of two values by a comparison that every value of the type allows"};
+"picks one of two values by a comparison that every value of the type allows"};
 static const TrustReason moments = {TRUST_ALWAYS,
-	"what is beyond the other type counts as infinite and raises nothing"};
+"what is beyond the other type counts as infinite and raises nothing"};
 static const TrustReason dates = {TRUST_ALWAYS,
-	"every timestamp that can be stored has a date"};
+"every timestamp that can be stored has a date"};
 static const TrustReason clocks = {TRUST_ALWAYS,
-	"reads the clock of the transaction or statement"};
+"reads the clock of the transaction or statement"};
 static const TrustReason shifts = {TRUST_CLOCK,
-	"out of range only for intervals of many thousand years"};
+"out of range only for intervals of many thousand years"};
 static const TrustReason like = {TRUST_LIKE,
-	"fails for nothing but its pattern: one that ends with its escape character, or recurses too deeply"};
+"fails for nothing but its pattern: one that ends with its escape character, or recurses too deeply"};
 static const TrustReason ilike = {TRUST_ILIKE,
-	"as LIKE; lower case is looked up, which fails only in encodings that the locale may not know"};
+"as LIKE; lower case is looked up, which fails only in encodings that the locale may not know"};
 static const TrustReason regexes = {TRUST_REGEX,
-	"a pattern that compiles, without back-references and look-around, is matched by an automaton that cannot fail"};
+"a pattern that compiles, without back-references and look-around, is matched by an automaton that cannot fail"};
 static const TrustReason iregexes = {TRUST_IREGEX,
-	"as the others; the case of a letter is part of the automaton"};
+"as the others; the case of a letter is part of the automaton"};
 static const TrustReason lengths = {TRUST_ALWAYS,
-	"counts or joins bytes; what it makes is limited as any value is"};
+"counts or joins bytes; what it makes is limited as any value is"};
 static const TrustReason cases = {TRUST_CASE,
-	"maps letters; fails only in encodings that the locale may not know"};
+"maps letters; fails only in encodings that the locale may not know"};
 static const TrustReason padding = {TRUST_ALWAYS,
-	"takes trailing blanks off"};
+"takes trailing blanks off"};
 static const TrustReason json = {TRUST_ALWAYS,
-	"jsonb is parsed when it is stored; what is not there is null, and numbers and strings compare as everywhere"};
+"jsonb is parsed when it is stored; what is not there is null, and numbers and strings compare as everywhere"};
 static const TrustReason containment = {TRUST_JSONB,
-	"recurses as deep as both sides are, of which one must be known and not deep"};
+"recurses as deep as both sides are, of which one must be known and not deep"};
 static const TrustReason search = {TRUST_ALWAYS,
-	"compares words that are parsed when they are stored"};
+"compares words that are parsed when they are stored"};
 static const TrustReason matches = {TRUST_TSQUERY,
-	"both sides are parsed when they are stored; matching recurses as deep as the query, which must be known and short"};
+"both sides are parsed when they are stored; matching recurses as deep as the query, which must be known and short"};
 static const TrustReason arrays = {TRUST_ELEMENTS,
-	"calls nothing but the comparison of the elements"};
+"calls nothing but the comparison of the elements"};
 static const TrustReason ranges = {TRUST_RANGE,
-	"calls nothing but the comparison of the bounds; makes no new range"};
+"calls nothing but the comparison of the bounds; makes no new range"};
 static const TrustReason networks = {TRUST_ALWAYS,
-	"compares bits; two families of addresses are just not equal"};
+"compares bits; two families of addresses are just not equal"};
 static const TrustReason enums = {TRUST_ALWAYS,
-	"compares OIDs, or the places of two labels that exist"};
+"compares OIDs, or the places of two labels that exist"};
 static const TrustedFunction list[] = {
 	{F_NUMERIC_EQ, "numeric_eq", "numeric_eq", {NUMERICOID, NUMERICOID}, &numbers},
 	{F_NUMERIC_NE, "numeric_ne", "numeric_ne", {NUMERICOID, NUMERICOID}, &numbers},

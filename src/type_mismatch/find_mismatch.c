@@ -118,8 +118,8 @@ check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, 
 		bool		column = tenant_is_text(&walk->tracing, other, walk->scope, &both);
 
 		mixed->rewritten = write_comparison(form, written_column(&wording, &origin), name,
-									column ? written_column(&wording, &both) :
-									rewrite_operand(&wording, other, origin.type));
+											column ? written_column(&wording, &both) :
+											rewrite_operand(&wording, other, origin.type));
 	}
 	if (mixed->rewritten == NULL)
 		mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type));

@@ -18,7 +18,7 @@ extern Refusal compared_as_text(const char *relation, const char *column, const 
 extern Refusal indexed_as_text(const char *object, const char *relation, const char *column,
 							   const char *type, const char *text_type);
 extern Refusal held_as_text(const char *object, const char *relation, const char *column,
-							  const char *type, const char *text_type);
+							const char *type, const char *text_type);
 
 extern Refusal body_not_parsed(const char *function, const char *culprit);
 

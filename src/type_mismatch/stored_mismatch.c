@@ -217,7 +217,7 @@ static List *
 mismatches_in_trigger(Relation catalog, HeapTuple tuple)
 {
 	return mismatches_in_column(catalog, tuple, Anum_pg_trigger_tgqual,
-						   query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid));
+								query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid));
 }
 
 /* A view's query, or a rule. */
@@ -235,7 +235,7 @@ static List *
 mismatches_in_row_filter(Relation catalog, HeapTuple tuple)
 {
 	return mismatches_in_column(catalog, tuple, Anum_pg_publication_rel_prqual,
-						   query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid));
+								query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid));
 }
 
 /* CREATE PUBLICATION is collected as the publication, ALTER as each table. */
@@ -385,7 +385,7 @@ mismatches_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid rel
 	foreach(lc, parts)
 		refusals = list_concat(refusals,
 							   mismatches_in_any(catalogid == IndexRelationId ? RelationRelationId : catalogid,
-											lfirst_oid(lc), false));
+												 lfirst_oid(lc), false));
 	return refusals;
 }
 
@@ -398,11 +398,11 @@ mismatches_in_table(Oid relid)
 	if (guard_of(relid).status == GUARD_NONE)
 		return NIL;
 	refusals = mismatches_in_new_parts(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
-								  Anum_pg_constraint_conrelid, relid);
+									   Anum_pg_constraint_conrelid, relid);
 	refusals = list_concat(refusals, mismatches_in_new_parts(AttrDefaultRelationId, AttrDefaultIndexId,
-														Anum_pg_attrdef_adrelid, relid));
+															 Anum_pg_attrdef_adrelid, relid));
 	return list_concat(refusals, mismatches_in_new_parts(IndexRelationId, IndexIndrelidIndexId,
-													Anum_pg_index_indrelid, relid));
+														 Anum_pg_index_indrelid, relid));
 }
 
 /* Subcommands that bring expressions, or write them anew for another type. */
