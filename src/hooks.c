@@ -133,12 +133,28 @@ run_utility(UTILITY_PARAMETERS)
 #define explain_or_run_utility run_utility
 #else
 
+/* Puts "outer" back when the statement has ended. */
+static pg_noinline void
+explain_utility(Explained *outer, UTILITY_PARAMETERS)
+{
+	PG_TRY();
+	{
+		run_utility(UTILITY_ARGUMENTS);
+	}
+	PG_CATCH();
+	{
+		leave_explain(outer);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	leave_explain(outer);
+}
+
 /* EXPLAIN of a prepared statement says what it would of its text. */
 static void
 explain_or_run_utility(UTILITY_PARAMETERS)
 {
 	Explained	inner;
-	Explained  *outer;
 
 	if (!explains_prepared(pstmt->utilityStmt, &inner))
 	{
@@ -146,16 +162,7 @@ explain_or_run_utility(UTILITY_PARAMETERS)
 		return;
 	}
 	dest = add_lines_to(dest, &inner);
-	outer = enter_explain(&inner);
-	PG_TRY();
-	{
-		run_utility(UTILITY_ARGUMENTS);
-	}
-	PG_FINALLY();
-	{
-		leave_explain(outer);
-	}
-	PG_END_TRY();
+	explain_utility(enter_explain(&inner), UTILITY_ARGUMENTS);
 }
 #endif
 
