@@ -53,6 +53,7 @@ get_source() {
 build_server() {
 	local options=(--prefix="$server" --enable-cassert --enable-debug --enable-tap-tests --without-readline) flags='-O1 -g -fno-omit-frame-pointer'
 	! pkg-config --exists icu-uc icu-i18n || options+=(--with-icu)
+	! pkg-config --exists libxml-2.0 || options+=(--with-libxml) # a test makes XML
 	[ ! -e /usr/include/valgrind/memcheck.h ] || flags+=' -DUSE_VALGRIND'
 	cd "$source" && ./configure -q "${options[@]}" CC="$(command -v ccache) gcc" CFLAGS="$flags" && make -s -j"$(nproc)" world-bin && make -s install-world-bin &&
 		make -s -C src/test/regress all
