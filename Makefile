@@ -7,7 +7,7 @@
 
 EXTENSION = tenant_guard
 # The one place that says the version; test/lint.sh compares the others with it.
-EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" tenant_guard.control)
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(dir $(firstword $(MAKEFILE_LIST)))tenant_guard.control)
 # The script of this version is made of pieces; scripts that update to it are files of their own.
 DATA_built = tenant_guard--$(EXTVERSION).sql
 DATA = $(wildcard tenant_guard--*--*.sql)

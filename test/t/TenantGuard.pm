@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use File::Temp;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -36,13 +37,17 @@ sub says
 {
 	my ($node, $database, $user, $sql, $pgoptions) = @_;
 	my $said = '';
+	my $file = File::Temp->new;    # a pipe would break where the connection is refused before psql reads
 	local $ENV{PGOPTIONS} = $pgoptions // '';
+
+	print $file $sql;
+	close $file or die "$file: $!";
 
 	IPC::Run::run([
 			$node->installed_command('psql'), '-XAtq', '-f', '-',
 			'-v', 'VERBOSITY=sqlstate', '-d', $node->connstr($database), '-U', $user
 		],
-		'<', \$sql, '>', \$said, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+		'<', "$file", '>', \$said, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	$said =~ s/^psql:<stdin>:\d+: (\w+):\s+/$1 /mg;
 	chomp $said;
 	return join('; ', split(/\n/, $said, -1));
