@@ -21,7 +21,7 @@ PGFILEDESC = "tenant_guard - tenant isolation kept by the server"
 
 # Every file in sql/ and test/specs/ is a test, so that none can be forgotten.
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-# In any cluster, whatever its encoding and locale, the tests' databases are these.
+# In any cluster, whatever its encoding and locale, the tests' databases are these. The tests read test/setup/ from here.
 REGRESS_OPTS = --inputdir=. --load-extension=tenant_guard --encoding=UTF8 --no-locale
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --load-extension=tenant_guard --encoding=UTF8 --no-locale

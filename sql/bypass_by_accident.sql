@@ -2,9 +2,7 @@
 -- Promise 5: a superuser or a role with BYPASSRLS is refused on a guarded
 -- table, unless it says so on purpose.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 -- Messages name this superuser, whoever runs the tests.
 CREATE ROLE regress_dba SUPERUSER;

@@ -3,13 +3,8 @@
 -- materialized views, cursors WITH HOLD, prepared transactions, temporary
 -- relations that hide a guarded table.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 CREATE TABLE t.plain AS SELECT 1 AS id;
 CREATE VIEW t.note_view WITH (security_invoker = true) AS SELECT * FROM t.notes;

@@ -3,18 +3,12 @@
 -- its flag, as the table's owner and without FORCE, do not see other tenants.
 -- The keys are left as they are written: such a key must not help to bypass.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
 SET tenant_guard.foreign_keys = off;
 -- Messages name this superuser, whoever runs the tests.
 CREATE ROLE regress_dba SUPERUSER;
 SET SESSION AUTHORIZATION regress_dba;
-CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
-GRANT USAGE ON SCHEMA t TO regress_app;
+\i test/setup/owner_and_app.sql
 SET ROLE regress_owner;
 CREATE TABLE t.parents (id int PRIMARY KEY, tenant_id uuid);
 CREATE TABLE t.children (id int PRIMARY KEY, tenant_id uuid, parent int REFERENCES t.parents ON DELETE CASCADE ON UPDATE CASCADE);

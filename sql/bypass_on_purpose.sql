@@ -3,9 +3,7 @@
 -- row_security = off, and gains nothing that row-level security forbids.
 -- (The log lines: test/t.)
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 -- Messages name this superuser, whoever runs the tests.
 CREATE ROLE regress_dba SUPERUSER;

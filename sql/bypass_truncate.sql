@@ -2,9 +2,7 @@
 -- TRUNCATE knows no row-level security, and is refused on guarded tables,
 -- its CASCADE included.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 CREATE ROLE regress_owner;
 CREATE SCHEMA t AUTHORIZATION regress_owner;

@@ -2,9 +2,7 @@
 -- A view, a rule, a SECURITY DEFINER function or a trigger of a role that
 -- row-level security does not bind is refused on guarded tables.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 -- Messages name this superuser, whoever runs the tests.
 CREATE ROLE regress_dba SUPERUSER;

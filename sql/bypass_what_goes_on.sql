@@ -2,16 +2,12 @@
 -- What is meant, and what a guard does not concern, must go on working; what
 -- stands next to it must not.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
 CREATE ROLE regress_owner;
 CREATE ROLE regress_bypassrls BYPASSRLS;
 GRANT regress_bypassrls TO regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app, regress_owner, regress_bypassrls;
+GRANT ALL ON SCHEMA t TO regress_owner, regress_bypassrls;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 CREATE TABLE t.plain AS SELECT 1 AS id;
 GRANT ALL ON t.notes, t.plain TO regress_app, regress_owner, regress_bypassrls;

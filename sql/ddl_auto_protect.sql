@@ -2,9 +2,7 @@
 -- Promise 4: a table with the tenant column is guarded by the statement that
 -- makes it, or the statement fails.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 CREATE ROLE regress_owner;
 CREATE SCHEMA t;
 GRANT ALL ON SCHEMA t TO regress_owner;

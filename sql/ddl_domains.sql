@@ -3,13 +3,11 @@
 -- of the domain, as the domain's owner, and past row-level security: it must
 -- tell him nothing of guarded tables that others own.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_owner, regress_app;
+GRANT ALL ON SCHEMA t TO regress_owner;
 SET ROLE regress_app;
 CREATE FUNCTION t.looks(text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''looks at %'', $1; RETURN true; END';
 CREATE FUNCTION t.sure(text) RETURNS bool IMMUTABLE LANGUAGE sql RETURN true;

@@ -2,8 +2,7 @@
 -- A statement that would weaken a guard fails, whoever sends it; what leaves
 -- the guard whole goes on working.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\i test/setup/tenants.sql
 CREATE ROLE regress_owner;
 CREATE ROLE regress_next;
 CREATE SCHEMA t;

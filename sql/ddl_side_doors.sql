@@ -2,14 +2,8 @@
 -- Ways by which a table's owner could have opened a guarded table, or made
 -- one that is not guarded, with statements that do not look like it.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
-GRANT USAGE ON SCHEMA t TO regress_app;
 CREATE FUNCTION t.status(regclass) RETURNS text LANGUAGE sql SECURITY DEFINER AS
 $$ SELECT status FROM tenant_guard.tables_and_partitions WHERE relation = $1 $$;
 SET ROLE regress_owner;

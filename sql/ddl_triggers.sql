@@ -3,13 +3,11 @@
 -- table's owner, where a foreign key's action fires it: nobody but the owner
 -- may, whatever was granted.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET client_min_messages = warning;
 CREATE ROLE regress_owner;
 CREATE ROLE regress_member IN ROLE regress_owner;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_owner, regress_member, regress_app;
+GRANT ALL ON SCHEMA t TO regress_owner, regress_member;
 SET ROLE regress_owner;
 CREATE TABLE t.parents (id int, tenant_id uuid, PRIMARY KEY (tenant_id, id));
 CREATE TABLE t.children (parent int, tenant_id uuid, FOREIGN KEY (tenant_id, parent) REFERENCES t.parents ON DELETE CASCADE);

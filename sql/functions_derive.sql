@@ -2,16 +2,10 @@
 -- derive_tenant_column gives a table the tenant that its rows have only by a
 -- foreign key, and guards it; where it cannot, it refuses and changes nothing.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
 CREATE ROLE regress_other;
-CREATE ROLE regress_app;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
 GRANT ALL ON SCHEMA t TO regress_other;
-GRANT USAGE ON SCHEMA t TO regress_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_owner IN SCHEMA t GRANT ALL ON TABLES TO regress_app;
 
 -- All that a refusal must leave as it was.

@@ -2,9 +2,7 @@
 -- protect() leaves plain row-level security on a table, refuses what cannot
 -- be guarded, and then changes nothing.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET tenant_guard.auto_protect = off;
 CREATE ROLE regress_owner;
 CREATE ROLE regress_other;

@@ -2,8 +2,7 @@
 -- protect_schema guards every table of a schema that has the column, and
 -- reports each, those it cannot guard too.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\i test/setup/tenants.sql
 SET tenant_guard.auto_protect = off;
 CREATE ROLE regress_owner;
 CREATE ROLE regress_other;

@@ -2,14 +2,8 @@
 -- A table of whose guard a part is missing is not taken for one without a
 -- guard: it is refused to everyone, until it is mended or the access is meant.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
-CREATE ROLE regress_app;
-GRANT USAGE ON SCHEMA t TO regress_app;
 SET ROLE regress_owner;
 CREATE TABLE t.notes (id int, tenant_id uuid);
 GRANT ALL ON t.notes TO regress_app;

@@ -2,9 +2,7 @@
 -- DROP EXTENSION CASCADE leaves guarded tables closed; CREATE EXTENSION and
 -- protect bring them back.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 CREATE ROLE regress_app;
 CREATE SCHEMA t;
 GRANT USAGE ON SCHEMA t TO regress_app;

@@ -2,13 +2,8 @@
 -- A check of a new row is left out only where it is known what it would say:
 -- whatever else may put another tenant into a row must be refused.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 CREATE TABLE t.made (id int, other uuid, tenant_id uuid NOT NULL GENERATED ALWAYS AS (other) STORED);
 CREATE TABLE t.parts (id int, tenant_id uuid, body text) PARTITION BY RANGE (id);

@@ -2,13 +2,8 @@
 -- A table is guarded together with its partitions and children, since each
 -- may be queried by its own name.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 
 -- A partition must be guarded as it is created, in any place of the tree.
 CREATE TABLE t.events (tenant_id uuid, day date, body text) PARTITION BY RANGE (day);
@@ -61,19 +56,7 @@ ROLLBACK;
 SELECT body FROM t.events_2x;
 
 -- A plan must prune the other tenants' partitions when it starts.
--- (A plan, and after it what EXPLAIN says of the tenant's filter: the line's place in a plan is the server's version's matter.)
-CREATE FUNCTION t.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	notes text[] = '{}';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line LIKE '%Tenant Filter%' THEN notes := notes || regexp_replace(line, '^ *(Tenant Filter)( on [^:]+)?:', '\1:');
-		ELSE RETURN NEXT line; END IF;
-	END LOOP;
-	RETURN QUERY SELECT DISTINCT note FROM unnest(notes) note ORDER BY note;
-END
-$$;
+\i test/setup/plan.sql
 SET plan_cache_mode = force_generic_plan;
 PREPARE q AS SELECT body FROM t.events_2;
 BEGIN;

@@ -2,13 +2,8 @@
 -- Promise 3: only a row's own tenant can see it, write it, move it or delete
 -- it.  (Foreign keys: see foreign_keys_*.)
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid, body text, PRIMARY KEY (tenant_id, id));
 GRANT ALL ON t.notes TO regress_app;
 SET tenant_guard.bypass = on;

@@ -3,14 +3,9 @@
 -- the next tenant: not what he deletes himself, nor what maintenance computes,
 -- nor what stands in statistics.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 \set VERBOSITY terse
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 GRANT ALL ON t.notes TO regress_app;
 SET tenant_guard.bypass = on;

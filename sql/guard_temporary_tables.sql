@@ -3,13 +3,8 @@
 -- tenant for as long as it holds rows: in a pooled session the next client
 -- must not read it.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 CREATE TABLE t.results (way text, other text, nobody text, own text);
 CREATE TABLE t.ways (n int GENERATED ALWAYS AS IDENTITY, prepare text, fill text);

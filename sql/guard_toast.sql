@@ -2,9 +2,7 @@
 -- The long values of a guarded table's rows lie in its TOAST table, which can
 -- have no policy: who reads that bypasses the table's.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 CREATE ROLE regress_reader;
 GRANT pg_read_all_data TO regress_reader;

@@ -3,9 +3,7 @@
 -- tenant's row in its error, where the table's owner could see that row and the
 -- caller could not.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET client_min_messages = error;
 CREATE ROLE regress_owner;
 CREATE ROLE regress_unbound BYPASSRLS;

@@ -2,16 +2,10 @@
 -- No policy checks a row that a foreign key's action changes: what a BEFORE trigger
 -- makes of it must be the same tenant's.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 \set as_a 'BEGIN; SET LOCAL tenant_guard.tenant_id = ' :a ';'
 SET client_min_messages = error;
-CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
 CREATE SCHEMA own AUTHORIZATION regress_app;
-GRANT USAGE ON SCHEMA t TO regress_app;
 SET ROLE regress_owner;
 CREATE TABLE t.users (id int PRIMARY KEY);
 CREATE TABLE t.posts (id int, tenant_id uuid, author int REFERENCES t.users ON DELETE SET NULL ON UPDATE CASCADE, body text, changed int DEFAULT 0);

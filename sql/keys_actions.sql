@@ -3,18 +3,13 @@
 -- UPDATE CASCADE must not reach another tenant's rows, and no action may change
 -- whose a row is.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 \set c '''cccccccc-cccc-cccc-cccc-cccccccccccc'''
 \set as_a 'BEGIN; SELECT tenant_guard.set_tenant(' :a ') \\gset'
 \set as_b 'BEGIN; SELECT tenant_guard.set_tenant(' :b ') \\gset'
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
 CREATE ROLE regress_unbound BYPASSRLS;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
-GRANT USAGE ON SCHEMA t TO regress_app, regress_unbound;
+GRANT USAGE ON SCHEMA t TO regress_unbound;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_owner IN SCHEMA t GRANT ALL ON TABLES TO regress_app, regress_unbound;
 SET ROLE regress_owner;
 CREATE TABLE t.tenants (id uuid PRIMARY KEY, name text UNIQUE);

@@ -2,17 +2,11 @@
 -- Actions of foreign keys on guarded tables: each kind of key, action, column
 -- and table. Foreign keys are left as they are written.
 --
-\set SHOW_CONTEXT never
+\i test/setup/owner_and_app.sql
 \set VERBOSITY terse
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 \set as_a 'BEGIN; SELECT tenant_guard.set_tenant(' :a ') \\gset'
 \set as_b 'BEGIN; SELECT tenant_guard.set_tenant(' :b ') \\gset'
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
-GRANT USAGE ON SCHEMA t TO regress_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_owner IN SCHEMA t GRANT ALL ON TABLES TO regress_app;
 SET client_min_messages = error;
 

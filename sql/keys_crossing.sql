@@ -2,9 +2,7 @@
 -- A key that says by a column of its own whose row it references reaches every
 -- tenant's: it is refused where it is made, said where it is there.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 CREATE ROLE regress_app;
 CREATE SCHEMA t;

@@ -3,9 +3,7 @@
 -- that does not carry the tenant, in whatever order tables, columns and keys
 -- are made.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 CREATE ROLE regress_owner;
 CREATE ROLE regress_other;
 CREATE SCHEMA t AUTHORIZATION regress_owner;

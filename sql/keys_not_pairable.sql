@@ -2,17 +2,11 @@
 -- A key that cannot be made to carry the tenant is refused with what to do, and
 -- nothing is changed.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
 CREATE ROLE regress_other;
-CREATE ROLE regress_app;
 CREATE ROLE regress_member IN ROLE regress_owner;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
 GRANT ALL ON SCHEMA t TO regress_other;
-GRANT USAGE ON SCHEMA t TO regress_app;
 SET tenant_guard.foreign_keys = off;
 SET ROLE regress_owner;
 CREATE TABLE t.parents (id int PRIMARY KEY, tenant_id uuid);

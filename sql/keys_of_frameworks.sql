@@ -3,14 +3,8 @@
 -- redirect it: a key that has a name of theirs stays as it is, and another
 -- beside it carries the tenant.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
-GRANT USAGE ON SCHEMA t TO regress_app;
 CREATE VIEW t.keys AS
 SELECT conrelid::regclass AS relation, conname, pg_get_constraintdef(oid) AS key FROM pg_constraint
 WHERE connamespace = 't'::regnamespace AND contype = 'f' AND conparentid = 0

@@ -3,15 +3,9 @@
 -- a reference, not by the error that tells whether there is something to
 -- reference, and not by a cascade.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 \set c '''cccccccc-cccc-cccc-cccc-cccccccccccc'''
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
-GRANT USAGE ON SCHEMA t TO regress_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_owner IN SCHEMA t GRANT ALL ON TABLES TO regress_app;
 
 -- Keys as the application wrote them, left as they are for now.

@@ -2,9 +2,7 @@
 -- A key that is made to carry the tenant says all that it said before, and what
 -- needs no change is left as it is.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 CREATE ROLE regress_owner;
 CREATE SCHEMA t AUTHORIZATION regress_owner;

@@ -3,16 +3,10 @@
 -- every tenant's row whether it is there: only the owner of a guarded table lets
 -- a table reference it that does not carry the tenant.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/owner_and_app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_owner;
-CREATE ROLE regress_app;
 CREATE ROLE regress_member IN ROLE regress_owner;
-CREATE SCHEMA t AUTHORIZATION regress_owner;
 CREATE SCHEMA own AUTHORIZATION regress_app;
-GRANT USAGE ON SCHEMA t TO regress_app;
 GRANT ALL ON SCHEMA own TO regress_member;
 SET ROLE regress_owner;
 CREATE TABLE t.p (id int PRIMARY KEY, tenant_id uuid, UNIQUE (tenant_id, id));

@@ -2,8 +2,7 @@
 -- Promise 6, the other side: what compares tenants as they are, displays
 -- them, or has nothing to do with them goes on as without the extension.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 CREATE ROLE regress_app;
 CREATE SCHEMA t;

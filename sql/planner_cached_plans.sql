@@ -2,15 +2,12 @@
 -- A plan that is kept serves every tenant. One that was made for a tenant with
 -- many more rows than others, or hardly any, must not be what others get.
 --
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set SHOW_CONTEXT never
 \set large '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 \set small '''bbbbbbbb-bbbb-bbbb-bbbb-000000000001'''
 \set other '''bbbbbbbb-bbbb-bbbb-bbbb-000000000002'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid, body text);
 SET tenant_guard.bypass = on;
 INSERT INTO t.notes

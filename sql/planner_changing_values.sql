@@ -2,16 +2,11 @@
 -- A query that compares the tenant column itself, with a value that becomes
 -- another while it runs, must read and write no other tenant's rows.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET jit = off; -- plans that are forced cost much
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
 CREATE ROLE regress_other;
 GRANT regress_other TO regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 CREATE INDEX ON t.notes (tenant_id, id) INCLUDE (body);
 CREATE INDEX ON t.notes (body);
@@ -31,19 +26,7 @@ RESET tenant_guard.bypass;
 CREATE TABLE t.copy (id int, tenant_id uuid, body text);
 SELECT tenant_guard.unprotect('t.copy');
 CREATE VIEW t.seen WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM t.notes UNION ALL SELECT * FROM t.notes;
--- A plan, and after it what EXPLAIN says of the tenant's filter: the line's place in a plan is the server's version's matter.
-CREATE FUNCTION t.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	notes text[] = '{}';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line LIKE '%Tenant Filter%' THEN notes := notes || regexp_replace(line, '^ *(Tenant Filter)( on [^:]+)?:', '\1:');
-		ELSE RETURN NEXT line; END IF;
-	END LOOP;
-	RETURN QUERY SELECT DISTINCT note FROM unnest(notes) note ORDER BY note;
-END
-$$;
+\i test/setup/plan.sql
 SET tenant_guard.bypass = on;
 INSERT INTO t.notes SELECT i, CASE WHEN i % 2 = 0 THEN :a ELSE :b END::uuid, CASE WHEN i % 2 = 0 THEN 'mine ' ELSE 'CANARY ' END || i FROM generate_series(1, 24) i;
 INSERT INTO t.parts SELECT * FROM t.notes;

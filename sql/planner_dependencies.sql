@@ -2,15 +2,10 @@
 -- A kept plan is made anew when something changes that was folded into it, also
 -- where constants were folded to find out whether its filters can be trusted.
 --
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
 SET plan_cache_mode = force_generic_plan;
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (tenant_id uuid, num int, body text);
 GRANT ALL ON t.notes TO regress_app;
 SET tenant_guard.bypass = on;

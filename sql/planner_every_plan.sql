@@ -2,14 +2,9 @@
 -- A plan belongs to no tenant: cached, generic, parallel or held by a cursor,
 -- it runs for the tenant of its transaction.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid, body text);
 CREATE INDEX ON t.notes (tenant_id);
 GRANT ALL ON t.notes TO regress_app;
@@ -18,19 +13,7 @@ INSERT INTO t.notes
 SELECT i, CASE WHEN i % 4 = 0 THEN :a ELSE :b END::uuid, 'note ' || i FROM generate_series(1, 4000) i;
 RESET tenant_guard.bypass;
 ANALYZE t.notes;
--- A plan, and after it what EXPLAIN says of the tenant's filter: the line's place in a plan is the server's version's matter.
-CREATE FUNCTION t.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	notes text[] = '{}';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line LIKE '%Tenant Filter%' THEN notes := notes || regexp_replace(line, '^ *(Tenant Filter)( on [^:]+)?:', '\1:');
-		ELSE RETURN NEXT line; END IF;
-	END LOOP;
-	RETURN QUERY SELECT DISTINCT note FROM unnest(notes) note ORDER BY note;
-END
-$$;
+\i test/setup/plan.sql
 RESET client_min_messages;
 SET ROLE regress_app;
 

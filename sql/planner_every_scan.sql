@@ -2,13 +2,9 @@
 -- Whatever brings a scan of a guarded table into a plan, it must compare the
 -- tenant: by its filter, by its index, or by what is its index's below it.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text, n int);
 CREATE INDEX notes_tenant ON t.notes (tenant_id, n);
 CREATE INDEX notes_body ON t.notes (body) INCLUDE (tenant_id);

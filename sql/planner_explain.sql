@@ -3,13 +3,9 @@
 -- filters are trusted: at its scan, or before PostgreSQL 18 in lines of the text
 -- that name it, and there only.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.orders (id int, tenant_id uuid, body text);
 CREATE TABLE t."Lines" (id int, tenant_id uuid, body text);
 CREATE TABLE t.own (id int, tenant_id uuid, body text);

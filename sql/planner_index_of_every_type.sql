@@ -21,19 +21,7 @@ CREATE TABLE t.texts (tenant_id text PRIMARY KEY);
 CREATE TABLE t.varchars (tenant_id varchar(10) PRIMARY KEY);
 CREATE TABLE t.codes (tenant_id t.code PRIMARY KEY);
 RESET tenant_guard.tenant_type;
--- A plan, and after it what EXPLAIN says of the tenant's filter: the line's place in a plan is the server's version's matter.
-CREATE FUNCTION t.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	notes text[] = '{}';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line LIKE '%Tenant Filter%' THEN notes := notes || regexp_replace(line, '^ *(Tenant Filter)( on [^:]+)?:', '\1:');
-		ELSE RETURN NEXT line; END IF;
-	END LOOP;
-	RETURN QUERY SELECT DISTINCT note FROM unnest(notes) note ORDER BY note;
-END
-$$;
+\i test/setup/plan.sql
 GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
 RESET client_min_messages;
 

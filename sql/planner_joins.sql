@@ -2,14 +2,9 @@
 -- Where the tenant's filter stands beside a query's own it must keep from a join
 -- what it would keep from the tables, whatever the kinds of joins and their order.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.x (tenant_id uuid, n int, body text);
 CREATE TABLE t.y (tenant_id uuid, n int, body text);
 CREATE TABLE t.z (tenant_id uuid, n int, body text);

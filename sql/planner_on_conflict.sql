@@ -4,13 +4,8 @@
 -- compared, and the statement must fail, on servers too that ask the policy
 -- after the WHERE.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, secret text, n int);
 CREATE TABLE t.parts (id int PRIMARY KEY, tenant_id uuid, secret text, n int) PARTITION BY RANGE (id);
 CREATE TABLE t.part_1 PARTITION OF t.parts FOR VALUES FROM (0) TO (10);

@@ -2,13 +2,8 @@
 -- Where the security barrier stays, no filter must be evaluated for another
 -- tenant's row: not one that costs nothing, nor one that is given no column.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text, secret boolean);
 CREATE TABLE t.parts (id int, tenant_id uuid, secret boolean) PARTITION BY RANGE (id);
 CREATE TABLE t.part PARTITION OF t.parts DEFAULT;

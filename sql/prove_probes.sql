@@ -2,8 +2,7 @@
 -- prove() makes rows of two tenants in each guarded table, tries what an
 -- application must not be able to do, and leaves nothing behind.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
+\i test/setup/tenants.sql
 SET client_min_messages = warning;
 SET tenant_guard.foreign_keys = off;
 CREATE ROLE regress_owner;

@@ -2,13 +2,8 @@
 -- Where a transaction may go from tenant to tenant, what one tenant's statement
 -- has queued must not run for another.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid NOT NULL DEFAULT tenant_guard.current_tenant(), body text, PRIMARY KEY (tenant_id, id),
 	UNIQUE (tenant_id, body) DEFERRABLE INITIALLY DEFERRED);
 CREATE TABLE t.replies (id int, tenant_id uuid NOT NULL DEFAULT tenant_guard.current_tenant(), note int,

@@ -2,13 +2,8 @@
 -- A statement that has begun keeps its tenant to its end: whether it is unset
 -- meanwhile must not show where a row of another tenant was met.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid, body text, secret boolean);
 SET tenant_guard.bypass = on;
 INSERT INTO t.notes VALUES (1, :a, 'mine', false), (2, :b, 'CANARY', true);

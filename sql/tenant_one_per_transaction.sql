@@ -3,13 +3,8 @@
 -- transaction ends, by whatever way the setting changes.  Each way to set one is
 -- in tenant_every_way_to_set.sql.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 GRANT ALL ON t.notes TO regress_app;
 SET tenant_guard.bypass = on;

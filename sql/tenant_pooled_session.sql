@@ -1,13 +1,8 @@
 --
 -- Promise 2: nothing is left behind in a pooled session.
 --
-\set SHOW_CONTEXT never
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
+\i test/setup/app.sql
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, body text);
 GRANT ALL ON t.notes TO regress_app;
 SET tenant_guard.bypass = on;

@@ -2,14 +2,9 @@
 -- A filter that cannot tell of a row uses indexes and statistics as if no
 -- policy were there; any other waits behind the barrier, and EXPLAIN says why.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid, body text, amount numeric, doc jsonb, words tsvector);
 CREATE INDEX notes_body ON t.notes (tenant_id, body text_pattern_ops);
 CREATE INDEX notes_amount ON t.notes (tenant_id, amount);
@@ -28,19 +23,7 @@ INSERT INTO t.marks SELECT id, tenant_id, 'mark' FROM t.notes;
 RESET tenant_guard.bypass;
 ANALYZE t.notes, t.marks;
 GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
--- A plan, and after it what EXPLAIN says of the tenant's filter: the line's place in a plan is the server's version's matter.
-CREATE FUNCTION t.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	notes text[] = '{}';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line LIKE '%Tenant Filter%' THEN notes := notes || regexp_replace(line, '^ *(Tenant Filter)( on [^:]+)?:', '\1:');
-		ELSE RETURN NEXT line; END IF;
-	END LOOP;
-	RETURN QUERY SELECT DISTINCT note FROM unnest(notes) note ORDER BY note;
-END
-$$;
+\i test/setup/plan.sql
 RESET client_min_messages;
 SET ROLE regress_app;
 SET enable_bitmapscan = off;

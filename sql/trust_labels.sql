@@ -2,13 +2,9 @@
 -- A superuser, and nobody else, may trust a function with every tenant's rows,
 -- and only one that nobody else could replace.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid, body text);
 GRANT ALL ON t.notes TO regress_app;
 RESET client_min_messages;

@@ -3,14 +3,9 @@
 -- of one: what the planner puts in an operator's place, sub-selects, collations,
 -- and what fails for a value of the query's own.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid, body text, one text COLLATE "C", two text COLLATE "POSIX", words tsvector, doc jsonb);
 CREATE INDEX notes_body ON t.notes (tenant_id, body text_pattern_ops);
 CREATE TABLE t.parts (id int);

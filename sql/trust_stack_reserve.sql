@@ -3,16 +3,11 @@
 -- deep in functions of his own must not learn from that what another tenant's
 -- row holds.
 --
-\set SHOW_CONTEXT never
+\i test/setup/app.sql
 SET tenant_guard.trusted_filters = on;
 SET max_stack_depth = '1500kB';
 SET jit = off;
-\set a '''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''
-\set b '''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'''
 SET client_min_messages = warning;
-CREATE ROLE regress_app;
-CREATE SCHEMA t;
-GRANT ALL ON SCHEMA t TO regress_app;
 CREATE TABLE t.notes (id int, tenant_id uuid, body text);
 SET tenant_guard.bypass = on;
 INSERT INTO t.notes VALUES (1, :a, 'mine'), (2, :b, 'CANARY');

@@ -125,6 +125,9 @@ paired() {
 	done
 }
 
+# What test/setup/ has is read from there, so that a test begins with what it tests.
+shared_setup() { grep -nE "^\\\\set [ab] '''(a{8}|b{8})-" sql/*.sql; }
+
 shell_scripts() {
 	if ! command -v shellcheck >/dev/null; then echo "shellcheck is not installed"; return; fi
 	text_files | grep -E '(\.sh|^\.ci/run)$' | tr '\n' '\0' | xargs -0 shellcheck -f gcc
@@ -220,6 +223,7 @@ rule "src/README.md lists the files of each wing" listed_files
 rule "regression tests and expected output are pairs" paired sql .sql expected
 rule "isolation specs and expected output are pairs" paired test/specs .spec test/expected
 rule "tests that other versions run are there" listed_tests
+rule "regression tests take the tenants from test/setup/" shared_setup
 rule "shellcheck" shell_scripts
 rule "no path of a developer's machine" machine_paths
 rule "no host name of a package mirror" mirror_hosts
