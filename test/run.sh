@@ -18,11 +18,15 @@
 # there is room. TG_CONF is more settings of each server, TG_COPT the compiler's flags instead of -Werror, TG_UNDER a command
 # under which servers run ("valgrind -q"). The last line is "N passed, N failed[, N skipped]".
 set -u -o pipefail
-exec 2>&1 # one log, in order
+exec </dev/null 2>&1 # one log, in order
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+# shellcheck source=test/lib/installation.sh
+. "$project/test/lib/installation.sh"
+# shellcheck source=test/lib/server.sh
+. "$project/test/lib/server.sh"
 passed=0 failed=0 skipped=0 failures=()
-work='' bin='' data='' keep=''
+keep=''
 parts=lint,regress,isolation,jit,tap,pgtap,clients,demo
 names=() sorting=()
 declare -A running=() # the TAP tests that run, by their process
@@ -34,9 +38,6 @@ fail() {
 	failures+=("$*")
 	failed=$((failed + 1))
 }
-
-# show <lines> <file>: its last lines, if it is there.
-show() { [ ! -s "$2" ] || tail -n "$1" "$2"; }
 
 parse_arguments() {
 	if [ "${1-}" = --keep ]; then keep=yes; shift; fi
@@ -54,30 +55,7 @@ wants() { [[ ,$parts, == *,$1,* ]]; }
 # A sample schema for one of the tests, where it is to be had; copied, since not everyone may read what is there.
 copy_sample() {
 	local file=${TG_NORTHWIND:-$project/../shared/data/northwind.sql}
-	[ ! -r "$file" ] || cp "$file" "$work/northwind.sql"
-}
-
-# Runs a command in the copy of the project, as a user that PostgreSQL accepts, without the caller's settings.
-as_tester() {
-	local switch=()
-	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$tester" --)
-	(cd "$work/tree" && "${switch[@]}" env -i PATH="$bin:$PATH" HOME="$work/tmp" TMPDIR="$work/tmp" LC_ALL=C.UTF-8 \
-		PGHOST="$work/tmp" PGPORT=5432 PGUSER=postgres TG_NORTHWIND="$work/northwind.sql" \
-		TG_DDL_RUNS="${TG_DDL_RUNS-}" TG_DDL_STATEMENTS="${TG_DDL_STATEMENTS-}" "$@" </dev/null)
-}
-
-# PostgreSQL finds its files relative to its programs, so a copy that keeps the directories' places is an
-# installation of its own: the extension goes in without root, and no other server of the machine can see it.
-copy_postgres() {
-	local key dir
-	for key in --pkglibdir --sharedir; do
-		dir=$("$pg_config" $key) && mkdir -p "$work/pg$dir" && cp -a "$dir/." "$work/pg$dir" || return 1
-	done
-	dir=$("$pg_config" --bindir) && mkdir -p "$bin" &&
-		cp -a "$dir"/{postgres,initdb,psql,pgbench,vacuumdb,reindexdb,clusterdb,pg_*} "$dir"/{create,drop}{db,user} "$bin" || return 1
-	dir=$("$pg_config" --includedir) && mkdir -p "$work/pg${dir%/*}" && ln -s "$dir" "$work/pg$dir" || return 1
-	! "$pg_config" --version | grep -q '^PostgreSQL 15' || replace initdb "$initdb_by_template" || return 1
-	[ -z "${TG_UNDER-}" ] || replace postgres "exec $TG_UNDER %s \"\$@\""
+	[ ! -r "$file" ] || { cp "$file" "$work/northwind.sql" && give_to_tester "$work/northwind.sql"; }
 }
 
 # PostgreSQL 15 does not know INITDB_TEMPLATE, from which the TAP tests' servers are copied.
@@ -90,65 +68,24 @@ replace() {
 	mv "$bin/$1" "$bin/$1.bin" && printf '#!/bin/sh\n%s\n' "${2//%s/$bin/$1.bin}" >"$bin/$1" && chmod 755 "$bin/$1"
 }
 
-# Servers consist of many files that nobody needs after a power cut: memory holds them at half the cost, where it has room
-# and programs may run there.
-work_place() {
-	local shm=/dev/shm free program
-	free=$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null)
-	if [ -z "${TMPDIR-}" ] && [ "${free:-0}" -ge 8 ] && [ "$(df --output=avail -BG $shm | tr -dc 0-9)" -ge 4 ]; then
-		program=$(mktemp "$shm/tenant_guard.XXXXXX") && cp "$(type -P true)" "$program" && chmod 755 "$program" &&
-			"$program" && TMPDIR=$shm
-		rm -f "$program"
-	fi 2>/dev/null
-	echo "${TMPDIR:-/tmp}"
+# What the tests are told is theirs; a private copy of PostgreSQL is not needed to look at files.
+prepare() {
+	make_work "$(work_place)" && copy_sample || return
+	environment=(TG_NORTHWIND="$work/northwind.sql" TG_DDL_RUNS="${TG_DDL_RUNS-}" TG_DDL_STATEMENTS="${TG_DDL_STATEMENTS-}")
+	[ "$parts" != lint ] || return 0
+	copy_postgres || return
+	! "$pg_config" --version | grep -q '^PostgreSQL 15' || replace initdb "$initdb_by_template" || return
+	[ -z "${TG_UNDER-}" ] || replace postgres "exec $TG_UNDER %s \"\$@\""
 }
-
-make_work() {
-	tester=$(id -un postgres 2>/dev/null || echo nobody)
-	work=$(mktemp -d "$(work_place)/tenant_guard.XXXXXX") && mkdir "$work"/{tree,tmp,log} && "$project/test/copy.sh" "$work/tree" && copy_sample || return 1
-	if [ "$parts" != lint ]; then
-		bin=$work/pg$("$pg_config" --bindir)
-		copy_postgres || return 1
-	fi
-	[ "$(id -u)" -ne 0 ] || chown -R "$tester" "$work"
-}
-
-# --- Servers ----------------------------------------------------------------------------------------------------
 
 preload="shared_preload_libraries = 'tenant_guard'"
 
-# start_server <name> <settings, a line each> [initdb's option...]
-start_server() {
-	data=$work/$1
-	as_tester initdb -D "$data" -U postgres -A trust --no-sync "${@:3}" >"$work/log/$1" 2>&1 && {
-		echo "listen_addresses = ''"
-		echo "unix_socket_directories = '$work/tmp'"
-		echo "fsync = off"
-		printf '%s\n' "$2" "${TG_CONF-}"
-	} >>"$data/postgresql.conf" && as_tester pg_ctl -s -w -D "$data" -l "$work/log/$1-server" start && return
-	fail "the server ($1) does not start"
-	show 50 "$work/log/$1"
-	show 50 "$work/log/$1-server"
-	data=''
-	return 1
-}
-
-# A crash that the tests' output did not show is a failure too.
-stop_server() {
-	as_tester pg_ctl -s -w -D "$data" -m fast stop || fail "the server ($1) does not stop"
-	data=''
-	grep -qE 'PANIC:|was terminated by signal|TRAP:' "$work/log/$1-server" || return
-	fail "the server ($1) crashed"
-	show 200 "$work/log/$1-server"
-}
-
 # --- Parts ------------------------------------------------------------------------------------------------------
 
-# Warnings are errors here, not in the Makefile: a compiler of tomorrow must not break an installation. Bitcode would cost as
-# much again, and one part needs it.
+# Warnings are errors here, not in the Makefile: a compiler of tomorrow must not break an installation.
 build() {
 	say "build for $("$pg_config" --version)"
-	as_tester make -s -j"$(nproc)" COPT="${TG_COPT--Werror}" with_llvm=no PG_CONFIG="$bin/pg_config" all install || { fail "the build"; return 1; }
+	build_extension COPT="${TG_COPT--Werror}" || { fail "the build"; return 1; }
 }
 
 # tests_of <directory> <suffix>: the tests that were named, patterns among them, or one for each file.
@@ -389,7 +326,7 @@ clean_up() {
 	for pid in "$work"/tap/*/tmp_check/*/pgdata/postmaster.pid; do
 		[ ! -e "$pid" ] || as_tester pg_ctl -s -D "${pid%/*}" -m immediate stop
 	done
-	[ -z "$data" ] || as_tester pg_ctl -s -D "$data" -m immediate stop
+	stop_servers
 	[ -z "$work" ] || [ -n "$keep" ] || rm -rf "$work"
 }
 
@@ -424,7 +361,7 @@ trap 'exit 130' INT TERM
 [ "$parts" != clients ] || [ ${#names[@]} -eq 0 ] || export TG_CLIENTS="${names[*]}"
 jobs=${TG_JOBS:-$(nproc)}
 # shellcheck disable=SC2086 # a list of parts
-if ! pg_config=$("$project/test/needs.sh" ${parts//,/ }) || ! make_work; then
+if ! pg_config=$("$project/test/needs.sh" ${parts//,/ }) || ! prepare; then
 	fail "the preparation"
 	finish
 fi
