@@ -91,6 +91,6 @@ measure() {
 }
 
 make_copy
-start_server server 5432 tenant_guard 'shared_buffers = 512MB'
+start_measured server 5432 tenant_guard 'shared_buffers = 512MB'
 { make_tables && write_scripts; } || fail "the tables could not be made"
 for what in insert delete cascade; do compare "$rounds" "$what" plain paired; done

@@ -17,8 +17,8 @@ rounds=${1-45} seconds=${2-1}
 run() { cost "$1" -c 2 -j 2 -S -M "$2" -T "$seconds"; }
 
 make_copy
-start_server plain 5432 ''
-start_server preloaded 5433 tenant_guard
+start_measured plain 5432 ''
+start_measured preloaded 5433 tenant_guard
 for port in 5432 5433; do
 	as_owner pgbench -q -i -s 10 >/dev/null 2>&1 || fail "pgbench -i has failed"
 done

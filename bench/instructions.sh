@@ -47,7 +47,7 @@ shape() {
 
 command -v valgrind >/dev/null || fail "this needs valgrind"
 load_data "${1-100000}"
-as_owner pg_ctl -s -w -D "$work/bench" stop </dev/null || fail "the server does not stop"
+stop_server bench
 mkdir -p "$results" || fail "cannot write to $results"
 printf '%s\n' '| query | tenant | by hand | tenant_guard | more | ratio |' '|---|---|---|---|---|---|' >"$results/instructions.md"
 printf '%-18s %-6s %12s %12s %9s %7s\n' query tenant 'by hand' guarded more ratio

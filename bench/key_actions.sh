@@ -17,7 +17,7 @@ set -u -o pipefail
 rounds=${1-15}
 
 make_copy
-start_server server 5432 tenant_guard 'shared_buffers = 512MB'
+start_measured server 5432 tenant_guard 'shared_buffers = 512MB'
 as_owner psql -Xq -v ON_ERROR_STOP=1 -v rounds="$rounds" -f - <<'SQL' || fail "it could not be measured"
 CREATE EXTENSION tenant_guard;
 SET client_min_messages = error;

@@ -14,8 +14,7 @@
 # so the ratio is the geometric mean of both halves'. A measurement is the mean of the middle half of its transactions,
 # those that nothing else of the machine has met. Leaves results.csv, results.svg, results.md, others.md, hooks.txt and
 # the plans of every query in bench/results/ of the directory that it is called in, and says where the guarded query's
-# plan is not of the hand-written one's shape. The server is a throwaway one, of the private copy of PostgreSQL that
-# test/run.sh makes.
+# plan is not of the hand-written one's shape. The server is a throwaway one, of a private copy of PostgreSQL.
 set -u -o pipefail
 # shellcheck source=bench/server.sh
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"

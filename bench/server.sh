@@ -1,63 +1,45 @@
 # shellcheck shell=bash
 #
-# Throwaway servers for the benchmarks, of the private copy of PostgreSQL that test/run.sh makes. Read by the scripts
-# beside it; its words are make_copy, start_server, as_owner and fail. "work" is the directory of it all, "port" and
-# "settings" (as of PGOPTIONS) say where and how as_owner connects.
+# Throwaway servers for the benchmarks, of a private copy of PostgreSQL (test/lib/). Read by the scripts beside it; its words
+# are make_copy, start_measured, as_owner and fail. "work" is the directory of it all, "port" and "settings" (as of PGOPTIONS)
+# say where and how as_owner connects.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
-work='' bin='' port=5432 settings=''
-
-# Clients and servers take turns on one processor: to wake another one up takes longer than a short query does, and how
-# long is the machine's affair.
-pin=()
-! command -v taskset >/dev/null || pin=(taskset -c "$(taskset -pc $$ | sed 's/.*[ ,-]//')")
+port=5432 settings=''
+# shellcheck source=test/lib/installation.sh
+. "$project/test/lib/installation.sh"
+# shellcheck source=test/lib/server.sh
+. "$project/test/lib/server.sh"
 
 fail() {
 	echo "$0: $*" >&2
 	exit 1
 }
 
-# As the user that test/run.sh gave the files to; the caller's environment stays out.
-as_owner() {
-	local switch=()
-	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$(stat -c %U "$work")" --)
-	(cd "$work/tmp" && "${pin[@]}" "${switch[@]}" env -i PATH="$bin:$PATH" LC_ALL=C.UTF-8 PGHOST="$work/tmp" PGUSER=postgres \
-		PGPORT="$port" PGOPTIONS="$settings" "$@")
-}
+as_owner() { as_tester env -C "$work/tmp" PGPORT="$port" PGOPTIONS="$settings" "$@"; }
 
 # shellcheck disable=SC2317,SC2329 # called by the trap
 clean_up() {
-	local pid
-	[ -n "$work" ] || return
-	for pid in "$work"/*/postmaster.pid; do
-		[ ! -e "$pid" ] || as_owner pg_ctl -s -D "${pid%/*}" -m immediate stop
-	done
-	rm -rf "$work"
+	stop_servers
+	[ -z "$work" ] || rm -rf "$work"
 }
 
-# A copy of PostgreSQL with the library: what one test leaves.
+# Clients and servers take turns on one processor: to wake another one up takes longer than a short query does, and how
+# long is the machine's affair. What this shell starts from now on inherits it.
+pin() { ! command -v taskset >/dev/null || taskset -pc "$(taskset -pc $$ | sed 's/.*[ ,-]//')" $$ >/dev/null; }
+
+# A copy of PostgreSQL with the library.
 make_copy() {
-	local log status
-	log=$("$project/test/run.sh" --keep regress functions_plain_role </dev/null)
-	status=$?
-	work=$(sed -n 's/^results and logs: //p' <<<"$log")
-	if [ "$status" -ne 0 ] || [ -z "$work" ]; then tail -n 20 <<<"$log" >&2; fail "test/run.sh has left no PostgreSQL to measure"; fi
-	bin=$(dirname "$(find "$work/pg" -name pgbench)")
-	rm -rf "$work"/{plain,preloaded}
+	# shellcheck disable=SC2034,SC2119 # pg_config is read by the lib; make needs no more arguments
+	if ! pg_config=$("$project/test/needs.sh" regress) || ! make_work "$(work_place)" || ! copy_postgres || ! build_extension >"$work/log/build" 2>&1; then
+		[ -z "$work" ] || show 20 "$work/log/build" >&2
+		fail "there is no PostgreSQL to measure"
+	fi
+	pin
 }
 
-# start_server <name> <port> <libraries to preload> [line of postgresql.conf...]
-start_server() {
-	as_owner initdb -D "$work/$1" -U postgres -A trust --no-sync >/dev/null || fail "initdb has failed ($1)"
-	{
-		echo "listen_addresses = ''"
-		echo "unix_socket_directories = '$work/tmp'"
-		echo "port = $2"
-		echo "shared_preload_libraries = '$3'"
-		printf '%s\n' 'fsync = off' 'autovacuum = off' "${@:4}"
-	} >>"$work/$1/postgresql.conf"
-	as_owner pg_ctl -s -w -D "$work/$1" -l "$work/tmp/$1.log" start </dev/null || fail "the server does not start ($1)"
-}
+# start_measured <name> <port> <libraries to preload> [line of postgresql.conf...]
+start_measured() { start_server "$1" "$(printf '%s\n' "port = $2" "shared_preload_libraries = '$3'" 'autovacuum = off' "${@:4}")"; }
 
 trap clean_up EXIT
 trap 'exit 130' INT TERM

@@ -67,7 +67,7 @@ choose_values() {
 load_data() {
 	rows=$1
 	make_copy
-	start_server bench 5432 tenant_guard 'shared_buffers = 2GB' 'max_wal_size = 10GB' 'work_mem = 64MB' 'default_statistics_target = 1000' 'random_page_cost = 1.1' 'max_parallel_workers_per_gather = 0'
+	start_measured bench 5432 tenant_guard 'shared_buffers = 2GB' 'max_wal_size = 10GB' 'work_mem = 64MB' 'default_statistics_target = 1000' 'random_page_cost = 1.1' 'max_parallel_workers_per_gather = 0'
 	as_owner createdb bench || fail "the database could not be created"
 	{ install -m 644 "$project/bench/load.sql" "$work/tmp/load.sql" && sql -v rows="$rows" -f "$work/tmp/load.sql" >/dev/null; } || fail "the data could not be loaded"
 	choose_values

@@ -43,7 +43,7 @@ make_query() {
 run() { cost server -c 1 -M simple -T "$seconds" -f query.sql -U "$1" postgres; }
 
 make_copy
-start_server server 5432 tenant_guard 'join_collapse_limit = 1'
+start_measured server 5432 tenant_guard 'join_collapse_limit = 1'
 make_tables | as_owner psql -Xq -v ON_ERROR_STOP=1 || fail "the tables cannot be made"
 make_query | tr '\n' ' ' >"$work/tmp/query.sql"
 compare "$rounds" "ten joined tables" off error
