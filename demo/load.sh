@@ -111,7 +111,7 @@ roles_in_dump() {
 		grep -E '^("[^"]+"|[A-Za-z_][A-Za-z0-9_$]*)$' | grep -viE '^("?(public|pg_.*)"?|mapping|(current|session)_(user|role))$'
 }
 
-run_dump() { as_server "$work/load" "$work" demo_loader demo <"$work/dump.sql" >"$work/left_out" 2>"$work/load.log"; }
+run_dump() { as_tester "$work/load" "$work/tmp" demo_loader demo <"$work/dump.sql" >"$work/left_out" 2>"$work/load.log"; }
 
 report_load() {
 	local failed tables

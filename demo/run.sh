@@ -63,7 +63,7 @@ first() {
 run_sql() { # role, psql's options ...
 	local path=pg_catalog
 	[[ $1 != app ]] || path=public
-	PGOPTIONS="-c search_path=$path -c standard_conforming_strings=on" sql "$@" </dev/null
+	settings="-c search_path=$path -c standard_conforming_strings=on" sql "$@" </dev/null
 }
 
 # Bare rows, for the script.

@@ -5,7 +5,8 @@ set -u -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 list_files() {
-	git -c safe.directory='*' ls-files -co --exclude-standard 2>/dev/null ||
+	# a repository that this directory is somewhere in does not answer for it
+	{ [ -e .git ] && git -c safe.directory='*' ls-files -co --exclude-standard 2>/dev/null; } ||
 		find . -type f -not -path './.git/*' -not -name '*.o' -not -name '*.so' -not -name '*.bc'
 }
 

@@ -25,6 +25,8 @@ project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 . "$project/test/lib/installation.sh"
 # shellcheck source=test/lib/server.sh
 . "$project/test/lib/server.sh"
+# shellcheck disable=SC2034 # of test/lib/server.sh
+more_settings=${TG_CONF-}
 passed=0 failed=0 skipped=0 failures=()
 keep=''
 parts=lint,regress,isolation,jit,tap,pgtap,clients,demo

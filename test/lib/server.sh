@@ -2,7 +2,9 @@
 #
 # Throwaway servers of the copy that installation.sh makes; read after it. Who reads it defines "fail", which says what has
 # gone wrong, and has from it start_server, stop_server, stop_servers and show. A server's directory is below work, its log is
-# log/<name>-server, and it listens on the socket in tmp alone.
+# log/<name>-server, and it listens on the socket in tmp alone. "more_settings" are those of every server, a line each.
+
+more_settings=''
 
 # show <lines> <file>: its last lines, if it is there.
 show() { [ ! -s "$2" ] || tail -n "$1" "$2"; }
@@ -13,7 +15,7 @@ start_server() {
 		echo "listen_addresses = ''"
 		echo "unix_socket_directories = '$work/tmp'"
 		echo "fsync = off"
-		printf '%s\n' "$2" "${TG_CONF-}"
+		printf '%s\n' "$2" "$more_settings"
 	} >>"$work/$1/postgresql.conf" && as_tester pg_ctl -s -w -D "$work/$1" -l "$work/log/$1-server" start </dev/null && return
 	show 50 "$work/log/$1"
 	show 50 "$work/log/$1-server"
