@@ -19,6 +19,10 @@ set -u -o pipefail
 exec </dev/null 2>&1
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+# shellcheck source=test/lib/installation.sh
+. "$project/test/lib/installation.sh"
+# shellcheck source=test/lib/server.sh
+. "$project/test/lib/server.sh"
 seconds=${TG_SECONDS:-3600}
 passed=0 failed=0 skipped=0
 few=(guard_rows guard_new_rows tenant_one_per_transaction keys_actions ddl_parts planner_every_plan)
@@ -136,33 +140,24 @@ part_valgrind() {
 
 # --- A server of our own ----------------------------------------------------------------------------------------------
 
-as_tester() {
-	local switch=()
-	[ "$(id -u)" -ne 0 ] || switch=(runuser -u "$tester" --)
-	(cd "$directory/run" && "${switch[@]}" env -i PATH="$server/bin:$PATH" HOME="$directory/run" LC_ALL=C.UTF-8 PGHOST="$directory/run" PGPORT=5432 PGUSER=postgres "$@" </dev/null)
+# shellcheck disable=SC2317,SC2329 # called by test/lib/
+fail() { not_ok "$*"; }
+
+# shellcheck disable=SC2119 # make needs no more arguments
+start_asserts() {
+	stop_servers
+	[ -z "$work" ] || rm -rf "$work"
+	{ make_work "$directory" && pg_config=$server/bin/pg_config copy_postgres && build_extension; } >"$directory/start.log" 2>&1 &&
+		start_server asserts "shared_preload_libraries = 'tenant_guard'"
 }
 
-# The extension goes into the server with assertions: it is nobody else's.
-start_server() {
-	tester=$(id -un postgres 2>/dev/null || echo nobody)
-	stop_server
-	rm -rf "$directory/run" && mkdir -p "$directory/run/tree" && "$project/test/copy.sh" "$directory/run/tree" || return
-	[ "$(id -u)" -ne 0 ] || chown -R "$tester" "$directory/run"
-	as_tester make -s -j"$(nproc)" -C tree with_llvm=no PG_CONFIG="$server/bin/pg_config" all && make -s -C "$directory/run/tree" with_llvm=no PG_CONFIG="$server/bin/pg_config" install &&
-		as_tester initdb -D data -U postgres -A trust --no-sync &&
-		printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$directory/run'" 'fsync = off' "shared_preload_libraries = 'tenant_guard'" >>"$directory/run/data/postgresql.conf" &&
-		as_tester pg_ctl -s -w -D data -l server.log start
-} >"$directory/start.log" 2>&1
-
-stop_server() { [ ! -e "$directory/run/data/postmaster.pid" ] || as_tester pg_ctl -s -w -D data -m fast stop; }
-
-crashed() { grep -E 'PANIC:|was terminated by signal|TRAP:' "$directory/run/server.log"; }
+crashed() { grep -E 'PANIC:|was terminated by signal|TRAP:' "$work/log/asserts-server"; }
 
 part_postgres() {
 	local log=$directory/postgres.log
 	with_asserts postgres || return
 	[ -d "$source/src/test/regress" ] || { skip "PostgreSQL's own tests are in its source"; return; }
-	start_server || { tail "$directory/start.log"; not_ok "the server does not start"; return; }
+	start_asserts || { tail "$directory/start.log"; not_ok "there is no server"; return; }
 	[ "$(id -u)" -ne 0 ] || chown -R "$tester" "$source/src/test"
 	if as_tester make -s -C "$source/src/test/regress" installcheck-parallel >"$log" 2>&1; then
 		ok "PostgreSQL's own regression tests pass with the library loaded"
@@ -170,8 +165,7 @@ part_postgres() {
 		grep -E '^not ok|FAILED|failed' "$log"
 		not_ok "PostgreSQL's own regression tests: $source/src/test/regress/regression.diffs"
 	fi
-	! crashed || not_ok "it crashed"
-	stop_server
+	stop_server asserts
 }
 
 # Two tenants; the canary is only the other one's.
@@ -195,17 +189,17 @@ part_sqlsmith() {
 	local tenant=aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa other=bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb log=$directory/sqlsmith.log
 	with_asserts sqlsmith || return
 	command -v sqlsmith >/dev/null || apt-get -q install -y --no-install-recommends sqlsmith >"$log" 2>&1 || { skip "sqlsmith cannot be had"; return; }
-	if ! start_server || ! as_tester psql -Xq -v ON_ERROR_STOP=1 -c "$(canary_schema)" postgres >>"$log" 2>&1; then
+	if ! start_asserts || ! as_tester psql -Xq -v ON_ERROR_STOP=1 -c "$(canary_schema)" postgres >>"$log" 2>&1; then
 		tail "$directory/start.log" "$log"
 		not_ok "the server for sqlsmith"
 		return
 	fi
 	while [ $SECONDS -lt $((started + seconds)) ] && ! crashed; do
-		as_tester timeout $((started + seconds - SECONDS + 1)) sqlsmith --verbose --seed=$RANDOM --target="host=$directory/run user=app dbname=postgres" >>"$log" 2>&1
+		as_tester timeout $((started + seconds - SECONDS + 1)) sqlsmith --verbose --seed=$RANDOM --target="host=$work/tmp user=app dbname=postgres" >>"$log" 2>&1
 	done
-	if crashed; then not_ok "sqlsmith crashes the server"; else ok "sqlsmith does not crash the server ($(grep -c 'LOG\|ERROR' "$directory/run/server.log") lines in its log)"; fi
-	if grep -E 'ERROR:|DETAIL:|HINT:|CONTEXT:|NOTICE:' "$directory/run/server.log" "$log" | grep -E 'canary7731|77317731' | head; then not_ok "a canary is in a message"; else ok "no canary is in a message"; fi
-	stop_server
+	if crashed; then not_ok "sqlsmith crashes the server"; else ok "sqlsmith does not crash the server ($(grep -c 'LOG\|ERROR' "$work/log/asserts-server") lines in its log)"; fi
+	if grep -E 'ERROR:|DETAIL:|HINT:|CONTEXT:|NOTICE:' "$work/log/asserts-server" "$log" | grep -E 'canary7731|77317731' | head; then not_ok "a canary is in a message"; else ok "no canary is in a message"; fi
+	stop_servers
 }
 
 # One round after the other until the time is over; a failure names its seed.
@@ -226,7 +220,7 @@ parts=("$@")
 directory=$(realpath -m "${TG_HARDENING:-$(mktemp -d)}") && mkdir -p "$directory" && chmod a+rx "$directory" || exit 1
 server=$directory/server source=${TG_SOURCE-$(find "$directory/source" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | head -n 1)}
 pg_config=$("$project/test/needs.sh" regress isolation tap) || exit 1
-trap stop_server EXIT
+trap stop_servers EXIT
 for part in "${parts[@]}"; do
 	declare -F "part_$part" >/dev/null || { sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 	say "$part"
