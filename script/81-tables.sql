@@ -2,13 +2,6 @@
 --
 -- Which table is guarded: for the DBA, and whom the DBA grants it to
 --
--- What a statement leaves behind is judged by the same function (src/ddl/invariant.c).
-CREATE FUNCTION broken_invariants(in_table regclass DEFAULT NULL, OUT relation regclass, OUT invariant text, OUT other regclass, OUT detail text, OUT foreign_key name)
-RETURNS SETOF record
-LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_broken_invariants';
-COMMENT ON FUNCTION broken_invariants(regclass) IS 'what should hold of guarded tables after every statement and does not, of one table or of all';
-REVOKE ALL ON FUNCTION broken_invariants(regclass) FROM PUBLIC;
-
 -- A table of an extension is no user's, but where it is guarded, or a part of a guarded one, that counts.
 CREATE VIEW tables_and_partitions AS
 SELECT c.oid::pg_catalog.regclass AS relation,

@@ -1,0 +1,13 @@
+
+--
+-- The library: for the DBA, and whom the DBA grants it to
+--
+CREATE FUNCTION library_version() RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_library_version';
+COMMENT ON FUNCTION library_version() IS 'the version of the library that this session has loaded';
+REVOKE ALL ON FUNCTION library_version() FROM PUBLIC;
+
+CREATE FUNCTION library_preloaded() RETURNS boolean
+LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_library_preloaded';
+COMMENT ON FUNCTION library_preloaded() IS 'whether this session had the library loaded before its first statement';
+REVOKE ALL ON FUNCTION library_preloaded() FROM PUBLIC;

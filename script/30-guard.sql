@@ -1,0 +1,15 @@
+
+--
+-- What guards call
+--
+CREATE FUNCTION guarded() RETURNS boolean
+LANGUAGE C IMMUTABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME', 'tenant_guard_guarded';
+COMMENT ON FUNCTION guarded() IS 'true; the qual of policy tenant_access, which goes with the extension';
+
+--
+-- Where isolation stands: for the DBA, and whom the DBA grants it to
+--
+CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_column name, OUT detail text)
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_guard_status';
+COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, and what is wrong or missing';
+REVOKE ALL ON FUNCTION guard_status(regclass) FROM PUBLIC;

@@ -1,0 +1,22 @@
+
+--
+-- Functions that may see every tenant's rows, since they cannot tell
+--
+CREATE FUNCTION trusted_built_ins(OUT function regprocedure, OUT condition text, OUT reason text)
+RETURNS SETOF record
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_trusted_built_ins';
+COMMENT ON FUNCTION trusted_built_ins() IS 'the built-in functions that are trusted without being LEAKPROOF, on what condition, and why';
+REVOKE ALL ON FUNCTION trusted_built_ins() FROM PUBLIC;
+
+CREATE VIEW trusted_functions AS
+SELECT b.function, 'built-in' AS declared_by, b.condition, b.reason
+FROM tenant_guard.trusted_built_ins() b
+UNION ALL
+SELECT l.objoid::pg_catalog.regprocedure, 'label', NULL, NULL
+FROM pg_catalog.pg_seclabel l
+WHERE l.provider = 'tenant_guard' AND l.label = 'trusted'
+	  AND l.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass;
+COMMENT ON VIEW trusted_functions IS 'the functions that are trusted with every tenant''s rows without being LEAKPROOF';
+COMMENT ON COLUMN trusted_functions.declared_by IS 'built-in, or label: a superuser, by SECURITY LABEL';
+COMMENT ON COLUMN trusted_functions.condition IS 'when a call of the function is trusted; null: always';
+COMMENT ON COLUMN trusted_functions.reason IS 'why it cannot tell of a row';
