@@ -43,8 +43,8 @@ installcheck-tap: PROVE_TESTS = test/t/*.pl
 installcheck-tap:
 	$(prove_installcheck)
 
-# The pieces in the order of their numbers: a function's body may use what stands before it.
-tenant_guard--$(EXTVERSION).sql: $(sort $(wildcard script/*.sql))
+# The pieces in the order of their numbers: a view may use what stands before it.
+tenant_guard--$(EXTVERSION).sql: $(sort $(wildcard script/*.sql script/*/*.sql))
 	cat $^ >$@
 
 # For PGXN: what is committed, and the script that META.json names.

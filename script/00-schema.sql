@@ -15,5 +15,19 @@ BEGIN
 END
 $$;
 
+-- What nobody calls by name has a schema of its own, which is the extension's: DROP EXTENSION takes it, pg_dump leaves it out.
+-- Whoever has one of this name could keep what is in it, and the privileges on it.
+DO $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'tenant_guard_internal') THEN
+		RAISE EXCEPTION 'schema "tenant_guard_internal" exists already'
+			USING ERRCODE = 'duplicate_schema',
+				  HINT = 'Look at what the schema holds, drop it, and run CREATE EXTENSION again.';
+	END IF;
+END
+$$;
+CREATE SCHEMA tenant_guard_internal;
+COMMENT ON SCHEMA tenant_guard_internal IS 'what the functions of tenant_guard are made of; not to be called by hand';
+
 GRANT USAGE ON SCHEMA tenant_guard TO PUBLIC;
 COMMENT ON SCHEMA tenant_guard IS 'keeps the tenants of shared tables apart';

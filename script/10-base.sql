@@ -11,3 +11,8 @@ CREATE FUNCTION library_preloaded() RETURNS boolean
 LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_library_preloaded';
 COMMENT ON FUNCTION library_preloaded() IS 'whether this session had the library loaded before its first statement';
 REVOKE ALL ON FUNCTION library_preloaded() FROM PUBLIC;
+
+-- Who may ask: see 82-audit/10-facts.sql.
+CREATE FUNCTION tenant_guard_internal.schema_is_excluded(schema name) RETURNS boolean
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_schema_is_excluded';
+COMMENT ON FUNCTION tenant_guard_internal.schema_is_excluded(name) IS 'whether tenant_guard.excluded_schemas names a schema';

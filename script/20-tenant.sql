@@ -48,3 +48,10 @@ CREATE FUNCTION check_library() RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_check_library';
 COMMENT ON FUNCTION check_library() IS 'an error where this session''s queries on guarded tables are refused, since one of them was what loaded the library';
 REVOKE ALL ON FUNCTION check_library() FROM PUBLIC;
+
+--
+-- Which types tenants may have
+--
+CREATE FUNCTION tenant_guard_internal.tenant_type_of(type oid) RETURNS text
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_tenant_type_of';
+COMMENT ON FUNCTION tenant_guard_internal.tenant_type_of(oid) IS 'the value of tenant_guard.tenant_type that a column of a type serves, or null';

@@ -13,3 +13,14 @@ CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_colu
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_guard_status';
 COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, and what is wrong or missing';
 REVOKE ALL ON FUNCTION guard_status(regclass) FROM PUBLIC;
+
+--
+-- What a guard's policies are called
+--
+CREATE FUNCTION tenant_guard_internal.isolation_policy() RETURNS name
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_isolation_policy';
+COMMENT ON FUNCTION tenant_guard_internal.isolation_policy() IS 'the name of the restrictive policy of guarded tables';
+
+CREATE FUNCTION tenant_guard_internal.access_policy() RETURNS name
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_access_policy';
+COMMENT ON FUNCTION tenant_guard_internal.access_policy() IS 'the name of the permissive policy of guarded tables';

@@ -239,16 +239,24 @@ FROM (VALUES
 	('probe_able(regclass)', 'SELECT tenant_guard.probe_able(''hostile.rows'')'),
 	('probe_table(regclass,oid,boolean,text)', 'SELECT tenant_guard.probe_table(''hostile.rows'', tenant_guard.probe_role(), false, ''pg_catalog'')')) f (name, statement);
 
+-- audit()'s parts, each by itself, and what C tells them
+INSERT INTO cases (function, statement)
+SELECT p.oid::regprocedure, format('SELECT tenant_guard.protect_schema(''hostile''); SELECT * FROM %s', p.oid::regprocedure)
+FROM pg_proc p WHERE p.pronamespace = 'tenant_guard_internal'::regnamespace AND p.pronargs = 0;
+INSERT INTO cases (function, statement) VALUES
+	('tenant_guard_internal.tenant_type_of(oid)', 'SELECT tenant_guard_internal.tenant_type_of(t.oid) FROM pg_catalog.pg_type t'),
+	('tenant_guard_internal.schema_is_excluded(name)', 'SET LOCAL tenant_guard.excluded_schemas = ''honest''; SELECT tenant_guard_internal.schema_is_excluded(n.nspname) FROM pg_catalog.pg_namespace n');
+
 -- Every function of the extension must have a case: none is listed here.
 SELECT p.oid::regprocedure AS without_case
 FROM pg_proc p
-WHERE p.pronamespace = 'tenant_guard'::regnamespace
+WHERE p.pronamespace IN ('tenant_guard'::regnamespace, 'tenant_guard_internal'::regnamespace)
 	  AND replace(p.oid::regprocedure::text, 'tenant_guard.', '') NOT IN (SELECT function FROM cases);
 -- Every case is of a function that is there: none is listed here either.
-SELECT function FROM cases WHERE to_regprocedure('tenant_guard.' || function) IS NULL;
+SELECT function FROM cases WHERE to_regprocedure('tenant_guard.' || function) IS NULL AND to_regprocedure(function) IS NULL;
 -- Every view is read.
-INSERT INTO cases (function, statement) SELECT c.relname, format('SELECT * FROM tenant_guard.%I', c.relname)
-FROM pg_class c WHERE c.relnamespace = 'tenant_guard'::regnamespace AND c.relkind = 'v';
+INSERT INTO cases (function, statement) SELECT c.relname, format('SELECT * FROM %s', c.oid::regclass)
+FROM pg_class c WHERE c.relnamespace IN ('tenant_guard'::regnamespace, 'tenant_guard_internal'::regnamespace) AND c.relkind = 'v';
 
 -- Runs a statement and undoes it. Returns the kinds of code that ran meanwhile as the superuser, and as each of the two
 -- roles; and what it failed with.

@@ -29,6 +29,25 @@ WHERE c.relnamespace = 'tenant_guard'::regnamespace
 SELECT has_schema_privilege('regress_nobody', 'tenant_guard', 'CREATE') AS may_create,
 	   has_schema_privilege('regress_nobody', 'tenant_guard', 'USAGE') AS may_use;
 
+-- What the functions are made of must be out of its sight, whatever it may do with a part: the parts of audit(), which
+-- whoever may call audit() needs, and what C tells them.
+SELECT has_schema_privilege('regress_nobody', 'tenant_guard_internal', 'CREATE') AS may_create,
+	   has_schema_privilege('regress_nobody', 'tenant_guard_internal', 'USAGE') AS may_use;
+SELECT p.oid::regprocedure AS function
+FROM pg_proc p
+WHERE p.pronamespace = 'tenant_guard_internal'::regnamespace
+	  AND has_function_privilege('regress_nobody', p.oid, 'EXECUTE')
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT p.oid::regprocedure AS function
+FROM pg_proc p
+WHERE p.pronamespace = 'tenant_guard_internal'::regnamespace
+	  AND NOT has_function_privilege('regress_nobody', p.oid, 'EXECUTE')
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT c.relname
+FROM pg_class c
+WHERE c.relnamespace = 'tenant_guard_internal'::regnamespace
+	  AND has_table_privilege('regress_nobody', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER');
+
 -- Every object of the extension must have a comment.
 SELECT pg_describe_object(d.classid, d.objid, 0) AS uncommented
 FROM pg_depend d
@@ -41,6 +60,8 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 SELECT tenant_guard.on_ddl_command_end();
 SET ROLE regress_nobody;
 SELECT * FROM tenant_guard.tables;
+SELECT * FROM tenant_guard_internal.guarded_tables;
+SELECT * FROM tenant_guard_internal.audit_guards();
 SELECT tenant_guard.guard_status('pg_class');
 SELECT tenant_guard.protect('pg_class');
 SELECT tenant_guard.unprotect('pg_class');

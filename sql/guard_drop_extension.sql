@@ -85,6 +85,13 @@ DROP SCHEMA tenant_guard;
 CREATE SCHEMA tenant_guard AUTHORIZATION regress_app;
 CREATE EXTENSION tenant_guard;
 DROP SCHEMA tenant_guard;
+-- Nor one for what the functions are made of, which went with the extension, whoever owns it.
+SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant_guard';
+CREATE SCHEMA tenant_guard_internal AUTHORIZATION regress_app;
+CREATE EXTENSION tenant_guard;
+ALTER SCHEMA tenant_guard_internal OWNER TO CURRENT_USER;
+CREATE EXTENSION tenant_guard;
+DROP SCHEMA tenant_guard_internal;
 CREATE EXTENSION tenant_guard;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_app;

@@ -325,9 +325,6 @@ clean_up() {
 	local pid
 	for pid in "${!running[@]}"; do kill -- "-$pid"; done
 	wait
-	for pid in "$work"/tap/*/tmp_check/*/pgdata/postmaster.pid; do
-		[ ! -e "$pid" ] || as_tester pg_ctl -s -D "${pid%/*}" -m immediate stop
-	done
 	stop_servers
 	[ -z "$work" ] || [ -n "$keep" ] || rm -rf "$work"
 }

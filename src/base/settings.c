@@ -11,12 +11,15 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/varlena.h"
 
 #include "settings.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_schema_is_excluded);
 
 char	   *setting_tenant_column = NULL;
 int			setting_scope = SCOPE_TRANSACTION;
@@ -129,6 +132,13 @@ schema_is_excluded(const char *schema)
 	list_free(names);
 	pfree(copy);
 	return found;
+}
+
+/* schema_is_excluded(schema name): the same for SQL. */
+Datum
+tenant_guard_schema_is_excluded(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(schema_is_excluded(NameStr(*PG_GETARG_NAME(0))));
 }
 
 /* Plans that are kept were made under the setting that was. */

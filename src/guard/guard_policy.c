@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_policy.h"
+#include "fmgr.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -26,6 +27,9 @@
 #include "extension_function.h"
 #include "guard_policy.h"
 #include "tenant_type.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_isolation_policy);
+PG_FUNCTION_INFO_V1(tenant_guard_access_policy);
 
 Node *
 strip_relabel(Node *node)
@@ -213,4 +217,17 @@ table_of_isolation_policy(Oid policyid)
 	systable_endscan(scan);
 	table_close(policies, AccessShareLock);
 	return relid;
+}
+
+/* isolation_policy(), access_policy(): the names of a guard's policies, for SQL. */
+Datum
+tenant_guard_isolation_policy(PG_FUNCTION_ARGS)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(ISOLATION_POLICY));
+}
+
+Datum
+tenant_guard_access_policy(PG_FUNCTION_ARGS)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(ACCESS_POLICY));
 }

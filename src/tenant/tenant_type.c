@@ -19,11 +19,15 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "tenant_type.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_tenant_type_of);
 
 /* As many as a row below lists, with an InvalidOid after the last. */
 #define MAX_COLUMN_TYPES 4
@@ -322,6 +326,21 @@ type_serves(Oid type, TenantType *tenant_type)
 			return true;
 		}
 	return false;
+}
+
+/*
+ * tenant_type_of(type oid): the tenant type that a column of this type serves,
+ * or null.
+ */
+Datum
+tenant_guard_tenant_type_of(PG_FUNCTION_ARGS)
+{
+	Oid			type = PG_GETARG_OID(0);
+	TenantType	tenant_type;
+
+	if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) || !type_serves(type, &tenant_type))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(tenant_type_name(tenant_type)));
 }
 
 /* Is this an equality by which a guard compares the tenant column with the tenant? */

@@ -191,8 +191,9 @@ is(join("\n", grep { is_invented($_) } sort @said), '', 'errors.md: no message i
 cmp_ok(scalar keys %message, '>', 30, 'errors.md: refusals were found');
 
 # ----------------------------------------------------------------
-# audit-rules.md: "| `rule` | level, level | ..." for each rule that a function of the extension returns. A rule is a query:
-# SELECT 'rule', level, ...; where the level is an expression, its constants are in the query, or in "loose".
+# audit-rules.md: "| `rule` | level, level | ..." for each rule that a function of the extension returns. A rule is a query that
+# begins in the first column, SELECT 'rule', level, ...; where the level is an expression, its constants are in the query, or in
+# "loose".
 
 my (%rule, %returned);
 
@@ -203,17 +204,15 @@ for (split /\n/, page('docs/reference/audit-rules.md'))
 	$rule{$1} = join(', ', sort split(/, /, $2));
 }
 my $bodies = $node->safe_psql('postgres',
-	q{SELECT string_agg(COALESCE(pg_get_function_sqlbody(f.oid), f.prosrc), E'\nUNION ALL\n')
-	  FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang
-	  WHERE f.pronamespace = 'tenant_guard'::regnamespace AND l.lanname <> 'c'});
+	q{SELECT string_agg(f.prosrc, E'\n')
+	  FROM pg_proc f WHERE f.prorettype = 'tenant_guard_internal.finding'::regtype});
 $bodies =~ s/--[^\n]*//g;
-for my $query (split /\bUNION ALL\b/, $bodies)
+for my $query (split /^(?=SELECT\b)/m, $bodies)
 {
-	my @names = $query =~ /\bSELECT\s+(?:DISTINCT\s+(?:ON\s*\([^)]*\)\s+)?)?'([a-z]+(?:_[a-z]+)+)',\s*(?:'(?:error|warning|info)'|CASE\b|\w+\.level\b)/;
+	my @names = $query =~ /^SELECT\s+(?:DISTINCT\s+(?:ON\s*\([^)]*\)\s+)?)?'([a-z_]+)',/;
 
-	@names = $query =~ /\binvariant\s*=\s*'([a-z_]+)'/g if $query =~ /\bSELECT\s+\w+\.invariant,/;
-	$query =~ s/.*\bfindings \(//s;    # what comes before the rules, and after them
-	$query =~ s/\n\)\s*\n.*//s;
+	@names = $query =~ /\binvariant\s*=\s*'([a-z_]+)'/g if $query =~ /^SELECT\s+\w+\.invariant,/;
+	$query =~ s/^WITH\b.*//ms;    # of the next function
 	for my $name (@names)
 	{
 		$returned{$name}{$1} = 1 while $query =~ /'(error|warning|info)'/g;

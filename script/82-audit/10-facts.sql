@@ -1,0 +1,139 @@
+
+--
+-- What several rules of audit() speak of
+--
+-- PUBLIC may read these, and call the rules, since whoever may call audit() must; but it has no USAGE of their schema, and what
+-- they call of tenant_guard is revoked from it.
+--
+-- A view is parsed when it is made, and finds what it was made with. What is not the same in all versions of PostgreSQL is
+-- a function, which is parsed when it is called.
+--
+CREATE TYPE tenant_guard_internal.finding AS (rule text, level text, object text, detail text, remedy text, step integer);
+COMMENT ON TYPE tenant_guard_internal.finding IS 'a row of audit(); findings of one rule whose remedies must be run in an order have steps';
+
+CREATE VIEW tenant_guard_internal.schemas_left_alone AS
+SELECT n.oid AS schema
+FROM pg_namespace n
+WHERE n.nspname IN ('information_schema', 'tenant_guard', 'tenant_guard_internal') OR n.nspname ~ '^pg_' OR tenant_guard_internal.schema_is_excluded(n.nspname);
+COMMENT ON VIEW tenant_guard_internal.schemas_left_alone IS 'schemas that audit() leaves alone; a part of audit()';
+
+-- "serves" is the tenant type that the tenant column could hold, or null.
+CREATE VIEW tenant_guard_internal.audited_tables AS
+SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relkind, c.relowner,
+	   g.status, g.detail, g.tenant_type, g.partition_of,
+	   a.attname AS tenant_column, quote_ident(a.attname) AS key, a.attnum AS tenant_attnum, a.attnotnull,
+	   tenant_guard_internal.tenant_type_of(a.atttypid) AS serves
+FROM tenant_guard.tables_and_partitions g
+	 JOIN pg_class c ON c.oid = g.relation
+	 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = g.tenant_column AND NOT a.attisdropped
+WHERE c.relpersistence <> 't' AND c.relnamespace NOT IN (SELECT l.schema FROM tenant_guard_internal.schemas_left_alone l);
+COMMENT ON VIEW tenant_guard_internal.audited_tables IS 'every table that audit() looks at; a part of audit()';
+
+CREATE VIEW tenant_guard_internal.guarded_tables AS
+SELECT * FROM tenant_guard_internal.audited_tables t WHERE t.status IN ('guarded', 'damaged');
+COMMENT ON VIEW tenant_guard_internal.guarded_tables IS 'those of them that have a guard; a part of audit()';
+
+-- the roles whom row-level security does not bind
+CREATE VIEW tenant_guard_internal.unbound_roles AS
+SELECT r.oid, r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser' ELSE 'has BYPASSRLS' END AS why
+FROM pg_roles r WHERE r.rolsuper OR r.rolbypassrls;
+COMMENT ON VIEW tenant_guard_internal.unbound_roles IS 'roles whom row-level security does not bind; a part of audit()';
+
+-- what others than its owner may do with a relation, or with the column "attnum" of it; grantee 0 is PUBLIC
+CREATE VIEW tenant_guard_internal.granted_privileges AS
+SELECT c.oid AS relation, NULL::int2 AS attnum, e.grantee, e.privilege_type AS privilege
+FROM pg_class c, aclexplode(c.relacl) e WHERE e.grantee <> c.relowner
+UNION ALL
+SELECT c.oid, a.attnum, e.grantee, e.privilege_type
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) e WHERE e.grantee <> c.relowner;
+COMMENT ON VIEW tenant_guard_internal.granted_privileges IS 'what others than its owner may do with a relation; a part of audit()';
+
+-- to whom what row-level security cannot bind is open
+CREATE VIEW tenant_guard_internal.open_relations AS
+SELECT c.oid, string_agg(DISTINCT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, ', ') AS roles
+FROM pg_class c JOIN tenant_guard_internal.granted_privileges g ON g.relation = c.oid
+WHERE c.relkind IN ('m', 'f')
+GROUP BY c.oid;
+COMMENT ON VIEW tenant_guard_internal.open_relations IS 'to whom relations are open that have no row-level security; a part of audit()';
+
+-- foreign keys, each once: not those that partitions have of their whole
+CREATE FUNCTION tenant_guard_internal.foreign_keys(
+	OUT oid oid, OUT conname name, OUT conrelid oid, OUT confrelid oid, OUT conkey smallint[], OUT confkey smallint[], OUT confdeltype "char",
+	OUT confupdtype "char", OUT confdelsetcols smallint[], OUT convalidated boolean, OUT condeferrable boolean, OUT condeferred boolean,
+	OUT enforced boolean, OUT temporal boolean)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated, k.condeferrable, k.condeferred,
+	   -- before 18 there are no such columns: the names are then the outer ones
+	   (SELECT conenforced::text FROM pg_constraint i WHERE i.oid = k.oid) IS DISTINCT FROM 'false' AS enforced,
+	   COALESCE((SELECT conperiod::text FROM pg_constraint i WHERE i.oid = k.oid), 'false') = 'true' AS temporal
+FROM (SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated, k.condeferrable, k.condeferred,
+			 NULL::text AS conenforced, NULL::text AS conperiod
+	  FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0) k
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.foreign_keys() IS 'every foreign key; a part of audit()';
+
+-- the relations that a view's or a rule's query names
+CREATE VIEW tenant_guard_internal.named_relations AS
+SELECT DISTINCT r.oid AS rule, r.ev_class AS relation, r.ev_type, d.refobjid AS names
+FROM pg_rewrite r
+	 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+						 AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class;
+COMMENT ON VIEW tenant_guard_internal.named_relations IS 'the relations that the queries of views and rules name; a part of audit()';
+
+CREATE VIEW tenant_guard_internal.views_of_guarded AS
+WITH RECURSIVE guarded AS MATERIALIZED (SELECT g.oid, g.name FROM tenant_guard_internal.guarded_tables g),
+-- views and the guarded tables that they read, also through other views
+reads (view, relation) AS (
+	SELECT n.relation, n.names FROM tenant_guard_internal.named_relations n WHERE n.ev_type = '1'
+	UNION
+	SELECT n.relation, r.relation FROM tenant_guard_internal.named_relations n JOIN reads r ON r.view = n.names WHERE n.ev_type = '1'
+)
+SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relkind, c.relowner,
+	   EXISTS (SELECT FROM unnest(c.reloptions) o WHERE o ~* '^security_invoker=(on|1|t|tr|tru|true|y|ye|yes)$') AS invoker,
+	   (SELECT string_agg(g.name, ', ' ORDER BY g.name) FROM reads r JOIN guarded g ON g.oid = r.relation
+		WHERE r.view = c.oid) AS guarded
+FROM pg_class c
+WHERE c.relkind IN ('v', 'm') AND c.oid IN (SELECT r.view FROM reads r JOIN guarded g ON g.oid = r.relation)
+	  AND c.relnamespace NOT IN (SELECT l.schema FROM tenant_guard_internal.schemas_left_alone l)
+	  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+COMMENT ON VIEW tenant_guard_internal.views_of_guarded IS 'views that read guarded tables; a part of audit()';
+
+-- what bypasses when one whom row-level security does not bind reads it: guarded tables, and views that read them for
+-- whoever reads the view
+CREATE VIEW tenant_guard_internal.bypassable_relations AS
+WITH RECURSIVE touchable (oid, relname, name) AS (
+	SELECT g.oid, g.relname, g.name FROM tenant_guard_internal.guarded_tables g
+	UNION
+	SELECT v.oid, v.relname, v.name FROM touchable x JOIN tenant_guard_internal.named_relations n ON n.names = x.oid AND n.ev_type = '1' JOIN tenant_guard_internal.views_of_guarded v ON v.oid = n.relation AND v.invoker
+)
+SELECT * FROM touchable;
+COMMENT ON VIEW tenant_guard_internal.bypassable_relations IS 'what bypasses isolation when one reads it whom row-level security does not bind; a part of audit()';
+
+-- functions of users
+CREATE VIEW tenant_guard_internal.user_functions AS
+SELECT p.oid, p.oid::regprocedure::text AS name, p.prosrc, p.proowner, p.prosecdef, p.proconfig, p.proacl,
+	   p.proleakproof, p.prosqlbody, l.lanname,
+	   EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~* '^tenant_guard\.bypass=(on|1|t|tr|tru|true|y|ye|yes)$') AS declares_bypass,
+	   EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=') AS pinned
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace NOT IN (SELECT l.schema FROM tenant_guard_internal.schemas_left_alone l)
+	  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e');
+COMMENT ON VIEW tenant_guard_internal.user_functions IS 'functions that are not of the system or of an extension; a part of audit()';
+
+CREATE VIEW tenant_guard_internal.stored_settings AS
+SELECT s.setdatabase, s.setrole, lower(split_part(kv, '=', 1)) AS setting, lower(substr(kv, strpos(kv, '=') + 1)) AS value
+FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) kv
+WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()));
+COMMENT ON VIEW tenant_guard_internal.stored_settings IS 'what is set for this database and for roles in it; a part of audit()';
+
+-- Roles whose sessions have a list of their own of what they preload, and not the library in it.
+CREATE VIEW tenant_guard_internal.roles_without_library AS
+SELECT s.setrole, s.setdatabase, tenant_guard.preload_statement(s.setdatabase, s.setrole) AS statement
+FROM tenant_guard_internal.stored_settings s
+WHERE s.setting = 'session_preload_libraries' AND s.setrole <> 0;
+COMMENT ON VIEW tenant_guard_internal.roles_without_library IS 'roles whose sessions preload other libraries; a part of audit()';
+
+GRANT SELECT ON ALL TABLES IN SCHEMA tenant_guard_internal TO PUBLIC;

@@ -1,0 +1,212 @@
+
+--
+-- Rules about tables
+--
+-- Guards, and what is to hold of parts and parents of guarded tables.
+CREATE FUNCTION tenant_guard_internal.audit_guards() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
+broken AS MATERIALIZED (SELECT b.* FROM tenant_guard.broken_invariants() b JOIN t ON t.oid = b.relation),
+-- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
+settings AS MATERIALIZED (
+	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
+		   current_setting('tenant_guard.tenant_column', true) AS tenant_column
+)
+
+-- a table has the tenant column, of the right type, and no guard
+SELECT 'unguarded_table', 'error', t.name,
+	   format('has column %s and no guard: every tenant sees every row', t.key),
+	   format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM t LEFT JOIN t whole ON whole.oid = t.partition_of
+WHERE t.status = 'unguarded' AND t.relkind IN ('r', 'p') AND t.serves = (SELECT tenant_type FROM settings)
+	  AND whole.status IS DISTINCT FROM 'unguarded'
+
+-- a part of a guard is missing or not as it was made
+UNION ALL
+SELECT 'guard_incomplete', 'error', t.name, b.detail, format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM broken b JOIN t ON t.oid = b.relation WHERE b.invariant = 'guard_damaged'
+
+-- a part of a guarded table is open by its own name, or guarded by another column; a guarded table is open by that of a parent.
+-- Foreign tables and tables with the column have rules of their own.
+UNION ALL
+SELECT b.invariant, 'error', b.relation::text, b.detail,
+	   CASE WHEN b.invariant = 'parent_unguarded' AND b.other IN (SELECT o.oid FROM t o WHERE o.status = 'unprotected') THEN format('SELECT tenant_guard.protect(%L)', b.other::text) END, 0
+FROM broken b JOIN pg_class c ON c.oid = b.relation
+WHERE b.invariant = 'parent_unguarded' AND b.other NOT IN (SELECT o.oid FROM t o WHERE o.status = 'unguarded' AND o.tenant_attnum IS NOT NULL)
+	  OR b.invariant = 'part_unguarded' AND c.relkind <> 'f' AND b.relation NOT IN (SELECT o.oid FROM t o WHERE o.status = 'unguarded' AND o.tenant_attnum IS NOT NULL)
+
+-- row-level security without a permissive policy shows nobody anything
+UNION ALL
+SELECT 'permissive_policy_missing', 'warning', t.name, 'has no permissive policy: no tenant sees its own rows',
+	   format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM t
+WHERE t.status = 'guarded' AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polpermissive)
+
+-- taken out on purpose, and perhaps forgotten
+UNION ALL
+SELECT 'unprotected_table', 'warning', t.name, 'was taken out by unprotect(): every tenant sees every row',
+	   format('SELECT tenant_guard.protect(%L)', t.name), 0
+FROM t LEFT JOIN t whole ON whole.oid = t.partition_of
+WHERE t.status = 'unprotected' AND whole.status IS DISTINCT FROM 'unprotected'
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_guards() IS 'rules about guards; a part of audit()';
+
+-- Tenant columns: where there are none, and what they lack.
+CREATE FUNCTION tenant_guard_internal.audit_tenant_columns() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
+guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')),
+foreign_keys AS MATERIALIZED (SELECT * FROM tenant_guard_internal.foreign_keys()),
+-- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
+settings AS MATERIALIZED (
+	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
+		   current_setting('tenant_guard.tenant_column', true) AS tenant_column
+),
+-- tables that reach a guarded one by foreign keys and have no tenant column, nearest first
+adrift (oid, via, foreign_key, step) AS (
+	SELECT c.oid, g.oid, k.conname, 1
+	FROM t c JOIN foreign_keys k ON k.conrelid = c.oid JOIN guarded g ON g.oid = k.confrelid
+	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL
+	UNION
+	SELECT c.oid, a.oid, k.conname, a.step + 1
+	FROM adrift a JOIN foreign_keys k ON k.confrelid = a.oid JOIN t c ON c.oid = k.conrelid
+	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND a.step < 20
+		  AND NOT EXISTS (SELECT FROM foreign_keys d JOIN guarded g ON g.oid = d.confrelid WHERE d.conrelid = c.oid)
+)
+
+-- rows that are a tenant's by what they reference, in a table without the column
+SELECT 'tenant_column_missing', 'error', c.name,
+	   format('references %s by foreign key %I and has no tenant column: every tenant sees every row', via.name, a.foreign_key),
+	   COALESCE((SELECT format('SELECT tenant_guard.protect(%L, %L)', c.name, n.attname)
+				 FROM foreign_keys k JOIN guarded g ON g.oid = k.confrelid
+					  CROSS JOIN unnest(k.conkey, k.confkey) AS pair (child, parent) JOIN pg_attribute n ON n.attrelid = k.conrelid AND n.attnum = pair.child
+				 WHERE k.conrelid = c.oid AND k.conname = a.foreign_key AND pair.parent = g.tenant_attnum),
+				format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key)), a.step
+FROM (SELECT DISTINCT ON (x.oid) x.* FROM adrift x ORDER BY x.oid, x.step, x.foreign_key) a
+	 JOIN t c ON c.oid = a.oid JOIN t via ON via.oid = a.via
+
+-- a column of the name that tenant columns have, in a table that it does not guard
+UNION ALL
+SELECT 'tenant_column_unused', CASE WHEN t.status = 'shared' THEN 'info' ELSE 'warning' END, t.name,
+	   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', s.tenant_column)
+			ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, s.tenant_column) END,
+	   NULL, 0
+FROM t CROSS JOIN settings s
+WHERE t.partition_of IS NULL AND (t.status = 'shared' OR t.status IN ('guarded', 'damaged') AND t.tenant_column <> s.tenant_column)
+	  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = s.tenant_column AND NOT a.attisdropped)
+
+-- a tenant column that cannot hold this database's tenants
+UNION ALL
+SELECT 'tenant_type_differs', CASE WHEN t.status = 'unguarded' THEN 'error' ELSE 'warning' END, t.name,
+	   format('column %s is of type %s, and tenants are of type %s: %s', t.key, t.tenant_type, s.tenant_type,
+			  CASE WHEN t.status = 'unguarded' THEN 'it cannot be guarded' ELSE 'every use of the table is an error' END),
+	   CASE WHEN t.status = 'unguarded' AND (s.tenant_type = 'text' OR p.typcategory = 'S' OR (s.tenant_type = 'bigint' AND p.typcategory = 'N'))
+			THEN format('ALTER TABLE %1$s ALTER COLUMN %2$s DROP DEFAULT, ALTER COLUMN %2$s TYPE %3$s USING %2$s::%3$s; SELECT tenant_guard.protect(%4$L)',
+						t.name, t.key, s.tenant_type, t.name) END, 0
+FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
+WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
+	  AND t.serves IS DISTINCT FROM s.tenant_type
+
+-- the tenant column takes nulls, or its rows have not been looked at: such rows are nobody's
+UNION ALL
+SELECT 'not_null_pending', 'warning', t.name, format('column %s is not yet NOT NULL for all rows: nobody sees those with a null', t.key),
+	   format('ALTER TABLE %s ALTER COLUMN %s SET NOT NULL', t.name, t.key), 0
+FROM t
+WHERE t.status = 'guarded' AND t.partition_of IS NULL
+	  AND (NOT t.attnotnull OR EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'n'
+											 AND k.conkey = ARRAY[t.tenant_attnum] AND NOT k.convalidated))
+
+-- every query of a tenant is a scan of all tenants' rows
+UNION ALL
+SELECT 'tenant_index_missing', 'warning', t.name, format('has no index that begins with column %s: a query of one tenant reads the rows of all', t.key),
+	   format('CREATE INDEX ON %s (%s)', t.name, t.key), 0
+FROM t LEFT JOIN pg_partitioned_table p ON p.partrelid = t.oid
+WHERE t.status = 'guarded' AND t.partition_of IS NULL AND p.partattrs[0] IS DISTINCT FROM t.tenant_attnum
+	  AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+					  WHERE i.indrelid = t.oid AND i.indisvalid AND i.indpred IS NULL
+							-- to a GIN index all its columns are alike
+							AND (i.indkey[0] = t.tenant_attnum OR m.amname = 'gin' AND t.tenant_attnum = ANY (i.indkey)))
+
+-- Django drops defaults after ADD COLUMN
+UNION ALL
+SELECT 'tenant_default_missing', 'info', t.name, format('column %s has no default of tenant_guard: an INSERT that leaves it out does not get the tenant', t.key),
+	   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L)', t.name)), 0
+FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = ''
+WHERE t.status = 'guarded' AND t.partition_of IS NULL
+	  AND NOT EXISTS (SELECT FROM pg_attrdef d JOIN pg_depend e ON e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid AND e.refclassid = 'pg_proc'::regclass
+						   JOIN pg_proc f ON f.oid = e.refobjid AND f.pronamespace = 'tenant_guard'::regnamespace
+					  WHERE d.adrelid = t.oid AND d.adnum = t.tenant_attnum)
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_tenant_columns() IS 'rules about tenant columns; a part of audit()';
+
+-- Foreign tables, which have no row-level security.
+CREATE FUNCTION tenant_guard_internal.audit_foreign_tables() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
+guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')),
+unbound AS MATERIALIZED (SELECT * FROM tenant_guard_internal.unbound_roles),
+open_to AS MATERIALIZED (SELECT * FROM tenant_guard_internal.open_relations),
+-- what a query of a guarded table reads and writes
+below_guarded (oid) AS (
+	SELECT g.oid FROM guarded g
+	UNION
+	SELECT i.inhrelid FROM below_guarded b JOIN pg_inherits i ON i.inhparent = b.oid
+)
+
+-- a foreign table below a guarded one
+SELECT 'foreign_part', 'error', c.oid::regclass::text,
+	   format('is a foreign table and a part of %s: filters may be sent to its server before the tenant''s, and rows of any tenant can be written', i.inhparent::regclass),
+	   CASE WHEN c.relispartition THEN format('ALTER TABLE %s DETACH PARTITION %s', i.inhparent::regclass, c.oid::regclass)
+			ELSE format('ALTER FOREIGN TABLE %s NO INHERIT %s', c.oid::regclass, i.inhparent::regclass) END, 0
+FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
+WHERE c.relkind = 'f' AND i.inhparent IN (SELECT b.oid FROM below_guarded b)
+
+-- a foreign table with the tenant column
+UNION ALL
+SELECT 'foreign_table_exposes', 'error', t.name,
+	   format('cannot have row-level security, and is open to %s', concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(t.relowner)) END, o.roles)),
+	   concat_ws('; ', format('REVOKE ALL ON %s FROM ', t.name) || o.roles,
+				 CASE WHEN u.oid IS NULL THEN format('ALTER FOREIGN TABLE %s OWNER TO %I', t.name, current_user) END), 0
+FROM t LEFT JOIN unbound u ON u.oid = t.relowner LEFT JOIN open_to o ON o.oid = t.oid
+WHERE t.relkind = 'f' AND t.status = 'unguarded' AND t.tenant_attnum IS NOT NULL AND (u.oid IS NULL OR o.oid IS NOT NULL)
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_foreign_tables() IS 'rules about foreign tables; a part of audit()';
+
+-- Policies of the application on guarded tables.
+CREATE FUNCTION tenant_guard_internal.audit_policies() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
+guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')),
+functions AS MATERIALIZED (SELECT * FROM tenant_guard_internal.user_functions)
+
+-- a policy that calls a function whose meaning the caller's search_path decides
+SELECT DISTINCT 'policy_reads_unsafe_function', 'warning', format('%I on %s', p.polname, t.name),
+	   format('calls %s, whose search_path is its caller''s', f.name),
+	   format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', f.name, n.nspname), 0
+FROM pg_policy p
+	 JOIN guarded t ON t.oid = p.polrelid
+	 JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
+	 JOIN functions f ON f.oid = d.refobjid
+	 JOIN pg_proc r ON r.oid = f.oid JOIN pg_namespace n ON n.oid = r.pronamespace
+WHERE f.lanname NOT IN ('c', 'internal') AND f.prosqlbody IS NULL AND NOT f.pinned
+
+-- restrictive policies are evaluated in the order of their names
+UNION ALL
+SELECT 'policy_before_isolation', 'warning', format('%I on %s', p.polname, t.name),
+	   format('its name sorts before %s: it is evaluated on every tenant''s rows, and an error or notice of it may tell of them', i.policy),
+	   format('ALTER POLICY %I ON %s RENAME TO %I', p.polname, t.name,
+			  -- a name takes what fits of it
+			  (SELECT n.name FROM (VALUES (format('%s_%s', i.policy, p.polname)::name, 1), (format('%s_%s', i.policy, md5(p.polname))::name, 2)) n (name, place)
+			   WHERE NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = p.polrelid AND o.polname = n.name) ORDER BY n.place LIMIT 1)), 0
+FROM pg_policy p JOIN t ON t.oid = p.polrelid AND t.status = 'guarded' CROSS JOIN tenant_guard_internal.isolation_policy() i (policy)
+WHERE NOT p.polpermissive AND p.polname < i.policy
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_policies() IS 'rules about policies; a part of audit()';

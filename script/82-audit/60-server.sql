@@ -1,0 +1,202 @@
+
+--
+-- Rules about the library, settings, replication and the server
+--
+-- The library, and what of the extension was changed.
+CREATE FUNCTION tenant_guard_internal.audit_library() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH stored AS MATERIALIZED (SELECT * FROM tenant_guard_internal.stored_settings),
+without_library AS MATERIALIZED (SELECT * FROM tenant_guard_internal.roles_without_library)
+
+-- without the library's hooks there is row-level security alone, which a query's own filters can outwit: so one that is
+-- planned without them is refused
+SELECT 'not_preloaded', 'warning', current_database()::text,
+	   'this session did not preload the library: where a query on a guarded table is what loads it, that one and the session''s others are refused; and until it is loaded, superusers, views of theirs and actions of foreign keys are not',
+	   COALESCE((SELECT tenant_guard.preload_statement(d.oid, 0) FROM pg_database d WHERE d.datname = current_database()),
+				CASE WHEN EXISTS (SELECT FROM stored s WHERE s.setting = 'session_preload_libraries' AND s.setrole = 0)
+						  OR (SELECT l.source !~ '^(user|database user|client|session)$' FROM pg_settings l WHERE l.name = 'session_preload_libraries')
+					 THEN '-- reconnect (poolers too): sessions that begin now preload it'
+					 ELSE '-- connect without a session_preload_libraries of the role or the connection, and call audit() again' END), 0
+WHERE NOT tenant_guard.library_preloaded()
+UNION ALL
+SELECT 'not_preloaded', 'warning', concat_ws(' in ', 'role ' || quote_ident(pg_get_userbyid(w.setrole)), CASE WHEN w.setdatabase <> 0 THEN 'database ' || quote_ident(current_database()) END),
+	   'has session_preload_libraries of its own, without the library', w.statement, 0
+FROM without_library w
+WHERE w.statement IS NOT NULL
+
+-- an event trigger that does not fire, or not always
+UNION ALL
+SELECT 'event_trigger_disabled', CASE WHEN e.evtenabled IN ('O', 'R') THEN 'warning' ELSE 'error' END, o.name,
+	   CASE WHEN e.oid IS NULL THEN 'is missing' WHEN e.evtenabled = 'D' THEN 'is disabled' ELSE 'does not fire in every session_replication_role' END
+	   || ': new tables are not guarded, and guards may be weakened',
+	   concat_ws('; ', CASE WHEN e.oid IS NULL THEN format('CREATE EVENT TRIGGER %s ON %s EXECUTE FUNCTION tenant_guard.on_%s(); ALTER EXTENSION tenant_guard ADD EVENT TRIGGER %s', o.name, o.event, o.event, o.name) END,
+				 format('ALTER EVENT TRIGGER %s ENABLE ALWAYS', o.name)), 0
+FROM (VALUES ('tenant_guard_ddl_command_start', 'ddl_command_start'), ('tenant_guard_ddl_command_end', 'ddl_command_end'),
+			 ('tenant_guard_sql_drop', 'sql_drop')) AS o (name, event)
+	 LEFT JOIN pg_event_trigger e ON e.evtname = o.name
+WHERE e.evtenabled IS DISTINCT FROM 'A'
+
+-- a function that guards call is not the library's any more
+UNION ALL
+SELECT 'function_replaced', 'error', p.oid::regprocedure::text, 'is not the function that the extension made: no guard that calls it holds',
+	   format('CREATE OR REPLACE FUNCTION tenant_guard.%s() RETURNS %s LANGUAGE C %s AS %L, %L', o.name, o.type, o.attributes, '$libdir/tenant_guard', o.symbol), 0
+FROM (VALUES ('current_tenant', 'tenant_guard_current_tenant', 'uuid', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('current_tenant_text', 'tenant_guard_current_tenant', 'text', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('current_tenant_bigint', 'tenant_guard_current_tenant', 'bigint', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
+			 ('guarded', 'tenant_guard_guarded', 'boolean', 'IMMUTABLE PARALLEL SAFE LEAKPROOF', 'i', 's', true),
+			 ('on_ddl_command_start', 'tenant_guard_on_ddl_command_start', 'event_trigger', '', 'v', 'u', false),
+			 ('on_ddl_command_end', 'tenant_guard_on_ddl_command_end', 'event_trigger', '', 'v', 'u', false),
+			 ('on_sql_drop', 'tenant_guard_on_sql_drop', 'event_trigger', '', 'v', 'u', false)) AS o (name, symbol, type, attributes, volatility, parallel, leakproof)
+	 JOIN pg_proc p ON p.proname = o.name AND p.pronargs = 0 AND p.pronamespace = 'tenant_guard'::regnamespace
+	 JOIN pg_language l ON l.oid = p.prolang
+WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, p.proleakproof, p.prosecdef, p.proconfig IS NULL)
+	  IS DISTINCT FROM ('c', o.symbol, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)
+
+-- Minor releases that mended row-level security, by PostgreSQL's release notes: E.15.3 (CVE-2023-2455, an inlined
+-- set-returning function kept another role's policies), 15.4 (CVE-2023-39418, MERGE), 15.9, 16.5 and 17.1
+-- (CVE-2024-10976, plans of another role below a subquery; CVE-2024-10978, SET ROLE undone wrongly, whose mend was
+-- mended in 15.10, 16.6 and 17.2), 15.14, 16.10 and 17.6 (CVE-2025-8713, statistics told values past a policy),
+-- 15.19, 16.15, 17.11 and 18.6 (CVE-2026-14666, plans outlived a change of role), 15.20, 16.16, 17.12 and 18.7
+-- (CVE-2026-120154, the WHERE of ON CONFLICT came before the policy). By all of these but the one of MERGE, which stores rows
+-- that another policy than INSERT's forbids, as no guard has one, values may cross.
+UNION ALL
+SELECT 'server_outdated', CASE WHEN bool_or(c.crosses) THEN 'error' ELSE 'warning' END, 'PostgreSQL ' || current_setting('server_version'),
+	   format('has faults of row-level security that minor release %s.%s mends: %s', v.major, max(f.minor), string_agg(c.cve, ', ' ORDER BY c.cve)), NULL, 0
+FROM (SELECT current_setting('server_version_num')::int / 10000, current_setting('server_version_num')::int % 10000) v (major, minor)
+	 CROSS JOIN (VALUES ('CVE-2023-2455', ARRAY[3, 0, 0, 0], true),
+						('CVE-2023-39418', ARRAY[4, 0, 0, 0], false),
+						('CVE-2024-10976', ARRAY[9, 5, 1, 0], true),
+						('CVE-2024-10978', ARRAY[10, 6, 2, 0], true),
+						('CVE-2025-8713', ARRAY[14, 10, 6, 0], true),
+						('CVE-2026-14666', ARRAY[19, 15, 11, 6], true),
+						('CVE-2026-120154', ARRAY[20, 16, 12, 7], true)) AS c (cve, mended, crosses)
+	 CROSS JOIN LATERAL (SELECT c.mended[v.major - 14] AS minor) f
+WHERE v.minor < f.minor
+GROUP BY v.major
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_library() IS 'rules about the library and the server; a part of audit()';
+
+-- Settings, and who may change them.
+CREATE FUNCTION tenant_guard_internal.audit_settings() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH stored AS MATERIALIZED (SELECT * FROM tenant_guard_internal.stored_settings),
+-- settings that loosen what is promised, their values, and what then may happen
+loose (setting, loose, level, consequence) AS (
+	VALUES ('tenant_guard.bypass', '^(on|1|t|tr|tru|true|y|ye|yes)$', 'error', 'nothing that would bypass isolation is refused'),
+		   ('event_triggers', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'error', 'new tables are not guarded, and guards may be weakened'),
+		   ('tenant_guard.auto_protect', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded'),
+		   ('tenant_guard.one_tenant_per_transaction', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'a transaction may go from tenant to tenant'),
+		   ('tenant_guard.late_loading', '^allow$', 'warning', 'queries that were planned before the library came are not refused, and their filters can read another tenant''s rows'),
+		   ('tenant_guard.scope', '^session$', 'warning', 'behind a pooler the tenant stays for the next client'),
+		   ('tenant_guard.log_bypass', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'the server log does not tell who bypasses'),
+		   ('tenant_guard.foreign_keys', '^(off|warning)$', 'warning', 'new foreign keys may reference rows of another tenant'),
+		   ('tenant_guard.foreign_key_actions', '^(off|warning)$', 'warning', 'actions of foreign keys may reach rows of another tenant'),
+		   ('tenant_guard.temporary_tables', '^off$', 'warning', 'temporary tables show a tenant''s rows to the next client of a pooler'),
+		   ('tenant_guard.type_mismatch', '^(off|warning)$', 'warning', 'comparisons that mix types of tenants are not refused'),
+		   ('row_security', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded, and roles that may bypass row-level security do'),
+		   ('session_replication_role', '^(replica|local)$', 'warning', 'triggers and foreign keys are not as they should be'),
+		   ('tenant_guard.missing_tenant', '^empty$', 'info', 'a forgotten tenant shows as an empty result, not as an error')
+)
+
+-- a setting that is looser than the default, for a database, a role, or all of the server
+SELECT 'setting_loosened', CASE WHEN l.level = 'error' AND s.setrole <> 0 THEN 'warning' ELSE l.level END,
+	   concat_ws(' in ', CASE WHEN s.setrole <> 0 THEN 'role ' || quote_ident(pg_get_userbyid(s.setrole)) WHEN s.setdatabase = 0 THEN 'all roles' END,
+				 CASE WHEN s.setdatabase <> 0 THEN 'database ' || quote_ident(current_database()) END),
+	   format('%s = %s: %s', l.setting, s.value, l.consequence),
+	   format('ALTER %s RESET %s', CASE WHEN s.setrole <> 0 THEN concat_ws(' IN DATABASE ', 'ROLE ' || quote_ident(pg_get_userbyid(s.setrole)), CASE WHEN s.setdatabase <> 0 THEN quote_ident(current_database()) END)
+										WHEN s.setdatabase <> 0 THEN 'DATABASE ' || quote_ident(current_database()) ELSE 'ROLE ALL' END, l.setting), 0
+FROM loose l JOIN stored s ON s.setting = l.setting AND s.value ~ l.loose
+UNION ALL
+SELECT 'setting_loosened', l.level, 'server', format('%s = %s: %s', l.setting, v.value, l.consequence),
+	   format('ALTER DATABASE %I SET %s = %s', current_database(), l.setting, s.boot_val), 0
+FROM loose l JOIN pg_settings s ON s.name = l.setting
+	 CROSS JOIN LATERAL (SELECT lower(CASE WHEN s.source = 'session' THEN s.reset_val ELSE s.setting END) AS value) v
+WHERE v.value ~ l.loose
+	  AND (s.source IN ('configuration file', 'command line', 'environment variable')
+		   OR s.source = 'session' AND NOT EXISTS (SELECT FROM stored x WHERE x.setting = l.setting))
+
+-- roles that a superuser has let bypass
+UNION ALL
+SELECT 'bypass_granted', 'info', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END,
+	   'may set tenant_guard.bypass',
+	   format('REVOKE SET ON PARAMETER tenant_guard.bypass FROM %s', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END), 0
+FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) e
+WHERE p.parname = 'tenant_guard.bypass' AND e.privilege_type = 'SET' AND e.grantee <> 10
+
+-- and those that it has let loosen something else, for themselves or for the server
+UNION ALL
+SELECT 'setting_granted', 'info', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END,
+	   format(CASE WHEN e.privilege_type = 'SET' THEN 'may set %s' ELSE 'may set %s for the server, by ALTER SYSTEM' END, p.parname),
+	   format('REVOKE %s ON PARAMETER %s FROM %s', e.privilege_type, p.parname, CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END), 0
+FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) e
+WHERE (p.parname ~ '^tenant_guard\.' OR p.parname IN ('session_preload_libraries', 'shared_preload_libraries', 'session_replication_role', 'event_triggers', 'row_security'))
+	  AND e.grantee <> 10
+	  AND CASE WHEN p.parname IN ('tenant_guard.tenant_id', 'row_security') THEN e.privilege_type = 'ALTER SYSTEM'
+			   ELSE e.privilege_type <> 'SET' OR p.parname <> 'tenant_guard.bypass' END
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_settings() IS 'rules about settings; a part of audit()';
+
+-- Publications and subscriptions.
+CREATE FUNCTION tenant_guard_internal.audit_replication() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH RECURSIVE guarded AS MATERIALIZED (SELECT * FROM tenant_guard_internal.guarded_tables),
+unbound AS MATERIALIZED (SELECT * FROM tenant_guard_internal.unbound_roles),
+-- Row filters of publications, as far as they are one AND of several conditions: "body" is that list, in which a comparison
+-- of the tenant column with constants is a semicolon, which stands nowhere else, and what is in parentheses goes step by
+-- step. Names and values in quotes are question marks first: they may hold anything.
+row_filters (publication, relation, body) AS (
+	SELECT r.prpubid, r.prrelid, CASE f.marked WHEN ';' THEN ';' ELSE substr(f.marked, 2, length(f.marked) - 2) END
+	FROM pg_publication_rel r JOIN guarded g ON g.oid = r.prrelid
+		 CROSS JOIN LATERAL (SELECT regexp_replace(g.key, '(\W)', '\\\1', 'g') AS key) k
+		 CROSS JOIN LATERAL (SELECT regexp_replace(
+			regexp_replace(pg_get_expr(r.prqual, r.prrelid), '(' || k.key || ')|"(?:[^"]|"")*"|E?''(?:[^'']|'''')*''', '\1?', 'g'),
+			replace(replace('\((?:K\?|\(K\?\)::(?:text|uuid|bigint|integer)) = (?:C|ANY \((?:\?::[a-z?][a-z0-9_ .?]*\[\]|\(?ARRAY\[C(?:, C)*\]\)?(?:::[a-z?][a-z0-9_ .?]*\[\])?)\))\)',
+							'C', '(?:[0-9]+|\?::[a-z?][a-z0-9_ .?]*)'), 'K', k.key), ';', 'g') AS marked) f
+	WHERE r.prqual IS NOT NULL
+	UNION
+	SELECT f.publication, f.relation, regexp_replace(f.body, '\([^()]*\)', '_', 'g') FROM row_filters f
+),
+of_tenants AS MATERIALIZED (
+	SELECT f.publication, f.relation FROM row_filters f WHERE strpos(f.body, '(') = 0 AND f.body ~ '(^| AND );( AND |$)'
+)
+
+-- whoever subscribes has every tenant's rows
+SELECT 'publication_unfiltered', 'warning', p.pubname::text,
+	   format('publishes %s guarded tables without a row filter that compares the tenant column with constants, %s first', count(*), min(g.name)),
+	   'ALTER PUBLICATION ' || quote_ident(p.pubname) || ' DROP TABLE ' ||
+	   (SELECT string_agg(r.prrelid::regclass::text, ', ' ORDER BY r.prrelid::regclass::text)
+		FROM pg_publication_rel r JOIN guarded x ON x.oid = r.prrelid
+		WHERE r.prpubid = p.oid AND (r.prpubid, r.prrelid) NOT IN (SELECT o.publication, o.relation FROM of_tenants o)
+			  AND NOT p.puballtables AND NOT EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)), 0
+FROM pg_publication p
+	 JOIN pg_publication_tables l ON l.pubname = p.pubname
+	 JOIN pg_namespace n ON n.nspname = l.schemaname
+	 JOIN guarded g ON g.relname = l.tablename AND g.relnamespace = n.oid
+WHERE l.rowfilter IS NULL OR (p.oid, g.oid) NOT IN (SELECT o.publication, o.relation FROM of_tenants o)
+GROUP BY p.oid, p.pubname, p.puballtables
+
+-- rows that arrive by replication are refused: until 15 they are written as the subscription's owner, from 16 on as
+-- the table's unless the subscription says run_as_owner. (15 has no such column: the name is then the outer one's.)
+UNION ALL
+SELECT 'subscription_will_fail', 'warning', s.subname::text,
+	   format('writes as %s, whom row-level security binds, into %s guarded tables, %s first', string_agg(DISTINCT quote_ident(pg_get_userbyid(w.role)), ', '), count(*), min(g.name)),
+	   CASE WHEN min(s.as_owner) IS NULL OR bool_or(w.role = s.subowner)
+			THEN format('ALTER SUBSCRIPTION %I OWNER TO %I', s.subname, current_user)
+			WHEN s.subowner IN (SELECT u.oid FROM unbound u) THEN format('ALTER SUBSCRIPTION %I SET (run_as_owner = true)', s.subname) END, 0
+FROM (SELECT b.oid, b.subname, b.subowner, b.subdbid,
+			 (SELECT subrunasowner::text FROM pg_subscription i WHERE i.oid = b.oid) AS as_owner
+	  FROM (SELECT b.oid, b.subname, b.subowner, b.subdbid, NULL::text AS subrunasowner FROM pg_subscription b) b) s
+	 JOIN pg_subscription_rel r ON r.srsubid = s.oid
+	 JOIN guarded g ON g.oid = r.srrelid
+	 CROSS JOIN LATERAL (SELECT CASE WHEN s.as_owner = 'false' THEN g.relowner ELSE s.subowner END AS role) w
+WHERE s.subdbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+	  AND w.role NOT IN (SELECT u.oid FROM unbound u)
+GROUP BY s.subname, s.subowner
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_replication() IS 'rules about replication; a part of audit()';
