@@ -2,15 +2,15 @@
 --
 -- Functions that may see every tenant's rows, since they cannot tell
 --
-CREATE FUNCTION trusted_built_ins(OUT function regprocedure, OUT condition text, OUT reason text)
+CREATE FUNCTION tenant_guard_internal.trusted_built_ins(OUT function regprocedure, OUT condition text, OUT reason text)
 RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_trusted_built_ins';
-COMMENT ON FUNCTION trusted_built_ins() IS 'the built-in functions that are trusted without being LEAKPROOF, on what condition, and why';
-REVOKE ALL ON FUNCTION trusted_built_ins() FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.trusted_built_ins() IS 'the built-in functions that are trusted without being LEAKPROOF, on what condition, and why';
+REVOKE ALL ON FUNCTION tenant_guard_internal.trusted_built_ins() FROM PUBLIC;
 
 CREATE VIEW trusted_functions AS
 SELECT b.function, 'built-in' AS declared_by, b.condition, b.reason
-FROM tenant_guard.trusted_built_ins() b
+FROM tenant_guard_internal.trusted_built_ins() b
 UNION ALL
 SELECT l.objoid::pg_catalog.regprocedure, 'label', NULL, NULL
 FROM pg_catalog.pg_seclabel l

@@ -3,17 +3,17 @@
 -- Foreign keys that carry the tenant, and the actions of those that do not
 --
 -- PostgreSQL calls them for the rows that a foreign key's action meets, as the owner of the table: so everyone may.
-CREATE FUNCTION check_key_action(relation oid, foreign_key oid, tenant "any") RETURNS boolean
+CREATE FUNCTION tenant_guard_internal.check_key_action(relation oid, foreign_key oid, tenant "any") RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_key_action';
-COMMENT ON FUNCTION check_key_action(oid, oid, "any") IS 'true, or an error where the row that a foreign key''s action meets is another tenant''s; not to be called by hand';
+COMMENT ON FUNCTION tenant_guard_internal.check_key_action(oid, oid, "any") IS 'true, or an error where the row that a foreign key''s action meets is another tenant''s; not to be called by hand';
 
-CREATE FUNCTION check_key_action(relation oid, foreign_key oid, tenant "any", becomes "any") RETURNS boolean
+CREATE FUNCTION tenant_guard_internal.check_key_action(relation oid, foreign_key oid, tenant "any", becomes "any") RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_key_action';
-COMMENT ON FUNCTION check_key_action(oid, oid, "any", "any") IS 'the same of a row that the action would give a new tenant';
+COMMENT ON FUNCTION tenant_guard_internal.check_key_action(oid, oid, "any", "any") IS 'the same of a row that the action would give a new tenant';
 
-CREATE FUNCTION check_tenant_kept(relation oid, changed boolean, tenant "any") RETURNS boolean
+CREATE FUNCTION tenant_guard_internal.check_tenant_kept(relation oid, changed boolean, tenant "any") RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_tenant_kept';
-COMMENT ON FUNCTION check_tenant_kept(oid, boolean, "any") IS 'true, or an error where a trigger has changed the tenant of the row that a foreign key''s action changes; not to be called by hand';
+COMMENT ON FUNCTION tenant_guard_internal.check_tenant_kept(oid, boolean, "any") IS 'true, or an error where a trigger has changed the tenant of the row that a foreign key''s action changes; not to be called by hand';
 
 -- For the owner of the tables, as ALTER TABLE is: it checks ownership.
 CREATE FUNCTION pair_foreign_keys(relation regclass, validate boolean DEFAULT true) RETURNS void

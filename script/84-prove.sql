@@ -1,17 +1,17 @@
 
 -- Does this error come from behind the policies? They are judged before constraints are, and triggers, types and the
 -- choice of a partition before them.
-CREATE FUNCTION passed_policies(state text, culprit text) RETURNS boolean
+CREATE FUNCTION tenant_guard_internal.passed_policies(state text, culprit text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT state IN ('23502', '23503', '23505', '23P01') OR state = '23514' AND culprit <> ''
 $$;
-COMMENT ON FUNCTION passed_policies(text, text) IS 'whether a row that an error refused had passed the policies; a part of prove()';
-REVOKE ALL ON FUNCTION passed_policies(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.passed_policies(text, text) IS 'whether a row that an error refused had passed the policies; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.passed_policies(text, text) FROM PUBLIC;
 
 -- What a try tells. An error that is neither a refusal nor from behind the policies tells nothing.
-CREATE FUNCTION probe_verdict(state text, refused boolean, message text, broken boolean, good text, bad text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_verdict(state text, refused boolean, message text, broken boolean, good text, bad text, OUT ok boolean, OUT detail text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -22,11 +22,11 @@ SELECT CASE WHEN refused THEN true
 			WHEN state IN ('38000', '38002') THEN format('not tried: a function that it calls raised: %s', message)
 			ELSE format('not tried: %s: %s', state, message) END
 $$;
-COMMENT ON FUNCTION probe_verdict(text, boolean, text, boolean, text, text) IS 'what a try tells; a part of prove()';
-REVOKE ALL ON FUNCTION probe_verdict(text, boolean, text, boolean, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_verdict(text, boolean, text, boolean, text, text) IS 'what a try tells; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_verdict(text, boolean, text, boolean, text, text) FROM PUBLIC;
 
 -- Tries to insert a row, and if it is refused, or swallowed, tries again without triggers: it may have been one's doing.
-CREATE FUNCTION probe_insert(relation regclass, role oid, search_path text, tenant text, columns text, content jsonb, ways integer,
+CREATE FUNCTION tenant_guard_internal.probe_insert(relation regclass, role oid, search_path text, tenant text, columns text, content jsonb, ways integer,
 							 OUT state text, OUT refused boolean, OUT message text, OUT passed boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -36,19 +36,19 @@ DECLARE
 	tried record;
 BEGIN
 	FOR way IN 0..ways LOOP
-		tried := tenant_guard.probe_try(role, search_path, tenant, statement, true, way > 0, relation, silent => way = 2);
+		tried := tenant_guard_internal.probe_try(role, search_path, tenant, statement, true, way > 0, relation, silent => way = 2);
 		state := tried.state; refused := tried.refused; message := tried.message;
-		passed := tried.state = '00000' AND tried.result <> '0' OR tenant_guard.passed_policies(tried.state, tried.culprit);
+		passed := tried.state = '00000' AND tried.result <> '0' OR tenant_guard_internal.passed_policies(tried.state, tried.culprit);
 		EXIT WHEN passed;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION probe_insert(regclass, oid, text, text, text, jsonb, integer) IS 'tries to insert a row and undoes it; a part of prove()';
-REVOKE ALL ON FUNCTION probe_insert(regclass, oid, text, text, text, jsonb, integer) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_insert(regclass, oid, text, text, text, jsonb, integer) IS 'tries to insert a row and undoes it; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_insert(regclass, oid, text, text, text, jsonb, integer) FROM PUBLIC;
 
 -- A role that is nothing special, and, with an owner, a member of that role: of no other, for what a table's owner wrote is
 -- to do under it no more than under the owner. It goes with the transaction of the proof.
-CREATE FUNCTION probe_role(owner oid DEFAULT NULL) RETURNS oid
+CREATE FUNCTION tenant_guard_internal.probe_role(owner oid DEFAULT NULL) RETURNS oid
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -68,11 +68,11 @@ BEGIN
 	RETURN to_regrole(name);
 END
 $$;
-COMMENT ON FUNCTION probe_role(oid) IS 'makes an ordinary role, or a member of a table''s owner; a part of prove()';
-REVOKE ALL ON FUNCTION probe_role(oid) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_role(oid) IS 'makes an ordinary role, or a member of a table''s owner; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_role(oid) FROM PUBLIC;
 
 -- What a view reads, itself first and the views that it reads included.
-CREATE FUNCTION probe_reads(view regclass) RETURNS TABLE (relation oid, kind "char", owner oid)
+CREATE FUNCTION tenant_guard_internal.probe_reads(view regclass) RETURNS TABLE (relation oid, kind "char", owner oid)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -84,24 +84,24 @@ WITH RECURSIVE reads (relation) AS (
 )
 SELECT c.oid, c.relkind, c.relowner FROM reads r JOIN pg_class c ON c.oid = r.relation WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
 $$;
-COMMENT ON FUNCTION probe_reads(regclass) IS 'the relations that a view reads; a part of prove()';
-REVOKE ALL ON FUNCTION probe_reads(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_reads(regclass) IS 'the relations that a view reads; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_reads(regclass) FROM PUBLIC;
 
 -- Lets the role that prove() made try a table, or a view of it.
-CREATE FUNCTION probe_allow(role oid, relation regclass, view regclass DEFAULT NULL) RETURNS void
+CREATE FUNCTION tenant_guard_internal.probe_allow(role oid, relation regclass, view regclass DEFAULT NULL) RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT tenant_guard.probe_grant(role,
-	ARRAY(SELECT c.relowner FROM pg_class c WHERE c.oid = ANY (tenant_guard.probe_tree(relation)) UNION SELECT r.owner FROM tenant_guard.probe_reads(view) r),
-	ARRAY(SELECT relation::oid UNION SELECT r.relation FROM tenant_guard.probe_reads(view) r WHERE r.kind = 'v'),
-	ARRAY(SELECT r.relation FROM tenant_guard.probe_reads(view) r WHERE r.kind <> 'v' AND r.relation <> probe_allow.relation))
+SELECT tenant_guard_internal.probe_grant(role,
+	ARRAY(SELECT c.relowner FROM pg_class c WHERE c.oid = ANY (tenant_guard_internal.probe_tree(relation)) UNION SELECT r.owner FROM tenant_guard_internal.probe_reads(view) r),
+	ARRAY(SELECT relation::oid UNION SELECT r.relation FROM tenant_guard_internal.probe_reads(view) r WHERE r.kind = 'v'),
+	ARRAY(SELECT r.relation FROM tenant_guard_internal.probe_reads(view) r WHERE r.kind <> 'v' AND r.relation <> probe_allow.relation))
 $$;
-COMMENT ON FUNCTION probe_allow(oid, regclass, regclass) IS 'gives a role the privileges on a table, or a view of it; a part of prove()';
-REVOKE ALL ON FUNCTION probe_allow(oid, regclass, regclass) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_allow(oid, regclass, regclass) IS 'gives a role the privileges on a table, or a view of it; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_allow(oid, regclass, regclass) FROM PUBLIC;
 
 -- Every probe of one table. Rows made here stay until the caller undoes them.
-CREATE FUNCTION probe_table(relation regclass, role oid, named boolean, search_path text, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_table(relation regclass, role oid, named boolean, search_path text, OUT probe text, OUT ok boolean, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -144,7 +144,7 @@ BEGIN
 	SELECT a.attnum, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod INTO tenant_attnum, key, key_type, key_oid, key_typmod
 	FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = guard.tenant_column AND NOT a.attisdropped;
 	SELECT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname NOT IN ('tenant_isolation', 'tenant_access')) INTO narrowed;
-	relations := tenant_guard.probe_tree(relation);
+	relations := tenant_guard_internal.probe_tree(relation);
 	-- row-level security does not bind them, and who knows what is undone there
 	SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid::regclass::text) INTO told
 	FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind = 'f' AND (c.oid = relation OR guard.status IN ('guarded', 'damaged'));
@@ -172,9 +172,9 @@ BEGIN
 	END IF;
 
 	-- two tenants with a row each
-	FOR tenant IN SELECT * FROM tenant_guard.probe_tenants(relation, tenant_attnum) LOOP
+	FOR tenant IN SELECT * FROM tenant_guard_internal.probe_tenants(relation, tenant_attnum) LOOP
 		CONTINUE WHEN tenant = ANY (tenants);
-		SELECT * INTO made FROM tenant_guard.probe_row(relation, jsonb_build_object(guard.tenant_column, tenant));
+		SELECT * INTO made FROM tenant_guard_internal.probe_row(relation, jsonb_build_object(guard.tenant_column, tenant));
 		IF made.content IS NOT NULL AND tenants = '{}' THEN
 			row_a := made; tenants := ARRAY[tenant];
 		ELSIF made.content IS NOT NULL THEN
@@ -188,10 +188,10 @@ BEGIN
 	END LOOP;
 	origin := 'two tenants were made, with a row each';
 	IF cardinality(tenants) < 2 THEN
-		SELECT * INTO row_a FROM tenant_guard.probe_locate(relation, NULL, format('t.%s IS NOT NULL', key));
+		SELECT * INTO row_a FROM tenant_guard_internal.probe_locate(relation, NULL, format('t.%s IS NOT NULL', key));
 		row_b := row_a;
 		IF row_a.content IS NOT NULL THEN
-			SELECT * INTO row_b FROM tenant_guard.probe_locate(relation, NULL, format('t.%s <> %L::%s', key, row_a.content ->> guard.tenant_column, key_type));
+			SELECT * INTO row_b FROM tenant_guard_internal.probe_locate(relation, NULL, format('t.%s <> %L::%s', key, row_a.content ->> guard.tenant_column, key_type));
 		END IF;
 		IF row_a.content IS NULL THEN
 			ok := NULL; detail := format('not tried: no rows could be made (%s), and there are none', told);
@@ -201,7 +201,7 @@ BEGIN
 			-- a partition of one tenant: its row is looked at by another, who has none
 			alone := true;
 			row_b := row_a;
-			tenants := ARRAY[(tenant_guard.probe_values(key_oid, key_typmod, (random() * 1000000000)::bigint))[1], row_b.content ->> guard.tenant_column];
+			tenants := ARRAY[(tenant_guard_internal.probe_values(key_oid, key_typmod, (random() * 1000000000)::bigint))[1], row_b.content ->> guard.tenant_column];
 			origin := 'a row of one tenant was made or found, and none of another: what needs two is left out';
 		ELSE
 			tenants := ARRAY[row_a.content ->> guard.tenant_column, row_b.content ->> guard.tenant_column];
@@ -211,7 +211,7 @@ BEGIN
 	at_a := format('tableoid = %s AND ctid = %L', row_a.part, row_a.place);
 	at_b := format('tableoid = %s AND ctid = %L', row_b.part, row_b.place);
 	look_b := format('SELECT to_jsonb(t.*)::text FROM %s t WHERE t.tableoid = %s AND t.ctid = %L', relation, row_b.part, row_b.place);
-	before_b := tenant_guard.execute_as_owner(relation, look_b);
+	before_b := tenant_guard_internal.execute_as_owner(relation, look_b);
 	SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attgenerated = ''),
 		   (array_agg(quote_ident(a.attname) ORDER BY a.attnum <> tenant_attnum, a.attnum) FILTER (WHERE a.attgenerated = '' AND a.attidentity <> 'a'))[1]
 	INTO insertable, settable
@@ -220,17 +220,17 @@ BEGIN
 	ok := true; detail := origin;
 	RETURN NEXT;
 	IF NOT named THEN
-		PERFORM tenant_guard.probe_allow(role, relation);
+		PERFORM tenant_guard_internal.probe_allow(role, relation);
 	END IF;
 
 	-- A tenant sees its own row. All that follows would hold of a table that shows nobody anything.
 	IF NOT alone THEN
 		probe := 'select_own';
-		tried := tenant_guard.probe_try(role, search_path, tenants[1], format('SELECT EXISTS (SELECT FROM %s WHERE %s)', relation, at_a));
+		tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], format('SELECT EXISTS (SELECT FROM %s WHERE %s)', relation, at_a));
 		IF tried.refused AND NOT has_table_privilege(role, relation, 'SELECT') THEN
 			ok := true; detail := 'the role may not SELECT';
 		ELSIF tried.state = '38000' OR tried.state = '42501' AND NOT tried.refused THEN
-			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, false, tried.message, true, '', '');
+			SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, false, tried.message, true, '', '');
 		ELSIF tried.state <> '00000' THEN
 			ok := false; detail := format('%s: %s', tried.state, tried.message);
 		ELSIF tried.result = 't' THEN
@@ -243,7 +243,7 @@ BEGIN
 	END IF;
 
 	probe := 'no_tenant';
-	tried := tenant_guard.probe_try(role, search_path, '', format('SELECT EXISTS (SELECT FROM %s)', relation));
+	tried := tenant_guard_internal.probe_try(role, search_path, '', format('SELECT EXISTS (SELECT FROM %s)', relation));
 	ok := CASE WHEN tried.state = '38000' OR tried.state = '42501' AND NOT tried.refused THEN NULL
 			   ELSE tried.refused AND tried.state IN ('TG001', '42501') OR tried.state = '00000' AND tried.result = 'f' END;
 	detail := CASE WHEN tried.state <> '00000' THEN format('%s: %s', tried.state, tried.message) WHEN ok THEN 'nothing is seen' ELSE 'rows are seen without a tenant' END;
@@ -252,38 +252,38 @@ BEGIN
 	-- What follows is tried with tenant_guard.bypass on: it lifts the refusals of the library's hooks, and leaves what
 	-- row-level security does alone, in sessions too that have not loaded the library.
 	probe := 'select';
-	tried := tenant_guard.probe_try(role, search_path, tenants[1],
+	tried := tenant_guard_internal.probe_try(role, search_path, tenants[1],
 		format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', relation, at_b, key, tenants[1], key_type), true);
-	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
+	SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
 	RETURN NEXT;
 
 	-- the same for who owns what the owner does: FORCE binds him
 	probe := 'select_as_owner';
-	SELECT r.rolsuper, tenant_guard.probe_role(r.oid) INTO super, attacker FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = relation;
+	SELECT r.rolsuper, tenant_guard_internal.probe_role(r.oid) INTO super, attacker FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = relation;
 	IF super AND EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid <> 'pg_class'::regclass
 						 WHERE p.polrelid = relation AND p.polname NOT IN ('tenant_isolation', 'tenant_access')) THEN
 		ok := NULL; detail := 'not tried: a superuser owns the table, and what its policies call would have his privileges';
 	ELSE
 		IF super THEN
 			-- who is his member has no schema by that
-			PERFORM tenant_guard.probe_allow(attacker, relation);
+			PERFORM tenant_guard_internal.probe_allow(attacker, relation);
 		END IF;
-		tried := tenant_guard.probe_try(attacker, search_path, tenants[1],
+		tried := tenant_guard_internal.probe_try(attacker, search_path, tenants[1],
 			format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', relation, at_b, key, tenants[1], key_type), true);
-		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'the owner sees another tenant''s rows');
+		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'the owner sees another tenant''s rows');
 	END IF;
 	RETURN NEXT;
 
 	-- a row of the tenant's own is let in, as far as row-level security is concerned
 	IF NOT alone THEN
 		probe := 'insert_own';
-		tried := tenant_guard.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content || jsonb_build_object(guard.tenant_column, tenants[1]), ways);
+		tried := tenant_guard_internal.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content || jsonb_build_object(guard.tenant_column, tenants[1]), ways);
 		IF tried.refused AND (narrowed OR NOT has_table_privilege(role, relation, 'INSERT')) THEN
 			ok := CASE WHEN narrowed THEN NULL ELSE true END; detail := tried.message;
 		ELSIF tried.passed THEN
 			ok := true; detail := 'let in';
 		ELSE
-			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, false, tried.message, true, '', 'not let in');
+			SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, false, tried.message, true, '', 'not let in');
 			IF tried.refused OR tried.state LIKE 'TG%' THEN
 				ok := false; detail := format('%s: %s', tried.state, tried.message);
 			END IF;
@@ -292,8 +292,8 @@ BEGIN
 	END IF;
 
 	probe := 'insert';
-	tried := tenant_guard.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content, ways);
-	SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tried.passed THEN '00000' ELSE tried.state END, tried.refused, tried.message, tried.passed,
+	tried := tenant_guard_internal.probe_insert(relation, role, search_path, tenants[1], insertable, row_b.content, ways);
+	SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(CASE WHEN tried.passed THEN '00000' ELSE tried.state END, tried.refused, tried.message, tried.passed,
 		'no row was inserted', 'a row is inserted for another tenant');
 	RETURN NEXT;
 
@@ -313,10 +313,10 @@ BEGIN
 			CONTINUE;
 		END IF;
 		FOR way IN 0..greatest(ways, 1) LOOP
-			tried := tenant_guard.probe_try(role, search_path, tenants[1], item.statement, true, way > 0, relation, NULL, look_b, way = 2);
+			tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], item.statement, true, way > 0, relation, NULL, look_b, way = 2);
 			EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM before_b OR ways = 0 AND (tried.state = '00000' OR tried.refused);
 		END LOOP;
-		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', item.wrong);
+		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', item.wrong);
 		RETURN NEXT;
 	END LOOP;
 
@@ -324,11 +324,11 @@ BEGIN
 		probe := 'move';
 		IF settable = key THEN
 			FOR way IN 0..greatest(ways, 1) LOOP
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], format('UPDATE %s SET %s = %L::%s WHERE %s', relation, key, tenants[2], key_type, at_a), true, way > 0, relation, silent => way = 2);
-				EXIT WHEN tried.state = '00000' AND tried.result <> '0' OR tenant_guard.passed_policies(tried.state, tried.culprit)
+				tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], format('UPDATE %s SET %s = %L::%s WHERE %s', relation, key, tenants[2], key_type, at_a), true, way > 0, relation, silent => way = 2);
+				EXIT WHEN tried.state = '00000' AND tried.result <> '0' OR tenant_guard_internal.passed_policies(tried.state, tried.culprit)
 					OR ways = 0 AND (tried.state = '00000' OR tried.refused);
 			END LOOP;
-			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.refused, tried.message,
+			SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(CASE WHEN tenant_guard_internal.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.refused, tried.message,
 				tried.state <> '00000' OR tried.result <> '0', 'no row was moved', 'a row is moved to another tenant');
 		ELSE
 			ok := true; detail := 'the tenant column is computed';
@@ -348,10 +348,10 @@ BEGIN
 		told := format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, %3$L) ON CONFLICT (%4$s) DO UPDATE SET %5$s = EXCLUDED.%5$s',
 					   relation, insertable, row_b.content || CASE WHEN item.with_tenant THEN '{}' ELSE jsonb_build_object(guard.tenant_column, tenants[1]) END, item.columns, settable);
 		FOR way IN 0..greatest(ways, 1) LOOP
-			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, way > 0, relation, NULL, look_b, way = 2);
+			tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], told, true, way > 0, relation, NULL, look_b, way = 2);
 			EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM before_b OR ways = 0 AND (tried.state = '00000' OR tried.refused);
 		END LOOP;
-		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is updated');
+		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is updated');
 		RETURN NEXT;
 	END IF;
 
@@ -368,16 +368,16 @@ BEGIN
 	LOOP
 		probe := 'reference ' || item.conname;
 		detail := NULL;
-		other := tenant_guard.probe_parents(relation, tenants[1], item.oid);
+		other := tenant_guard_internal.probe_parents(relation, tenants[1], item.oid);
 		IF other IS NOT NULL THEN
-			SELECT * INTO made FROM tenant_guard.probe_row(relation, other);
+			SELECT * INTO made FROM tenant_guard_internal.probe_row(relation, other);
 			other := made.content; told := made.problem;
 		END IF;
 		IF other IS NULL OR made.part IS NULL THEN
 			ok := NULL; detail := concat_ws(': ', 'not tried: no row of the table could be made for it', told);
 		ELSE
 			at_a := format('tableoid = %s AND ctid = %L', made.part, made.place);
-			SELECT * INTO made FROM tenant_guard.probe_row(item.parent, jsonb_build_object(item.parent_key, tenants[2]));
+			SELECT * INTO made FROM tenant_guard_internal.probe_row(item.parent, jsonb_build_object(item.parent_key, tenants[2]));
 			IF made.content IS NULL THEN
 				ok := NULL; detail := concat_ws(': ', 'not tried: no row could be made to reference', made.problem);
 			ELSE
@@ -385,7 +385,7 @@ BEGIN
 				FROM unnest(item.columns, item.parent_columns) AS n (c, p) WHERE c <> guard.tenant_column;
 				-- here the keys must fire, and in the second way the table's own triggers not
 				FOR way IN 0..least(ways, 1) LOOP
-					tried := tenant_guard.probe_try(role, search_path, tenants[1], told, true, false, relation, silent => way = 1);
+					tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], told, true, false, relation, silent => way = 1);
 					EXIT WHEN tried.refused OR tried.state = '23503' OR tried.state = '00000' AND tried.result <> '0';
 				END LOOP;
 				IF tried.state = '00000' THEN
@@ -397,7 +397,7 @@ BEGIN
 															   WHERE k.oid = item.oid AND o.contype = 'f' AND o.conname = tried.culprit)) THEN
 					ok := true; detail := format('refused: %s', tried.state);
 				ELSE
-					SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, false, tried.message, true, '', '');
+					SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, false, tried.message, true, '', '');
 				END IF;
 			END IF;
 		END IF;
@@ -407,11 +407,11 @@ BEGIN
 
 	-- by who owns what the owner does: other roles seldom have the privilege
 	probe := 'truncate';
-	tried := tenant_guard.probe_try(attacker, search_path, tenants[1], format('TRUNCATE %s', relation));
+	tried := tenant_guard_internal.probe_try(attacker, search_path, tenants[1], format('TRUNCATE %s', relation));
 	IF tried.state = '55P03' THEN
 		ok := NULL; detail := 'not tried: others use the table';
 	ELSE
-		SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tried.state = '0A000' THEN '00000' ELSE tried.state END, tried.refused, tried.message, true, '', 'it is truncated');
+		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(CASE WHEN tried.state = '0A000' THEN '00000' ELSE tried.state END, tried.refused, tried.message, true, '', 'it is truncated');
 	END IF;
 	RETURN NEXT;
 
@@ -437,22 +437,22 @@ BEGIN
 		-- without the tenant column what the view shows must not change with the other tenant's row
 		probe := format('view %s', item.view);
 		IF NOT named THEN
-			PERFORM tenant_guard.probe_allow(role, relation, item.view);
+			PERFORM tenant_guard_internal.probe_allow(role, relation, item.view);
 		END IF;
 		IF item.key IS NOT NULL THEN
-			tried := tenant_guard.probe_try(role, search_path, tenants[1], format('SELECT EXISTS (SELECT FROM %s WHERE %s::text <> %L::%s::text)', item.view, item.key, tenants[1], key_type), NOT preloaded);
-			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
+			tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], format('SELECT EXISTS (SELECT FROM %s WHERE %s::text <> %L::%s::text)', item.view, item.key, tenants[1], key_type), NOT preloaded);
+			SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
 		END IF;
 		IF item.key IS NULL OR ok THEN
 			told := format('SELECT count(*) || COALESCE(md5(string_agg(md5((v.*)::text), '''' ORDER BY md5((v.*)::text))), '''') FROM %s v', item.view);
-			tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded);
-			SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, false, 'another tenant''s rows are not seen', '');
+			tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], told, NOT preloaded);
+			SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, false, 'another tenant''s rows are not seen', '');
 			IF tried.state = '00000' THEN
 				detail := tried.result;
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded, false, relation, format('DELETE FROM %s WHERE %s', relation, at_b));
+				tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], told, NOT preloaded, false, relation, format('DELETE FROM %s WHERE %s', relation, at_b));
 				IF tried.state = '00000' AND tried.result = detail THEN
 					detail := 'another tenant''s rows are not seen';
-				ELSIF tried.state = '00000' AND (tenant_guard.probe_try(role, search_path, tenants[1], told, NOT preloaded)).result = detail THEN
+				ELSIF tried.state = '00000' AND (tenant_guard_internal.probe_try(role, search_path, tenants[1], told, NOT preloaded)).result = detail THEN
 					ok := false; detail := 'what it shows depends on another tenant''s row';
 				ELSE
 					ok := NULL; detail := concat_ws(': ', 'not tried: what it shows changes by itself', tried.message);
@@ -473,19 +473,19 @@ BEGIN
 			probe := format('%s %s', made.probe, item.view);
 			-- what was inserted, or was not, is told by what passed; the rest by the row of the other tenant
 			look := CASE WHEN made.probe LIKE 'insert%' THEN format('SELECT count(*)::text FROM %s WHERE %s = %L::%s', relation, key, tenants[2], key_type) ELSE look_b END;
-			told := tenant_guard.execute_as_owner(relation, look);
+			told := tenant_guard_internal.execute_as_owner(relation, look);
 			FOR way IN 0..CASE WHEN pg_relation_is_updatable(item.view, false) = 0 THEN 0 ELSE greatest(ways, 1) END LOOP
-				tried := tenant_guard.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, way > 0, relation, NULL, look, way = 2);
+				tried := tenant_guard_internal.probe_try(role, search_path, tenants[1], made.statement, NOT preloaded, way > 0, relation, NULL, look, way = 2);
 				EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM told OR ways = 0 AND (tried.state = '00000' OR tried.refused)
-					OR made.probe LIKE 'insert%' AND tenant_guard.passed_policies(tried.state, tried.culprit);
+					OR made.probe LIKE 'insert%' AND tenant_guard_internal.passed_policies(tried.state, tried.culprit);
 			END LOOP;
 			-- what an INSTEAD OF trigger was refused, the table's own triggers aside, is what the view does
 			tried.refused := tried.refused OR tried.state = '38002' AND ways < 2 AND pg_relation_is_updatable(item.view, false) = 0;
 			IF made.probe LIKE 'insert%' THEN
-				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(CASE WHEN tenant_guard.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.refused, tried.message,
+				SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(CASE WHEN tenant_guard_internal.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END, tried.refused, tried.message,
 					tried.seen IS DISTINCT FROM told, 'no row was inserted', 'a row is inserted for another tenant');
 			ELSE
-				SELECT * INTO ok, detail FROM tenant_guard.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is changed');
+				SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM before_b, 'another tenant''s row is as it was', 'another tenant''s row is changed');
 			END IF;
 			RETURN NEXT;
 		END LOOP;
@@ -500,11 +500,11 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION probe_table(regclass, oid, boolean, text) IS 'every probe of one table; a part of prove()';
-REVOKE ALL ON FUNCTION probe_table(regclass, oid, boolean, text) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_table(regclass, oid, boolean, text) IS 'every probe of one table; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_table(regclass, oid, boolean, text) FROM PUBLIC;
 
 -- Raises an error for what prove() cannot look at: no rows would look like a success.
-CREATE FUNCTION probe_able(relation regclass) RETURNS void
+CREATE FUNCTION tenant_guard_internal.probe_able(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -534,8 +534,8 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION probe_able(regclass) IS 'raises an error for what is no table of a user; a part of prove()';
-REVOKE ALL ON FUNCTION probe_able(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_able(regclass) IS 'raises an error for what is no table of a user; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_able(regclass) FROM PUBLIC;
 
 -- Rows like those of TAP: "ok" is null for what could not be tried, and the detail says why.
 CREATE FUNCTION prove(INOUT relation regclass DEFAULT NULL, role name DEFAULT NULL,
@@ -568,7 +568,7 @@ BEGIN
 	END IF;
 	PERFORM tenant_guard.check_library();
 	IF wanted IS NOT NULL THEN
-		PERFORM tenant_guard.probe_able(wanted);
+		PERFORM tenant_guard_internal.probe_able(wanted);
 	END IF;
 	RAISE LOG 'tenant_guard: role "%" proves the isolation of tenants in database "%"', current_user, current_database();
 
@@ -589,7 +589,7 @@ BEGIN
 			RAISE duplicate_object USING MESSAGE = format('a role whose name begins with "tenant_guard_probe_%s" exists', pg_backend_pid()),
 				DETAIL = 'The proof makes roles of that name, and takes them back.', HINT = 'Drop the role, or prove in another session.';
 		END IF;
-		prober := COALESCE(prober, tenant_guard.probe_role());
+		prober := COALESCE(prober, tenant_guard_internal.probe_role());
 		FOR target IN
 			-- a temporary table's name stands without its schema, and is not to find another's
 			SELECT t.relation, (SELECT c.relpersistence = 't' FROM pg_class c WHERE c.oid = t.relation) AS temporary FROM tenant_guard.tables_and_partitions t
@@ -598,9 +598,9 @@ BEGIN
 			ORDER BY t.relation::text COLLATE "C"
 		LOOP
 			relation := target.relation;
-			PERFORM tenant_guard.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = target.relation)); -- once an owner, not a table
+			PERFORM tenant_guard_internal.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = target.relation)); -- once an owner, not a table
 			BEGIN
-				FOR found IN SELECT * FROM tenant_guard.probe_table(target.relation, prober, named, CASE WHEN target.temporary THEN concat_ws(', ', 'pg_temp', NULLIF(search_path, '')) ELSE search_path END) LOOP
+				FOR found IN SELECT * FROM tenant_guard_internal.probe_table(target.relation, prober, named, CASE WHEN target.temporary THEN concat_ws(', ', 'pg_temp', NULLIF(search_path, '')) ELSE search_path END) LOOP
 					probe := found.probe; ok := found.ok; detail := found.detail;
 					RETURN NEXT;
 				END LOOP;

@@ -169,8 +169,8 @@ INSERT INTO cases (function, statement) VALUES
 	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes''); SELECT tenant_guard.pair_foreign_keys(''ours.notes'')'),
 	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''ours.lines'')'),
 	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); ALTER TABLE ours.alike DROP COLUMN tenant_id; SELECT tenant_guard.derive_tenant_column(''ours.alike'')'),
-	('on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; CREATE TABLE ours.made (tenant_id uuid, LIKE hostile.above INCLUDING CONSTRAINTS)'),
-	('on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; CREATE TABLE ours.made (tenant_id uuid) INHERITS (hostile.above)'),
+	('tenant_guard_internal.on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; CREATE TABLE ours.made (tenant_id uuid, LIKE hostile.above INCLUDING CONSTRAINTS)'),
+	('tenant_guard_internal.on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; CREATE TABLE ours.made (tenant_id uuid) INHERITS (hostile.above)'),
 	('unprotect(regclass)', 'SELECT tenant_guard.protect(''hostile.rows''); SELECT tenant_guard.unprotect(''hostile.rows'')'),
 	('share(regclass)', 'SELECT tenant_guard.share(''hostile.lines'')'),
 	('unshare(regclass)', 'SELECT tenant_guard.share(''hostile.lines''); SELECT tenant_guard.unshare(''hostile.lines'')'),
@@ -178,10 +178,10 @@ INSERT INTO cases (function, statement) VALUES
 	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes''); SELECT tenant_guard.pair_foreign_keys(''honest.notes'')'),
 	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''hostile.lines'')'),
 	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''honest.lines'')'),
-	('on_ddl_command_start()', 'SELECT tenant_guard.protect(''hostile.rows''); ALTER TABLE hostile.rows DROP COLUMN tenant_id'),
-	('on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; ALTER TABLE hostile.renamed RENAME org TO tenant_id'),
-	('on_ddl_command_end()', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows''); SET LOCAL tenant_guard.foreign_keys = pair; ALTER TABLE hostile.rows ADD CONSTRAINT again FOREIGN KEY (colour) REFERENCES hostile.parents (colour) NOT VALID'),
-	('on_sql_drop()', 'SELECT tenant_guard.protect(''hostile.rows''); DROP POLICY tenant_isolation ON hostile.rows'),
+	('tenant_guard_internal.on_ddl_command_start()', 'SELECT tenant_guard.protect(''hostile.rows''); ALTER TABLE hostile.rows DROP COLUMN tenant_id'),
+	('tenant_guard_internal.on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; ALTER TABLE hostile.renamed RENAME org TO tenant_id'),
+	('tenant_guard_internal.on_ddl_command_end()', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows''); SET LOCAL tenant_guard.foreign_keys = pair; ALTER TABLE hostile.rows ADD CONSTRAINT again FOREIGN KEY (colour) REFERENCES hostile.parents (colour) NOT VALID'),
+	('tenant_guard_internal.on_sql_drop()', 'SELECT tenant_guard.protect(''hostile.rows''); DROP POLICY tenant_isolation ON hostile.rows'),
 	('set_tenant(text,boolean)', 'SELECT tenant_guard.set_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::text)'),
 	('set_tenant(uuid,boolean)', 'SELECT tenant_guard.set_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::uuid)'),
 	('set_tenant(bigint,boolean)', 'SELECT tenant_guard.set_tenant(1)'),
@@ -191,17 +191,17 @@ INSERT INTO cases (function, statement) VALUES
 	('current_tenant_bigint()', 'SELECT tenant_guard.current_tenant_bigint()'),
 	('has_tenant()', 'SELECT tenant_guard.has_tenant()'),
 	('guarded()', 'SELECT tenant_guard.guarded()'),
-	('check_key_action(oid,oid,"any")', 'SELECT tenant_guard.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour)'),
-	('check_key_action(oid,oid,"any","any")', 'SELECT tenant_guard.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour, ''blue''::hostile.colour)'),
-	('check_tenant_kept(oid,boolean,"any")', 'SELECT tenant_guard.check_tenant_kept(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, false, ''red''::hostile.colour)'),
+	('tenant_guard_internal.check_key_action(oid,oid,"any")', 'SELECT tenant_guard_internal.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour)'),
+	('tenant_guard_internal.check_key_action(oid,oid,"any","any")', 'SELECT tenant_guard_internal.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour, ''blue''::hostile.colour)'),
+	('tenant_guard_internal.check_tenant_kept(oid,boolean,"any")', 'SELECT tenant_guard_internal.check_tenant_kept(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, false, ''red''::hostile.colour)'),
 	('library_version()', 'SELECT tenant_guard.library_version()'),
 	('library_preloaded()', 'SELECT tenant_guard.library_preloaded()'),
 	('check_library()', 'SELECT tenant_guard.check_library()'),
 	('preload_statement(oid,oid)', 'SELECT tenant_guard.preload_statement(d.oid, r.oid) FROM pg_catalog.pg_database d, pg_catalog.pg_roles r'),
-	('trusted_built_ins()', 'SELECT tenant_guard.trusted_built_ins()'),
+	('tenant_guard_internal.trusted_built_ins()', 'SELECT tenant_guard_internal.trusted_built_ins()'),
 	('guard_status(regclass)', 'SELECT tenant_guard.guard_status(c.oid) FROM pg_catalog.pg_class c'),
 	('broken_invariants(regclass)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.broken_invariants()'),
-	('mixed_comparisons_of(oid,oid)', 'SELECT tenant_guard.mixed_comparisons_of(''pg_catalog.pg_proc''::pg_catalog.regclass, p.oid) FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384'),
+	('tenant_guard_internal.mixed_comparisons_of(oid,oid)', 'SELECT tenant_guard_internal.mixed_comparisons_of(''pg_catalog.pg_proc''::pg_catalog.regclass, p.oid) FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384'),
 	('mixed_comparisons()', 'SELECT tenant_guard.mixed_comparisons()'),
 	('audit()', 'SELECT tenant_guard.audit()'),
 	('audit()', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.audit()'),
@@ -215,34 +215,34 @@ INSERT INTO cases VALUES
 INSERT INTO cases (function, statement)
 SELECT f.name, 'SELECT tenant_guard.protect_schema(''hostile''); ' || f.statement
 FROM (VALUES
-	('execute_as(oid,text,text,boolean)', 'SELECT tenant_guard.execute_as(''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''SELECT hostile.note(40)'')'),
-	('execute_as_owner(regclass,text)', 'SELECT tenant_guard.execute_as_owner(''hostile.rows'', ''SELECT pg_catalog.count(*) FROM hostile.rows'')'),
-	('probe_locate(regclass,text,text)', 'SELECT tenant_guard.probe_locate(''hostile.rows'', NULL, ''true'')'),
-	('probe_literals(text)', 'SELECT tenant_guard.probe_literals(''1'')'),
-	('probe_values(oid,integer,bigint)', 'SELECT tenant_guard.probe_values(t.oid, -1, 1) FROM pg_catalog.pg_type t WHERE t.typnamespace OPERATOR(pg_catalog.=) ''hostile''::pg_catalog.regnamespace::pg_catalog.oid'),
-	('probe_column_literals(regclass,smallint)', 'SELECT tenant_guard.probe_column_literals(''hostile.rows'', 1::pg_catalog.int2)'),
-	('probe_row(regclass,jsonb)', 'SELECT tenant_guard.probe_row(''hostile.rows'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "comp": {"x": 1}}'')'),
-	('probe_try(oid,text,text,text,boolean,boolean,regclass,text,text,boolean)', 'SELECT tenant_guard.probe_try(''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', ''SELECT pg_catalog.count(*) FROM hostile.seen'', true, false, ''hostile.rows'', ''SELECT 1'', ''SELECT 1'')'),
-	('probe_tenants(regclass,smallint)', 'SELECT tenant_guard.probe_tenants(''hostile.rows'', 2::pg_catalog.int2)'),
-	('probe_parents(regclass,text,oid)', 'SELECT tenant_guard.probe_parents(''hostile.rows'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', 0::pg_catalog.oid)'),
-	('passed_policies(text,text)', 'SELECT tenant_guard.passed_policies(''42501'', '''')'),
-	('probe_verdict(text,boolean,text,boolean,text,text)', 'SELECT tenant_guard.probe_verdict(''42501'', true, '''', true, '''', '''')'),
-	('probe_insert(regclass,oid,text,text,text,jsonb,integer)', 'SELECT tenant_guard.probe_insert(''hostile.rows'', ''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', ''tenant_id, comp'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "comp": {"x": 1}}'', 2)'),
-	('probe_role(oid)', 'SELECT tenant_guard.probe_role(''regress_mallory''::pg_catalog.regrole)'),
-	('probe_tree(regclass)', 'SELECT tenant_guard.probe_tree(''hostile.parted'')'),
-	('probe_grant(oid,oid[],oid[],oid[])', 'SELECT tenant_guard.probe_grant(tenant_guard.probe_role(), ARRAY[''regress_mallory''::pg_catalog.regrole::pg_catalog.oid], ARRAY[''hostile.rows''::pg_catalog.regclass::pg_catalog.oid])'),
-	('foreign_function(regclass)', 'SELECT tenant_guard.foreign_function(''ours.alike'')'),
-	('probe_maker(regclass)', 'SELECT tenant_guard.probe_maker(''hostile.rows'')'),
-	('probe_silence(regclass,boolean)', 'SELECT tenant_guard.probe_silence(''hostile.rows'', true)'),
-	('probe_reads(regclass)', 'SELECT tenant_guard.probe_reads(''hostile.seen'')'),
-	('probe_allow(oid,regclass,regclass)', 'SELECT tenant_guard.probe_allow(tenant_guard.probe_role(), ''hostile.rows'', ''hostile.seen'')'),
-	('probe_able(regclass)', 'SELECT tenant_guard.probe_able(''hostile.rows'')'),
-	('probe_table(regclass,oid,boolean,text)', 'SELECT tenant_guard.probe_table(''hostile.rows'', tenant_guard.probe_role(), false, ''pg_catalog'')')) f (name, statement);
+	('tenant_guard_internal.execute_as(oid,text,text,boolean)', 'SELECT tenant_guard_internal.execute_as(''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''SELECT hostile.note(40)'')'),
+	('tenant_guard_internal.execute_as_owner(regclass,text)', 'SELECT tenant_guard_internal.execute_as_owner(''hostile.rows'', ''SELECT pg_catalog.count(*) FROM hostile.rows'')'),
+	('tenant_guard_internal.probe_locate(regclass,text,text)', 'SELECT tenant_guard_internal.probe_locate(''hostile.rows'', NULL, ''true'')'),
+	('tenant_guard_internal.probe_literals(text)', 'SELECT tenant_guard_internal.probe_literals(''1'')'),
+	('tenant_guard_internal.probe_values(oid,integer,bigint)', 'SELECT tenant_guard_internal.probe_values(t.oid, -1, 1) FROM pg_catalog.pg_type t WHERE t.typnamespace OPERATOR(pg_catalog.=) ''hostile''::pg_catalog.regnamespace::pg_catalog.oid'),
+	('tenant_guard_internal.probe_column_literals(regclass,smallint)', 'SELECT tenant_guard_internal.probe_column_literals(''hostile.rows'', 1::pg_catalog.int2)'),
+	('tenant_guard_internal.probe_row(regclass,jsonb)', 'SELECT tenant_guard_internal.probe_row(''hostile.rows'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "comp": {"x": 1}}'')'),
+	('tenant_guard_internal.probe_try(oid,text,text,text,boolean,boolean,regclass,text,text,boolean)', 'SELECT tenant_guard_internal.probe_try(''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', ''SELECT pg_catalog.count(*) FROM hostile.seen'', true, false, ''hostile.rows'', ''SELECT 1'', ''SELECT 1'')'),
+	('tenant_guard_internal.probe_tenants(regclass,smallint)', 'SELECT tenant_guard_internal.probe_tenants(''hostile.rows'', 2::pg_catalog.int2)'),
+	('tenant_guard_internal.probe_parents(regclass,text,oid)', 'SELECT tenant_guard_internal.probe_parents(''hostile.rows'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', 0::pg_catalog.oid)'),
+	('tenant_guard_internal.passed_policies(text,text)', 'SELECT tenant_guard_internal.passed_policies(''42501'', '''')'),
+	('tenant_guard_internal.probe_verdict(text,boolean,text,boolean,text,text)', 'SELECT tenant_guard_internal.probe_verdict(''42501'', true, '''', true, '''', '''')'),
+	('tenant_guard_internal.probe_insert(regclass,oid,text,text,text,jsonb,integer)', 'SELECT tenant_guard_internal.probe_insert(''hostile.rows'', ''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', ''tenant_id, comp'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "comp": {"x": 1}}'', 2)'),
+	('tenant_guard_internal.probe_role(oid)', 'SELECT tenant_guard_internal.probe_role(''regress_mallory''::pg_catalog.regrole)'),
+	('tenant_guard_internal.probe_tree(regclass)', 'SELECT tenant_guard_internal.probe_tree(''hostile.parted'')'),
+	('tenant_guard_internal.probe_grant(oid,oid[],oid[],oid[])', 'SELECT tenant_guard_internal.probe_grant(tenant_guard_internal.probe_role(), ARRAY[''regress_mallory''::pg_catalog.regrole::pg_catalog.oid], ARRAY[''hostile.rows''::pg_catalog.regclass::pg_catalog.oid])'),
+	('tenant_guard_internal.foreign_function(regclass)', 'SELECT tenant_guard_internal.foreign_function(''ours.alike'')'),
+	('tenant_guard_internal.probe_maker(regclass)', 'SELECT tenant_guard_internal.probe_maker(''hostile.rows'')'),
+	('tenant_guard_internal.probe_silence(regclass,boolean)', 'SELECT tenant_guard_internal.probe_silence(''hostile.rows'', true)'),
+	('tenant_guard_internal.probe_reads(regclass)', 'SELECT tenant_guard_internal.probe_reads(''hostile.seen'')'),
+	('tenant_guard_internal.probe_allow(oid,regclass,regclass)', 'SELECT tenant_guard_internal.probe_allow(tenant_guard_internal.probe_role(), ''hostile.rows'', ''hostile.seen'')'),
+	('tenant_guard_internal.probe_able(regclass)', 'SELECT tenant_guard_internal.probe_able(''hostile.rows'')'),
+	('tenant_guard_internal.probe_table(regclass,oid,boolean,text)', 'SELECT tenant_guard_internal.probe_table(''hostile.rows'', tenant_guard_internal.probe_role(), false, ''pg_catalog'')')) f (name, statement);
 
 -- audit()'s parts, each by itself, and what C tells them
 INSERT INTO cases (function, statement)
 SELECT p.oid::regprocedure, format('SELECT tenant_guard.protect_schema(''hostile''); SELECT * FROM %s', p.oid::regprocedure)
-FROM pg_proc p WHERE p.pronamespace = 'tenant_guard_internal'::regnamespace AND p.pronargs = 0;
+FROM pg_proc p WHERE p.pronamespace = 'tenant_guard_internal'::regnamespace AND p.pronargs = 0 AND p.prorettype <> 'event_trigger'::regtype;
 INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.tenant_type_of(oid)', 'SELECT tenant_guard_internal.tenant_type_of(t.oid) FROM pg_catalog.pg_type t'),
 	('tenant_guard_internal.schema_is_excluded(name)', 'SET LOCAL tenant_guard.excluded_schemas = ''honest''; SELECT tenant_guard_internal.schema_is_excluded(n.nspname) FROM pg_catalog.pg_namespace n');
@@ -286,11 +286,11 @@ $$ SELECT array_agg(n ORDER BY n) FROM generate_series(0, 62) n WHERE bits & (1:
 -- The cases that leave a tenant behind come last.
 CREATE TABLE tried AS
 SELECT c.*, t.*
-FROM (SELECT * FROM cases ORDER BY function ~ '^(set|clear|execute|probe|prove)') c CROSS JOIN LATERAL try(c.statement, c.role, 'public, pg_temp') t;
+FROM (SELECT * FROM cases ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove)') c CROSS JOIN LATERAL try(c.statement, c.role, 'public, pg_temp') t;
 -- Once more by a superuser whose search_path finds mallory's operators and functions before PostgreSQL's own.
 INSERT INTO tried
 SELECT c.*, t.*
-FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(set|clear|execute|probe|prove)') c
+FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove)') c
 	 CROSS JOIN LATERAL try(c.statement, c.role, 'hostile, pg_catalog, pg_temp') t;
 
 -- No code of mallory's runs as a superuser, nor as alice.

@@ -57,7 +57,7 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 	  AND obj_description(d.objid, d.classid::regclass::name) IS NULL;
 
 -- Called outside their events, the event triggers' functions must refuse.
-SELECT tenant_guard.on_ddl_command_end();
+SELECT tenant_guard_internal.on_ddl_command_end();
 SET ROLE regress_nobody;
 SELECT * FROM tenant_guard.tables;
 SELECT * FROM tenant_guard_internal.guarded_tables;

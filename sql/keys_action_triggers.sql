@@ -111,13 +111,17 @@ ROLLBACK TO s;
 DELETE FROM own.lure;
 ROLLBACK;
 
--- By hand it compares values of one's own.
-SELECT tenant_guard.check_tenant_kept(0, false, 'one'::text) AND tenant_guard.check_tenant_kept(0, true, 'one'::text) AS kept;
-SELECT tenant_guard.check_tenant_kept('own.asks'::regclass, false, 'one'::text) AND tenant_guard.check_tenant_kept('own.asks'::regclass, true, 'two'::text) AS kept;
-SELECT tenant_guard.check_tenant_kept('own.asks'::regclass, true, 1);
-SELECT tenant_guard.check_tenant_kept('own.asks'::regclass, NULL, NULL::text) AND tenant_guard.check_tenant_kept('own.asks'::regclass, true, NULL::text) AS kept;
-SELECT tenant_guard.check_tenant_kept('own.asks'::regclass, false, NULL::text) AND tenant_guard.check_tenant_kept('own.asks'::regclass, true, 1) AS kept;
+-- By hand, where the schema is granted, it compares values of one's own.
+RESET ROLE;
+GRANT USAGE ON SCHEMA tenant_guard_internal TO regress_app;
+SET ROLE regress_app;
+SELECT tenant_guard_internal.check_tenant_kept(0, false, 'one'::text) AND tenant_guard_internal.check_tenant_kept(0, true, 'one'::text) AS kept;
+SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, false, 'one'::text) AND tenant_guard_internal.check_tenant_kept('own.asks'::regclass, true, 'two'::text) AS kept;
+SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, true, 1);
+SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, NULL, NULL::text) AND tenant_guard_internal.check_tenant_kept('own.asks'::regclass, true, NULL::text) AS kept;
+SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, false, NULL::text) AND tenant_guard_internal.check_tenant_kept('own.asks'::regclass, true, 1) AS kept;
 
 RESET ROLE;
+REVOKE USAGE ON SCHEMA tenant_guard_internal FROM regress_app;
 DROP SCHEMA t, own CASCADE;
 DROP ROLE regress_owner, regress_app;

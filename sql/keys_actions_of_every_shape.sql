@@ -428,23 +428,25 @@ DELETE FROM t.currencies WHERE code = 'of a'; ROLLBACK;
 RESET ROLE;
 RESET tenant_guard.tenant_type;
 
--- Whoever calls the check by hand learns whether a value of his own is his tenant,
--- and nothing else.
+-- Whoever calls the check by hand, where the schema is granted, learns whether a value
+-- of his own is his tenant, and nothing else.
+GRANT USAGE ON SCHEMA tenant_guard_internal TO regress_app;
 SET ROLE regress_app;
 :as_a
-SELECT tenant_guard.check_key_action(0, 0, :a::uuid) AS mine, tenant_guard.check_key_action(NULL, NULL, :a::uuid, :a::uuid) AS stays;
+SELECT tenant_guard_internal.check_key_action(0, 0, :a::uuid) AS mine, tenant_guard_internal.check_key_action(NULL, NULL, :a::uuid, :a::uuid) AS stays;
 SAVEPOINT s;
-SELECT tenant_guard.check_key_action(0, 0, :b::uuid);
+SELECT tenant_guard_internal.check_key_action(0, 0, :b::uuid);
 ROLLBACK TO s;
-SELECT tenant_guard.check_key_action('t.prices'::regclass, 0, NULL::uuid);
+SELECT tenant_guard_internal.check_key_action('t.prices'::regclass, 0, NULL::uuid);
 ROLLBACK TO s;
-SELECT tenant_guard.check_key_action('t.prices'::regclass, 1, 5, 'x');
+SELECT tenant_guard_internal.check_key_action('t.prices'::regclass, 1, 5, 'x');
 ROLLBACK TO s;
-SELECT tenant_guard.check_key_action(0, 0, 'text');
+SELECT tenant_guard_internal.check_key_action(0, 0, 'text');
 ROLLBACK TO s;
-SELECT tenant_guard.check_key_action(0, 0, :a::uuid, 5);
+SELECT tenant_guard_internal.check_key_action(0, 0, :a::uuid, 5);
 ROLLBACK;
 RESET ROLE;
+REVOKE USAGE ON SCHEMA tenant_guard_internal FROM regress_app;
 
 SET client_min_messages = error;
 DROP SCHEMA t CASCADE;

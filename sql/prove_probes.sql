@@ -201,14 +201,16 @@ SELECT * FROM tenant_guard.prove();
 ROLLBACK;
 SET ROLE regress_owner;
 SELECT * FROM tenant_guard.prove();
-SELECT tenant_guard.execute_as(10, 'public', 'SELECT 1');
+SELECT tenant_guard_internal.execute_as(10, 'public', 'SELECT 1');
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION tenant_guard.prove, tenant_guard.execute_as TO regress_owner;
+GRANT USAGE ON SCHEMA tenant_guard_internal TO regress_owner;
+GRANT EXECUTE ON FUNCTION tenant_guard.prove, tenant_guard_internal.execute_as TO regress_owner;
 SET ROLE regress_owner;
 SELECT * FROM tenant_guard.prove();
-SELECT tenant_guard.execute_as(10, 'public', 'SELECT 1');
+SELECT tenant_guard_internal.execute_as(10, 'public', 'SELECT 1');
 RESET ROLE;
-REVOKE EXECUTE ON FUNCTION tenant_guard.prove, tenant_guard.execute_as FROM regress_owner;
+REVOKE EXECUTE ON FUNCTION tenant_guard.prove, tenant_guard_internal.execute_as FROM regress_owner;
+REVOKE USAGE ON SCHEMA tenant_guard_internal FROM regress_owner;
 
 -- In a read-only transaction nothing is proved.
 BEGIN READ ONLY;

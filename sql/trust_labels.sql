@@ -77,11 +77,16 @@ SELECT count(*) > 190 AS listed, count(*) FILTER (WHERE reason IS NULL OR reason
 	   count(*) FILTER (WHERE p.proleakproof OR p.provolatile = 'v') AS needless
 FROM tenant_guard.trusted_functions f JOIN pg_proc p ON p.oid = f.function
 WHERE f.declared_by = 'built-in';
--- A plain role reads neither.
+-- A plain role reads neither, nor if it is granted the schema.
 SET ROLE regress_app;
 SELECT count(*) FROM tenant_guard.trusted_functions;
-SELECT count(*) FROM tenant_guard.trusted_built_ins();
+SELECT count(*) FROM tenant_guard_internal.trusted_built_ins();
 RESET ROLE;
+GRANT USAGE ON SCHEMA tenant_guard_internal TO regress_app;
+SET ROLE regress_app;
+SELECT count(*) FROM tenant_guard_internal.trusted_built_ins();
+RESET ROLE;
+REVOKE USAGE ON SCHEMA tenant_guard_internal FROM regress_app;
 
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

@@ -31,7 +31,7 @@ UNION ALL
 SELECT 'event_trigger_disabled', CASE WHEN e.evtenabled IN ('O', 'R') THEN 'warning' ELSE 'error' END, o.name,
 	   CASE WHEN e.oid IS NULL THEN 'is missing' WHEN e.evtenabled = 'D' THEN 'is disabled' ELSE 'does not fire in every session_replication_role' END
 	   || ': new tables are not guarded, and guards may be weakened',
-	   concat_ws('; ', CASE WHEN e.oid IS NULL THEN format('CREATE EVENT TRIGGER %s ON %s EXECUTE FUNCTION tenant_guard.on_%s(); ALTER EXTENSION tenant_guard ADD EVENT TRIGGER %s', o.name, o.event, o.event, o.name) END,
+	   concat_ws('; ', CASE WHEN e.oid IS NULL THEN format('CREATE EVENT TRIGGER %s ON %s EXECUTE FUNCTION tenant_guard_internal.on_%s(); ALTER EXTENSION tenant_guard ADD EVENT TRIGGER %s', o.name, o.event, o.event, o.name) END,
 				 format('ALTER EVENT TRIGGER %s ENABLE ALWAYS', o.name)), 0
 FROM (VALUES ('tenant_guard_ddl_command_start', 'ddl_command_start'), ('tenant_guard_ddl_command_end', 'ddl_command_end'),
 			 ('tenant_guard_sql_drop', 'sql_drop')) AS o (name, event)
@@ -41,7 +41,7 @@ WHERE e.evtenabled IS DISTINCT FROM 'A'
 -- a function that guards call is not the library's any more
 UNION ALL
 SELECT 'function_replaced', 'error', p.oid::regprocedure::text, 'is not the function that the extension made: no guard that calls it holds',
-	   format('CREATE OR REPLACE FUNCTION tenant_guard.%s() RETURNS %s LANGUAGE C %s AS %L, %L', o.name, o.type, o.attributes, '$libdir/tenant_guard', o.symbol), 0
+	   format('CREATE OR REPLACE FUNCTION %I.%I() RETURNS %s LANGUAGE C %s AS %L, %L', n.nspname, o.name, o.type, o.attributes, '$libdir/tenant_guard', o.symbol), 0
 FROM (VALUES ('current_tenant', 'tenant_guard_current_tenant', 'uuid', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
 			 ('current_tenant_text', 'tenant_guard_current_tenant', 'text', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
 			 ('current_tenant_bigint', 'tenant_guard_current_tenant', 'bigint', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
@@ -49,7 +49,8 @@ FROM (VALUES ('current_tenant', 'tenant_guard_current_tenant', 'uuid', 'STABLE P
 			 ('on_ddl_command_start', 'tenant_guard_on_ddl_command_start', 'event_trigger', '', 'v', 'u', false),
 			 ('on_ddl_command_end', 'tenant_guard_on_ddl_command_end', 'event_trigger', '', 'v', 'u', false),
 			 ('on_sql_drop', 'tenant_guard_on_sql_drop', 'event_trigger', '', 'v', 'u', false)) AS o (name, symbol, type, attributes, volatility, parallel, leakproof)
-	 JOIN pg_proc p ON p.proname = o.name AND p.pronargs = 0 AND p.pronamespace = 'tenant_guard'::regnamespace
+	 JOIN pg_namespace n ON n.nspname = CASE o.type WHEN 'event_trigger' THEN 'tenant_guard_internal' ELSE 'tenant_guard' END
+	 JOIN pg_proc p ON p.proname = o.name AND p.pronargs = 0 AND p.pronamespace = n.oid
 	 JOIN pg_language l ON l.oid = p.prolang
 WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, p.proleakproof, p.prosecdef, p.proconfig IS NULL)
 	  IS DISTINCT FROM ('c', o.symbol, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)

@@ -12,7 +12,7 @@
  * another.
  *
  * So such a statement on a guarded table gets a filter of its own: a call of
- * tenant_guard.check_key_action for each row that it is about to change, which
+ * tenant_guard_internal.check_key_action for each row that it is about to change, which
  * raises where the row is another tenant's (key_action_row.c).  The planner hook
  * puts it into the finished plan, behind the key's own comparison, so that no
  * row is judged but those which reference the one that goes or changes.  The
@@ -30,6 +30,7 @@
 
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -38,9 +39,9 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_func.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
@@ -264,16 +265,21 @@ find_key(const KeyAction *action)
  * ----------------------------------------------------------------
  */
 
-/* A function of ours that checks a row. */
+/*
+ * A function of ours that checks a row.  Whoever runs the action has no USAGE
+ * of its schema, so it is not looked up as a name in a query is.
+ */
 static Oid
 check_function(char *name, int nargs, Oid *types)
 {
-	Oid			funcid = LookupFuncName(list_make2(makeString(EXTENSION_NAME), makeString(name)), nargs, types, true);
+	Oid			funcid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+										 PointerGetDatum(buildoidvector(types, nargs)),
+										 ObjectIdGetDatum(get_namespace_oid(INTERNAL_SCHEMA, true)));
 
 	if (extension_function(funcid) != EXTENSION_KEY_CHECK)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("function tenant_guard.%s is not the extension's", name),
+				 errmsg("function tenant_guard_internal.%s is not the extension's", name),
 				 errdetail("Without it the actions of foreign keys cannot be kept to one tenant."),
 				 errhint("Drop and create extension \"tenant_guard\".")));
 	return funcid;

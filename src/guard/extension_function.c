@@ -63,6 +63,13 @@ is_getter_name(const char *name)
 	return strncmp(name, GETTER, strlen(GETTER)) == 0;
 }
 
+/* Those with arguments are called by PostgreSQL alone. */
+static const char *
+schema_of_function(int nargs)
+{
+	return nargs > 0 ? INTERNAL_SCHEMA : EXTENSION_NAME;
+}
+
 static ExtensionFunction
 function_of_name(const char *name, int nargs)
 {
@@ -88,7 +95,7 @@ read_extension_function(Oid funcid)
 	name = NameStr(proc->proname);
 	schema = get_namespace_name(proc->pronamespace);
 	if (proc->prolang == ClanguageId &&
-		schema != NULL && strcmp(schema, EXTENSION_NAME) == 0 &&
+		schema != NULL && strcmp(schema, schema_of_function(proc->pronargs)) == 0 &&
 		attribute_is(tuple, Anum_pg_proc_prosrc, C_PREFIX, is_getter_name(name) ? GETTER : name) &&
 		attribute_is(tuple, Anum_pg_proc_probin, "$libdir/", EXTENSION_NAME))
 		which = function_of_name(name, proc->pronargs);

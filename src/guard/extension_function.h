@@ -9,6 +9,8 @@
 #define TENANT_GUARD_EXTENSION_FUNCTION_H
 
 #define EXTENSION_NAME		"tenant_guard"
+/* the schema of what is not to be called by hand; the rest is in one of the extension's name */
+#define INTERNAL_SCHEMA		"tenant_guard_internal"
 
 typedef enum ExtensionFunction
 {

@@ -243,6 +243,18 @@ foreach my $node ($origin, $plain)
 		"$TENANT_B; 2", 'a tenant sees its own rows');
 }
 
+# The schema of what the extension's functions are made of is the extension's, and in no dump; what was granted on it is.
+new_database($origin, 'granted');
+$origin->safe_psql('granted', 'CREATE EXTENSION tenant_guard; GRANT USAGE ON SCHEMA tenant_guard_internal TO owner');
+$origin->command_ok([ 'pg_dump', '-f', "$dir/granted.sql", '-d', $origin->connstr('granted') ], 'pg_dump makes a script');
+unlike(slurp_file("$dir/granted.sql"), qr/(?:CREATE|COMMENT ON) .*tenant_guard_internal/, 'without the schema of the internals');
+new_database($plain, 'granted');
+run_script($plain, 'granted', "$dir/granted.sql", 'what is granted on it');
+is($plain->safe_psql('granted', q{SELECT has_schema_privilege('owner', 'tenant_guard_internal', 'USAGE'), has_schema_privilege('app', 'tenant_guard_internal', 'USAGE')}),
+	't|f', 'a privilege on it travels');
+$plain->safe_psql('granted', 'DROP OWNED BY owner; DROP EXTENSION tenant_guard');
+is($plain->safe_psql('granted', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'tenant_guard_internal'}), 0, 'it goes with the extension');
+
 # Tenants of another type: pg_dump -C brings the database's setting, and without it that has to be made first.
 foreach my $database ('texts', 'bigints')
 {

@@ -117,7 +117,7 @@ foreach my $database (sort keys %encodings)
 	my @listed = map { [ split /\|/ ] } split /\n/, $node->safe_psql($database, <<'SQL');
 SELECT p.proname, coalesce(f.condition, ''), array_to_string(array(
 	SELECT t.typname FROM unnest(p.proargtypes) WITH ORDINALITY a(o, n) JOIN pg_type t ON t.oid = a.o ORDER BY n), ' ')
-FROM tenant_guard.trusted_built_ins() f JOIN pg_proc p ON p.oid = f.function ORDER BY 1, 3
+FROM tenant_guard_internal.trusted_built_ins() f JOIN pg_proc p ON p.oid = f.function ORDER BY 1, 3
 SQL
 	cmp_ok(scalar @listed, '>', 190, "$database: the list is read");
 
