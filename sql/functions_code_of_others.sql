@@ -237,8 +237,19 @@ FROM (VALUES
 	('tenant_guard_internal.probe_reads(regclass)', 'SELECT tenant_guard_internal.probe_reads(''hostile.seen'')'),
 	('tenant_guard_internal.probe_allow(oid,regclass,regclass)', 'SELECT tenant_guard_internal.probe_allow(tenant_guard_internal.probe_role(), ''hostile.rows'', ''hostile.seen'')'),
 	('tenant_guard_internal.probe_able(regclass)', 'SELECT tenant_guard_internal.probe_able(''hostile.rows'')'),
+	('tenant_guard_internal.probe_suspects(regclass,smallint[],text,text,text,text)', 'SELECT tenant_guard_internal.probe_suspects(''hostile.rows'', ARRAY[1]::pg_catalog.int2[], ''23514'', ''rows_id_check'', '''', '''')'),
+	('tenant_guard_internal.probe_copy(regclass,jsonb,bigint)', 'SELECT tenant_guard_internal.probe_copy(''hostile.rows'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"}'', 1)'),
+	('tenant_guard_internal.probe_subject(regclass,oid,boolean,text)', 'SELECT tenant_guard_internal.probe_subject(''hostile.rows'', tenant_guard_internal.probe_role(), false, ''pg_catalog'')'),
 	('tenant_guard_internal.probe_table(regclass,oid,boolean,text)', 'SELECT tenant_guard_internal.probe_table(''hostile.rows'', tenant_guard_internal.probe_role(), false, ''pg_catalog'')')) f (name, statement);
 
+-- those that try something with two tenants' rows
+INSERT INTO cases (function, statement)
+SELECT f.oid::regprocedure, format('SELECT tenant_guard.protect_schema(''hostile''); SELECT %I.%I(tenant_guard_internal.probe_two_rows(tenant_guard_internal.probe_subject(''hostile.rows'','
+								   ' tenant_guard_internal.probe_role(), false, ''pg_catalog'')) %s)', 'tenant_guard_internal', f.proname, a.more)
+FROM pg_proc f JOIN (VALUES ('probe_two_rows', ''), ('probe_reading', ''), ('probe_inserting', ''), ('probe_changing', ''), ('probe_upserting', ''), ('probe_references', ''),
+							('probe_reference', ', (SELECT k.oid FROM pg_catalog.pg_constraint k WHERE k.conrelid OPERATOR(pg_catalog.=) ''hostile.rows''::pg_catalog.regclass::pg_catalog.oid AND k.contype OPERATOR(pg_catalog.=) ''f''::"char" LIMIT 1)'),
+							('probe_truncating', ''), ('probe_views', ''), ('probe_view_reading', ', ''hostile.seen'', NULL'), ('probe_view_changing', ', ''hostile.seen'', NULL')) a (name, more)
+	 ON f.pronamespace = 'tenant_guard_internal'::regnamespace AND f.proname = a.name;
 -- audit()'s parts, each by itself, and what C tells them
 INSERT INTO cases (function, statement)
 SELECT p.oid::regprocedure, format('SELECT tenant_guard.protect_schema(''hostile''); SELECT * FROM %s', p.oid::regprocedure)

@@ -21,7 +21,7 @@ declare -A may_use=(
 	[functions]='base tenant guard bypass foreign_keys ddl'
 )
 
-sources=(src/*.[ch] src/*/*.[ch]) c_files=(src/*.c src/*/*.c)
+sources=(src/*.[ch] src/*/*.[ch]) c_files=(src/*.c src/*/*.c) script=(script/*.sql script/*/*.sql)
 only=${1-}
 passed=0 failed=0
 
@@ -171,9 +171,20 @@ doc_links() {
 # Expected output is as psql prints it, and a diff as diff does.
 trailing_space() { search_text_files '[[:blank:]]$' | grep -vE '^[^:]*\.(out|diff|patch):'; }
 
-# A function's braces stand alone in the first column.
+# A function's braces stand alone in the first column. In the install script a function begins with its CREATE, and ends with its COMMENT.
 long_functions() {
 	awk '/^\{$/ { start = FNR } /^\}$/ { if (start && FNR - start > 100) print FILENAME ":" start ": a function of " FNR - start " lines"; start = 0 }' "${sources[@]}"
+	awk 'FNR == 1 { start = 0 } /^(CREATE|DO) / { start = FNR }
+		/^COMMENT ON / { if (start && FNR - start > 100) print FILENAME ":" start ": a function or view of " FNR - start " lines"; start = 0 }' "${script[@]}"
+}
+
+# Every function and view of the install script has its COMMENT, so that the rule above sees where it ends.
+uncommented() {
+	awk 'function report() { if (start != "") print start ": has no COMMENT"; start = "" }
+		FNR == 1 { report() }
+		/^CREATE (FUNCTION|VIEW|TYPE|SCHEMA|EVENT TRIGGER) / { report(); start = FILENAME ":" FNR }
+		/^COMMENT ON (FUNCTION|VIEW|TYPE|SCHEMA|EVENT TRIGGER) / { start = "" }
+		END { report() }' "${script[@]}"
 }
 
 long_files() {
@@ -211,7 +222,10 @@ one_version() {
 	done
 }
 
-sources_are_here() { [ -e src/tenant_guard.c ] || echo "src/tenant_guard.c:1: is missing: the rules would have nothing to look at"; }
+sources_are_here() {
+	local file
+	for file in src/tenant_guard.c script/00-schema.sql; do [ -e "$file" ] || echo "$file:1: is missing: the rules would have nothing to look at"; done
+}
 
 rule "sources are here" sources_are_here
 rule "PG_VERSION_NUM is said in src/base/compat.h alone" versions_in_compat
@@ -232,6 +246,7 @@ rule "code in docs/ is what a test runs" tested_snippets
 rule "links between pages lead somewhere" doc_links
 rule "no function over 100 lines" long_functions
 rule "no file over 600 lines" long_files
+rule "what the install script makes has a comment" uncommented
 rule "one version" one_version
 rule "every error has an errcode" errcodes
 

@@ -1,128 +1,7 @@
 
 --
--- Does isolation hold? For superusers: prove() tries to break it
+-- Rows of tenants, which constraints accept
 --
--- What is tried is tried as a role that row-level security binds, in a subtransaction that is rolled back. The rows are
--- made with session_replication_role = replica, so that neither triggers nor foreign keys stand in the way; only they, since
--- each change of that setting makes the server plan everything anew.
---
--- Nothing of a table's owner, a trigger, default, CHECK, cast or view, may run as the superuser who proves: a statement
--- that names a table of the user's, or a type, goes through execute_as(), those that make rows and look at them as the
--- table's owner. The functions themselves speak of catalogs alone, in which pg_catalog comes first and pg_temp last (and is
--- never searched for functions), and of what stands there they read names, numbers and the text of expressions, which takes
--- built-in functions. Beside that the superuser makes roles, grants, revokes, and disables triggers: no user's code is called.
-
-CREATE FUNCTION tenant_guard_internal.execute_as(role oid, search_path text, statement text, unforced boolean DEFAULT false) RETURNS text
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_execute_as';
-COMMENT ON FUNCTION tenant_guard_internal.execute_as(oid, text, text, boolean) IS 'carries out a statement as another role and returns its first value, or how many rows it changed; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.execute_as(oid, text, text, boolean) FROM PUBLIC;
-
--- A table, and what is a part or a child of it.
-CREATE FUNCTION tenant_guard_internal.probe_tree(relation regclass) RETURNS oid[]
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-WITH RECURSIVE tree (part) AS (SELECT relation::oid UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = part)
-SELECT array_agg(part) FROM tree
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_tree(regclass) IS 'a table, its partitions and its children; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_tree(regclass) FROM PUBLIC;
-
--- Gives a role that prove() made what it is to have and nothing else. What it calls may belong to any of the owners, and
--- reads and writes with the role's privileges: so the role gets none that one of them lacks. "Writable" are tables and
--- views to write too; of all of them the schemas, those of the columns' types included.
-CREATE FUNCTION tenant_guard_internal.probe_grant(role oid, owners oid[], writable oid[], readable oid[] DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET session_replication_role = replica
-AS $$
-DECLARE
-	statement text;
-BEGIN
-	FOR statement IN
-		SELECT format('REVOKE ALL ON %s FROM %I', CASE d.classid WHEN 'pg_class'::regclass THEN d.objid::regclass::text ELSE 'SCHEMA ' || d.objid::regnamespace END, pg_get_userbyid(role))
-		FROM pg_shdepend d
-		WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role AND d.deptype = 'a' AND d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
-		UNION ALL
-		SELECT format('GRANT %s ON %s TO %I', string_agg(p.privilege, ', '), r.relation::regclass, pg_get_userbyid(role))
-		FROM (SELECT unnest(writable), true UNION SELECT unnest(readable), false) r (relation, written)
-			 CROSS JOIN unnest(CASE WHEN r.written THEN '{SELECT,INSERT,UPDATE,DELETE}' ELSE '{SELECT}' END::text[]) p (privilege)
-		WHERE (SELECT bool_and(has_table_privilege(o, r.relation, p.privilege)) FROM unnest(owners) o)
-		GROUP BY r.relation
-		UNION ALL
-		SELECT format('GRANT USAGE ON SCHEMA %s TO %I', n.schema::regnamespace, pg_get_userbyid(role))
-		FROM (SELECT c.relnamespace FROM pg_class c WHERE c.oid = ANY (writable || readable)
-			  UNION
-			  SELECT t.typnamespace FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-			  WHERE a.attrelid = ANY (writable) AND a.attnum > 0 AND t.typnamespace NOT IN ('pg_catalog'::regnamespace, 'tenant_guard'::regnamespace)) n (schema)
-		WHERE (SELECT bool_and(has_schema_privilege(o, n.schema, 'USAGE')) FROM unnest(owners) o)
-	LOOP
-		EXECUTE statement;
-	END LOOP;
-	-- whoever owns a schema may have given its name to another meanwhile
-	IF EXISTS (SELECT FROM pg_shdepend d
-			   WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass
-					 AND d.objid <> ALL (writable || readable)) THEN
-		RAISE object_in_use USING MESSAGE = 'relations were renamed meanwhile';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_grant(oid, oid[], oid[], oid[]) IS 'gives a role that prove() made the privileges that a probe needs; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_grant(oid, oid[], oid[], oid[]) FROM PUBLIC;
-
-CREATE FUNCTION tenant_guard_internal.foreign_function(relation regclass) RETURNS regprocedure
-LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_foreign_function';
-COMMENT ON FUNCTION tenant_guard_internal.foreign_function(regclass) IS 'a function of an ordinary role that a superuser''s table calls; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.foreign_function(regclass) FROM PUBLIC;
-
--- Who makes and finds the rows of a table: its owner. What would call functions of the one owner with the privileges of
--- another, or of an ordinary role with a superuser's, is not tried.
-CREATE FUNCTION tenant_guard_internal.probe_maker(relation regclass) RETURNS oid
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	owner oid;
-	super boolean;
-	stranger regclass;
-	foreign_function regprocedure;
-BEGIN
-	SELECT c.relowner, r.rolsuper INTO owner, super FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = relation;
-	IF EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = relation OR i.inhrelid = relation) THEN
-		WITH RECURSIVE above (whole) AS (SELECT relation::oid UNION SELECT i.inhparent FROM above JOIN pg_inherits i ON i.inhrelid = whole)
-		SELECT c.oid INTO stranger FROM pg_class c
-		WHERE (c.oid = ANY (tenant_guard_internal.probe_tree(relation)) OR NOT super AND c.oid IN (SELECT whole FROM above))
-			  AND c.relowner <> owner AND NOT pg_has_role(c.relowner, owner, 'MEMBER')
-		ORDER BY c.oid LIMIT 1;
-		IF stranger IS NOT NULL THEN
-			RAISE EXCEPTION USING ERRCODE = 'TGP02', MESSAGE = format('%s and %s have different owners, and functions of the one would be called with the privileges of the other', relation, stranger);
-		END IF;
-	END IF;
-	IF super THEN
-		SELECT tenant_guard_internal.foreign_function(part) INTO foreign_function FROM unnest(tenant_guard_internal.probe_tree(relation)) part
-		WHERE tenant_guard_internal.foreign_function(part) IS NOT NULL LIMIT 1;
-		IF foreign_function IS NOT NULL THEN
-			RAISE EXCEPTION USING ERRCODE = 'TGP02', MESSAGE = format('a superuser owns the table, and function %s, which an ordinary role owns, would be called with his privileges', foreign_function);
-		END IF;
-	END IF;
-	RETURN owner;
-END
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_maker(regclass) IS 'the role that makes and finds the rows of a table; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_maker(regclass) FROM PUBLIC;
-
--- As the owner of a table, whom FORCE does not bind meanwhile: to make and find rows of every tenant.
-CREATE FUNCTION tenant_guard_internal.execute_as_owner(relation regclass, statement text) RETURNS text
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT tenant_guard_internal.execute_as(CASE WHEN o.rolsuper OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = relation OR i.inhrelid = relation)
-									THEN tenant_guard_internal.probe_maker(relation) ELSE o.oid END, 'pg_catalog, pg_temp', statement, true)
-FROM pg_class c JOIN pg_authid o ON o.oid = c.relowner WHERE c.oid = relation
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.execute_as_owner(regclass, text) IS 'carries out a statement as the owner of a table, with FORCE ROW LEVEL SECURITY suspended; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.execute_as_owner(regclass, text) FROM PUBLIC;
-
 -- Makes a row, or finds one, and says where it is and what is in it.
 CREATE FUNCTION tenant_guard_internal.probe_locate(relation regclass, statement text, condition text DEFAULT '', OUT part oid, OUT place tid, OUT content jsonb)
 LANGUAGE plpgsql VOLATILE
@@ -238,6 +117,56 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_column_literals(regclass, smallint) IS 'constants that constraints and partition bounds name for a column; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_column_literals(regclass, smallint) FROM PUBLIC;
 
+-- Which columns' values has an error refused? By the constraint, the domain or the column that it names.
+CREATE FUNCTION tenant_guard_internal.probe_suspects(relation regclass, wanted smallint[], state text, culprit text, domain text, missing text)
+RETURNS smallint[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE
+	WHEN state = '23502' THEN ARRAY(SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = missing)
+	WHEN culprit <> '' AND domain = '' THEN
+		ARRAY(SELECT DISTINCT n FROM (SELECT unnest(k.conkey) FROM pg_constraint k WHERE k.conrelid = relation AND k.conname = culprit
+									  UNION ALL SELECT unnest(i.indkey::int2[]) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+												WHERE i.indrelid = ANY (ARRAY(SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation)) AND c.relname = culprit) s (n)
+			  WHERE n > 0)
+	WHEN domain <> '' THEN ARRAY(SELECT a.attnum FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND t.typname = domain AND a.attnum > 0)
+	WHEN state = '23514' THEN
+		ARRAY(SELECT DISTINCT o.attnum FROM pg_partitioned_table p
+				   JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs)
+				   JOIN pg_attribute o ON o.attrelid = relation AND o.attname = a.attname
+			  WHERE p.partrelid IN (SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT u.relid FROM pg_partition_ancestors(relation) u))
+	ELSE wanted END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.probe_suspects(regclass, smallint[], text, text, text, text) IS 'the columns whose values an error has refused; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_suspects(regclass, smallint[], text, text, text, text) FROM PUBLIC;
+
+-- Inserts a copy of a row that is there, unlike it by the given values and by keys.
+CREATE FUNCTION tenant_guard_internal.probe_copy(relation regclass, fixed jsonb, seed bigint, OUT part oid, OUT place tid, OUT content jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	names text;
+BEGIN
+	-- A row that is there already keeps what constraints ask for: the same, but for the keys.
+	SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
+		   COALESCE(jsonb_object_agg(a.attname, (tenant_guard_internal.probe_values(a.atttypid, a.atttypmod, seed))[1])
+					FILTER (WHERE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisunique AND a.attnum = ANY (i.indkey))), '{}') || fixed
+	INTO names, fixed
+	FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
+	BEGIN
+		SELECT * INTO part, place, content
+		FROM tenant_guard_internal.probe_locate(relation, format('INSERT INTO %1$s AS t (%2$s) OVERRIDING SYSTEM VALUE'
+														' SELECT %2$s FROM (SELECT (jsonb_populate_record(o.*, %3$L)).* FROM %1$s o LIMIT 1) s', relation, names, fixed));
+	EXCEPTION WHEN OTHERS THEN
+		NULL;
+	END;
+END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.probe_copy(regclass, jsonb, bigint) IS 'inserts a copy of a row that is there; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_copy(regclass, jsonb, bigint) FROM PUBLIC;
+
 -- Inserts a row with the given values of some columns, and values of its own for what else is needed. A constraint that
 -- refuses it names itself, and its columns' next values are tried. Null, and the last error, where none was accepted.
 CREATE FUNCTION tenant_guard_internal.probe_row(relation regclass, fixed jsonb, OUT part oid, OUT place tid, OUT content jsonb, OUT problem text)
@@ -291,21 +220,7 @@ BEGIN
 				GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, problem = MESSAGE_TEXT, culprit = CONSTRAINT_NAME, domain = PG_DATATYPE_NAME, missing = COLUMN_NAME;
 		END;
 
-		-- whose fault?
-		suspects := CASE
-			WHEN state = '23502' THEN ARRAY(SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = missing)
-			WHEN culprit <> '' AND domain = '' THEN
-				ARRAY(SELECT DISTINCT n FROM (SELECT unnest(k.conkey) FROM pg_constraint k WHERE k.conrelid = relation AND k.conname = culprit
-											  UNION ALL SELECT unnest(i.indkey::int2[]) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-														WHERE i.indrelid = ANY (ARRAY(SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT relation)) AND c.relname = culprit) s (n)
-					  WHERE n > 0)
-			WHEN domain <> '' THEN ARRAY(SELECT a.attnum FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND t.typname = domain AND a.attnum > 0)
-			WHEN state = '23514' THEN
-				ARRAY(SELECT DISTINCT o.attnum FROM pg_partitioned_table p
-						   JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs)
-						   JOIN pg_attribute o ON o.attrelid = relation AND o.attname = a.attname
-					  WHERE p.partrelid IN (SELECT d.relid FROM pg_partition_tree(relation) d UNION SELECT u.relid FROM pg_partition_ancestors(relation) u))
-			ELSE wanted END;
+		suspects := tenant_guard_internal.probe_suspects(relation, wanted, state, culprit, domain, missing);
 		SELECT array_agg(a.attnum) INTO suspects FROM pg_attribute a
 		WHERE a.attrelid = relation AND a.attnum = ANY (suspects) AND NOT fixed ? a.attname AND a.attgenerated = '';
 		EXIT WHEN suspects IS NULL;
@@ -332,100 +247,12 @@ BEGIN
 			END LOOP;
 		END IF;
 	END LOOP;
-
-	-- A row that is there already keeps what constraints ask for: the same, but for the keys.
-	SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
-		   COALESCE(jsonb_object_agg(a.attname, (tenant_guard_internal.probe_values(a.atttypid, a.atttypmod, seed))[1])
-					FILTER (WHERE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisunique AND a.attnum = ANY (i.indkey))), '{}') || fixed
-	INTO names, fixed
-	FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
-	BEGIN
-		SELECT * INTO part, place, content
-		FROM tenant_guard_internal.probe_locate(relation, format('INSERT INTO %1$s AS t (%2$s) OVERRIDING SYSTEM VALUE'
-														' SELECT %2$s FROM (SELECT (jsonb_populate_record(o.*, %3$L)).* FROM %1$s o LIMIT 1) s', relation, names, fixed));
-		IF content IS NOT NULL THEN
-			problem := NULL;
-		END IF;
-	EXCEPTION WHEN OTHERS THEN
-		NULL;
-	END;
+	SELECT c.part, c.place, c.content, CASE WHEN c.content IS NULL THEN problem END INTO part, place, content, problem
+	FROM tenant_guard_internal.probe_copy(relation, fixed, seed) c;
 END
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_row(regclass, jsonb) IS 'inserts a row that the constraints accept; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_row(regclass, jsonb) FROM PUBLIC;
-
--- Disables the triggers and rules of a table that would fire, until the try is undone: they may refuse, or swallow, what the
--- policies would let pass.
-CREATE FUNCTION tenant_guard_internal.probe_silence(relation regclass, replica boolean) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET session_replication_role = replica
-AS $$
-DECLARE
-	firing constant "char"[] := CASE WHEN replica THEN '{A,R}' ELSE '{A,O}' END;
-	statement text;
-BEGIN
-	FOR statement IN
-		SELECT format('ALTER TABLE ONLY %s DISABLE TRIGGER %I', g.tgrelid::regclass, g.tgname) FROM pg_trigger g
-		WHERE g.tgrelid = ANY (tenant_guard_internal.probe_tree(relation)) AND NOT g.tgisinternal AND g.tgenabled = ANY (firing)
-		UNION ALL
-		SELECT format('ALTER TABLE ONLY %s DISABLE RULE %I', w.ev_class::regclass, w.rulename) FROM pg_rewrite w
-		WHERE w.ev_class = relation AND w.ev_enabled = ANY (firing)
-	LOOP
-		EXECUTE statement;
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_silence(regclass, boolean) IS 'disables the triggers and rules of a table; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_silence(regclass, boolean) FROM PUBLIC;
-
--- Tries a statement as a role and a tenant, looks what it has done, and undoes it. "before" and "afterwards" are said as
--- the owner of "relation"; "state" is 00000, or the SQLSTATE of the error, and "refused" says if that was a refusal. What a
--- role that prove() made has no privilege for is none, nor is with bypass what tenant_guard's functions raise.
-CREATE FUNCTION tenant_guard_internal.probe_try(role oid, search_path text, tenant text, statement text, bypass boolean DEFAULT false, replica boolean DEFAULT false,
-						  relation regclass DEFAULT NULL, before text DEFAULT NULL, afterwards text DEFAULT NULL, silent boolean DEFAULT false,
-						  OUT result text, OUT seen text, OUT state text, OUT message text, OUT culprit text, OUT refused boolean)
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	trying boolean := false;
-BEGIN
-	BEGIN
-		IF silent THEN
-			PERFORM tenant_guard_internal.probe_silence(relation, replica);
-		END IF;
-		IF before IS NOT NULL THEN
-			PERFORM set_config('session_replication_role', 'replica', true);
-			PERFORM tenant_guard_internal.execute_as_owner(relation, before);
-		END IF;
-		PERFORM set_config('tenant_guard.tenant_id', tenant, true),
-				set_config('tenant_guard.bypass', bypass::text, true),
-				set_config('session_replication_role', CASE WHEN replica THEN 'replica' ELSE 'origin' END, true);
-		trying := true;
-		result := tenant_guard_internal.execute_as(role, search_path, statement);
-		trying := false;
-		IF afterwards IS NOT NULL THEN
-			PERFORM set_config('tenant_guard.bypass', 'on', true);
-			seen := tenant_guard_internal.execute_as_owner(relation, afterwards);
-		END IF;
-		state := '00000';
-		RAISE EXCEPTION 'undo' USING ERRCODE = 'TGP01';
-	EXCEPTION
-		WHEN SQLSTATE 'TGP01' THEN
-			NULL;
-		WHEN OTHERS THEN
-			GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, culprit = CONSTRAINT_NAME;
-	END;
-	refused := trying AND (state LIKE 'TG%' AND NOT bypass OR state = '42501');
-	IF state IN ('42501', '38000') AND message LIKE 'permission denied for%' AND starts_with(pg_get_userbyid(role), format('tenant_guard_probe_%s', pg_backend_pid())) THEN
-		refused := false;
-		message := message || '; prove() gives its role nothing that an owner lacks: name one that has it by prove(role => ...)';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_try(oid, text, text, text, boolean, boolean, regclass, text, text, boolean) IS 'tries a statement and undoes it; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_try(oid, text, text, text, boolean, boolean, regclass, text, text, boolean) FROM PUBLIC;
 
 -- The tenants to probe a table with, likely ones first: invented, and, for a column that constraints or partitions
 -- restrict, those that they name.
