@@ -19,3 +19,11 @@ COMMENT ON FUNCTION tenant_guard_internal.check_tenant_kept(oid, boolean, "any")
 CREATE FUNCTION pair_foreign_keys(relation regclass, validate boolean DEFAULT true) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_pair_foreign_keys';
 COMMENT ON FUNCTION pair_foreign_keys(regclass, boolean) IS 'makes foreign keys between a guarded table and others carry the tenant';
+
+--
+-- What foreign keys between guarded tables say
+--
+CREATE FUNCTION tenant_guard_internal.key_kinds(relation oid, OUT foreign_key oid, OUT kind text, OUT own_tenants_key text)
+RETURNS SETOF record
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_key_kinds';
+COMMENT ON FUNCTION tenant_guard_internal.key_kinds(oid) IS 'what the foreign keys of a guarded table say of tenants, and, of one that references rows of any tenant, the key to make instead; a part of audit()';

@@ -59,18 +59,16 @@ COMMENT ON VIEW tenant_guard_internal.open_relations IS 'to whom relations are o
 -- foreign keys, each once: not those that partitions have of their whole
 CREATE FUNCTION tenant_guard_internal.foreign_keys(
 	OUT oid oid, OUT conname name, OUT conrelid oid, OUT confrelid oid, OUT conkey smallint[], OUT confkey smallint[], OUT confdeltype "char",
-	OUT confupdtype "char", OUT confdelsetcols smallint[], OUT convalidated boolean, OUT condeferrable boolean, OUT condeferred boolean,
-	OUT enforced boolean, OUT temporal boolean)
+	OUT confupdtype "char", OUT confdelsetcols smallint[], OUT convalidated boolean, OUT enforced boolean)
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated, k.condeferrable, k.condeferred,
-	   -- before 18 there are no such columns: the names are then the outer ones
-	   (SELECT conenforced::text FROM pg_constraint i WHERE i.oid = k.oid) IS DISTINCT FROM 'false' AS enforced,
-	   COALESCE((SELECT conperiod::text FROM pg_constraint i WHERE i.oid = k.oid), 'false') = 'true' AS temporal
-FROM (SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated, k.condeferrable, k.condeferred,
-			 NULL::text AS conenforced, NULL::text AS conperiod
+SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated,
+	   -- before 18 there is no such column: the name is then the outer one
+	   (SELECT conenforced::text FROM pg_constraint i WHERE i.oid = k.oid) IS DISTINCT FROM 'false' AS enforced
+FROM (SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated,
+			 NULL::text AS conenforced
 	  FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0) k
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.foreign_keys() IS 'every foreign key; a part of audit()';

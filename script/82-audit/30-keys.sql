@@ -11,45 +11,22 @@ WITH t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
 guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')),
 broken AS MATERIALIZED (SELECT b.* FROM tenant_guard.broken_invariants() b JOIN t ON t.oid = b.relation),
 foreign_keys AS MATERIALIZED (SELECT * FROM tenant_guard_internal.foreign_keys()),
--- those between guarded tables; "carries_tenant": tenant column references tenant column; "names_tenant": another does,
--- "crosses": among other columns
+-- those between guarded tables: what a key says of tenants, and what one that crosses would say with the row's own
 guarded_keys AS MATERIALIZED (
-	SELECT k.*, c.name AS child, p.name AS parent, c.tenant_attnum, p.tenant_attnum AS parent_attnum, v.carries_tenant,
-		   v.names_tenant, v.names_tenant AND cardinality(k.conkey) > 1 AS crosses
-	FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid JOIN guarded p ON p.oid = k.confrelid
-		 CROSS JOIN LATERAL (SELECT COALESCE(bool_or(pair.child = c.tenant_attnum AND pair.parent = p.tenant_attnum), false) AS carries_tenant,
-									COALESCE(bool_or(pair.child <> c.tenant_attnum AND pair.parent = p.tenant_attnum), false) AS names_tenant
-							 FROM unnest(k.conkey, k.confkey) AS pair (child, parent)) v
-),
--- what a key that crosses would say with the row's own tenant (src/foreign_keys/crossing_key.c)
-own_keys AS (
-	SELECT k.oid, format('FOREIGN KEY (%s) REFERENCES %s (%s)%s%s%s%s', l.columns, k.parent, l.referenced,
-						 CASE k.confupdtype WHEN 'c' THEN ' ON UPDATE CASCADE' WHEN 'r' THEN ' ON UPDATE RESTRICT' END,
-						 CASE WHEN k.confdeltype = 'c' THEN ' ON DELETE CASCADE' WHEN k.confdeltype = 'r' THEN ' ON DELETE RESTRICT'
-							  WHEN l.set IS NOT NULL THEN format(' ON DELETE SET %s (%s)', CASE k.confdeltype WHEN 'n' THEN 'NULL' ELSE 'DEFAULT' END, l.set) END,
-						 CASE WHEN k.condeferrable THEN ' DEFERRABLE INITIALLY ' || CASE WHEN k.condeferred THEN 'DEFERRED' ELSE 'IMMEDIATE' END END,
-						 CASE WHEN NOT k.enforced THEN ' NOT ENFORCED' END) AS definition
-	FROM guarded_keys k
-		 CROSS JOIN LATERAL (SELECT string_agg(x.period || x.own, ', ' ORDER BY x.n) AS columns, string_agg(x.period || x.referenced, ', ' ORDER BY x.n) AS referenced,
-									string_agg(x.own, ', ' ORDER BY x.n) FILTER (WHERE k.confdeltype IN ('n', 'd') AND x.attnum <> k.tenant_attnum
-																					 AND (x.child = ANY (k.confdelsetcols)) IS NOT FALSE) AS set
-							 FROM (SELECT pair.n, pair.child, o.attnum, quote_ident(o.attname) AS own, quote_ident(r.attname) AS referenced,
-										  CASE WHEN k.temporal AND pair.n = cardinality(k.conkey) THEN 'PERIOD ' ELSE '' END AS period
-								   FROM unnest(k.conkey, k.confkey) WITH ORDINALITY AS pair (child, parent, n)
-										JOIN pg_attribute o ON o.attrelid = k.conrelid AND o.attnum = CASE WHEN pair.parent = k.parent_attnum THEN k.tenant_attnum ELSE pair.child END
-										JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = pair.parent) x) l
-	WHERE k.crosses
+	SELECT k.*, c.name AS child, p.name AS parent, v.kind, v.own_tenants_key
+	FROM guarded c CROSS JOIN LATERAL tenant_guard_internal.key_kinds(c.oid) v
+		 JOIN foreign_keys k ON k.oid = v.foreign_key JOIN guarded p ON p.oid = k.confrelid
 )
 
 -- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/foreign_keys/companion_key.c)
-SELECT 'unpaired_foreign_key', CASE WHEN k.names_tenant AND NOT k.crosses THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
-	   CASE WHEN k.crosses THEN format('references rows of any tenant in %s: what says whose is not the tenant column', k.parent)
-			WHEN k.names_tenant THEN format('names another tenant of %s, and tells whether it exists', k.parent)
+SELECT 'unpaired_foreign_key', CASE k.kind WHEN 'names_tenant' THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
+	   CASE k.kind WHEN 'crosses_tenants' THEN format('references rows of any tenant in %s: what says whose is not the tenant column', k.parent)
+			WHEN 'names_tenant' THEN format('names another tenant of %s, and tells whether it exists', k.parent)
 			ELSE format('may reference rows of another tenant in %s', k.parent) END,
-	   CASE WHEN k.crosses THEN (SELECT format('ALTER TABLE %1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I %3$s', k.child, k.conname, o.definition) FROM own_keys o WHERE o.oid = k.oid)
-			WHEN NOT k.names_tenant THEN format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child) END, 0
+	   CASE k.kind WHEN 'crosses_tenants' THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD %s', k.child, k.conname, k.own_tenants_key)
+			WHEN 'unpaired' THEN format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child) END, 0
 FROM guarded_keys k
-WHERE k.names_tenant AND NOT k.carries_tenant
+WHERE k.kind IN ('names_tenant', 'crosses_tenants')
 	  OR (k.conrelid, k.conname) IN (SELECT b.relation, b.foreign_key FROM broken b WHERE b.invariant = 'key_unpaired')
 
 -- one that does, and was added without looking at the rows that were there, or looks at none
@@ -60,7 +37,7 @@ SELECT 'foreign_key_not_valid', 'warning', format('%I on %s', k.conname, k.child
 	   CASE WHEN k.enforced THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.child, k.conname)
 			ELSE format('ALTER TABLE %s ALTER CONSTRAINT %I ENFORCED', k.child, k.conname) END, 0
 FROM guarded_keys k
-WHERE k.carries_tenant AND NOT (k.convalidated AND k.enforced)
+WHERE k.kind = 'carries_tenant' AND NOT (k.convalidated AND k.enforced)
 
 -- one that does, and whose triggers a superuser has disabled, as pg_restore --disable-triggers does while it loads rows
 UNION ALL
@@ -68,7 +45,7 @@ SELECT 'foreign_key_disabled', 'error', format('%I on %s', k.conname, k.child),
 	   format('is not kept: triggers of it are disabled, and rows may reference another tenant''s in %s', k.parent),
 	   string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I', g.tgrelid::regclass, g.tgname), '; ' ORDER BY g.oid), 0
 FROM guarded_keys k JOIN pg_trigger g ON g.tgconstraint = k.oid AND g.tgenabled NOT IN ('O', 'A')
-WHERE k.carries_tenant
+WHERE k.kind = 'carries_tenant'
 GROUP BY k.oid, k.conname, k.child, k.parent
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_foreign_keys() IS 'rules about foreign keys between guarded tables; a part of audit()';

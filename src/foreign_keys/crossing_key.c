@@ -13,6 +13,8 @@
 #include "postgres.h"
 
 #include "catalog/pg_constraint.h"
+#include "fmgr.h"
+#include "funcapi.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -23,6 +25,8 @@
 #include "key_refusals.h"
 #include "pair_keys.h"
 #include "refusal.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_key_kinds);
 
 /*
  * What ON DELETE SET NULL or SET DEFAULT is to set: not the tenant, nor what it
@@ -89,4 +93,50 @@ warn_of_crossing_keys(List *keys)
 
 	foreach(lc, keys)
 		report_refusal(WARNING, crossing_key(lfirst(lc)), 0);
+}
+
+/* What SQL calls a kind that columns tell, or NULL for the others. */
+static const char *
+key_kind_name(KeyKind kind)
+{
+	switch (kind)
+	{
+		case KEY_CARRIES_TENANT:
+			return "carries_tenant";
+		case KEY_TO_TENANT_COLUMN:
+			return "names_tenant";
+		case KEY_CROSSES_TENANTS:
+			return "crosses_tenants";
+		case KEY_UNPAIRED:
+			return "unpaired";
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * key_kinds(relation oid): the foreign keys of a guarded table, what each says
+ * of tenants if the table that it references is guarded too, and, if it
+ * references rows of any tenant, the key to make instead.  For audit().
+ */
+Datum
+tenant_guard_key_kinds(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, foreign_keys_from(PG_GETARG_OID(0)))
+	{
+		const ForeignKey *key = lfirst(lc);
+		KeyKind		kind = kind_by_columns(key);
+		bool		crosses = kind == KEY_CROSSES_TENANTS;
+		ForeignKey	own = crosses ? with_own_tenant(key) : *key;
+		Datum		values[] = {ObjectIdGetDatum(key->oid), CStringGetTextDatum(key_kind_name(kind)),
+			crosses ? CStringGetTextDatum(key_definition(&own, key->name, false, true)) : (Datum) 0};
+		bool		nulls[] = {false, false, !crosses};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

@@ -69,15 +69,12 @@ kind_of_key_to_outside(const ForeignKey *key)
 	return KEY_CASCADES_FROM_UNGUARDED;
 }
 
-static KeyKind
-kind_of_key(const ForeignKey *key)
+/* What a key between guarded tables says of tenants, whether the guards are whole or damaged. */
+KeyKind
+kind_by_columns(const ForeignKey *key)
 {
 	KeyKind		kind = KEY_UNPAIRED;
 
-	if (guard_of(key->parent).status != GUARD_WHOLE)
-		return kind_of_key_to_outside(key);
-	if (guard_of(key->child).status != GUARD_WHOLE)
-		return inherited_label(key->child) == NULL ? KEY_FROM_UNGUARDED : KEY_IRRELEVANT;
 	for (int i = 0; i < key->ncolumns; i++)
 	{
 		if (key->referenced[i] != key->parent_tenant)
@@ -87,6 +84,16 @@ kind_of_key(const ForeignKey *key)
 		kind = key->ncolumns == 1 ? KEY_TO_TENANT_COLUMN : KEY_CROSSES_TENANTS;
 	}
 	return kind;
+}
+
+static KeyKind
+kind_of_key(const ForeignKey *key)
+{
+	if (guard_of(key->parent).status != GUARD_WHOLE)
+		return kind_of_key_to_outside(key);
+	if (guard_of(key->child).status != GUARD_WHOLE)
+		return inherited_label(key->child) == NULL ? KEY_FROM_UNGUARDED : KEY_IRRELEVANT;
+	return kind_by_columns(key);
 }
 
 /* Is this a foreign key, and no partition's share of one? */
