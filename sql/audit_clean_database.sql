@@ -19,7 +19,12 @@ SELECT * FROM findings;
 -- The extension and its library must be of one version.
 SELECT extversion = tenant_guard.library_version() AS one_version FROM pg_extension WHERE extname = 'tenant_guard';
 
--- Nor in one that is as it should be.
+-- Every function with rules must be a part of audit(): none is listed.
+SELECT r.oid::regprocedure AS forgotten
+FROM pg_proc r JOIN pg_proc a ON a.oid = 'tenant_guard.audit'::regproc
+WHERE r.prorettype = 'tenant_guard_internal.finding'::regtype AND strpos(a.prosrc, format('tenant_guard_internal.%s()', r.proname)) = 0;
+
+-- Nor must there be in one that is as it should be.
 CREATE ROLE regress_owner;
 CREATE SCHEMA t AUTHORIZATION regress_owner;
 SET ROLE regress_owner;

@@ -224,11 +224,12 @@ same_entries([ map { "$_: $rule{$_}" } keys %rule ], [ map { "$_: " . join(', ',
 cmp_ok(scalar keys %returned, '>', 40, 'audit-rules.md: rules were found');
 
 # ----------------------------------------------------------------
-# A page that says tenant_guard.x speaks of a setting, a function or a view.
+# A page that says tenant_guard.x speaks of a setting, a function or a view; one that says tenant_guard_internal.x of a function.
 
 my %known = map { $_ => 1 } 'control', 'c', 'h', 'x', 'so',
 	rows(q{SELECT substr(name, 14) FROM pg_settings WHERE name ~ '^tenant_guard\.'
 		UNION SELECT proname FROM pg_proc WHERE pronamespace = 'tenant_guard'::regnamespace
+		UNION SELECT 'tenant_guard_internal.' || proname FROM pg_proc WHERE pronamespace = 'tenant_guard_internal'::regnamespace
 		UNION SELECT relname FROM pg_class WHERE relnamespace = 'tenant_guard'::regnamespace});
 my (@pages, @unknown);
 find({ wanted => sub { push @pages, $_ if /\.md$/ }, no_chdir => 1 }, 'docs');
@@ -237,6 +238,7 @@ for my $page ('README.md', 'SECURITY.md', 'CONTRIBUTING.md', sort @pages)
 	my $words = page($page);
 
 	while ($words =~ /\btenant_guard\.([a-z_]+)/g) { push @unknown, "$page: tenant_guard.$1" if !$known{$1}; }
+	while ($words =~ /\b(tenant_guard_internal\.[a-z_]+)/g) { push @unknown, "$page: $1" if !$known{$1}; }
 }
 is(join("\n", @unknown), '', 'pages: what stands behind tenant_guard. exists');
 
