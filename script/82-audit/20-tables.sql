@@ -138,7 +138,7 @@ SELECT 'tenant_default_missing', 'info', t.name, format('column %s has no defaul
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = ''
 WHERE t.status = 'guarded' AND t.partition_of IS NULL
 	  AND NOT EXISTS (SELECT FROM pg_attrdef d JOIN pg_depend e ON e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid AND e.refclassid = 'pg_proc'::regclass
-						   JOIN pg_proc f ON f.oid = e.refobjid AND f.pronamespace = 'tenant_guard'::regnamespace
+						   JOIN pg_proc f ON f.oid = e.refobjid AND f.pronamespace = to_regnamespace('tenant_guard')
 					  WHERE d.adrelid = t.oid AND d.adnum = t.tenant_attnum)
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_tenant_columns() IS 'rules about tenant columns; a part of audit()';
