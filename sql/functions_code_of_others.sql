@@ -266,6 +266,11 @@ WHERE p.pronamespace IN ('tenant_guard'::regnamespace, 'tenant_guard_internal'::
 	  AND replace(p.oid::regprocedure::text, 'tenant_guard.', '') NOT IN (SELECT function FROM cases);
 -- Every case is of a function that is there: none is listed here either.
 SELECT function FROM cases WHERE to_regprocedure('tenant_guard.' || function) IS NULL AND to_regprocedure(function) IS NULL;
+-- A function in SQL or PL/pgSQL has a search_path of its own, or was parsed when it was made: none is listed.
+SELECT p.oid::regprocedure AS finds_what_its_caller_does
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace IN ('tenant_guard'::regnamespace, 'tenant_guard_internal'::regnamespace) AND l.lanname <> 'c'
+	  AND p.prosqlbody IS NULL AND 'search_path=pg_catalog, pg_temp' <> ALL (COALESCE(p.proconfig, '{}'));
 -- Every view is read.
 INSERT INTO cases (function, statement) SELECT c.relname, format('SELECT * FROM %s', c.oid::regclass)
 FROM pg_class c WHERE c.relnamespace IN ('tenant_guard'::regnamespace, 'tenant_guard_internal'::regnamespace) AND c.relkind = 'v';
