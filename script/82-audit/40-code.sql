@@ -59,6 +59,7 @@ bodies AS MATERIALIZED (
 	WHERE f.lanname NOT IN ('c', 'internal')
 		  AND (f.prosecdef OR f.oid IN (SELECT g.tgfoid FROM pg_trigger g WHERE NOT g.tgisinternal))
 ),
+-- the guarded tables that functions' bodies name; what they put together at run time cannot be seen
 touches AS MATERIALIZED (
 	SELECT x.function, string_agg(DISTINCT x.name, ', ' ORDER BY x.name) AS guarded
 	FROM (SELECT b.oid AS function, r.name
@@ -147,7 +148,7 @@ acted_on (oid) AS (
 	UNION
 	SELECT i.inhrelid FROM acted_on a JOIN pg_inherits i ON i.inhparent = a.oid
 ),
--- tables and views whose triggers have rights over tenants' rows (src/trigger_owner.c)
+-- tables and views whose triggers have rights over tenants' rows (src/ddl/trigger_owner.c)
 with_rights AS MATERIALIZED (
 	SELECT t.oid, t.name, t.relowner, t.oid IN (SELECT a.oid FROM acted_on a) AS acted_on
 	FROM t

@@ -11,6 +11,7 @@
 -- table's owner. The functions themselves speak of catalogs alone, in which pg_catalog comes first and pg_temp last (and is
 -- never searched for functions), and of what stands there they read names, numbers and the text of expressions, which takes
 -- built-in functions. Beside that the superuser makes roles, grants, revokes, and disables triggers: no user's code is called.
+
 CREATE FUNCTION tenant_guard_internal.execute_as(role oid, search_path text, statement text, unforced boolean DEFAULT false) RETURNS text
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_execute_as';
 COMMENT ON FUNCTION tenant_guard_internal.execute_as(oid, text, text, boolean) IS 'carries out a statement as another role and returns its first value, or how many rows it changed; a part of prove()';
