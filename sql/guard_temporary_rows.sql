@@ -208,6 +208,42 @@ CREATE INDEX ON g (tell(body));
 COMMIT;
 DROP TABLE g;
 
+-- So it must be where tenants are texts or numbers.
+RESET ROLE;
+SET tenant_guard.tenant_type = text;
+SET ROLE regress_app;
+CREATE TEMP TABLE g (tenant_id text, body text);
+CREATE TEMP TABLE h (tenant_id varchar(9), body text);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = 'a';
+INSERT INTO g (body) VALUES ('of a');
+INSERT INTO h (body) VALUES ('of a');
+CREATE INDEX ON g (tell(body));
+ALTER TABLE h ADD CHECK (tell(body) IS NOT NULL);
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = 'a2';
+CREATE INDEX ON g ((tell(body) || 'x'));
+ROLLBACK;
+DROP TABLE g, h;
+RESET ROLE;
+SET tenant_guard.tenant_type = bigint;
+SET ROLE regress_app;
+CREATE TEMP TABLE g (tenant_id int, body text);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = 1;
+INSERT INTO g (body) VALUES ('of 1');
+CREATE INDEX ON g (tell(body));
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = 2;
+CREATE INDEX ON g ((tell(body) || 'x'));
+ROLLBACK;
+DROP TABLE g;
+RESET ROLE;
+RESET tenant_guard.tenant_type;
+SET ROLE regress_app;
+
 -- A new partition tells of a default one only.
 CREATE TEMP TABLE g (tenant_id uuid, id int) PARTITION BY LIST (id);
 CREATE TEMP TABLE g1 PARTITION OF g FOR VALUES IN (1);

@@ -13,14 +13,11 @@
 
 #include "access/relation.h"
 #include "access/tableam.h"
-#include "catalog/pg_type.h"
 #include "executor/tuptable.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/uuid.h"
 
 #include "compat.h"
 #include "guard.h"
@@ -115,32 +112,6 @@ typedef struct OwnRows
 	bool		nulls;			/* those that have no tenant */
 } OwnRows;
 
-static TenantValue
-tenant_of_datum(Oid type, TenantType tenant_type, Datum value)
-{
-	TenantValue tenant = {.type = tenant_type};
-
-	switch (getBaseType(type))
-	{
-		case UUIDOID:
-			tenant.uuid = *DatumGetUUIDP(value);
-			break;
-		case INT8OID:
-			tenant.number = DatumGetInt64(value);
-			break;
-		case INT4OID:
-			tenant.number = DatumGetInt32(value);
-			break;
-		case INT2OID:
-			tenant.number = DatumGetInt16(value);
-			break;
-		default:
-			tenant.text = TextDatumGetCString(value);
-			break;
-	}
-	return tenant;
-}
-
 static bool
 is_of_other(Relation table, TupleTableSlot *slot, const void *arg)
 {
@@ -154,7 +125,7 @@ is_of_other(Relation table, TupleTableSlot *slot, const void *arg)
 	value = slot_getattr(slot, own->attnum, &isnull);
 	if (isnull || own->tenant == NULL)
 		return !isnull || !own->nulls;
-	tenant = tenant_of_datum(TupleDescAttr(RelationGetDescr(table), own->attnum - 1)->atttypid, own->type, value);
+	view_tenant(own->type, value, getBaseType(TupleDescAttr(RelationGetDescr(table), own->attnum - 1)->atttypid), &tenant);
 	return !tenant_equal(&tenant, own->tenant);
 }
 
