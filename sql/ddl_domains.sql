@@ -57,6 +57,13 @@ SET ROLE regress_app;
 ALTER DOMAIN t.message ADD CHECK (t.looks(VALUE)) NOT VALID;
 ALTER DOMAIN t.message SET DEFAULT t.runs();
 ALTER DOMAIN t.message SET DEFAULT 'nothing';
+-- So within a composite type, and an array of it.
+CREATE DOMAIN t.word AS text;
+CREATE TYPE t.phrase AS (word t.word);
+SET ROLE regress_owner;
+CREATE TABLE t.phrases (phrases t.phrase[]);
+SET ROLE regress_app;
+ALTER DOMAIN t.word ADD CHECK (t.looks(VALUE)) NOT VALID;
 
 -- Nor must he drop what every tenant has in such a column.
 DROP DOMAIN t.checked CASCADE;

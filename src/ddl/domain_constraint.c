@@ -61,7 +61,12 @@ add_dependents(Relation depends, Oid type, List **types, List **tables)
 		if (depend->classid == TypeRelationId)
 			*types = list_append_unique_oid(*types, depend->objid);
 		else if (depend->classid == RelationRelationId && depend->objsubid > 0)
+		{
 			*tables = list_append_unique_oid(*tables, depend->objid);
+			/* a column may be of the relation's row type */
+			if (OidIsValid(get_rel_type_id(depend->objid)))
+				*types = list_append_unique_oid(*types, get_rel_type_id(depend->objid));
+		}
 	}
 	systable_endscan(scan);
 }
