@@ -128,22 +128,17 @@ function_of_cast(Oid castid)
 	return function;
 }
 
-/* The same of the keys from and to a table, or of all where relid is InvalidOid. */
+/* The same of all keys that are there. */
 static void
-check_functions_of_keys(Oid relid, Oid only)
+check_functions_of_all_keys(Oid only)
 {
 	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
-
-		if (con->contype == CONSTRAINT_FOREIGN &&
-			(!OidIsValid(relid) || con->conrelid == relid || con->confrelid == relid))
-			check_functions(foreign_key_of_command(con->oid), only);
-	}
+		if (((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
+			check_functions(foreign_key_of_command(((Form_pg_constraint) GETSTRUCT(tuple))->oid), only);
 	systable_endscan(scan);
 	table_close(constraints, AccessShareLock);
 }
@@ -158,14 +153,23 @@ check_functions_of_cast(Oid castid)
 	Oid			function = function_of_cast(castid);
 
 	if (OidIsValid(function) && !superuser_arg(object_owner(ProcedureRelationId, function)))
-		check_functions_of_keys(InvalidOid, function);
+		check_functions_of_all_keys(function);
 }
 
-/* The same where a table, or with InvalidOid any, has been given to another owner. */
+/*
+ * The same where a table, or with InvalidOid any, has been given to another
+ * owner.  The script of a dump gives each table, so only its own keys are read.
+ */
 void
 check_functions_of_new_owner(Oid relid)
 {
-	check_functions_of_keys(relid, InvalidOid);
+	ListCell   *lc;
+
+	if (!OidIsValid(relid))
+		check_functions_of_all_keys(InvalidOid);
+	else
+		foreach(lc, foreign_keys_of(relid))
+			check_functions(lfirst(lc), InvalidOid);
 }
 
 /* Is there a cast by a function of neither a superuser nor this role? */
