@@ -288,7 +288,8 @@ tenant_of_transaction(void)
 {
 	TenantValue value;
 
-	if (judge_tenant(&value) == TENANT_USABLE)
+	/* what is confirmed has been judged */
+	if (!(seal_confirmed && transaction_is_sealed()) && judge_tenant(&value) == TENANT_USABLE)
 		(void) use_tenant(false);
 	return sealed_tenant();
 }
@@ -318,9 +319,13 @@ keep_tenant(bool keep)
 static pg_noinline Datum
 judge_and_get_tenant(FunctionCallInfo fcinfo)
 {
+	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
 	TenantType	returned;
 
-	if (!type_serves(get_func_rettype(fcinfo->flinfo->fn_oid), &returned))
+	/* a query's call says it, and each that is planned or started asks anew */
+	if (!OidIsValid(type))
+		type = get_func_rettype(fcinfo->flinfo->fn_oid);
+	if (!type_serves(type, &returned))
 		elog(ERROR, "function %u returns no tenant", fcinfo->flinfo->fn_oid);
 	if (returned != setting_tenant_type)
 		raise_refusal(getter_type_differs(returned, setting_tenant_type));

@@ -313,19 +313,23 @@ is_listed(const Oid *list, Oid oid)
 	return false;
 }
 
-/* Which tenant type does a column of this type serve?  Domains included. */
-bool
-type_serves(Oid type, TenantType *tenant_type)
+static bool
+base_type_serves(Oid type, TenantType *tenant_type)
 {
-	Oid			base = getBaseType(type);
-
 	for (int i = 0; i < lengthof(types); i++)
-		if (is_listed(types[i].column_types, base))
+		if (is_listed(types[i].column_types, type))
 		{
 			*tenant_type = i;
 			return true;
 		}
 	return false;
+}
+
+/* Which tenant type does a column of this type serve?  Domains included; they alone are looked up. */
+bool
+type_serves(Oid type, TenantType *tenant_type)
+{
+	return base_type_serves(type, tenant_type) || base_type_serves(getBaseType(type), tenant_type);
 }
 
 /*
