@@ -177,19 +177,20 @@ static bool
 has_cast_of_stranger(Oid role)
 {
 	Relation	casts = table_open(CastRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(casts, InvalidOid, false, NULL, 0, NULL);
 	bool		found = false;
+	ScanKeyData key;
+	SysScanDesc scan;
 	HeapTuple	tuple;
 
+	/* initdb's are a superuser's, and each statement that guards a table asks */
+	ScanKeyInit(&key, Anum_pg_cast_oid, BTGreaterEqualStrategyNumber,
+				F_OIDGE, ObjectIdGetDatum(FirstNormalObjectId));
+	scan = systable_beginscan(casts, CastOidIndexId, true, NULL, 1, &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Form_pg_cast cast = (Form_pg_cast) GETSTRUCT(tuple);
-		Oid			owner;
+		Oid			function = ((Form_pg_cast) GETSTRUCT(tuple))->castfunc;
+		Oid			owner = OidIsValid(function) ? object_owner(ProcedureRelationId, function) : role;
 
-		/* initdb's are a superuser's */
-		if (cast->oid < FirstNormalObjectId || !OidIsValid(cast->castfunc))
-			continue;
-		owner = object_owner(ProcedureRelationId, cast->castfunc);
 		found = owner != role && !superuser_arg(owner);
 	}
 	systable_endscan(scan);
