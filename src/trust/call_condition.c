@@ -1,14 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * call_condition.c
- *	  Does a call of a function meet the condition on which it is trusted?
+ *	  Whether a call of a function meets the condition on which it is trusted.
  *
- * Where it takes the value of a constant, that must be a constant in the query
- * itself: what is one only when it is folded may be another when the planner
- * does so (a text search configuration that its owner changes meanwhile), or is
- * in a branch that is never taken, and fails.  constant.c makes constants
- * of what will be one.  Where the value does not matter, any immutable built-in
- * function of constants is one.
+ * A condition that depends on the value of an argument requires a Const in the
+ * query itself.  An expression that the planner would fold does not suffice: the
+ * planner may compute another value than we would (if, say, the owner of a text
+ * search configuration changes it meanwhile), and the expression may be in a
+ * branch that is never taken and raise an error if it is evaluated.
+ * fold_query() in constant.c makes a Const of each expression that the planner
+ * will fold.  Where the value does not matter, an expression of immutable
+ * built-in functions and constants counts as a constant.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,9 +23,12 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "tsearch/ts_type.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -39,21 +44,27 @@
 #include "settings.h"
 #include "tenant_type.h"
 
-/* An interval or number of days below this moves the present time to no limit. */
+/* An interval or a number of days within this cannot move the present time out of range. */
 #define MAX_YEARS 1000
 
-/* Containment recurses for each level that both sides have. */
+/* jsonb containment recurses once for each level that both sides have. */
 #define MAX_JSONB_DEPTH 50
 
-/* Matching a tsquery recurses for each of its operators. */
+/* Matching a tsquery recurses once for each of its operators. */
 #define MAX_TSQUERY_ITEMS 100
+
+PG_FUNCTION_INFO_V1(tenant_guard_trusted_built_ins);
 
 /* ----------------------------------------------------------------
  *		Constants
  * ----------------------------------------------------------------
  */
 
-/* A check_functions_in_node callback: is this no immutable built-in in C? */
+/*
+ * A check_functions_in_node callback: true for anything but an immutable
+ * built-in function of language internal that returns neither a set nor a
+ * record.
+ */
 static bool
 is_not_plain_function(Oid funcid, void *context)
 {
@@ -75,7 +86,10 @@ is_not_plain_function(Oid funcid, void *context)
 	return !plain;
 }
 
-/* An expression_tree_walker: is there anything that depends on more than the query? */
+/*
+ * An expression_tree_walker: true if the value depends on anything but the query
+ * and the parameters whose values are known.
+ */
 static bool
 is_not_constant(Node *node, void *context)
 {
@@ -100,7 +114,7 @@ is_not_constant(Node *node, void *context)
 				return true;
 			break;
 		case T_CaseTestExpr:
-			/* of an ArrayCoerceExpr: the element */
+			/* the element of an ArrayCoerceExpr */
 			break;
 		default:
 			return true;
@@ -109,8 +123,9 @@ is_not_constant(Node *node, void *context)
 }
 
 /*
- * Will the planner make a constant of it, or fail, or find that it is not
- * needed?  It is not evaluated here: where it is not needed it must not fail.
+ * Will the planner fold this expression to a Const, or raise an error doing so,
+ * or drop it unevaluated?  It is not evaluated here: if the planner drops it, its
+ * error must not be raised.
  */
 bool
 is_folded(Node *node, ParamListInfo params)
@@ -118,7 +133,10 @@ is_folded(Node *node, ParamListInfo params)
 	return !is_not_constant(node, params);
 }
 
-/* The constant, or NULL; what would be one is noted. */
+/*
+ * Returns the node if it is a Const, else NULL.  In the latter case
+ * constants->unfolded is set if the node would be a Const after fold_query().
+ */
 const Const *
 constant_value(Node *node, Constants *constants)
 {
@@ -129,11 +147,11 @@ constant_value(Node *node, Constants *constants)
 }
 
 /* ----------------------------------------------------------------
- *		Conditions of trust
+ *		What the conditions ask
  * ----------------------------------------------------------------
  */
 
-/* The present time, as SQL spells it, or by a function that is listed for it. */
+/* Is this the present time: CURRENT_TIMESTAMP or the like, or now() or the like? */
 static bool
 is_clock(Node *node)
 {
@@ -160,6 +178,7 @@ is_within(int64 value, int64 limit)
 	return -limit <= value && value <= limit;
 }
 
+/* Is this a null, or a number of days or an interval of less than MAX_YEARS? */
 static bool
 is_sane_shift(const Const *shift)
 {
@@ -177,13 +196,14 @@ is_sane_shift(const Const *shift)
 		is_within(interval->time, MAX_YEARS * 365 * USECS_PER_DAY);
 }
 
-/* A function that is trusted as it is, or the comparison of a type. */
+/* Is the function trusted without a condition?  False for InvalidOid. */
 bool
 is_always_trusted(Oid funcid)
 {
 	return OidIsValid(funcid) && trust_in(funcid) == TRUST_ALWAYS;
 }
 
+/* Are equality and comparison of the array's elements trusted? */
 static bool
 elements_are_trusted(Oid array_type)
 {
@@ -196,7 +216,10 @@ elements_are_trusted(Oid array_type)
 	return is_always_trusted(get_opcode(type->eq_opr)) && is_always_trusted(type->cmp_proc);
 }
 
-/* Ranges that users have made may have a "canonical" function of their own. */
+/*
+ * Is this a built-in range type, or a domain over one, with a trusted comparison
+ * of its bounds?  A user-defined range type may have a "canonical" function.
+ */
 static bool
 range_is_trusted(Oid type)
 {
@@ -209,35 +232,38 @@ range_is_trusted(Oid type)
 }
 
 /*
- * The planner may put an operator's negator in its place, under NOT, and call
- * the function of either's commutator with what the statistics hold.  Who owns
- * an operator chooses these, or may give it some while a query is planned.
+ * Are the operator, its negator, its commutator and theirs trusted?  Under NOT
+ * the planner replaces an operator by its negator, and estimates call the
+ * functions of the commutators with values from the statistics.  The owner of an
+ * operator chooses them, and could add one while a query is planned.  So all of
+ * them must be built in or belong to a superuser.
  */
 bool
 operator_is_trusted(Oid opno)
 {
-	List	   *kin = list_make1_oid(opno);
+	List	   *operators = list_make1_oid(opno);
 
 	if (opno < FirstGenbkiObjectId)
 		return true;
-	for (int i = 0; i < list_length(kin); i++)
+	for (int i = 0; i < list_length(operators); i++)
 	{
-		Oid			each = list_nth_oid(kin, i);
+		Oid			each = list_nth_oid(operators, i);
 
 		if (!OidIsValid(each))
 			continue;
 		if (!is_always_trusted(get_opcode(each)) ||
 			(each >= FirstGenbkiObjectId && !superuser_arg(object_owner(OperatorRelationId, each))))
 			return false;
-		kin = list_append_unique_oid(kin, get_negator(each));
-		kin = list_append_unique_oid(kin, get_commutator(each));
+		operators = list_append_unique_oid(operators, get_negator(each));
+		operators = list_append_unique_oid(operators, get_commutator(each));
 	}
 	return true;
 }
 
 /*
- * Is a collation wanted and not known, or one that could speak?  Either shows
- * only when a row reaches the call.
+ * Could a call raise an error or a warning because of its collation?  It could if
+ * it needs a collation and none was determined, or if the server may warn of the
+ * collation's version.  Either happens only when a row reaches the call.
  */
 bool
 collation_could_fail(List *args, Oid collation)
@@ -252,7 +278,7 @@ collation_could_fail(List *args, Oid collation)
 	return false;
 }
 
-/* Is this a cast to text of a type of which every value has a text? */
+/* Is this a cast to text of a built-in type whose output function cannot fail? */
 bool
 is_plain_output(const CoerceViaIO *cast)
 {
@@ -272,16 +298,7 @@ is_plain_output(const CoerceViaIO *cast)
 	}
 }
 
-/* The getters of other types raise. */
-static bool
-is_usable_getter(Oid getter)
-{
-	TenantType	type;
-
-	return type_serves(get_func_rettype(getter), &type) && type == setting_tenant_type;
-}
-
-/* A jsonb that is known, and not so deep that walking through it could fail. */
+/* Is this a jsonb Const, of at most MAX_JSONB_DEPTH levels, or a null? */
 static bool
 is_shallow_jsonb(Node *node, Constants *constants)
 {
@@ -304,7 +321,7 @@ is_shallow_jsonb(Node *node, Constants *constants)
 	return true;
 }
 
-/* A tsquery that is known, and so short that matching it recurses no deeper than anything. */
+/* Is this a tsquery Const of at most MAX_TSQUERY_ITEMS items, or a null? */
 static bool
 is_short_tsquery(Node *node, Constants *constants)
 {
@@ -314,47 +331,152 @@ is_short_tsquery(Node *node, Constants *constants)
 		(known->constisnull || DatumGetTSQuery(known->constvalue)->size <= MAX_TSQUERY_ITEMS);
 }
 
-/* Does a call of a function that is trusted on a condition meet it? */
+/* ----------------------------------------------------------------
+ *		One test for each condition
+ * ----------------------------------------------------------------
+ */
+
+/* A call of a function that is trusted on some condition */
+typedef struct Call
+{
+	TrustCondition condition;
+	Oid			funcid;
+	Node	   *first;			/* its first argument, or NULL */
+	Node	   *second;			/* its second argument, or NULL unless there are two */
+	Oid			collation;
+} Call;
+
+static bool
+always_holds(const Call *call, Constants *constants)
+{
+	return true;
+}
+
+static bool
+case_holds(const Call *call, Constants *constants)
+{
+	return letters_have_cases() && OidIsValid(call->collation);
+}
+
+static bool
+pattern_holds(const Call *call, Constants *constants)
+{
+	const Const *pattern = call->second ? constant_value(call->second, constants) : NULL;
+
+	return pattern != NULL && (call->condition == TRUST_LIKE || letters_have_cases()) &&
+		pattern_is_safe(call->condition, pattern, call->collation);
+}
+
+static bool
+jsonb_holds(const Call *call, Constants *constants)
+{
+	return call->second != NULL &&
+		(is_shallow_jsonb(call->first, constants) || is_shallow_jsonb(call->second, constants));
+}
+
+static bool
+tsquery_holds(const Call *call, Constants *constants)
+{
+	return call->second != NULL &&
+		(is_short_tsquery(call->first, constants) || is_short_tsquery(call->second, constants));
+}
+
+static bool
+clock_holds(const Call *call, Constants *constants)
+{
+	return call->second != NULL && is_clock(call->first) &&
+		is_sane_shift(constant_value(call->second, constants));
+}
+
+static bool
+elements_hold(const Call *call, Constants *constants)
+{
+	return call->first != NULL && elements_are_trusted(exprType(call->first));
+}
+
+static bool
+range_holds(const Call *call, Constants *constants)
+{
+	return call->second != NULL &&
+		(range_is_trusted(exprType(call->first)) || range_is_trusted(exprType(call->second)));
+}
+
+/* The getter of a type other than tenant_guard.tenant_type raises an error. */
+static bool
+getter_holds(const Call *call, Constants *constants)
+{
+	TenantType	type;
+
+	return type_serves(get_func_rettype(call->funcid), &type) && type == setting_tenant_type;
+}
+
+/* ----------------------------------------------------------------
+ *		The conditions
+ * ----------------------------------------------------------------
+ */
+
+#define PATTERN_REASON	"the pattern of function %s is not known, or could fail"
+#define TYPE_REASON		"function %s is not trusted with this type"
+#define PLAIN_REASON	"function %s is not trusted"
+#define REGEX_TEXT		"the pattern is known to the planner, compiles, is not large, and has no back-reference or look-around"
+#define ENCODING_TEXT	"in UTF8 or an encoding of single bytes"
+
+typedef struct ConditionRow
+{
+	bool		(*holds) (const Call *call, Constants *constants);	/* NULL: it never does */
+	const char *reason;			/* why a call is not trusted; %s is the function */
+	const char *text;			/* the condition, for users; NULL if there is none */
+} ConditionRow;
+
+static const ConditionRow conditions[] = {
+	[TRUST_NONE] = {NULL, PLAIN_REASON, NULL},
+	[TRUST_ALWAYS] = {always_holds, PLAIN_REASON, NULL},
+	[TRUST_LIKE] = {pattern_holds, PATTERN_REASON,
+	"the pattern is known to the planner and cannot fail, the collation is deterministic"},
+	[TRUST_ILIKE] = {pattern_holds, PATTERN_REASON, "as for LIKE, " ENCODING_TEXT},
+	[TRUST_REGEX] = {pattern_holds, PATTERN_REASON, REGEX_TEXT},
+	[TRUST_IREGEX] = {pattern_holds, PATTERN_REASON, REGEX_TEXT},
+	[TRUST_JSONB] = {jsonb_holds, "the jsonb of function %s is not known, or is too deep",
+	"one jsonb is known to the planner, and not deep"},
+	[TRUST_TSQUERY] = {tsquery_holds, "the tsquery of function %s is not known, or is too long",
+	"the tsquery is known to the planner, and short"},
+	[TRUST_CASE] = {case_holds, PLAIN_REASON, ENCODING_TEXT},
+	[TRUST_CLOCK] = {clock_holds, "function %s could go out of range",
+	"now() or its like, and a known interval below 1,000 years"},
+	[TRUST_ELEMENTS] = {elements_hold, TYPE_REASON, "the elements' own comparison is trusted"},
+	[TRUST_RANGE] = {range_holds, TYPE_REASON, "a built-in range, whose bounds' comparison is trusted"},
+	[TRUST_TENANT] = {getter_holds, PLAIN_REASON, NULL},
+};
+
+static const ConditionRow *
+row_of(TrustCondition condition)
+{
+	StaticAssertStmt(lengthof(conditions) == TRUST_TENANT + 1, "one row for each TrustCondition");
+	Assert(condition >= TRUST_NONE && condition <= TRUST_TENANT);
+	return &conditions[condition];
+}
+
+/* Does a call of a function that is trusted on a condition meet that condition? */
 bool
 condition_holds(TrustCondition condition, Oid funcid, List *args, Oid collation, Constants *constants)
 {
-	Node	   *first = args ? linitial(args) : NULL;
-	Node	   *second = list_length(args) == 2 ? lsecond(args) : NULL;
-	const Const *known;
+	const ConditionRow *row = row_of(condition);
+	Call		call = {condition, funcid,
+		args ? linitial(args) : NULL,
+		list_length(args) == 2 ? lsecond(args) : NULL,
+	collation};
 
-	switch (condition)
-	{
-		case TRUST_ALWAYS:
-			return true;
-		case TRUST_CASE:
-			return letters_have_cases() && OidIsValid(collation);
-		case TRUST_LIKE:
-		case TRUST_ILIKE:
-		case TRUST_REGEX:
-		case TRUST_IREGEX:
-			known = second ? constant_value(second, constants) : NULL;
-			return known != NULL && (condition == TRUST_LIKE || letters_have_cases()) &&
-				pattern_is_safe(condition, known, collation);
-		case TRUST_JSONB:
-			return second != NULL && (is_shallow_jsonb(first, constants) || is_shallow_jsonb(second, constants));
-		case TRUST_TSQUERY:
-			return second != NULL && (is_short_tsquery(first, constants) || is_short_tsquery(second, constants));
-		case TRUST_CLOCK:
-			return second != NULL && is_clock(first) && is_sane_shift(constant_value(second, constants));
-		case TRUST_ELEMENTS:
-			return first != NULL && elements_are_trusted(exprType(first));
-		case TRUST_RANGE:
-			return second != NULL &&
-				(range_is_trusted(exprType(first)) || range_is_trusted(exprType(second)));
-		case TRUST_TENANT:
-			return is_usable_getter(funcid);
-		case TRUST_NONE:
-			break;
-	}
-	return false;
+	return row->holds != NULL && row->holds(&call, constants);
 }
 
-/* May the planner answer an aggregate by an index, as it does min and max? */
+/* Returns why a call that does not meet the condition is not trusted, palloc'd. */
+const char *
+reason_against_call(TrustCondition condition, Oid funcid)
+{
+	return psprintf(row_of(condition)->reason, format_procedure(funcid));
+}
+
+/* Does the aggregate have a sort operator, so that the planner may answer it from an index as it does min() and max()? */
 bool
 aggregate_sorts(Oid aggregate)
 {
@@ -369,39 +491,38 @@ aggregate_sorts(Oid aggregate)
 	return sorts;
 }
 
-/* Does a call make a value as long as its arguments, or a working copy of them? */
+/* Does a call return a value as long as its arguments, or make a working copy of them? */
 bool
 call_copies(TrustCondition condition, Oid funcid)
 {
 	Oid			result = get_func_rettype(funcid);
 
-	/* most return booleans: a look-up less */
+	/* most functions return boolean: this saves them a syscache lookup */
 	return condition == TRUST_ILIKE || condition == TRUST_REGEX || condition == TRUST_IREGEX ||
 		(result != BOOLOID && get_typlen(result) == -1);
 }
 
-const char *
-reason_against_call(TrustCondition condition, Oid funcid)
+/*
+ * SQL function: the built-in functions that are trusted, as rows of function,
+ * condition and reason.
+ */
+Datum
+tenant_guard_trusted_built_ins(PG_FUNCTION_ARGS)
 {
-	char	   *name = format_procedure(funcid);
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListedFunction function;
 
-	switch (condition)
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; listed_function(i, &function); i++)
 	{
-		case TRUST_LIKE:
-		case TRUST_ILIKE:
-		case TRUST_REGEX:
-		case TRUST_IREGEX:
-			return psprintf("the pattern of function %s is not known, or could fail", name);
-		case TRUST_JSONB:
-			return psprintf("the jsonb of function %s is not known, or is too deep", name);
-		case TRUST_TSQUERY:
-			return psprintf("the tsquery of function %s is not known, or is too long", name);
-		case TRUST_CLOCK:
-			return psprintf("function %s could go out of range", name);
-		case TRUST_ELEMENTS:
-		case TRUST_RANGE:
-			return psprintf("function %s is not trusted with this type", name);
-		default:
-			return psprintf("function %s is not trusted", name);
+		const char *condition = row_of(function.condition)->text;
+		Datum		values[3] = {ObjectIdGetDatum(function.funcid),
+			condition ? CStringGetTextDatum(condition) : (Datum) 0,
+		CStringGetTextDatum(function.reason)};
+		bool		nulls[3] = {false, condition == NULL, false};
+
+		if (function.is_here)
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+	return (Datum) 0;
 }

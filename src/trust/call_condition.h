@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * call_condition.h
- *	  Does a call of a function meet the condition on which it is trusted?
+ *	  Whether a call of a function meets the condition on which it is trusted.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,11 +13,11 @@
 
 #include "trusted_function.h"
 
-/* What is known of constants while filters are examined. */
+/* What the check of a query's filters knows of constants */
 typedef struct Constants
 {
-	ParamListInfo params;
-	bool		unfolded;		/* a constant was wanted where one would be if the query were folded */
+	ParamListInfo params;		/* values of external parameters, or NULL */
+	bool		unfolded;		/* the value of an expression was needed that would be a Const after fold_query() */
 } Constants;
 
 extern bool is_folded(Node *node, ParamListInfo params);

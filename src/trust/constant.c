@@ -1,19 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * constant.c
- *	  Makes constants of what will be one, before the planner does.
+ *	  Folds constant expressions of a query before the planner does.
  *
- * By the planner's own means, in the order in which it does: from the outside
- * in, and not within what it drops unseen, a branch that is never taken among
- * that.  So nothing fails here that would not fail there; and the planner finds
- * the constants that were judged.
+ * Expressions are folded by eval_const_expressions() and in the planner's order,
+ * outer queries before the queries in them.  What the planner drops unevaluated,
+ * such as a branch that is never taken, is not folded.  So nothing raises an
+ * error here that would not raise it in the planner, and the planner finds the
+ * same constants that filter_check.c judged.
  *
- * An expression with a function in another language than C is left as it is:
- * it might do what should be done once.
+ * An expression that calls a function in a language other than C is left as it
+ * is: the function may have effects that must not happen twice.
  *
- * What the planner notes while it folds, the functions that were inlined and the
- * domains that had no constraint to check, is handed to the plan: a kept plan is
- * made anew when one of them changes.
+ * The planner records what a plan depends on while it folds: functions that were
+ * inlined, and domains without constraints.  These PlanInvalItems are returned to
+ * be added to the plan, so that a cached plan is invalidated when one of them
+ * changes.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +32,7 @@
 
 #include "constant.h"
 
-/* What the planner folds with.  "params" may be NULL. */
+/* Makes as much of a PlannerInfo as eval_const_expressions() reads.  "query" and "params" may be NULL. */
 static PlannerInfo *
 make_root(Query *query, ParamListInfo params)
 {
@@ -42,14 +44,15 @@ make_root(Query *query, ParamListInfo params)
 	return root;
 }
 
-/* Is this a constant, or a parameter whose value the planner has? */
+/* Does the planner replace this parameter by a Const? */
 bool
 param_is_known(Node *param, ParamListInfo params)
 {
+	Assert(IsA(param, Param));
 	return IsA(eval_const_expressions(make_root(NULL, params), copyObject(param)), Const);
 }
 
-/* A check_functions_in_node callback. */
+/* A check_functions_in_node callback: is the function in a language other than internal and C? */
 static bool
 is_not_in_c(Oid funcid, void *context)
 {
@@ -66,7 +69,7 @@ is_not_in_c(Oid funcid, void *context)
 	return !in_c;
 }
 
-/* An expression_tree_walker; sub-selects are looked at by themselves. */
+/* An expression_tree_walker.  Sub-selects are not walked: their expressions are folded one by one. */
 static bool
 calls_other_than_c(Node *node, void *context)
 {
@@ -78,7 +81,7 @@ calls_other_than_c(Node *node, void *context)
 
 static void fold_parts(Query *query, PlannerInfo *root);
 
-/* An expression_tree_walker over the sub-selects that are left in an expression. */
+/* An expression_tree_walker: folds the sub-selects that a folded expression still contains. */
 static bool
 fold_sub_selects(Node *node, void *root)
 {
@@ -92,6 +95,7 @@ fold_sub_selects(Node *node, void *root)
 	return expression_tree_walker(node, fold_sub_selects, root);
 }
 
+/* Folds an expression and the sub-selects in it, unless it calls a function that is not in C. */
 static void
 fold_expression(Node **expression, PlannerInfo *root)
 {
@@ -123,7 +127,7 @@ fold_join_tree(Node *node, PlannerInfo *root)
 	}
 }
 
-/* Is no row ever let through?  Then what is in FROM may never be planned. */
+/* Is WHERE false or null?  Then the planner may drop what is in FROM unplanned. */
 static bool
 lets_nothing_through(const Query *query)
 {
@@ -161,9 +165,9 @@ fold_parts(Query *query, PlannerInfo *root)
 }
 
 /*
- * Folds, in place, the filters of a query and of those in it, their limits and
- * what they put out, which filters may refer to.  Returns PlanInvalItems of what
- * the plan depends on in consequence.
+ * Folds in place the filters, limits and target lists of a query and of the
+ * queries in it; filters may refer to target lists.  "params" may be NULL.
+ * Returns PlanInvalItems for what the plan depends on in consequence.
  */
 List *
 fold_query(Query *query, ParamListInfo params)

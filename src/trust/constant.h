@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * constant.h
- *	  Makes constants of what will be one, before the planner does.
+ *	  Folds constant expressions of a query before the planner does.
  *
  *-------------------------------------------------------------------------
  */

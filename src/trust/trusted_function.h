@@ -28,8 +28,18 @@ typedef enum TrustCondition
 	TRUST_TENANT				/* a getter, of the type that tenants have */
 } TrustCondition;
 
+/* An entry of the list of built-in functions */
+typedef struct ListedFunction
+{
+	Oid			funcid;
+	TrustCondition condition;
+	const char *reason;			/* why it is trusted on that condition */
+	bool		is_here;		/* pg_proc describes it as the list does */
+} ListedFunction;
+
 extern void init_trusted(void);
 extern TrustCondition trust_in(Oid funcid);
+extern bool listed_function(int i, ListedFunction *function);
 extern bool may_be_labelled_trusted(Oid funcid);
 
 #endif							/* TENANT_GUARD_TRUSTED_FUNCTION_H */
