@@ -127,7 +127,7 @@ trust_filters(Query *query, ParamListInfo params)
 		return NIL;
 	if (!setting_trusted_filters)
 		filters.objection = "tenant_guard.trusted_filters is off";
-	else if (!stack_can_have_room())
+	else if (!stack_can_have_reserve())
 		filters.objection = "max_stack_depth is too low";
 	else
 	{
@@ -138,7 +138,7 @@ trust_filters(Query *query, ParamListInfo params)
 			filters = check_filters(query, params);
 		}
 	}
-	if (filters.objection == NULL && !stack_has_room())
+	if (filters.objection == NULL && !stack_has_reserve())
 		raise_refusal(no_stack_for_filters());
 	if (filters.objection != NULL)
 		(void) treat_all((Node *) query, unconstify(char *, filters.objection));
@@ -189,6 +189,6 @@ has_trusted_filters(const PlannedStmt *plan)
 void
 check_stack_for_trusted(const PlannedStmt *plan)
 {
-	if (!stack_has_room() && has_trusted_filters(plan))
+	if (!stack_has_reserve() && has_trusted_filters(plan))
 		raise_refusal(no_stack_for_filters());
 }

@@ -271,7 +271,7 @@ collation_could_fail(List *args, Oid collation)
 	ListCell   *lc;
 
 	if (OidIsValid(collation))
-		return !collation_is_silent(collation);
+		return !collation_never_warns(collation);
 	foreach(lc, args)
 		if (type_is_collatable(exprType(lfirst(lc))))
 			return true;

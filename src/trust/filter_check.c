@@ -252,7 +252,7 @@ check_sublink(SubLink *sublink, FilterCheck *exam)
 
 	if (!exam->tried)
 	{
-		exam->joined = sub_selects_become_joins(exam->whole, exam->constants.params);
+		exam->joined = sublinks_become_joins(exam->whole, exam->constants.params);
 		exam->tried = true;
 	}
 	if (!exam->direct || exam->copied || !exam->joined)

@@ -3,10 +3,10 @@
  * safe_pattern.c
  *	  Patterns that cannot fail, whatever they are matched with.
  *
- * LIKE and regular expressions raise for bad patterns only when a row reaches
- * them, and so would tell that one did.  A pattern is safe if it is known to
- * be valid, and if matching it cannot run out of stack or states.  Raises
- * nothing that the query would not raise.
+ * LIKE and regular expressions raise an error for an invalid pattern only when a
+ * row reaches them, which would reveal that one did.  A pattern is safe if it is
+ * valid, and if matching it cannot run out of stack or of states.  Nothing here
+ * raises an error that the query would not raise.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,9 +26,9 @@
 #include "safe_pattern.h"
 
 /*
- * LIKE recurses for each %, and compiling a regex for each parenthesis and, in
- * places, for each state of its automaton.  All must fit into stack_reserve.c's
- * STACK_ROOM.
+ * LIKE recurses once for each %.  The regular expression compiler recurses once
+ * for each parenthesis and, in places, once for each state of its automaton.  All
+ * of that must fit into STACK_RESERVE of stack_reserve.c.
  */
 #define MAX_PATTERN_LENGTH	1000
 #define MAX_PERCENTS		50
@@ -36,9 +36,9 @@
 #define MAX_REGEX_STATES	2000
 
 /*
- * Does looking up the case of a letter never fail?  In UTF8 every character
- * that can be stored is one that the locale's functions take; in encodings of
- * single bytes they are looked up byte by byte.
+ * Can looking up the case of a letter not fail?  In UTF8 the locale's functions
+ * accept every character that can be stored; in single-byte encodings each byte
+ * is looked up by itself.
  */
 bool
 letters_have_cases(void)
@@ -47,19 +47,19 @@ letters_have_cases(void)
 }
 
 /*
- * A collation of which the server never says that its version differs: the
- * database's own, of which it says so when a session starts, and those without
- * a version.  All of them are deterministic, as LIKE and regular expressions
- * want them.
+ * Is this a collation for which the server never warns of a version mismatch when
+ * it is used?  That is the database's own, for which it warns when a session
+ * starts, and those without a version.  All of them are deterministic, as LIKE and
+ * regular expressions require.
  */
 bool
-collation_is_silent(Oid collation)
+collation_never_warns(Oid collation)
 {
 	return collation == DEFAULT_COLLATION_OID || collation == C_COLLATION_OID ||
 		collation == POSIX_COLLATION_OID;
 }
 
-/* Not too deep, and no escape character without a character to escape. */
+/* Does the pattern have few % and no escape character at its end? */
 static bool
 like_pattern_is_safe(const char *pattern, int len)
 {
@@ -78,8 +78,9 @@ like_pattern_is_safe(const char *pattern, int len)
 }
 
 /*
- * How often {n}, {n,} or {n,m} repeats what stands before it, from behind its
- * brace on; 0 for anything else, such as one with blanks and comments in it.
+ * Returns how often {n}, {n,} or {n,m} repeats what precedes it; "bound" points
+ * behind the opening brace.  Returns 0 for anything else, such as a bound with
+ * blanks or comments in it.
  */
 static int
 repetitions(const char *bound, const char *end)
@@ -103,8 +104,9 @@ repetitions(const char *bound, const char *end)
 }
 
 /*
- * Could it be too deep, or have too many states?  What is repeated is not
- * longer than the pattern.
+ * Could the automaton have too many states, or compiling it recurse too deeply?
+ * The number of states is estimated from above: a bound repeats at most the whole
+ * pattern.
  */
 static bool
 regex_is_large(const char *pattern, int len)
@@ -124,7 +126,7 @@ regex_is_large(const char *pattern, int len)
 	return len > MAX_PATTERN_LENGTH;
 }
 
-/* Compiles, not too deep, and to an automaton alone. */
+/* Does the pattern compile to an automaton that is not large, without back-references and look-around? */
 static bool
 regex_is_safe(const char *pattern, int len, int flags, Oid collation)
 {
@@ -145,6 +147,7 @@ regex_is_safe(const char *pattern, int len, int flags, Oid collation)
 	return safe;
 }
 
+/* Is the pattern, a text, safe for a function that is trusted on this condition? */
 static bool
 text_is_safe(TrustCondition condition, Datum datum, Oid collation)
 {
@@ -166,7 +169,7 @@ text_is_safe(TrustCondition condition, Datum datum, Oid collation)
 	}
 }
 
-/* Each of the patterns of LIKE ANY (array). */
+/* Are all patterns of LIKE ANY (array), a text[], safe? */
 static bool
 texts_are_safe(TrustCondition condition, Datum array, Oid collation)
 {
@@ -183,13 +186,15 @@ texts_are_safe(TrustCondition condition, Datum array, Oid collation)
 }
 
 /*
- * May the pattern, a text or an array of texts, meet any row?  A null matches
- * nothing, and fails nothing.
+ * May the pattern, a text or text[], be matched with any row's value?  A null may:
+ * it matches nothing and raises no error.  "condition" is one of the four that
+ * have a pattern.
  */
 bool
 pattern_is_safe(TrustCondition condition, const Const *pattern, Oid collation)
 {
-	if (!collation_is_silent(collation))
+	Assert(condition >= TRUST_LIKE && condition <= TRUST_IREGEX);
+	if (!collation_never_warns(collation))
 		return false;
 	if (pattern->constisnull)
 		return true;

@@ -13,7 +13,7 @@
 #include "trusted_function.h"
 
 extern bool letters_have_cases(void);
-extern bool collation_is_silent(Oid collation);
+extern bool collation_never_warns(Oid collation);
 extern bool pattern_is_safe(TrustCondition condition, const Const *pattern, Oid collation);
 
 #endif							/* TENANT_GUARD_SAFE_PATTERN_H */

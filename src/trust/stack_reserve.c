@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * stack_reserve.c
- *	  Is enough of the stack left for filters that must not fail?
+ *	  Whether enough of the stack is left for filters that must not fail.
  *
- * LIKE, regular expressions, jsonb containment and text search recurse, and
- * raise where max_stack_depth is reached.  A trusted filter may meet another
- * tenant's row, so whoever calls a query from deep enough in functions of his
- * own would learn from that error what the row holds.  Therefore trusted filters
- * run only where there is room for the deepest of them: safe_pattern.c and
- * call_condition.c see to it that none needs more.
+ * LIKE, regular expressions, jsonb containment and text search recurse, and raise
+ * an error where max_stack_depth is reached.  A trusted filter may be evaluated
+ * for another tenant's row, so a user who calls a query from deeply nested
+ * functions would learn from that error what the row contains.  Therefore trusted
+ * filters run only if the stack has STACK_RESERVE bytes left.  safe_pattern.c and
+ * call_condition.c ensure that no trusted filter needs more.
  *
- * Where the stack begins PostgreSQL keeps to itself, so the question is put to
- * it from as far down as the filters could get.
+ * PostgreSQL does not export where the stack begins.  So stack_is_too_deep() is
+ * called from as deep as the filters could get.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,44 +21,44 @@
 #include "stack_reserve.h"
 
 /*
- * In bytes: for the levels of a plan (MAX_PARTS in filter_check.c) and the deepest
- * pattern below them (safe_pattern.c).  With ever lower values of max_stack_depth 100
- * sub-selects were seen to take 100 kB, and patterns 100 kB; the rest is for
- * compilers that make larger frames.
+ * In bytes, for the levels of a plan (MAX_PARTS in filter_check.c) and the deepest
+ * pattern below them (safe_pattern.c).  Measured by lowering max_stack_depth, 100
+ * sub-selects take 100 kB, and patterns 100 kB; the rest is for compilers that
+ * make larger frames.
  */
-#define STACK_ROOM	(384 * 1024)
+#define STACK_RESERVE	(384 * 1024)
 
-/* Is max_stack_depth such that most of a session's queries find the room? */
+/* Is max_stack_depth large enough for most queries of a session to have the reserve? */
 bool
-stack_can_have_room(void)
+stack_can_have_reserve(void)
 {
-	return (int64) max_stack_depth * 1024 >= 2 * STACK_ROOM;
+	return (int64) max_stack_depth * 1024 >= 2 * STACK_RESERVE;
 }
 
-/* Asks with a frame of that size on the stack. */
+/* Calls stack_is_too_deep() below a frame as large as the reserve. */
 static pg_noinline bool
-has_room_below(void)
+has_reserve_below(void)
 {
-	volatile char frame[STACK_ROOM];
+	volatile char frame[STACK_RESERVE];
 
-	frame[0] = stack_is_too_deep(); /* or the compiler would do without it */
+	frame[0] = stack_is_too_deep(); /* keeps the compiler from removing the frame */
 	return !frame[0];
 }
 
 /*
- * Does the caller have it?  Who is not deeper than an earlier one that had it
- * has it too.
+ * Does the stack have the reserve below the caller?  It does if it had it below an
+ * earlier caller that was at least as deep.
  */
 bool
-stack_has_room(void)
+stack_has_reserve(void)
 {
 	static uintptr_t deepest = 0;	/* the stack grows downwards */
-	static int	limit = 0;		/* max_stack_depth then */
+	static int	limit = 0;		/* max_stack_depth at that time */
 	char		here;
 
 	if (deepest != 0 && limit == max_stack_depth && (uintptr_t) &here >= deepest)
 		return true;
-	if (!has_room_below())
+	if (!has_reserve_below())
 		return false;
 	deepest = (uintptr_t) &here;
 	limit = max_stack_depth;

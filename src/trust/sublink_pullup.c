@@ -1,12 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * sublink_pullup.c
- *	  Sub-selects of filters: will the planner make joins of them?
+ *	  Whether the planner makes joins of the sub-selects in filters.
  *
- * x IN (SELECT ...) and EXISTS (SELECT ...) are mostly planned as joins, from
- * PostgreSQL 19 on x NOT IN (SELECT ...) too where nothing can be null, and then read what they read whatever rows the table's own scan meets.  Others are
- * evaluated for a row, and tell that there was one.  Which they are is the
- * planner's to say: it is tried by the planner's own step, on a copy.
+ * The planner makes joins of most x IN (SELECT ...) and EXISTS (SELECT ...), and
+ * from PostgreSQL 19 on of x NOT IN (SELECT ...) where nothing can be null.  A
+ * sub-select that became a join reads the same rows whatever rows the scan of the
+ * outer table returns.  Any other is evaluated for a row, which reveals that there
+ * was one.  To find out which the planner makes joins of, its own
+ * pull_up_sublinks() is run on a copy of the query.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +21,7 @@
 #include "compat.h"
 #include "sublink_pullup.h"
 
-/* Returns the query with its sub-selects pulled up, which may be another than the one that was given. */
+/* Pulls up the sub-selects of a query, and returns it or the Query that replaces it.  The query is modified. */
 static Query *
 pull_up(Query *query, ParamListInfo params)
 {
@@ -34,8 +36,9 @@ pull_up(Query *query, ParamListInfo params)
 }
 
 /*
- * An expression_tree_walker over all queries of a tree: is a sub-select left in
- * a filter of any?  What has become a join is one of the queries in FROM.
+ * An expression_tree_walker over all queries of a tree: true if a sub-select is
+ * left in a filter of one of them.  A sub-select that became a join is walked as a
+ * subquery in FROM.
  */
 static bool
 leaves_sub_select(Node *node, void *params)
@@ -47,16 +50,16 @@ leaves_sub_select(Node *node, void *params)
 	if (!IsA(node, Query))
 		return expression_tree_walker(node, leaves_sub_select, params);
 	check_stack_depth();
-	/* without a table there is nothing to join with */
+	/* pull_up_sublinks() needs something in FROM to join with */
 	if (query->hasSubLinks && query->jointree != NULL && query->jointree->fromlist != NIL)
 		query = pull_up(query, params);
 	return checkExprHasSubLink((Node *) query->jointree) ||
 		query_tree_walker(query, leaves_sub_select, params, 0);
 }
 
-/* Of all that are in WHERE and ON of the query, and of the queries in it. */
+/* Does the planner make joins of all sub-selects in WHERE and ON of the query and of the queries in it? */
 bool
-sub_selects_become_joins(const Query *query, ParamListInfo params)
+sublinks_become_joins(const Query *query, ParamListInfo params)
 {
 	return !leaves_sub_select(copyObject((Node *) query), params);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sublink_pullup.h
- *	  Sub-selects of filters: will the planner make joins of them?
+ *	  Whether the planner makes joins of the sub-selects in filters.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,6 +11,6 @@
 #include "nodes/params.h"
 #include "nodes/parsenodes.h"
 
-extern bool sub_selects_become_joins(const Query *query, ParamListInfo params);
+extern bool sublinks_become_joins(const Query *query, ParamListInfo params);
 
 #endif							/* TENANT_GUARD_SUBLINK_PULLUP_H */

@@ -1,38 +1,40 @@
 /*-------------------------------------------------------------------------
  *
  * trusted_function.c
- *	  Functions that may see another tenant's row, since they cannot tell.
+ *	  Functions that may be called for another tenant's rows.
  *
- * A filter that runs before the tenant's own runs on every tenant's rows.  A
- * function that answers true or false and does nothing else tells nothing of a
- * row that the tenant's filter then drops; one that raises, warns, or acts,
- * does.  Trusted are functions that are LEAKPROOF (PostgreSQL's own judgement,
- * or a superuser's), those of the list below, and those that a superuser has
- * labelled 'trusted'.  None that is VOLATILE is, and none whose owner is no
- * superuser: a function of his own that the planner calls could replace it.
+ * A filter that is evaluated before the tenant's qual is evaluated for every
+ * tenant's rows.  A function that returns a result and has no other effect
+ * reveals nothing of a row that the tenant's qual then removes; one that raises
+ * an error, issues a warning or has a side effect does.  Trusted are functions
+ * that are LEAKPROOF, those of the list below, and those that a superuser has
+ * labelled 'trusted'.  A VOLATILE function is never trusted, nor is one whose
+ * owner is not a superuser: the owner could replace it by means of a function
+ * that the planner calls.
  *
- * An entry is believed only where pg_proc says the same: the OID's name,
- * argument types and C symbol, language internal, the bootstrap superuser as
+ * An entry of the list counts only if pg_proc has the same name, argument types
+ * and C symbol for its OID, language internal, and the bootstrap superuser as
  * owner.  A label counts only for functions in C.
  *
- * Lifting the barrier opens more than the function's own call.  The planner
- * calls, with the statistics of all tenants' rows, the selectivity estimators of
- * the operator (oprrest, oprjoin), of its commutator and its negator, and the
- * support function of the function (prosupport); and an index calls the support
- * functions of its operator class with all tenants' rows.  None of these has to
- * be named by the query, and none is in this list.  Those of the built-in
- * functions that are listed are built in; with a label a superuser vouches for
- * them too (the label's documentation says so).
+ * Outside the security barrier more is called than the function itself.  The
+ * planner calls the selectivity estimators of the operator (oprrest, oprjoin), of
+ * its commutator and of its negator, and the support function of the function
+ * (prosupport), with the statistics of all tenants' rows; an index calls the
+ * support functions of its operator class with all tenants' rows.  None of these
+ * has to be named by the query, and none is in this list.  For the functions of
+ * the list they are built in.  A superuser who labels a function vouches for them
+ * too (the label's documentation says so).  The owner of an operator class, who
+ * is a superuser, answers for its support functions, as for LEAKPROOF operators.
  *
- * Not considered: another tenant's value that is so long that what a query makes
- * of it fails, which from sixteen of 64 megabytes it does.  The support functions of an index's operator class are their
- * superuser's to answer for, as they are for LEAKPROOF operators.
+ * Not prevented: another tenant's value so long that what a query makes of it
+ * exceeds the limit of an allocation, as sixteen values of 64 megabytes do.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_language.h"
@@ -69,6 +71,7 @@ typedef struct TrustedFunction
 	Oid			arguments[2];	/* 0: there is none */
 	const TrustReason *reason;
 } TrustedFunction;
+
 static const TrustReason numeric_comparison = {TRUST_ALWAYS,
 "any two numbers compare; NaN and the infinities have their place in the order"};
 static const TrustReason larger_or_smaller = {TRUST_ALWAYS,
@@ -111,6 +114,7 @@ static const TrustReason network_comparison = {TRUST_ALWAYS,
 "compares bits; two families of addresses are just not equal"};
 static const TrustReason enum_comparison = {TRUST_ALWAYS,
 "compares OIDs, or the places of two labels that exist"};
+
 static const TrustedFunction trusted_built_ins[] = {
 	{F_NUMERIC_EQ, "numeric_eq", "numeric_eq", {NUMERICOID, NUMERICOID}, &numeric_comparison},
 	{F_NUMERIC_NE, "numeric_ne", "numeric_ne", {NUMERICOID, NUMERICOID}, &numeric_comparison},
@@ -310,7 +314,7 @@ static const TrustedFunction trusted_built_ins[] = {
 	{F_ENUM_CMP, "enum_cmp", "enum_cmp", {ANYENUMOID, ANYENUMOID}, &enum_comparison},
 };
 
-/* The verdict on one function; dropped when functions or labels change. */
+/* A cached verdict on one function; removed when a function, a role or a label changes */
 typedef struct TrustEntry
 {
 	Oid			funcid;			/* hash key */
@@ -319,7 +323,7 @@ typedef struct TrustEntry
 
 static HTAB *verdicts = NULL;
 
-/* Counts invalidations, so that a verdict reached across one is not kept. */
+/* Counts invalidations: a verdict is not cached if one arrived while it was reached. */
 static uint64 invalidations = 0;
 
 static bool
@@ -344,7 +348,7 @@ source_is(HeapTuple tuple, const char *source)
 	return !isnull && strcmp(TextDatumGetCString(src), source) == 0;
 }
 
-/* Is the function with this OID the one that the list means? */
+/* Does pg_proc describe the function as the list does? */
 static bool
 is_as_listed(HeapTuple tuple, const TrustedFunction *function)
 {
@@ -359,6 +363,7 @@ is_as_listed(HeapTuple tuple, const TrustedFunction *function)
 		source_is(tuple, function->source);
 }
 
+/* Returns the list's entry for a function, or NULL. */
 static const TrustedFunction *
 find_listed(Oid funcid)
 {
@@ -368,7 +373,7 @@ find_listed(Oid funcid)
 	return NULL;
 }
 
-/* May a label make this function trusted? */
+/* Does a label make this function trusted? */
 static bool
 label_counts(Form_pg_proc proc)
 {
@@ -377,7 +382,7 @@ label_counts(Form_pg_proc proc)
 		superuser_arg(proc->proowner);
 }
 
-/* The same, for who is about to set the label. */
+/* Would a label make this function trusted?  False if it does not exist. */
 bool
 may_be_labelled_trusted(Oid funcid)
 {
@@ -403,9 +408,9 @@ is_labelled(Oid funcid)
 }
 
 /*
- * LEAKPROOF, and raising all the same: comparing lengths and areas overflows,
- * and a cryptographic library may refuse its service, as for MD5 where FIPS 140
- * is kept.
+ * Can this LEAKPROOF function raise an error nevertheless?  Comparisons of
+ * lengths and areas can overflow, and a cryptographic library can refuse to
+ * compute a hash, as it does MD5 in FIPS mode.
  */
 static bool
 raises_though_leakproof(Form_pg_proc proc)
@@ -425,6 +430,7 @@ raises_though_leakproof(Form_pg_proc proc)
 	}
 }
 
+/* Reads the verdict on a function from the catalogs. */
 static TrustCondition
 read_trust(Oid funcid)
 {
@@ -451,7 +457,7 @@ read_trust(Oid funcid)
 }
 
 static void
-forget_verdicts(void)
+remove_verdicts(void)
 {
 	HASH_SEQ_STATUS status;
 	TrustEntry *entry;
@@ -464,22 +470,22 @@ forget_verdicts(void)
 		hash_search(verdicts, &entry->funcid, HASH_REMOVE, NULL);
 }
 
-/* A function, or a role that may have ceased to be a superuser. */
+/* A syscache callback for functions, and for roles, whose superuser attribute may have changed. */
 static void
 object_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	forget_verdicts();
+	remove_verdicts();
 }
 
-/* A label that changes is announced as a change of every relation. */
+/* A relcache callback.  SECURITY LABEL for this extension invalidates the whole relcache (security_label.c). */
 static void
 relation_changed(Datum arg, Oid relid)
 {
 	if (!OidIsValid(relid))
-		forget_verdicts();
+		remove_verdicts();
 }
 
-/* On what condition may the function see another tenant's row? */
+/* On what condition may the function be called for another tenant's row?  TRUST_NONE if it does not exist. */
 TrustCondition
 trust_in(Oid funcid)
 {
@@ -487,6 +493,7 @@ trust_in(Oid funcid)
 	uint64		before = invalidations;
 	TrustCondition condition;
 
+	Assert(verdicts != NULL && IsTransactionState());
 	if (entry != NULL)
 		return entry->condition;
 	condition = read_trust(funcid);
@@ -527,6 +534,7 @@ init_trusted(void)
 {
 	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TrustEntry)};
 
+	Assert(verdicts == NULL);	/* the callbacks are registered once */
 	verdicts = hash_create("tenant_guard trusted functions", 256, &ctl,
 						   HASH_ELEM | HASH_BLOBS);
 	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * trusted_function.h
- *	  Functions that may see another tenant's row, since they cannot tell.
+ *	  Functions that may be called for another tenant's rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,21 +10,21 @@
 
 #define LABEL_TRUSTED		"trusted"
 
-/* On what condition is a function trusted, in one call of it? */
+/* The condition on which a call of a function is trusted (the tests are in call_condition.c) */
 typedef enum TrustCondition
 {
-	TRUST_NONE,					/* it is not */
+	TRUST_NONE,					/* it never is */
 	TRUST_ALWAYS,
-	TRUST_LIKE,					/* the pattern is known, and is one that cannot fail */
-	TRUST_ILIKE,				/* and the encoding is one whose letters all have a case */
-	TRUST_REGEX,
-	TRUST_IREGEX,
-	TRUST_JSONB,				/* one side is known, and not deep */
-	TRUST_TSQUERY,				/* the tsquery is known, and short */
-	TRUST_CASE,					/* the encoding, as of TRUST_ILIKE */
-	TRUST_CLOCK,				/* moves the present time by a known and sane interval */
-	TRUST_ELEMENTS,				/* arrays, whose elements are compared by trusted functions */
-	TRUST_RANGE,				/* built-in ranges, whose bounds are so */
+	TRUST_LIKE,					/* the pattern is a Const that cannot fail */
+	TRUST_ILIKE,				/* as TRUST_LIKE, and looking up the case of a letter cannot fail */
+	TRUST_REGEX,				/* as TRUST_ILIKE, for regular expressions */
+	TRUST_IREGEX,				/* as TRUST_REGEX, case-insensitive */
+	TRUST_JSONB,				/* one jsonb is a Const, and not deep */
+	TRUST_TSQUERY,				/* the tsquery is a Const, and short */
+	TRUST_CASE,					/* looking up the case of a letter cannot fail */
+	TRUST_CLOCK,				/* moves the present time by a Const that cannot make it overflow */
+	TRUST_ELEMENTS,				/* arrays whose elements are compared by trusted functions */
+	TRUST_RANGE,				/* built-in ranges whose bounds are compared by trusted functions */
 	TRUST_TENANT				/* a getter, of the type that tenants have */
 } TrustCondition;
 
