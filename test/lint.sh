@@ -187,6 +187,7 @@ uncommented() {
 		END { report() }' "${script[@]}"
 }
 
+# filter_check.c is one walk over a query and the state of that walk.
 long_files() {
 	wc -l "${sources[@]}" test/*.sh test/clients/*.sh test/clients/*/run test/lib/*.sh demo/*.sh bench/*.sh | awk '$2 != "total" && $1 > 600 { print $2 ":" $1 ": a file of " $1 " lines" }'
 }

@@ -120,30 +120,30 @@ List *
 trust_filters(Query *query, ParamListInfo params)
 {
 	List	   *dependencies = NIL;
-	Filters		filters;
+	FilterVerdict verdict;
 	ListCell   *lc;
 
 	if (!query->hasRowSecurity || query->commandType == CMD_UTILITY || has_no_barrier(query))
 		return NIL;
 	if (!setting_trusted_filters)
-		filters.objection = "tenant_guard.trusted_filters is off";
+		verdict.reason = "tenant_guard.trusted_filters is off";
 	else if (!stack_can_have_reserve())
-		filters.objection = "max_stack_depth is too low";
+		verdict.reason = "max_stack_depth is too low";
 	else
 	{
-		filters = check_filters(query, params);
-		if (filters.objection != NULL && filters.unfolded)
+		verdict = check_filters(query, params);
+		if (verdict.reason != NULL && verdict.unfolded)
 		{
 			dependencies = fold_query(query, params);
-			filters = check_filters(query, params);
+			verdict = check_filters(query, params);
 		}
 	}
-	if (filters.objection == NULL && !stack_has_reserve())
+	if (verdict.reason == NULL && !stack_has_reserve())
 		raise_refusal(no_stack_for_filters());
-	if (filters.objection != NULL)
-		(void) treat_all((Node *) query, unconstify(char *, filters.objection));
+	if (verdict.reason != NULL)
+		(void) treat_all((Node *) query, unconstify(char *, verdict.reason));
 	else
-		foreach(lc, filters.queries)
+		foreach(lc, verdict.queries)
 			treat_query(lfirst(lc), NULL);
 	return dependencies;
 }

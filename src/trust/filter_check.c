@@ -1,48 +1,54 @@
 /*-------------------------------------------------------------------------
  *
  * filter_check.c
- *	  May the filters of a query be trusted with every tenant's rows?
+ *	  Whether the filters of a query may be evaluated for every tenant's rows.
  *
- * Where the tenant's qual stands beside a query's own filters and not before
- * them, those that can be evaluated where the table is scanned may meet other
- * tenants' rows.  This says whether all of them keep silent about it: whether
- * each function that they call is trusted (trusted_function.c) in the way it is called.
+ * If the tenant's qual is lifted out of the security barrier, filters that are
+ * evaluated in the same scan may be evaluated for other tenants' rows.  The check
+ * finds out whether such an evaluation can have any effect: each function that
+ * the filters call must be trusted (trusted_function.c) in the way it is called
+ * (call_condition.c).
  *
- * Filters are: WHERE and ON of the query and all queries in it, HAVING, and
- * whatever of another query's output such a filter refers to, since the planner
- * substitutes it (views, sub-selects in FROM, WITH, merged join columns).  The
- * argument of an aggregate that an index may answer, as min and max, is one
- * too: the planner makes "argument IS NOT NULL" of it.
+ * Filters are WHERE and ON of the query and of all queries in it, HAVING, and
+ * those columns of another query's output that a filter refers to, since the
+ * planner substitutes their expressions (views, sub-selects in FROM, WITH, merged
+ * join columns).  The argument of an aggregate that an index may answer, such as
+ * min() and max(), is a filter too: the planner adds "argument IS NOT NULL".
  *
- * Values are what else a query computes: select lists, SET, RETURNING,
- * GROUP BY, ORDER BY, other aggregates, window functions.  The executor
- * computes them from rows that have passed every filter of their scans, the
- * tenant's included, so any function may be called there.  (But the distance of
- * ORDER BY p <-> q, where an index computes it: behind the barrier, too.)
+ * Values are all other expressions: select lists, SET, RETURNING, GROUP BY,
+ * ORDER BY, other aggregates, window functions.  The executor computes them from
+ * rows that have passed every filter of their scans, the tenant's qual included,
+ * so they may call any function.  (An exception is the distance of ORDER BY
+ * p <-> q where an index computes it; the security barrier does not prevent that
+ * either.)
  *
- * A sub-select in a filter is evaluated on occasion of a row, and whatever it
- * does tells that there was one: its locks, its statistics, what it logs.  Only
- * those are let pass of which the planner makes joins (sublink_pullup.c).
+ * A sub-select in a filter is executed because there is a row, and any of its
+ * effects reveals that row: its locks, its statistics, what it logs.  It is
+ * trusted only if the planner makes a join of it (sublink_pullup.c).
  *
- * What is made of another value fails if it gets too long.  A query could bring
- * that about by a value of its own that is just short enough, where another
- * tenant's row decides whether it is made.  So new values are made of columns
- * and short constants only, of few, and of columns of one table: the row's own.
+ * A function that makes a new value of its arguments raises an error if the
+ * result is too long.  A query could provoke that by a value of its own that is
+ * almost too long, in an expression that another tenant's row completes.  So new
+ * values may only be made of columns of one table, that is, of one row, and of
+ * short constants, and only of few of them.
  *
- * The executor goes down the plan's levels, and fails where the stack ends.  So
- * a query may not have too many parts (stack_reserve.c).
+ * The executor recurses for each level of a plan, and raises an error where the
+ * stack ends.  So the number of a query's parts is limited (stack_reserve.c).
  *
- * While a query is planned, functions of its writer's may run, and change what
- * its writer owns.  So what filters call is built in or a superuser's, and so are
- * the types that they use.
+ * While a query is planned, functions of its author may run and change objects
+ * that the author owns.  So the functions that filters call and the types that
+ * they use must be built in or belong to a superuser.
  *
- * What is not known here is not trusted.  Nothing is changed here.
+ * Whatever is not listed here is not trusted.  The query is not modified.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -54,68 +60,242 @@
 #include "utils/typcache.h"
 
 #include "call_condition.h"
+#include "catalog.h"
 #include "compat.h"
-#include "examination.h"
 #include "filter_check.h"
 #include "sublink_pullup.h"
 #include "trusted_function.h"
 
-/* Queries, tables and windows: a level of the plan each, or a few. */
+/* Limits the number of queries, tables and windows, each of which makes one level of the plan or a few. */
 #define MAX_PARTS		100
 
-/* What a column stands for is looked at each time that a filter refers to it. */
+/* Limits the work: the expression that a column stands for is checked each time a filter refers to the column. */
 #define MAX_VISITS		20000
 
+/* A value may be made of this many columns and constants, and of constants of this many bytes. */
+#define MAX_COPIES		16
+#define MAX_COPIED_CONSTANT	10000
+
+/* A table or other source of rows that a clause refers to */
+typedef struct Source
+{
+	const Query *query;			/* in whose range table it is */
+	const RangeTblEntry *rte;
+} Source;
+
+/* What was found in one clause of a filter */
+typedef struct Clause
+{
+	List	   *sources;		/* Sources that it refers to, the first one of each query */
+	bool		joins;			/* it refers to several sources of one query, or to an outer query's */
+	bool		copies_column;	/* it makes a new value of a column */
+} Clause;
+
+/* The state of the check of a query's filters */
+typedef struct FilterCheck
+{
+	const Query *query;			/* the outermost one */
+	Constants	constants;
+	List	   *enclosing;		/* queries that the current node is in, innermost first */
+	bool		copied;			/* the current node is an argument of a call or constructor that makes a new value */
+	int			copies;			/* columns and constants in that call or constructor */
+	Clause		clause;			/* the current clause */
+	bool		direct;			/* the current node is in WHERE or ON itself, not in what a column stands for */
+	bool		tried_pullup;
+	bool		all_pulled_up;	/* if tried_pullup: all sub-selects in filters become joins */
+	int			parts;			/* limited by MAX_PARTS */
+	int			visits;			/* of nodes; limited by MAX_VISITS */
+	List	   *queries;		/* all queries that were checked */
+	List	   *types;			/* OIDs of the user-defined types that filters use */
+	const char *reason;			/* why the filters are not trusted, or NULL */
+} FilterCheck;
+
 static bool check_filter(Node *node, void *context);
-static bool check_clause(Node *node, FilterCheck *exam);
+static bool check_clause(Node *node, FilterCheck *check);
 static bool check_value(Node *node, void *context);
-static bool check_query_filters(Query *query, FilterCheck *exam);
+static bool check_query_filters(Query *query, FilterCheck *check);
+
+/* Records why the filters are not trusted.  Returns true, which ends a tree walk. */
+static bool
+distrust(FilterCheck *check, const char *reason)
+{
+	Assert(reason != NULL);
+	check->reason = reason;
+	return true;
+}
+
+/* ----------------------------------------------------------------
+ *		Clauses, and the sources that they refer to
+ * ----------------------------------------------------------------
+ */
+
+/* Distrusts a clause that makes a new value of a column and refers to another table's rows. */
+static bool
+copies_across_tables(FilterCheck *check)
+{
+	return check->clause.joins && check->clause.copies_column &&
+		distrust(check, "a filter on several tables makes a new value of a column");
+}
+
+/* Records that the clause refers to a source; "outer" says that it is one of an outer query. */
+static void
+add_source(FilterCheck *check, const Query *query, const RangeTblEntry *rte, bool outer)
+{
+	Source	   *source;
+	ListCell   *lc;
+
+	check->clause.joins |= outer;
+	foreach(lc, check->clause.sources)
+	{
+		source = lfirst(lc);
+		if (source->query == query)
+		{
+			check->clause.joins |= source->rte != rte;
+			return;
+		}
+	}
+	source = palloc(sizeof(Source));
+	source->query = query;
+	source->rte = rte;
+	check->clause.sources = lappend(check->clause.sources, source);
+}
+
+/* ----------------------------------------------------------------
+ *		New values
+ * ----------------------------------------------------------------
+ */
+
+/* Records that a filter contains a value of this type. */
+static void
+add_type(FilterCheck *check, Oid type)
+{
+	if (type >= FirstGenbkiObjectId)
+		check->types = list_append_unique_oid(check->types, type);
+}
+
+/* Is this a constant expression, and short enough for where it is? */
+static bool
+is_usable_constant(Node *node, FilterCheck *check)
+{
+	const Const *known;
+
+	if (!is_folded(node, check->constants.params))
+		return false;
+	add_type(check, exprType(node));
+	if (!check->copied)
+		return true;
+	known = constant_value(node, &check->constants);
+	return known != NULL && (known->constisnull || known->constlen > 0 ||
+							 (known->constlen == -1 && toast_raw_datum_size(known->constvalue) <= MAX_COPIED_CONSTANT));
+}
+
+/* Distrusts a node that a new value is made of, unless it is of a fixed length or a usable constant. */
+static bool
+copies_unbounded_value(FilterCheck *check, Node *node)
+{
+	return check->copied && get_typlen(exprType(node)) <= 0 && !is_usable_constant(node, check) &&
+		distrust(check, "a value of unknown length is copied in a filter");
+}
+
+/* Counts a node that a new value is made of; distrusts it if there are too many. */
+static bool
+exceeds_copies(FilterCheck *check)
+{
+	return check->copied && ++check->copies > MAX_COPIES &&
+		distrust(check, "a filter makes a value of too many others");
+}
+
+/* ----------------------------------------------------------------
+ *		Types
+ * ----------------------------------------------------------------
+ */
+
+/* Does the role own a table of the query that has security quals? */
+static bool
+owns_guarded_table(Oid role, const FilterCheck *check)
+{
+	ListCell   *lq;
+	ListCell   *lc;
+
+	foreach(lq, check->queries)
+		foreach(lc, ((const Query *) lfirst(lq))->rtable)
+		{
+			const RangeTblEntry *rte = lfirst(lc);
+
+			if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL &&
+				object_owner(RelationRelationId, rte->relid) == role)
+				return true;
+		}
+	return false;
+}
+
+/*
+ * Distrusts a type that its owner could drop while the query is planned or its
+ * plan is cached: trusted functions look types up, and raise an error if one does
+ * not exist.  Trusted are types of superusers, and those of an owner of one of the
+ * query's guarded tables, whose DDL can read every tenant's rows anyway.
+ */
+static bool
+types_could_be_dropped(FilterCheck *check)
+{
+	ListCell   *lc;
+
+	foreach(lc, check->types)
+	{
+		Oid			owner = object_owner(TypeRelationId, lfirst_oid(lc));
+
+		if (!OidIsValid(owner) || (!superuser_arg(owner) && !owns_guarded_table(owner, check)))
+			return distrust(check, psprintf("type %s belongs to a role that could drop it",
+											format_type_be(lfirst_oid(lc))));
+	}
+	return false;
+}
 
 /* ----------------------------------------------------------------
  *		Calls
  * ----------------------------------------------------------------
  */
 
-/* Arguments of a call that makes a value of them, elements of an array or a row. */
+/* Checks the arguments of a call, or the elements of an array or row, that a new value is made of. */
 static bool
-check_copied(Node *node, FilterCheck *exam)
+check_copied_arguments(Node *node, FilterCheck *check)
 {
-	bool		outer = exam->copied;
-	bool		objected;
+	bool		outer = check->copied;
+	bool		distrusted;
 
 	if (!outer)
-		exam->copies = 0;
-	exam->copied = true;
-	objected = check_filter(node, exam);
-	exam->copied = outer;
-	return objected;
+		check->copies = 0;
+	check->copied = true;
+	distrusted = check_filter(node, check);
+	check->copied = outer;
+	return distrusted;
 }
 
-/* A node that calls a function: it, its arguments. */
+/* Checks a node that calls a function, and the function's arguments. */
 static bool
-check_call(Node *node, Oid funcid, List *args, Oid collation, FilterCheck *exam)
+check_call(Node *node, Oid funcid, List *args, Oid collation, FilterCheck *check)
 {
 	TrustCondition condition = trust_in(funcid);
 
 	if (collation_could_fail(args, collation))
-		return object(exam, psprintf("the collation for function %s is not determined, or not trusted",
-									 format_procedure(funcid)));
-	if (condition_holds(condition, funcid, args, collation, &exam->constants))
-		return call_copies(condition, funcid) ? check_copied((Node *) args, exam) :
-			check_filter((Node *) args, exam);
-	if (is_known(node, exam))
-		return count_copy(exam);
-	return object(exam, reason_against_call(condition, funcid));
+		return distrust(check, psprintf("the collation for function %s is not determined, or not trusted",
+										format_procedure(funcid)));
+	if (condition_holds(condition, funcid, args, collation, &check->constants))
+		return call_copies(condition, funcid) ? check_copied_arguments((Node *) args, check) :
+			check_filter((Node *) args, check);
+	if (is_usable_constant(node, check))
+		return exceeds_copies(check);
+	return distrust(check, reason_against_call(condition, funcid));
 }
 
-/* A node that applies an operator, or another in its place. */
+/* Checks a node that applies an operator, which the planner may replace by its negator or commutator. */
 static bool
-check_operator_call(Node *node, Oid opno, List *args, Oid collation, FilterCheck *exam)
+check_operator_call(Node *node, Oid opno, List *args, Oid collation, FilterCheck *check)
 {
 	if (!operator_is_trusted(opno))
-		return object(exam, psprintf("operator %s, its negator or its commutator is not trusted",
-									 format_operator(opno)));
-	return check_call(node, get_opcode(opno), args, collation, exam);
+		return distrust(check, psprintf("operator %s, its negator or its commutator is not trusted",
+										format_operator(opno)));
+	return check_call(node, get_opcode(opno), args, collation, check);
 }
 
 /* ----------------------------------------------------------------
@@ -123,114 +303,114 @@ check_operator_call(Node *node, Oid opno, List *args, Oid collation, FilterCheck
  * ----------------------------------------------------------------
  */
 
-/* Examines a node as a filter of the query that is first in "around". */
+/* Checks a node as a filter of the query that is first in "enclosing". */
 static bool
-check_filter_within(Node *node, List *around, FilterCheck *exam)
+check_filter_within(Node *node, List *enclosing, FilterCheck *check)
 {
-	List	   *outer = exam->around;
-	bool		direct = exam->direct;
-	bool		objected;
+	List	   *outer = check->enclosing;
+	bool		direct = check->direct;
+	bool		distrusted;
 
-	exam->around = around;
-	exam->direct = false;
-	objected = check_filter(node, exam);
-	exam->direct = direct;
-	exam->around = outer;
-	return objected;
+	check->enclosing = enclosing;
+	check->direct = false;
+	distrusted = check_filter(node, check);
+	check->direct = direct;
+	check->enclosing = outer;
+	return distrusted;
 }
 
-/* A column of a query's output; those of all members of a set operation. */
+/* Checks a column of a query's output; for a set operation, that column of all its members. */
 static bool
-check_output(Query *query, AttrNumber attnum, List *around, FilterCheck *exam)
+check_output(Query *query, AttrNumber attnum, List *enclosing, FilterCheck *check)
 {
 	List	   *output = query->returningList ? query->returningList : query->targetList;
 	ListCell   *lc;
 
 	check_stack_depth();
-	around = lcons(query, list_copy(around));
+	enclosing = lcons(query, list_copy(enclosing));
 	if (attnum <= 0 || attnum > list_length(output))
-		return object(exam, "a filter refers to a whole row");
+		return distrust(check, "a filter refers to a whole row");
 	if (query->setOperations == NULL)
 		return check_filter_within((Node *) list_nth_node(TargetEntry, output, attnum - 1)->expr,
-								   around, exam);
+								   enclosing, check);
 	foreach(lc, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst(lc);
 
 		if (rte->rtekind == RTE_SUBQUERY &&
-			check_output(rte->subquery, attnum, around, exam))
+			check_output(rte->subquery, attnum, enclosing, check))
 			return true;
 	}
 	return false;
 }
 
-/* A column of a WITH query; of a recursive one, all columns are examined once. */
+/* Checks a column of a WITH query.  A recursive reference adds nothing: the query itself is checked once. */
 static bool
-check_cte_output(const RangeTblEntry *rte, AttrNumber attnum, List *around, FilterCheck *exam)
+check_cte_output(const RangeTblEntry *rte, AttrNumber attnum, List *enclosing, FilterCheck *check)
 {
 	ListCell   *lc;
 
 	if (rte->self_reference)
-		return exam->copied && object(exam, "a value of unknown length is copied in a filter");
-	around = list_copy_tail(around, rte->ctelevelsup);
-	if (around == NIL)
-		return object(exam, "a filter refers to a WITH query that was not found");
-	foreach(lc, ((Query *) linitial(around))->cteList)
+		return check->copied && distrust(check, "a value of unknown length is copied in a filter");
+	enclosing = list_copy_tail(enclosing, rte->ctelevelsup);
+	if (enclosing == NIL)
+		return distrust(check, "a filter refers to a WITH query that was not found");
+	foreach(lc, ((Query *) linitial(enclosing))->cteList)
 	{
 		CommonTableExpr *cte = lfirst(lc);
 
 		if (strcmp(cte->ctename, rte->ctename) == 0)
-			return check_output((Query *) cte->ctequery, attnum, around, exam);
+			return check_output((Query *) cte->ctequery, attnum, enclosing, check);
 	}
-	return object(exam, "a filter refers to a WITH query that was not found");
+	return distrust(check, "a filter refers to a WITH query that was not found");
 }
 
-/* What the planner puts in a column's place, or computes for it. */
+/* Checks what the planner substitutes for a column, or computes for it. */
 static bool
-check_column(const Var *var, FilterCheck *exam)
+check_column(const Var *var, FilterCheck *check)
 {
-	List	   *around = list_copy_tail(exam->around, var->varlevelsup);
-	Query	   *query = around ? linitial(around) : NULL;
+	List	   *enclosing = list_copy_tail(check->enclosing, var->varlevelsup);
+	Query	   *query = enclosing ? linitial(enclosing) : NULL;
 	RangeTblEntry *rte;
 	ListCell   *lc;
 
 	if (query == NULL || var->varno <= 0 || var->varno > list_length(query->rtable))
-		return object(exam, "a filter refers to a column that was not found");
+		return distrust(check, "a filter refers to a column that was not found");
 	rte = rt_fetch(var->varno, query->rtable);
 	if (rte->rtekind != RTE_JOIN)
-		note_source(exam, query, rte, var->varlevelsup > 0);
+		add_source(check, query, rte, var->varlevelsup > 0);
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
 			if (var->varattno == 0)
-				return object(exam, "a filter refers to a whole row");
+				return distrust(check, "a filter refers to a whole row");
 			if (var->varattno > 0 && column_is_virtual(rte->relid, var->varattno))
-				return object(exam, "a filter refers to a virtual generated column");
-			exam->clause.copies_column |= exam->copied;
-			return count_copy(exam);
+				return distrust(check, "a filter refers to a virtual generated column");
+			check->clause.copies_column |= check->copied;
+			return exceeds_copies(check);
 		case RTE_SUBQUERY:
-			return check_output(rte->subquery, var->varattno, around, exam);
+			return check_output(rte->subquery, var->varattno, enclosing, check);
 		case RTE_CTE:
-			return check_cte_output(rte, var->varattno, around, exam);
+			return check_cte_output(rte, var->varattno, enclosing, check);
 		case RTE_JOIN:
 			if (var->varattno <= 0)
-				return object(exam, "a filter refers to a whole row");
+				return distrust(check, "a filter refers to a whole row");
 			return check_filter_within(list_nth(rte->joinaliasvars, var->varattno - 1),
-									   around, exam);
+									   enclosing, check);
 		case RTE_VALUES:
 			foreach(lc, rte->values_lists)
 				if (var->varattno <= 0 ||
-					check_filter_within(list_nth(lfirst(lc), var->varattno - 1), around, exam))
-					return exam->objection ? true : object(exam, "a filter refers to a whole row");
+					check_filter_within(list_nth(lfirst(lc), var->varattno - 1), enclosing, check))
+					return check->reason ? true : distrust(check, "a filter refers to a whole row");
 			return false;
 		case RTE_NAMEDTUPLESTORE:
-			exam->clause.copies_column |= exam->copied;
-			return count_copy(exam);
+			check->clause.copies_column |= check->copied;
+			return exceeds_copies(check);
 		default:
 			if (grouping_expressions(rte) != NIL && var->varattno > 0)
 				return check_filter_within(list_nth(grouping_expressions(rte), var->varattno - 1),
-										   around, exam);
-			return object(exam, "a filter refers to what a function returns");
+										   enclosing, check);
+			return distrust(check, "a filter refers to what a function returns");
 	}
 }
 
@@ -240,41 +420,41 @@ check_column(const Var *var, FilterCheck *exam)
  */
 
 /*
- * A sub-select of which the planner makes a join.  What ANY compares with is a
- * part of the join's condition.
+ * Checks a sub-select, which is trusted only if the planner makes a join of it.
+ * The target list of an ANY sub-select is a part of the join's condition.
  */
 static bool
-check_sublink(SubLink *sublink, FilterCheck *exam)
+check_sublink(SubLink *sublink, FilterCheck *check)
 {
 	Query	   *query = castNode(Query, sublink->subselect);
-	List	   *around = lcons(query, list_copy(exam->around));
+	List	   *enclosing = lcons(query, list_copy(check->enclosing));
 	ListCell   *lc;
 
-	if (!exam->tried)
+	if (!check->tried_pullup)
 	{
-		exam->joined = sublinks_become_joins(exam->whole, exam->constants.params);
-		exam->tried = true;
+		check->all_pulled_up = sublinks_become_joins(check->query, check->constants.params);
+		check->tried_pullup = true;
 	}
-	if (!exam->direct || exam->copied || !exam->joined)
-		return object(exam, "a filter has a sub-select that is evaluated for a row");
-	/* the planner looks at its value once more, when it may be another */
-	if (query->limitCount != NULL && constant_value(query->limitCount, &exam->constants) == NULL)
-		return object(exam, "a sub-select in a filter has a LIMIT that is computed");
+	if (!check->direct || check->copied || !check->all_pulled_up)
+		return distrust(check, "a filter has a sub-select that is evaluated for a row");
+	/* the planner evaluates LIMIT once more, and the value may differ by then */
+	if (query->limitCount != NULL && constant_value(query->limitCount, &check->constants) == NULL)
+		return distrust(check, "a sub-select in a filter has a LIMIT that is computed");
 	if (sublink->subLinkType == ANY_SUBLINK)
 	{
-		exam->clause.joins = true;
+		check->clause.joins = true;
 		foreach(lc, query->targetList)
-			if (check_filter_within((Node *) lfirst_node(TargetEntry, lc)->expr, around, exam))
+			if (check_filter_within((Node *) lfirst_node(TargetEntry, lc)->expr, enclosing, check))
 				return true;
 	}
-	return check_filter(sublink->testexpr, exam) || check_query_filters(query, exam);
+	return check_filter(sublink->testexpr, check) || check_query_filters(query, check);
 }
 
-/* An aggregate or window function in a filter is computed above the scans. */
+/* Checks an aggregate or window function in a filter, which is computed above the scans. */
 static bool
-check_computed(Node *node, FilterCheck *exam)
+check_computed(Node *node, FilterCheck *check)
 {
-	return copies_foreign_value(exam, node) || check_value(node, exam);
+	return copies_unbounded_value(check, node) || check_value(node, check);
 }
 
 /* ----------------------------------------------------------------
@@ -282,19 +462,21 @@ check_computed(Node *node, FilterCheck *exam)
  * ----------------------------------------------------------------
  */
 
+/* Checks a cast, which must be to text of a built-in type, or of a constant. */
 static bool
-check_cast(Node *node, Node *arg, FilterCheck *exam)
+check_cast(Node *node, Node *arg, FilterCheck *check)
 {
 	if (IsA(node, CoerceViaIO) && is_plain_output((CoerceViaIO *) node))
-		return check_filter(arg, exam);
-	if (is_known(node, exam))
-		return count_copy(exam);
-	return object(exam, psprintf("a cast from %s to %s could fail",
-								 format_type_be(exprType(arg)), format_type_be(exprType(node))));
+		return check_filter(arg, check);
+	if (is_usable_constant(node, check))
+		return exceeds_copies(check);
+	return distrust(check, psprintf("a cast from %s to %s could fail",
+									format_type_be(exprType(arg)), format_type_be(exprType(node))));
 }
 
+/* Checks (a, b) < (c, d) and the like.  The comparison functions are those of the operators' families. */
 static bool
-check_row_comparison(RowCompareExpr *comparison, FilterCheck *exam)
+check_row_comparison(RowCompareExpr *comparison, FilterCheck *check)
 {
 	ListCell   *op;
 	ListCell   *family;
@@ -303,21 +485,21 @@ check_row_comparison(RowCompareExpr *comparison, FilterCheck *exam)
 
 	forboth(arg, comparison->largs, collation, comparison->inputcollids)
 		if (collation_could_fail(list_make1(lfirst(arg)), lfirst_oid(collation)))
-			return object(exam, "the collation for a comparison of rows is not determined, or not trusted");
+			return distrust(check, "the collation for a comparison of rows is not determined, or not trusted");
 	forboth(op, comparison->opnos, family, comparison->opfamilies)
 		if (lfirst_oid(family) >= FirstGenbkiObjectId ||
 			!is_always_trusted(get_opcode(lfirst_oid(op))))
-			return object(exam, reason_against_call(TRUST_NONE, get_opcode(lfirst_oid(op))));
-	return check_filter((Node *) comparison->largs, exam) ||
-		check_filter((Node *) comparison->rargs, exam);
+			return distrust(check, reason_against_call(TRUST_NONE, get_opcode(lfirst_oid(op))));
+	return check_filter((Node *) comparison->largs, check) ||
+		check_filter((Node *) comparison->rargs, check);
 }
 
 /*
- * A subscript of an array or a jsonb fetches, or is null.  There are no slices
- * of arrays of a fixed length, such as names and points: that is an error.
+ * Checks a subscript.  Fetching an element of an array or a jsonb cannot fail.
+ * Fetching a slice of a fixed-length array, such as a name or a point, does.
  */
 static bool
-check_subscript(SubscriptingRef *subscript, FilterCheck *exam)
+check_subscript(SubscriptingRef *subscript, FilterCheck *check)
 {
 	const SubscriptRoutines *routines = NULL;
 
@@ -325,53 +507,53 @@ check_subscript(SubscriptingRef *subscript, FilterCheck *exam)
 		routines = getSubscriptingRoutines(subscript->refcontainertype, NULL);
 	if (routines == NULL || !routines->fetch_leakproof || subscript->refassgnexpr != NULL ||
 		(subscript->reflowerindexpr != NIL && get_typlen(subscript->refcontainertype) != -1))
-		return object(exam, "a subscript is not trusted with this type");
-	return expression_tree_walker((Node *) subscript, check_filter, exam);
+		return distrust(check, "a subscript is not trusted with this type");
+	return expression_tree_walker((Node *) subscript, check_filter, check);
 }
 
-/* An expression_tree_walker: true where a filter is not to be trusted. */
+/* An expression_tree_walker over a filter: true if it is not trusted. */
 static bool
 check_filter(Node *node, void *context)
 {
-	FilterCheck *exam = context;
+	FilterCheck *check = context;
 
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (++exam->visits > MAX_VISITS)
-		return object(exam, "the filters are too large");
+	if (++check->visits > MAX_VISITS)
+		return distrust(check, "the filters are too large");
 	switch (nodeTag(node))
 	{
 		case T_Const:
-			note_type(exam, ((Const *) node)->consttype);
-			return count_copy(exam) || copies_foreign_value(exam, node);
+			add_type(check, ((Const *) node)->consttype);
+			return exceeds_copies(check) || copies_unbounded_value(check, node);
 		case T_CaseTestExpr:
 		case T_GroupingFunc:
 			return false;
 		case T_SQLValueFunction:
-			/* makes the session's temporary schema, if that is the first of the path */
+			/* creates the session's temporary schema if that is first in search_path */
 			return ((SQLValueFunction *) node)->op == SVFOP_CURRENT_SCHEMA &&
-				object(exam, "CURRENT_SCHEMA may make a schema");
+				distrust(check, "CURRENT_SCHEMA may make a schema");
 		case T_Param:
-			note_type(exam, ((Param *) node)->paramtype);
+			add_type(check, ((Param *) node)->paramtype);
 			if (((Param *) node)->paramkind == PARAM_EXTERN ||
 				((Param *) node)->paramkind == PARAM_SUBLINK)
-				return count_copy(exam) || copies_foreign_value(exam, node);
-			return object(exam, "a filter has a parameter of an unknown kind");
+				return exceeds_copies(check) || copies_unbounded_value(check, node);
+			return distrust(check, "a filter has a parameter of an unknown kind");
 		case T_Var:
-			return check_column((Var *) node, exam);
+			return check_column((Var *) node, check);
 		case T_ArrayExpr:
-			note_type(exam, ((ArrayExpr *) node)->array_typeid);
-			note_type(exam, ((ArrayExpr *) node)->element_typeid);
-			if (is_folded(node, exam->constants.params))
-				return count_copy(exam) || copies_foreign_value(exam, node);
+			add_type(check, ((ArrayExpr *) node)->array_typeid);
+			add_type(check, ((ArrayExpr *) node)->element_typeid);
+			if (is_folded(node, check->constants.params))
+				return exceeds_copies(check) || copies_unbounded_value(check, node);
 			if (((ArrayExpr *) node)->multidims)
-				return object(exam, "an array of arrays could fail");
-			return check_copied((Node *) ((ArrayExpr *) node)->elements, exam);
+				return distrust(check, "an array of arrays could fail");
+			return check_copied_arguments((Node *) ((ArrayExpr *) node)->elements, check);
 		case T_RowExpr:
-			note_type(exam, ((RowExpr *) node)->row_typeid);
-			return check_copied((Node *) ((RowExpr *) node)->args, exam);
+			add_type(check, ((RowExpr *) node)->row_typeid);
+			return check_copied_arguments((Node *) ((RowExpr *) node)->args, check);
 		case T_List:
 		case T_TargetEntry:
 		case T_BoolExpr:
@@ -386,79 +568,80 @@ check_filter(Node *node, void *context)
 			break;
 		case T_FuncExpr:
 			return check_call(node, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->args,
-							  ((FuncExpr *) node)->inputcollid, exam);
+							  ((FuncExpr *) node)->inputcollid, check);
 		case T_OpExpr:
 		case T_DistinctExpr:
 		case T_NullIfExpr:
 			return check_operator_call(node, ((OpExpr *) node)->opno, ((OpExpr *) node)->args,
-									   ((OpExpr *) node)->inputcollid, exam);
+									   ((OpExpr *) node)->inputcollid, check);
 		case T_ScalarArrayOpExpr:
 			return check_operator_call(node, ((ScalarArrayOpExpr *) node)->opno,
 									   ((ScalarArrayOpExpr *) node)->args,
-									   ((ScalarArrayOpExpr *) node)->inputcollid, exam);
+									   ((ScalarArrayOpExpr *) node)->inputcollid, check);
 		case T_MinMaxExpr:
 			if (!is_always_trusted(lookup_type_cache(((MinMaxExpr *) node)->minmaxtype,
 													 TYPECACHE_CMP_PROC)->cmp_proc) ||
 				collation_could_fail(((MinMaxExpr *) node)->args,
 									 ((MinMaxExpr *) node)->inputcollid))
-				return object(exam, "GREATEST or LEAST is not trusted with this type");
+				return distrust(check, "GREATEST or LEAST is not trusted with this type");
 			break;
 		case T_RowCompareExpr:
-			return check_row_comparison((RowCompareExpr *) node, exam);
+			return check_row_comparison((RowCompareExpr *) node, check);
 		case T_SubscriptingRef:
-			return check_subscript((SubscriptingRef *) node, exam);
+			return check_subscript((SubscriptingRef *) node, check);
 		case T_CoerceViaIO:
-			return check_cast(node, (Node *) ((CoerceViaIO *) node)->arg, exam);
+			return check_cast(node, (Node *) ((CoerceViaIO *) node)->arg, check);
 		case T_ArrayCoerceExpr:
-			return check_cast(node, (Node *) ((ArrayCoerceExpr *) node)->arg, exam);
+			return check_cast(node, (Node *) ((ArrayCoerceExpr *) node)->arg, check);
 		case T_CoerceToDomain:
-			return check_cast(node, (Node *) ((CoerceToDomain *) node)->arg, exam);
+			return check_cast(node, (Node *) ((CoerceToDomain *) node)->arg, check);
 		case T_SubLink:
-			return check_sublink((SubLink *) node, exam);
+			return check_sublink((SubLink *) node, check);
 		case T_Aggref:
 		case T_WindowFunc:
-			return check_computed(node, exam);
+			return check_computed(node, check);
 		default:
-			return object(exam, "a filter has an expression that is not known to be safe");
+			return distrust(check, "a filter has an expression that is not known to be safe");
 	}
-	return expression_tree_walker(node, check_filter, exam);
+	return expression_tree_walker(node, check_filter, check);
 }
 
-/* Each clause of a filter by itself: the planner evaluates it where its tables are there. */
+/* Checks each clause of a filter by itself: the planner evaluates a clause as soon as it has the tables that it refers to. */
 static bool
-check_clause(Node *node, FilterCheck *exam)
+check_clause(Node *node, FilterCheck *check)
 {
 	List	   *clauses = node != NULL && is_andclause(node) ? ((BoolExpr *) node)->args : NIL;
-	Clause		outer = exam->clause;
-	bool		objected;
+	Clause		outer = check->clause;
+	bool		distrusted;
 	ListCell   *lc;
 
 	check_stack_depth();
 	foreach(lc, clauses)
-		if (check_clause(lfirst(lc), exam))
+		if (check_clause(lfirst(lc), check))
 			return true;
 	if (node == NULL || clauses != NIL)
 		return false;
-	exam->clause = (Clause) {0};
-	objected = check_filter(node, exam) || joins_copies(exam);
-	exam->clause = outer;
-	return objected;
+	check->clause = (Clause) {0};
+	distrusted = check_filter(node, check) || copies_across_tables(check);
+	check->clause = outer;
+	return distrusted;
 }
 
-/* The clauses of WHERE or ON, as they stand there. */
+/* Checks the clauses of WHERE or ON, in which sub-selects may become joins. */
 static bool
-check_direct(Node *node, FilterCheck *exam)
+check_quals(Node *node, FilterCheck *check)
 {
-	bool		objected;
+	bool		distrusted;
 
-	exam->direct = true;
-	objected = check_clause(node, exam);
-	exam->direct = false;
-	return objected;
+	check->direct = true;
+	distrusted = check_clause(node, check);
+	check->direct = false;
+	return distrusted;
 }
 
+/* Checks WHERE and ON of a join tree. */
 static bool
-check_join_tree(Node *node, FilterCheck *exam)
+check_join_tree(Node *node, FilterCheck *check)
 {
 	ListCell   *lc;
 
@@ -466,31 +649,31 @@ check_join_tree(Node *node, FilterCheck *exam)
 	if (node == NULL || IsA(node, RangeTblRef))
 		return false;
 	if (IsA(node, JoinExpr))
-		return check_join_tree(((JoinExpr *) node)->larg, exam) ||
-			check_join_tree(((JoinExpr *) node)->rarg, exam) ||
-			check_direct(((JoinExpr *) node)->quals, exam);
+		return check_join_tree(((JoinExpr *) node)->larg, check) ||
+			check_join_tree(((JoinExpr *) node)->rarg, check) ||
+			check_quals(((JoinExpr *) node)->quals, check);
 	foreach(lc, castNode(FromExpr, node)->fromlist)
-		if (check_join_tree(lfirst(lc), exam))
+		if (check_join_tree(lfirst(lc), check))
 			return true;
-	return check_direct(((FromExpr *) node)->quals, exam);
+	return check_quals(((FromExpr *) node)->quals, check);
 }
 
-/* An expression_tree_walker: true where what a value contains is not to be trusted. */
+/* An expression_tree_walker over a value: true if a filter in it is not trusted. */
 static bool
 check_value(Node *node, void *context)
 {
-	FilterCheck *exam = context;
+	FilterCheck *check = context;
 
 	if (node == NULL)
 		return false;
 	check_stack_depth();
 	if (IsA(node, SubLink))
-		return check_value(((SubLink *) node)->testexpr, exam) ||
-			check_query_filters(castNode(Query, ((SubLink *) node)->subselect), exam);
+		return check_value(((SubLink *) node)->testexpr, check) ||
+			check_query_filters(castNode(Query, ((SubLink *) node)->subselect), check);
 	if (IsA(node, Aggref) && aggregate_sorts(((Aggref *) node)->aggfnoid) &&
-		check_clause((Node *) ((Aggref *) node)->args, exam))
+		check_clause((Node *) ((Aggref *) node)->args, check))
 		return true;
-	return expression_tree_walker(node, check_value, exam);
+	return expression_tree_walker(node, check_value, check);
 }
 
 /* ----------------------------------------------------------------
@@ -498,21 +681,22 @@ check_value(Node *node, void *context)
  * ----------------------------------------------------------------
  */
 
+/* Checks a range-table entry: the sub-select or VALUES that it contains, or whether it may be in FROM at all. */
 static bool
-check_range(RangeTblEntry *rte, FilterCheck *exam)
+check_range_table_entry(RangeTblEntry *rte, FilterCheck *check)
 {
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
 			return rte->tablesample != NULL &&
-				object(exam, "TABLESAMPLE calls a function for the rows");
+				distrust(check, "TABLESAMPLE calls a function for the rows");
 		case RTE_SUBQUERY:
-			return check_query_filters(rte->subquery, exam);
+			return check_query_filters(rte->subquery, check);
 		case RTE_VALUES:
-			return check_value((Node *) rte->values_lists, exam);
+			return check_value((Node *) rte->values_lists, check);
 		case RTE_FUNCTION:
 		case RTE_TABLEFUNC:
-			return object(exam, "a function in FROM is not trusted");
+			return distrust(check, "a function in FROM is not trusted");
 		case RTE_JOIN:
 		case RTE_CTE:
 		case RTE_RESULT:
@@ -520,74 +704,81 @@ check_range(RangeTblEntry *rte, FilterCheck *exam)
 			return false;
 		default:
 			if (grouping_expressions(rte) != NIL)
-				return check_value((Node *) grouping_expressions(rte), exam);
-			return object(exam, "the query reads from what is not known to be safe");
+				return check_value((Node *) grouping_expressions(rte), check);
+			return distrust(check, "the query reads from what is not known to be safe");
 	}
 }
 
 /*
- * All but the withCheckOptions, which come from policies and see new rows
- * only, and the security quals, which keep their place.
+ * Checks all of a query but its withCheckOptions, which come from policies and are
+ * evaluated for new rows only, and the security quals, which keep their place.
  */
 static bool
-check_parts(Query *query, FilterCheck *exam)
+check_query_parts(Query *query, FilterCheck *check)
 {
 	ListCell   *lc;
 
 	foreach(lc, query->rtable)
-		if (check_range(lfirst(lc), exam))
+		if (check_range_table_entry(lfirst(lc), check))
 			return true;
 	foreach(lc, query->cteList)
-		if (check_query_filters((Query *) lfirst_node(CommonTableExpr, lc)->ctequery, exam))
+		if (check_query_filters((Query *) lfirst_node(CommonTableExpr, lc)->ctequery, check))
 			return true;
-	return check_join_tree((Node *) query->jointree, exam) ||
-		check_clause(query->havingQual, exam) ||
-		check_value((Node *) query->targetList, exam) ||
-		check_value((Node *) query->returningList, exam) ||
-		check_value((Node *) query->onConflict, exam) ||
-		check_value((Node *) query->windowClause, exam) ||
-		check_value(query->limitOffset, exam) ||
-		check_value(query->limitCount, exam);
+	return check_join_tree((Node *) query->jointree, check) ||
+		check_clause(query->havingQual, check) ||
+		check_value((Node *) query->targetList, check) ||
+		check_value((Node *) query->returningList, check) ||
+		check_value((Node *) query->onConflict, check) ||
+		check_value((Node *) query->windowClause, check) ||
+		check_value(query->limitOffset, check) ||
+		check_value(query->limitCount, check);
 }
 
+/* Checks all filters of a query and of the queries in it. */
 static bool
-check_query_filters(Query *query, FilterCheck *exam)
+check_query_filters(Query *query, FilterCheck *check)
 {
-	List	   *outer = exam->around;
-	bool		direct = exam->direct;
-	bool		objected;
+	List	   *outer = check->enclosing;
+	bool		direct = check->direct;
+	bool		distrusted;
 	ListCell   *lc;
 
 	check_stack_depth();
-	exam->examined = lappend(exam->examined, query);
-	exam->parts += 1 + list_length(query->windowClause);
+	check->queries = lappend(check->queries, query);
+	check->parts += 1 + list_length(query->windowClause);
 	foreach(lc, query->rtable)
 		if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_JOIN)
-			exam->parts++;
-	if (exam->parts > MAX_PARTS)
-		return object(exam, "the query has too many parts");
+			check->parts++;
+	if (check->parts > MAX_PARTS)
+		return distrust(check, "the query has too many parts");
 	if (query->commandType == CMD_MERGE)
-		return object(exam, "MERGE is not supported");
+		return distrust(check, "MERGE is not supported");
 	if (query->hasTargetSRFs)
-		return object(exam, "a function in the select list returns rows");
-	exam->around = lcons(query, list_copy(outer));
-	exam->direct = false;
-	objected = check_parts(query, exam);
-	exam->direct = direct;
-	exam->around = outer;
-	return objected;
+		return distrust(check, "a function in the select list returns rows");
+	check->enclosing = lcons(query, list_copy(outer));
+	check->direct = false;
+	distrusted = check_query_parts(query, check);
+	check->direct = direct;
+	check->enclosing = outer;
+	return distrusted;
 }
 
-Filters
+/*
+ * Checks the filters of a query that was rewritten.  "params" are the values of
+ * external parameters with which it is going to be planned, or NULL.
+ */
+FilterVerdict
 check_filters(Query *query, ParamListInfo params)
 {
-	FilterCheck exam = {.whole = query,.constants.params = params};
-	Filters		filters;
+	FilterCheck check = {.query = query,.constants.params = params};
+	FilterVerdict verdict;
 
-	if (!check_query_filters(query, &exam))
-		(void) types_could_go(&exam);
-	filters.objection = exam.objection;
-	filters.unfolded = exam.constants.unfolded;
-	filters.queries = exam.examined;
-	return filters;
+	if (!check_query_filters(query, &check))
+		(void) types_could_be_dropped(&check);
+	/* what is around a node is restored on the way up */
+	Assert(check.reason != NULL || (check.enclosing == NIL && !check.copied && !check.direct));
+	verdict.reason = check.reason;
+	verdict.unfolded = check.constants.unfolded;
+	verdict.queries = check.queries;
+	return verdict;
 }

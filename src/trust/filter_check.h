@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * filter_check.h
- *	  May the filters of a query be trusted with every tenant's rows?
+ *	  Whether the filters of a query may be evaluated for every tenant's rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,13 +11,13 @@
 #include "nodes/params.h"
 #include "nodes/parsenodes.h"
 
-typedef struct Filters
+typedef struct FilterVerdict
 {
-	const char *objection;		/* why they may not, or NULL */
-	bool		unfolded;		/* they might, were the query's constants folded */
-	List	   *queries;		/* the query and those in it whose filters were examined */
-} Filters;
+	const char *reason;			/* why the filters are not trusted; NULL if they are */
+	bool		unfolded;		/* they may be trusted after fold_query() */
+	List	   *queries;		/* the Queries that were checked; all of them if the filters are trusted */
+} FilterVerdict;
 
-extern Filters check_filters(Query *query, ParamListInfo params);
+extern FilterVerdict check_filters(Query *query, ParamListInfo params);
 
 #endif							/* TENANT_GUARD_FILTER_CHECK_H */
