@@ -24,11 +24,11 @@
 #include "security_label.h"
 #include "set_tenant.h"
 #include "settings.h"
+#include "skewed_plan.h"
 #include "table_label.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
 #include "tenant_plan.h"
-#include "tenant_shares.h"
 #include "tenant_type.h"
 #include "trusted_function.h"
 
@@ -62,7 +62,7 @@ _PG_init(void)
 	init_temporary_tables();
 	init_temporary_statements();
 	init_trusted();
-	init_tenant_shares();
+	init_skewed_plans();
 	register_labels();
 	init_key_actions();
 	init_key_errors();

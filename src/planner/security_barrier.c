@@ -1,30 +1,48 @@
 /*-------------------------------------------------------------------------
  *
  * security_barrier.c
- *	  Lets trusted filters of a query be as fast as without a guard.
+ *	  Lifts the tenant's qual out of the security barrier where that is safe.
  *
- * Before a query is planned: where all its filters may be trusted with every
- * tenant's rows (filter_check.c), the tenant's qual leaves the security barrier
- * (barrier.c) and stands beside them, so that they may use indexes and
- * statistics as in a query with a hand-written tenant_id = '...'.  Otherwise
- * the query is planned as PostgreSQL would.  Either way each guarded table's
- * range-table entry carries a note for EXPLAIN.
+ * The rewriter puts the quals of policies into the securityQuals of a table's
+ * range-table entry.  The planner evaluates those before any filter of the query
+ * that is not leakproof, and does not let the latter use the table's statistics.
  *
- * The query is changed as the planner itself changes it: whoever wants to keep
- * one plans a copy (plancache.c, explain.c).  A copy of our own would cost a
- * short statement more than all the rest of this.
+ * If all filters of a query may be evaluated for every tenant's rows
+ * (filter_check.c), the tenant's qual is moved from the securityQuals into the
+ * join tree before the query is planned.  Filters may then use indexes and
+ * statistics as in a query with a hand-written tenant_id = '...'.  Otherwise the
+ * query is planned as PostgreSQL would plan it.  Either way the range-table entry
+ * of each guarded table gets a note for EXPLAIN.
  *
- * No value of a tenant or of a row takes part in the verdict: a plan made
- * after it serves every tenant.  A parameter takes part only if the planner
- * has its value, and then the plan is for that execution alone.
+ * The qual is added to the WHERE of the query level that the table is in, or to
+ * the ON of a join that needs no row of the table that fails the qual.  An outer
+ * join keeps all rows of one side: a qual on that side goes above the join, one on
+ * the other side into ON.  Below FULL JOIN, which keeps all rows of both sides,
+ * there is no such place.  A FromExpr over the table alone would do for the
+ * planner, which makes such of sub-selects, but no parser makes one, and
+ * extensions that plan a query from its text, or walk through its joins, do not
+ * expect it.  There the barrier stays.  That costs little: no filter of the query
+ * is pushed below a FULL JOIN that stays one.
+ *
+ * Query.hasRowSecurity stays set, so that a cached plan depends on the role as
+ * before.
+ *
+ * The query is modified in place, as the planner itself does: callers that need
+ * the query later plan a copy (plancache.c, explain.c).  Another copy would cost a
+ * short statement more than all the rest of this module.
+ *
+ * The verdict depends on no value of a tenant or of a row, so the plan is good for
+ * every tenant.  It depends on a parameter only if the planner has its value, and
+ * then the plan is for that execution alone.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 
-#include "barrier.h"
 #include "catalog.h"
 #include "constant.h"
 #include "filter_check.h"
@@ -38,31 +56,135 @@
 #define TRUSTED	"trusted"
 
 /*
- * The note goes into a field that says nothing of a table, that the planner
- * neither reads nor clears, and that copies of a plan keep.
+ * The note is kept in ctename, which is not used for a table, which the planner
+ * neither reads nor clears, and which copies of a plan preserve.
  */
 #define NOTE_OF(rte)	((rte)->ctename)
 
+/* ----------------------------------------------------------------
+ *		Lifting the tenant's qual out of the security barrier
+ * ----------------------------------------------------------------
+ */
+
+/* The outcome of placing a qual in a part of a join tree */
+typedef enum Placement
+{
+	NOT_HERE,					/* the table is not in this part */
+	ABOVE,						/* the qual must be placed above this part */
+	NOWHERE,					/* the table is in this part, and there is no place for the qual */
+	PLACED
+} Placement;
+
+static void
+add_qual(Node **quals, Node *qual)
+{
+	*quals = make_and_qual(qual, *quals);
+}
+
+/* Places a qual on the rows of one side of a join in the join's ON, if that is possible. */
+static Placement
+place_on_join(JoinExpr *join, bool left, Node *qual)
+{
+	switch (join->jointype)
+	{
+		case JOIN_INNER:
+			add_qual(&join->quals, qual);
+			return PLACED;
+		case JOIN_LEFT:
+		case JOIN_RIGHT:
+			if (left == (join->jointype == JOIN_LEFT))
+				return ABOVE;
+			add_qual(&join->quals, qual);
+			return PLACED;
+		default:
+			return NOWHERE;
+	}
+}
+
+/* Places a qual on the rows of a table in the part of a join tree that contains the table. */
+static Placement
+place_qual(Node *tree, Index rti, Node *qual)
+{
+	Placement	placement = NOT_HERE;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (tree == NULL)
+		return NOT_HERE;
+	if (IsA(tree, RangeTblRef))
+		return ((RangeTblRef *) tree)->rtindex == rti ? ABOVE : NOT_HERE;
+	if (IsA(tree, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) tree)->fromlist)
+			if ((placement = place_qual(lfirst(lc), rti, qual)) != NOT_HERE)
+				break;
+		if (placement != ABOVE)
+			return placement;
+		add_qual(&((FromExpr *) tree)->quals, qual);
+		return PLACED;
+	}
+	if (IsA(tree, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) tree;
+		bool		left = (placement = place_qual(join->larg, rti, qual)) != NOT_HERE;
+
+		if (!left)
+			placement = place_qual(join->rarg, rti, qual);
+		return placement == ABOVE ? place_on_join(join, left, qual) : placement;
+	}
+	return NOT_HERE;
+}
+
+/*
+ * Lifts "qual", the tenant_qual() of table "rti", out of the security barrier.  The
+ * folded constant of tenant_access is removed: any security qual would keep the
+ * planner from using statistics.  Returns NULL, or what prevents it, to follow the
+ * name of the table; nothing is changed then.
+ */
 static const char *
-note_of_table(Query *query, Index rti, const char *objection)
+lift_out_of_barrier(Query *query, Index rti, Node *qual)
+{
+	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
+
+	Assert(rte->rtekind == RTE_RELATION && rte->securityQuals != NIL && qual != NULL);
+	switch (place_qual((Node *) query->jointree, rti, qual))
+	{
+		case PLACED:
+			rte->securityQuals = NIL;
+			return NULL;
+		case NOWHERE:
+			return "is below FULL JOIN";
+		default:
+			return "is no part of a join";
+	}
+}
+
+/* ----------------------------------------------------------------
+ *		Before a query is planned
+ * ----------------------------------------------------------------
+ */
+
+/* Lifts one table's qual, unless "reason" says why not.  Returns the note for EXPLAIN. */
+static const char *
+lift_table(Query *query, Index rti, const char *reason)
 {
 	RangeTblEntry *rte = list_nth(query->rtable, rti - 1);
 	Node	   *qual = tenant_qual(rte, rti);
-	const char *in_the_way;
+	const char *obstacle;
 
 	if (qual == NULL)
 		return psprintf("behind the barrier: table %s has policies of its own",
 						relation_name(rte->relid));
-	if (objection != NULL)
-		return psprintf("behind the barrier: %s", objection);
-	in_the_way = lift_out_of_barrier(query, rti, qual);
-	return in_the_way == NULL ? TRUSTED :
-		psprintf("behind the barrier: table %s %s", relation_name(rte->relid), in_the_way);
+	if (reason != NULL)
+		return psprintf("behind the barrier: %s", reason);
+	obstacle = lift_out_of_barrier(query, rti, qual);
+	return obstacle == NULL ? TRUSTED :
+		psprintf("behind the barrier: table %s %s", relation_name(rte->relid), obstacle);
 }
 
-/* Lowers the barriers of one query, unless there is an objection; notes which. */
+/* Lifts the quals of all guarded tables of one query, unless "reason" says why not; sets the notes. */
 static void
-treat_query(Query *query, const char *objection)
+lift_query(Query *query, const char *reason)
 {
 	ListCell   *lc;
 	Index		rti = 0;
@@ -74,25 +196,25 @@ treat_query(Query *query, const char *objection)
 		rti++;
 		if (rte->rtekind == RTE_RELATION && rte->securityQuals != NIL &&
 			guard_of(rte->relid).status == GUARD_WHOLE)
-			NOTE_OF(rte) = pstrdup(note_of_table(query, rti, objection));
+			NOTE_OF(rte) = pstrdup(lift_table(query, rti, reason));
 	}
 }
 
-/* Notes an objection in all queries of a tree. */
+/* A tree walker: sets the notes in all queries of a tree, with the reason why no qual is lifted. */
 static bool
-treat_all(Node *node, void *objection)
+note_reason(Node *node, void *reason)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
 	{
-		treat_query((Query *) node, objection);
-		return query_tree_walker((Query *) node, treat_all, objection, 0);
+		lift_query((Query *) node, reason);
+		return query_tree_walker((Query *) node, note_reason, reason, 0);
 	}
-	return expression_tree_walker(node, treat_all, objection);
+	return expression_tree_walker(node, note_reason, reason);
 }
 
-/* Is this a statement on one table that has no barrier, as most INSERTs are? */
+/* Is this a statement without sub-selects and security quals, as most INSERTs are? */
 static bool
 has_no_barrier(const Query *query)
 {
@@ -111,10 +233,11 @@ has_no_barrier(const Query *query)
 }
 
 /*
- * Makes of a query that is about to be planned one that can be planned better.
- * Estimates call trusted filters with what the statistics hold of all tenants,
- * so planning needs the room that running does.  Returns what the plan depends
- * on beside what the planner finds in the changed query, as PlanInvalItems.
+ * Lifts the tenant's quals of a query that is about to be planned, if its filters
+ * are trusted.  "params" may be NULL.  Estimates call trusted filters with values
+ * of all tenants from the statistics, so planning needs the stack reserve just as
+ * execution does; without it an error is raised.  Returns PlanInvalItems for what
+ * the plan depends on beyond what the planner finds in the modified query.
  */
 List *
 trust_filters(Query *query, ParamListInfo params)
@@ -141,16 +264,16 @@ trust_filters(Query *query, ParamListInfo params)
 	if (verdict.reason == NULL && !stack_has_reserve())
 		raise_refusal(no_stack_for_filters());
 	if (verdict.reason != NULL)
-		(void) treat_all((Node *) query, unconstify(char *, verdict.reason));
+		(void) note_reason((Node *) query, unconstify(char *, verdict.reason));
 	else
 		foreach(lc, verdict.queries)
-			treat_query(lfirst(lc), NULL);
+			lift_query(lfirst(lc), NULL);
 	return dependencies;
 }
 
 /*
- * What was noted of a table that had the tenant's qual, or of a part of one; NULL for any other entry of a range
- * table.
+ * Returns the note of a guarded table, or of a partition or child that the planner
+ * expanded it to; NULL for any other range-table entry.
  */
 const char *
 filter_note(const RangeTblEntry *rte)
@@ -164,7 +287,7 @@ has_filter_note(const RangeTblEntry *rte)
 	return filter_note(rte) != NULL;
 }
 
-/* Do the filters of this table of a plan stand beside the tenant's? */
+/* Was the tenant's qual of this table lifted out of the security barrier? */
 bool
 filters_are_trusted(const RangeTblEntry *rte)
 {
@@ -183,8 +306,9 @@ has_trusted_filters(const PlannedStmt *plan)
 }
 
 /*
- * A plan is about to run, perhaps deep in functions of its caller's: its
- * trusted filters must not fail there for a row's sake.
+ * Raises an error if a plan with trusted filters is about to run where the stack
+ * reserve is missing, perhaps because its caller nested functions deeply: an
+ * error of a filter would depend on other tenants' rows.
  */
 void
 check_stack_for_trusted(const PlannedStmt *plan)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * security_barrier.h
- *	  Lets trusted filters of a query be as fast as without a guard.
+ *	  Lifts the tenant's qual out of the security barrier where that is safe.
  *
  *-------------------------------------------------------------------------
  */

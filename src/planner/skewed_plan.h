@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * skewed_plan.h
- *	  Plans of a tenant who has many more rows than others, or hardly any.
+ *	  Plans that were made for a skewed tenant.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,6 +10,7 @@
 
 #include "nodes/plannodes.h"
 
+extern void init_skewed_plans(void);
 extern void mark_skewed_plan(PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_SKEWED_PLAN_H */

@@ -161,7 +161,7 @@ policy_qual(Oid relid)
 			const RowSecurityPolicy *policy = lfirst(lc);
 
 			if (strcmp(policy->policy_name, ISOLATION_POLICY) == 0 &&
-			tenant_qual_column((Node *) policy->qual, 1) > 0)
+				tenant_qual_column((Node *) policy->qual, 1) > 0)
 				qual = (OpExpr *) copyObject(policy->qual);
 		}
 	table_close(relation, NoLock);
