@@ -1,26 +1,27 @@
 /*-------------------------------------------------------------------------
  *
  * conflict_filter.c
- *	  The tenant before the WHERE of ON CONFLICT.
+ *	  Evaluates the tenant's qual before the WHERE of ON CONFLICT.
  *
- * The row that INSERT ... ON CONFLICT finds in its way may be another tenant's.
- * The policy refuses it, and until the minor releases that mend CVE-2026-120154
- * PostgreSQL asks the policy only after the statement's WHERE:
+ * The conflicting row of INSERT ... ON CONFLICT may be another tenant's.  The
+ * policy refuses it, but until the minor releases that fix CVE-2026-120154
+ * PostgreSQL evaluates the policy's qual only after the statement's WHERE:
  *
  *		INSERT ... ON CONFLICT (id) DO UPDATE SET ... WHERE talk(t.secret)
  *
- * gives talk() the other tenant's value.  So in a finished plan the WHERE is
- * made
+ * passes the other tenant's value to talk().  So in a finished plan the WHERE
+ * becomes
  *
  *		(tenant_id = current_tenant()) IS NOT TRUE OR (...)
  *
- * of which the executor evaluates the first arm first.  For another tenant's
- * row it is true, and nothing else is evaluated: the executor goes on to the
- * policy, which raises PostgreSQL's own error.  If the row were filtered out the
- * statement would skip it in silence, which it does on no server that is mended.
+ * of which the executor evaluates the first argument first.  For another tenant's
+ * row it is true, and the rest is not evaluated: the executor goes on to the
+ * policy's qual, which raises PostgreSQL's own error.  If the WHERE were false
+ * instead, the statement would skip the row without an error, which no fixed
+ * server does.
  *
- * Policies of the application's come after the tenant's for the same reason:
- * PostgreSQL asks the permissive ones first there.
+ * For the same reason the checks of the application's policies are moved behind
+ * the tenant's: PostgreSQL puts those of permissive policies first.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,7 +38,7 @@ is_tenants_check(const WithCheckOption *check)
 	return check->polname != NULL && strcmp(check->polname, ISOLATION_POLICY) == 0;
 }
 
-/* The tenant's checks first, all in their order. */
+/* Returns the checks, the tenant's first, and otherwise in their order. */
 static List *
 order_checks(const List *checks)
 {
@@ -55,7 +56,7 @@ order_checks(const List *checks)
 	return list_concat(first, others);
 }
 
-/* What the policy asks of the row in the way, as the executor evaluates it, or NULL. */
+/* Returns a copy of the tenant's qual for the conflicting row of table "rti", or NULL if no check has it. */
 static Expr *
 tenants_condition(const List *checks, Index rti)
 {
@@ -84,7 +85,7 @@ is_not_true(Expr *condition)
 	return (Expr *) test;
 }
 
-/* In a plan that was just made.  Without row-level security there are no checks, and nothing is done. */
+/* Modifies a ModifyTable node of a plan that was just made.  Does nothing where row-level security adds no checks. */
 void
 put_tenant_before_conflict(ModifyTable *plan)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * conflict_filter.h
- *	  The tenant before the WHERE of ON CONFLICT.
+ *	  Evaluates the tenant's qual before the WHERE of ON CONFLICT.
  *
  *-------------------------------------------------------------------------
  */

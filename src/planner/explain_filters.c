@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * explain_filters.c
- *	  What EXPLAIN says of the tenant's filter.
+ *	  Shows in EXPLAIN whether filters are evaluated outside the security barrier.
  *
- * From PostgreSQL 18 on a line belongs to the scan of its table, in every
- * format.  Until then no hook is called within a plan's text.  What comes after
- * the plan is a line of the text format that names the table; the other formats
- * are left as they are, for programs read them that know PostgreSQL's own.
+ * From PostgreSQL 18 on the note of a table is a property of its scan, in every
+ * format.  Before, EXPLAIN calls no hook for the nodes of a plan.  There a line
+ * that names the table follows the plan, in text format only: programs that read
+ * the other formats know the structure of PostgreSQL's own output.
  *
- * There EXPLAIN EXECUTE has no hook at all: its lines are sent behind those that
- * PostgreSQL sends, and are taken from the plan when it starts.
+ * EXPLAIN EXECUTE has no hook at all before 18.  Its lines are taken from the plan
+ * when that is started, and sent after PostgreSQL's own.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +28,7 @@
 
 #define LABEL "Tenant Filter"
 
-/* The note of the table that a node reads, or NULL. */
+/* Returns the note of the table that a node scans, or NULL. */
 static const char *
 note_of_scan(const Plan *plan, const List *rtable)
 {
@@ -39,7 +39,7 @@ note_of_scan(const Plan *plan, const List *rtable)
 
 #ifdef EXPLAIN_HAS_NODE_HOOK
 
-/* Adds to what EXPLAIN says of one node of a plan. */
+/* An explain_per_node_hook: shows the note of the table that a node scans. */
 void
 explain_scan(const Plan *plan, ExplainState *es)
 {
@@ -50,14 +50,16 @@ explain_scan(const Plan *plan, ExplainState *es)
 }
 #else
 
-/* The innermost EXPLAIN; what is explained may itself explain. */
+/* The innermost running EXPLAIN, or NULL; the statement that it executes may contain another */
 static Explained *explaining = NULL;
 
+/* Makes an EXPLAIN the innermost one.  Returns the one around it, for leave_explain(). */
 Explained *
 enter_explain(Explained *inner)
 {
 	Explained  *outer = explaining;
 
+	Assert(inner != NULL && inner != outer);
 	explaining = inner;
 	return outer;
 }
@@ -68,23 +70,23 @@ leave_explain(Explained *outer)
 	explaining = outer;
 }
 
-/* What stands in FROM, for a part of it that the planner added. */
+/* Returns the range-table index of the table in FROM that the planner expanded to a partition or child. */
 static Index
-noted_whole(const PlannedStmt *plan, Index rti)
+noted_parent(const PlannedStmt *plan, Index rti)
 {
 	ListCell   *lc;
 
 	foreach(lc, plan->appendRelations)
 	{
-		const AppendRelInfo *part = lfirst(lc);
+		const AppendRelInfo *child = lfirst(lc);
 
-		if (part->child_relid == rti && filter_note(rt_fetch(part->parent_relid, plan->rtable)) != NULL)
-			return noted_whole(plan, part->parent_relid);
+		if (child->child_relid == rti && filter_note(rt_fetch(child->parent_relid, plan->rtable)) != NULL)
+			return noted_parent(plan, child->parent_relid);
 	}
 	return rti;
 }
 
-/* A table as EXPLAIN names it. */
+/* Returns the name of a table as EXPLAIN shows it, with its alias if that differs. */
 static char *
 name_of_table(const RangeTblEntry *rte, bool verbose)
 {
@@ -106,9 +108,9 @@ typedef struct NotedPlan
 	Explained  *explained;
 } NotedPlan;
 
-/* A PlanVisitor: notes the line of a scan, each once. */
+/* A PlanVisitor: adds the line of a scan, unless there is the same already. */
 static void
-note_line(Plan *node, void *context)
+add_line(Plan *node, void *context)
 {
 	const NotedPlan *noted = context;
 	const PlannedStmt *plan = noted->plan;
@@ -118,41 +120,43 @@ note_line(Plan *node, void *context)
 
 	if (note == NULL)
 		return;
-	table = rt_fetch(noted_whole(plan, scanned_relation(node)), plan->rtable);
+	table = rt_fetch(noted_parent(plan, scanned_relation(node)), plan->rtable);
 	explained->lines = list_append_unique(explained->lines,
 										  makeString(psprintf(LABEL " on %s: %s",
 															  name_of_table(table, explained->verbose), note)));
 }
 
+/* Sets the lines of an EXPLAIN from its plan. */
 static void
-note_lines(Explained *explained, const PlannedStmt *plan)
+set_lines(Explained *explained, const PlannedStmt *plan)
 {
 	MemoryContext oldcontext = MemoryContextSwitchTo(explained->context);
 	NotedPlan	noted = {plan, explained};
 
 	explained->lines = NIL;
-	visit_plan_nodes(plan, note_line, &noted);
+	visit_plan_nodes(plan, add_line, &noted);
 	MemoryContextSwitchTo(oldcontext);
 }
 
-/* A query was planned: EXPLAIN's? */
+/* Called for each plan that was made: sets the lines if the innermost EXPLAIN has asked for it. */
 void
 note_planned(const Query *query, const PlannedStmt *plan)
 {
 	if (explaining == NULL || explaining->query != query)
 		return;
-	note_lines(explaining, plan);
+	set_lines(explaining, plan);
 	explaining->query = NULL;
 }
 
-/* A plan is about to start: that of EXPLAIN EXECUTE? */
+/* Called for each plan that is about to start: sets the lines if it is that of the innermost EXPLAIN EXECUTE. */
 void
 note_started(const QueryDesc *query_desc)
 {
 	if (explaining != NULL && explaining->source != NULL && explaining->source == query_desc->sourceText)
-		note_lines(explaining, query_desc->plannedstmt);
+		set_lines(explaining, query_desc->plannedstmt);
 }
 
+/* Appends the lines to the output of EXPLAIN, in text format. */
 void
 explain_lines(const List *lines, ExplainState *es)
 {
@@ -168,7 +172,7 @@ explain_lines(const List *lines, ExplainState *es)
  * ----------------------------------------------------------------
  */
 
-/* The EXECUTE that an EXPLAIN is of, one of CREATE TABLE AS EXECUTE too, or NULL. */
+/* Returns the EXECUTE that an EXPLAIN explains, also that of CREATE TABLE AS EXECUTE; NULL if there is none. */
 static const ExecuteStmt *
 explained_execute(const ExplainStmt *stmt)
 {
@@ -179,7 +183,7 @@ explained_execute(const ExplainStmt *stmt)
 	return utility != NULL && IsA(utility, ExecuteStmt) ? (const ExecuteStmt *) utility : NULL;
 }
 
-/* Is this an EXPLAIN of a prepared statement, as text?  What it is after is set. */
+/* Is this an EXPLAIN EXECUTE in text format?  If so, sets *explained. */
 bool
 explains_prepared(const Node *stmt, Explained *explained)
 {
@@ -206,7 +210,7 @@ explains_prepared(const Node *stmt, Explained *explained)
 	return text;
 }
 
-/* Hands rows on, and our lines after the last of them. */
+/* A DestReceiver that passes rows on, and sends our lines after the last of them */
 typedef struct LineReceiver
 {
 	DestReceiver pub;
@@ -257,7 +261,10 @@ destroy_lines(DestReceiver *self)
 	pfree(self);
 }
 
-/* A receiver, palloc'd, that sends the lines of an EXPLAIN behind what it gets.  It does not destroy "dest". */
+/*
+ * Returns a palloc'd receiver that passes the output of an EXPLAIN on to "dest" and sends
+ * the lines after it.  "explained" must live as long.  The receiver does not destroy "dest".
+ */
 DestReceiver *
 add_lines_to(DestReceiver *dest, const Explained *explained)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * explain_filters.h
- *	  What EXPLAIN says of the tenant's filter.
+ *	  Shows in EXPLAIN whether filters are evaluated outside the security barrier.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,14 +13,14 @@
 
 #include "compat.h"
 
-/* What EXPLAIN is after, and the lines that were noted of its plan. */
+/* The state of an EXPLAIN, and the lines to add to its output */
 typedef struct Explained
 {
-	const Query *query;			/* about to be planned, or NULL */
-	const char *source;			/* the text of a prepared statement that is about to start, or NULL */
+	const Query *query;			/* the query that it is about to plan, or NULL */
+	const char *source;			/* the text of the prepared statement that it is about to start, or NULL */
 	bool		verbose;
-	MemoryContext context;		/* of the lines */
-	List	   *lines;			/* strings */
+	MemoryContext context;		/* holds the lines */
+	List	   *lines;			/* of String */
 } Explained;
 
 #ifdef EXPLAIN_HAS_NODE_HOOK

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * plan_refusals.h
- *	  Refusals of plans that must not run where they are about to.
+ *	  Refusals of plans that must not be executed in the present state.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,26 +1,26 @@
 /*-------------------------------------------------------------------------
  *
  * redundant_check.c
- *	  New rows that are known to be the tenant's need no check.
+ *	  Removes checks of new rows that are known to hold.
  *
- * The policy checks each row that INSERT and UPDATE make.  Mostly it is known
- * to be right: INSERT leaves the tenant column to its default, which is the
- * getter that the check compares with, and UPDATE leaves it as it was in a row
- * that the policy let through.  Then the check costs every row a twentieth of
- * what writing it does, and can say nothing.
+ * The policy checks each new row of INSERT and UPDATE.  Most often the check is
+ * known to hold: INSERT leaves the tenant column to its default, which is the
+ * getter that the check compares with, and UPDATE does not assign to the tenant
+ * column of a row that the policy's USING has passed.  Then the check, which costs
+ * a twentieth of writing the row, is redundant.
  *
- * It is known only where nothing but the query makes the row: no BEFORE
- * trigger, no child or partition that might have one, no generated column.
- * Other checks, of the application's policies, of views and of ON CONFLICT,
- * stay, and so does a check of a value that the query computes.
+ * That is known only if nothing but the query computes the row: there is no
+ * BEFORE trigger, no child or partition that might have one, and the tenant column
+ * is not generated.  Checks of the application's policies, of views and of
+ * ON CONFLICT stay, and so does the check of a value that the query computes.
  *
- * That of tenant_access, a call of guarded(), holds for whatever row.  The
- * planner would find so too, by folding it: that was three quarters of what a
- * guard added to a short INSERT.
+ * The check of tenant_access, a call of guarded(), holds for every row.  The
+ * planner would fold it to true, but that was three quarters of what a guard added
+ * to a short INSERT.
  *
- * A plan may run after a trigger was made: planning may call a function that
- * makes one, and functions in SQL and portals keep their plans.  So when it
- * runs, what the executor holds of its tables is looked at once more.
+ * A plan may be executed after a trigger was created: planning may call a function
+ * that creates one, and portals and functions in SQL keep their plans.  So the
+ * triggers of the executor's result relations are examined when execution starts.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,7 +43,7 @@
 #include "settings.h"
 #include "tenant_qual.h"
 
-/* May triggers change rows that a command makes?  Those that are disabled count. */
+/* Does a table have triggers that may change the new rows of a command?  Disabled ones count. */
 static bool
 triggers_change_rows(const TriggerDesc *triggers, CmdType command)
 {
@@ -51,11 +51,14 @@ triggers_change_rows(const TriggerDesc *triggers, CmdType command)
 		(command == CMD_INSERT ? triggers->trig_insert_before_row : triggers->trig_update_before_row);
 }
 
-/* Is a row of the table what the query computes, in this column? */
+/*
+ * Is this column of each new row as the query computes it?  The caller holds a
+ * lock on the table.
+ */
 static bool
 rows_are_as_computed(Oid relid, AttrNumber attnum, CmdType command)
 {
-	Relation	relation = table_open(relid, NoLock);
+	Relation	relation = table_open(relid, NoLock);	/* asserts the lock */
 	bool		computed = !triggers_change_rows(relation->trigdesc, command) &&
 		relation->rd_rel->relkind == RELKIND_RELATION && !relation->rd_rel->relhassubclass &&
 		TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attgenerated == '\0';
@@ -64,7 +67,7 @@ rows_are_as_computed(Oid relid, AttrNumber attnum, CmdType command)
 	return computed;
 }
 
-/* What the query puts into a column, or NULL. */
+/* Returns the expression that the query assigns to a column, or NULL. */
 static const Expr *
 value_for(const Query *query, AttrNumber attnum)
 {
@@ -80,7 +83,7 @@ value_for(const Query *query, AttrNumber attnum)
 	return NULL;
 }
 
-/* Does the query leave the tenant column to its default, or as it is? */
+/* Does the query assign the value that the policy's qual compares with to the tenant column, or leave the column unchanged? */
 static bool
 leaves_tenant(const Query *query, const RangeTblEntry *rte, Node *qual, AttrNumber attnum)
 {
@@ -91,7 +94,7 @@ leaves_tenant(const Query *query, const RangeTblEntry *rte, Node *qual, AttrNumb
 	return query->commandType == CMD_UPDATE && tenant_qual(rte, query->resultRelation) != NULL;
 }
 
-/* Is this check the policy's own, and known to hold? */
+/* Is this the tenant's check of a new row, and known to hold? */
 static bool
 check_is_known(const WithCheckOption *check, const Query *query)
 {
@@ -105,8 +108,8 @@ check_is_known(const WithCheckOption *check, const Query *query)
 }
 
 /*
- * May checks of the tenant be known to hold?  Where a missing tenant is no
- * error the getter may return null, and the check refuses that.
+ * Can a tenant's check be known to hold?  Not with missing_tenant = 'empty', where
+ * the getter may return null, which the check refuses.
  */
 static bool
 checks_can_be_known(const Query *query)
@@ -116,8 +119,10 @@ checks_can_be_known(const Query *query)
 }
 
 /*
- * Takes the checks that are known to hold from a query that is about to be
- * planned, before its barrier is lowered; true if the tenant's were among them.
+ * Removes the checks that are known to hold from a query that is about to be
+ * planned, while its security quals are still in place.  Returns true if a check
+ * of the tenant was among them: check_unchecked_rows() must be called when the
+ * plan is executed.
  */
 bool
 drop_redundant_checks(Query *query)
@@ -141,24 +146,26 @@ drop_redundant_checks(Query *query)
 }
 
 /*
- * What the statement itself writes to.  Whatever it does in WITH is checked;
- * who makes plans of another shape has all of it looked at.
+ * Returns the result relations of the statement itself.  Those of data-modifying
+ * WITH queries are always checked.  If an extension has put another node on top of
+ * the plan, all result relations are returned.
  */
 static const List *
-results_of(const PlannedStmt *plan)
+result_relations(const PlannedStmt *plan)
 {
 	if (IsA(plan->planTree, ModifyTable))
 		return ((const ModifyTable *) plan->planTree)->resultRelations;
 	return plan_result_relations(plan);
 }
 
-/* A plan without such checks is about to run: does what was known still hold? */
+/* Raises an error if a table that a plan without such checks is about to write to has a BEFORE trigger now. */
 void
 check_unchecked_rows(const QueryDesc *query_desc)
 {
 	ListCell   *lc;
 
-	foreach(lc, results_of(query_desc->plannedstmt))
+	Assert(query_desc->estate != NULL); /* the executor has been started */
+	foreach(lc, result_relations(query_desc->plannedstmt))
 	{
 		const ResultRelInfo *result = query_desc->estate->es_result_relations[lfirst_int(lc) - 1];
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * redundant_check.h
- *	  New rows that are known to be the tenant's need no check.
+ *	  Removes checks of new rows that are known to hold.
  *
  *-------------------------------------------------------------------------
  */

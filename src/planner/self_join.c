@@ -1,20 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * self_join.c
- *	  Joins of a guarded table with itself that the planner must not take for one scan.
+ *	  Keeps the planner from removing some self-joins of guarded tables.
  *
- * From 18 on the planner replaces the join of a table with itself by a key by one
- * scan, and moves the filters of the entry that goes to the one that stays.  Row-level
- * security may bind who reads the one and not who reads the other, through a view
- * that bypasses on purpose:
+ * From 18 on the planner replaces a self-join on a unique key by one scan, and moves
+ * the filters of the range-table entry that it removes to the one that stays.
+ * Row-level security may apply to one of the two and not to the other, if that is read
+ * through a view that bypasses on purpose:
  *
  *		SELECT p.body FROM ids_of_all_tenants s JOIN notes p USING (id) WHERE p.tenant_id = ...
  *
- * Where the view's entry stays, nothing says any more that the scan is a tenant's,
- * and tenant_qual_first.c does not put the tenant's qual into it.  So the planner is not
- * told there that the table has a key: it looks for one last before it drops the join.
- * (enable_self_join_elimination is no help: functions that the query's writer wrote
- * run while a query is planned, and may set it.)
+ * If the view's entry stays, the scan is no longer known to be a tenant's, and
+ * tenant_qual_first.c does not put the tenant's qual into it.  So for such entries the
+ * table's indexes are hidden from the proof of uniqueness, without which the planner
+ * keeps the join.  (Setting enable_self_join_elimination would not do: functions of the
+ * query's author run while a query is planned, and may set it.)
  *
  *-------------------------------------------------------------------------
  */
@@ -27,14 +27,18 @@
 #include "security_barrier.h"
 #include "self_join.h"
 
-/* Does the entry of a guarded table have the tenant's qual?  One of a function in SQL has no note. */
+/* Does row-level security apply to the entry of a guarded table?  An entry of an inlined SQL function has no note. */
 static bool
 is_read_as_tenant(const RangeTblEntry *rte)
 {
 	return has_filter_note(rte) || rte->securityQuals != NIL;
 }
 
-/* Is the same table read by another entry of the query, and only one of them as the tenant's?  What is written stays. */
+/*
+ * Does another entry of the query read the same guarded table, with row-level
+ * security applied to only one of the two?  The planner never removes the result
+ * relation.
+ */
 static bool
 is_also_read_otherwise(const Query *query, const RangeTblEntry *rte)
 {
@@ -53,7 +57,7 @@ is_also_read_otherwise(const Query *query, const RangeTblEntry *rte)
 	return false;
 }
 
-/* For a table of a query, of which the planner has just learned what there is to know. */
+/* Called for a RelOptInfo that get_relation_info() has just filled. */
 void
 keep_self_joins(const Query *query, RelOptInfo *rel)
 {
@@ -66,7 +70,7 @@ keep_self_joins(const Query *query, RelOptInfo *rel)
 	rte = list_nth(query->rtable, rel->relid - 1);
 	if (rte->rtekind != RTE_RELATION || !is_also_read_otherwise(query, rte))
 		return;
-	/* what is not enforced at once proves nothing */
+	/* an index that is not enforced immediately proves no uniqueness */
 	foreach(lc, rel->indexlist)
 		((IndexOptInfo *) lfirst(lc))->immediate = false;
 }

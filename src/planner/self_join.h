@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * self_join.h
- *	  Joins of a guarded table with itself that the planner must not take for one scan.
+ *	  Keeps the planner from removing some self-joins of guarded tables.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,43 +1,44 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_qual_first.c
- *	  Plans with guarded tables: the tenant's qual before all filters.
+ *	  Evaluates the tenant's qual of each scan before its other filters.
  *
- * PostgreSQL's security barrier keeps back functions that are not LEAKPROOF
- * only if they are given a column of the row (contain_leaked_vars in clauses.c).
- * Others are ordered by cost with the policies' quals, and who writes a function
- * says what it costs:
+ * PostgreSQL's security barrier delays a function that is not LEAKPROOF only if
+ * a column of the row is among its arguments (contain_leaked_vars in clauses.c).
+ * Other functions are ordered by cost together with the policies' quals, and the
+ * author of a function declares its cost:
  *
  *		WHERE CASE WHEN body = 'a secret' THEN talk() END
  *
- * calls talk() for another tenant's row, if talk() is declared to cost less than
- * comparing tenants does.  A sub-select that is evaluated once costs nothing.
+ * calls talk() for another tenant's row if talk() is declared to cost less than
+ * the comparison of tenants.  A sub-select that is evaluated once costs nothing.
  *
- * So in a finished plan, wherever the barrier stays, the tenant's qual is put
- * before the other filters of its scan; the executor evaluates them in this
- * order.
+ * So in a finished plan, wherever the barrier stays, the tenant's qual is moved
+ * before the other filters of its scan.  The executor evaluates filters in the
+ * order of the list.
  *
- * And where the query itself compares the tenant column with a value, the
- * planner puts that value in the tenant's place, and compares it with the
- * tenant once, when the scan starts (equivclass.c).  What is STABLE by its
- * writer's word only, or is a setting, may then be another for the next row:
+ * If the query itself compares the tenant column with a value, the planner
+ * replaces the tenant's qual of the scan by that comparison, and compares the
+ * value with the tenant once, when the scan starts (equivclass.c).  A value that
+ * is declared STABLE but is not, or that reads a setting, may be another for the
+ * next row:
  *
  *		WHERE tenant_id = current_setting('app.tenant')::uuid
  *
- * So each scan has the tenant's own qual, or compares with a constant or a
- * parameter.
+ * So the tenant's qual is added to each scan that does not compare the tenant
+ * column with the tenant, a constant or a parameter.
  *
- * Tables that a function in SQL brings along are among them, which the
- * planner inlines after it has asked us (inline_set_returning_function).
+ * This includes tables of SQL functions in FROM, which the planner inlines after
+ * the planner hook has seen the query (inline_set_returning_function).
  *
- * Conditions of an index come before filters all the same, and are evaluated
- * once more where an index is lossy: a function in one is called as often as
- * there are such rows.
+ * Index conditions are evaluated before filters nevertheless, and once more if the
+ * index is lossy: a function in one is called for each row that is rechecked.
  *
- * The row that ON CONFLICT meets comes from no scan (conflict_filter.c).  MERGE
- * looks at what has become of a row that somebody has changed meanwhile, from 17
- * on also where its scan does not let it through any more: as one that no source
- * matches.  So the tenant's qual is before what its actions ask of the row.
+ * The conflicting row of ON CONFLICT comes from no scan (conflict_filter.c).
+ * MERGE fetches the new version of a row that another transaction has updated,
+ * from 17 on even if that version fails the scan's filters: the row is then NOT
+ * MATCHED BY SOURCE.  So the tenant's qual is also added before the conditions of
+ * MERGE's actions.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,7 +62,10 @@
 #include "tenant_qual_first.h"
 #include "tenant_type.h"
 
-/* The table's column that stands in a scan's filter, or NULL for anything else. */
+/*
+ * Returns the Var of the scanned table that a node in a scan's filter is, without
+ * relabeling; NULL if it is anything else.
+ */
 static const Var *
 column_of(const Plan *scan, Node *node)
 {
@@ -81,32 +85,32 @@ column_of(const Plan *scan, Node *node)
 }
 
 /*
- * Is this a value that nobody can change while a scan goes on: the tenant, or
- * what is known before the scan starts?
+ * Is this a value that cannot change during a scan: the tenant, a constant or a
+ * parameter?
  */
 static bool
-is_steady(Node *value)
+is_constant_during_scan(Node *value)
 {
 	value = strip_relabel(value);
 	return value != NULL &&
 		(IsA(value, Const) || IsA(value, Param) || is_getter(value));
 }
 
-/* Are these the tenant column and such a value? */
+/* Are these the tenant column and a value that cannot change during the scan? */
 static bool
 are_tenant_and_value(Node *column, Node *value, const Plan *scan, AttrNumber attnum)
 {
 	const Var  *var = column_of(scan, column);
 
-	return var != NULL && var->varattno == attnum && is_steady(value);
+	return var != NULL && var->varattno == attnum && is_constant_during_scan(value);
 }
 
 /*
- * Does a filter compare them?  Where the query does so too, the planner compares
- * the column with the query's value, and that value with the tenant, once.
+ * Is a filter of a scan the tenant's qual, or a comparison of the tenant column that
+ * the planner has replaced it by?
  */
 static bool
-is_tenants(Node *filter, const Plan *scan, AttrNumber attnum)
+is_tenant_filter(Node *filter, const Plan *scan, AttrNumber attnum)
 {
 	const OpExpr *op = (const OpExpr *) filter;
 
@@ -117,17 +121,17 @@ is_tenants(Node *filter, const Plan *scan, AttrNumber attnum)
 }
 
 static bool
-has_tenants(const List *filters, const Plan *scan, AttrNumber attnum)
+has_tenant_filter(const List *filters, const Plan *scan, AttrNumber attnum)
 {
 	ListCell   *lc;
 
 	foreach(lc, filters)
-		if (is_tenants(lfirst(lc), scan, attnum))
+		if (is_tenant_filter(lfirst(lc), scan, attnum))
 			return true;
 	return false;
 }
 
-/* The conditions of the index that a scan uses, as filters are written. */
+/* Returns the index conditions of a scan in the form that filters have. */
 static const List *
 index_conditions(const Plan *scan)
 {
@@ -145,8 +149,8 @@ index_conditions(const Plan *scan)
 }
 
 /*
- * The policy's qual of a guarded table; it speaks of the table as number 1 and
- * is palloc'd.  NULL if it is not there.
+ * Returns a copy of the tenant's qual from the policy of a guarded table, in which the
+ * table is range-table entry 1; NULL if the policy does not exist.
  */
 static OpExpr *
 policy_qual(Oid relid)
@@ -168,7 +172,7 @@ policy_qual(Oid relid)
 	return qual;
 }
 
-/* Lets a Var of the tenant column be one of what the scan has at hand; false if it has no such column. */
+/* Changes a Var of the tenant column into one that the scan can evaluate; false if the scan does not have the column. */
 static bool
 refer_to_scan(Var *var, const Plan *scan)
 {
@@ -194,19 +198,20 @@ refer_to_scan(Var *var, const Plan *scan)
 }
 
 /*
- * Puts the policy's qual into a scan.  "guarded" is the table or, where that one has
- * no guard of its own, what it is a part of.  A scan without the column compares it
- * with nothing that could change: an index's predicate has it.
+ * Adds the tenant's qual to a scan, before its other filters.  "guarded" is the
+ * table's guarded_ancestor(), "attnum" the tenant column of the scanned table.
+ * Nothing is added to an index-only scan without the column: that column is only in
+ * the predicate of the index, where it is compared with a constant.
  */
 static void
-add_tenants(Plan *scan, Oid guarded, AttrNumber attnum)
+add_tenant_filter(Plan *scan, Oid guarded, AttrNumber attnum)
 {
 	OpExpr	   *qual = policy_qual(guarded);
 	Var		   *var;
 
 	if (qual == NULL)
 		return;
-	var = (Var *) strip_relabel(linitial(qual->args));
+	var = castNode(Var, strip_relabel(linitial(qual->args)));
 	var->varattno = attnum;
 	if (!refer_to_scan(var, scan))
 		return;
@@ -214,7 +219,7 @@ add_tenants(Plan *scan, Oid guarded, AttrNumber attnum)
 	scan->qual = lcons(qual, scan->qual);
 }
 
-/* Puts the tenant's filter before the others. */
+/* Moves the tenant's qual of a scan before its other filters. */
 static void
 order_filters(Plan *scan, AttrNumber attnum)
 {
@@ -226,7 +231,7 @@ order_filters(Plan *scan, AttrNumber attnum)
 	{
 		Node	   *filter = lfirst(lc);
 
-		if (is_tenants(filter, scan, attnum))
+		if (is_tenant_filter(filter, scan, attnum))
 			first = lappend(first, filter);
 		else
 			others = lappend(others, filter);
@@ -235,8 +240,8 @@ order_filters(Plan *scan, AttrNumber attnum)
 }
 
 /*
- * The table whose guard is that of this one: itself, or, where it has none of its own, what it is a part of; or
- * InvalidOid.
+ * Returns the table itself if it is guarded, else the ancestor that is, of a partition or child that the planner
+ * has expanded or that is queried directly; InvalidOid if none is.
  */
 static Oid
 guarded_ancestor(const RangeTblEntry *rte)
@@ -252,9 +257,9 @@ guarded_ancestor(const RangeTblEntry *rte)
 	return InvalidOid;
 }
 
-/* Does row-level security bind whoever reads this table of the plan? */
+/* Does row-level security apply to this table of the plan? */
 static bool
-is_bound(const PlannedStmt *plan, Index rti)
+row_security_applies(const PlannedStmt *plan, Index rti)
 {
 	const RangeTblEntry *rte = rt_fetch(rti, plan->rtable);
 
@@ -262,14 +267,18 @@ is_bound(const PlannedStmt *plan, Index rti)
 		check_enable_rls(rte->relid, check_as_user(plan, rti), true) == RLS_ENABLED;
 }
 
-/* The column of a part that is this one of the whole; both may be the same table. */
+/*
+ * Returns the attribute number in a partition or child of a column of an ancestor;
+ * both may be the same table.  InvalidAttrNumber if it does not exist.
+ */
 static AttrNumber
-column_of_part(Oid part, Oid whole, AttrNumber attnum)
+column_of_child(Oid child, Oid ancestor, AttrNumber attnum)
 {
-	return part == whole ? attnum : get_attnum(part, get_attname(whole, attnum, false));
+	Assert(attnum > 0);
+	return child == ancestor ? attnum : get_attnum(child, get_attname(ancestor, attnum, false));
 }
 
-/* For the actions of MERGE on a table of the plan. */
+/* Adds the tenant's qual to the conditions of MERGE's actions on one table of the plan. */
 static void
 put_tenant_before_actions(const List *actions, const PlannedStmt *plan, Index rti)
 {
@@ -278,12 +287,12 @@ put_tenant_before_actions(const List *actions, const PlannedStmt *plan, Index rt
 	OpExpr	   *qual;
 	ListCell   *lc;
 
-	if (!OidIsValid(guarded) || !is_bound(plan, rti) || (qual = policy_qual(guarded)) == NULL)
+	if (!OidIsValid(guarded) || !row_security_applies(plan, rti) || (qual = policy_qual(guarded)) == NULL)
 		return;
 	set_opfuncid(qual);
 	((Var *) strip_relabel(linitial(qual->args)))->varno = rti;
 	((Var *) strip_relabel(linitial(qual->args)))->varattno =
-		column_of_part(rte->relid, guarded, guard_of(guarded).attnum);
+		column_of_child(rte->relid, guarded, guard_of(guarded).attnum);
 	foreach(lc, actions)
 	{
 		MergeAction *action = lfirst_node(MergeAction, lc);
@@ -303,9 +312,9 @@ put_tenant_before_merge(const ModifyTable *merge, const PlannedStmt *plan)
 		put_tenant_before_actions(lfirst(actions), plan, lfirst_int(rti));
 }
 
-/* A PlanVisitor. */
+/* A PlanVisitor: puts the tenant's qual first in one node of a plan. */
 static void
-treat_node(Plan *scan, void *context)
+put_first_in_node(Plan *scan, void *context)
 {
 	const PlannedStmt *plan = context;
 	const RangeTblEntry *rte;
@@ -317,17 +326,17 @@ treat_node(Plan *scan, void *context)
 		put_tenant_before_conflict((ModifyTable *) scan);
 		put_tenant_before_merge((ModifyTable *) scan, plan);
 	}
-	/* what a foreign table's server filters is its wrapper's to say */
+	/* the foreign-data wrapper decides where the filters of a foreign scan are evaluated */
 	if (scanned_relation(scan) == 0 || IsA(scan, ForeignScan))
 		return;
 	rte = rt_fetch(((Scan *) scan)->scanrelid, plan->rtable);
 	guarded = guarded_ancestor(rte);
 	if (!OidIsValid(guarded))
 		return;
-	attnum = column_of_part(rte->relid, guarded, guard_of(guarded).attnum);
-	if (!has_tenants(scan->qual, scan, attnum) &&
-		!has_tenants(index_conditions(scan), scan, attnum) && is_bound(plan, ((Scan *) scan)->scanrelid))
-		add_tenants(scan, guarded, attnum);
+	attnum = column_of_child(rte->relid, guarded, guard_of(guarded).attnum);
+	if (!has_tenant_filter(scan->qual, scan, attnum) &&
+		!has_tenant_filter(index_conditions(scan), scan, attnum) && row_security_applies(plan, ((Scan *) scan)->scanrelid))
+		add_tenant_filter(scan, guarded, attnum);
 	else if (list_length(scan->qual) > 1 && !filters_are_trusted(rte))
 		order_filters(scan, attnum);
 }
@@ -348,9 +357,10 @@ has_guarded_table(const PlannedStmt *plan)
 }
 
 /*
- * For a plan that was just made; "row_security" says whether the query had
- * policies' quals.  A plan with guarded tables is known by dependsOnRole, which
- * PostgreSQL sets for what it has inlined, and the plan cache adds for the rest.
+ * Puts the tenant's qual first in all nodes of a plan that was just made.
+ * "row_security" is the query's hasRowSecurity.  The planner sets dependsOnRole if
+ * it has inlined a function with such a query.  dependsOnRole is set for plans with
+ * guarded tables, as the plan cache does where hasRowSecurity is set.
  */
 void
 put_tenant_first(PlannedStmt *plan, bool row_security)
@@ -360,5 +370,5 @@ put_tenant_first(PlannedStmt *plan, bool row_security)
 	if (!has_guarded_table(plan))
 		return;
 	plan->dependsOnRole = true;
-	visit_plan_nodes(plan, treat_node, plan);
+	visit_plan_nodes(plan, put_first_in_node, plan);
 }

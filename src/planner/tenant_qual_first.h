@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_qual_first.h
- *	  Plans with guarded tables: the tenant's qual before all filters.
+ *	  Evaluates the tenant's qual of each scan before its other filters.
  *
  *-------------------------------------------------------------------------
  */
