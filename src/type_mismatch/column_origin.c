@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * column_origin.c
- *	  Whether a guarded table's tenant column stands behind a Var.
+ *	  Whether the value of a Var comes from a guarded table's tenant column.
  *
- * A Var is of a table, or of something that gives columns: a sub-select, a
- * CTE, a join, a view, VALUES, a function in FROM, GROUP BY.  Of these the
- * expression behind the column is followed (expression_origin.c, by way of
- * Tracing.follow), in the scope of the query that it stands in.
+ * A Var refers to a column of a table, or of a sub-select, a CTE, a join, a view,
+ * VALUES, a function in FROM, or GROUP BY.  For all but tables, the search goes on
+ * in the expression that the column stands for (expression_origin.c, called
+ * through OriginSearch.find_origin), in the scope of the query that contains it.
  *
- * Materialized views are tables here: what they hold is no longer a column of
- * the guarded table.
+ * A materialized view is a table here: its columns no longer come from the guarded
+ * table.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,25 +32,25 @@
 #include "compat.h"
 #include "guard.h"
 
-/* A column of a subquery: whether the tenant reaches it by this path. */
+/* The result of a search for the origin of a subquery's column, with a path */
 typedef struct QueryColumn
 {
 	const Query *query;
 	AttrNumber	attnum;
 	List	   *path;
-	bool		known;
-	bool		reached;
+	bool		known;			/* the search is finished */
+	bool		reached;		/* it comes from a tenant column: */
 	Origin		origin;
 } QueryColumn;
 
 /*
- * A recursive CTE can make its paths longer each time (j -> 'a'): so deep is it
- * followed, and of so many of its paths.
+ * A recursive CTE can make its paths longer in each round (j -> 'a').  These limit
+ * the depth of the recursion and the number of paths.
  */
 #define MAX_RECURSION 8
 #define MAX_RECURSIVE_PATHS 500
 
-/* Is a uuid of this type a string?  Arrays of strings, domains and JSON too. */
+/* Is this a type in which a tenant is a string?  Arrays of strings, domains and JSON are. */
 bool
 is_text_like(Oid type)
 {
@@ -86,7 +86,7 @@ is_text_like(Oid type)
 	}
 }
 
-/* A path that begins with this key, or NULL; lcons would change the one given. */
+/* Returns a new path of a key, which may be NULL, and the keys of "path".  (lcons would modify "path".) */
 List *
 below_key(char *key, List *path)
 {
@@ -112,32 +112,33 @@ same_path(List *a, List *b)
 	return true;
 }
 
-/* Does the tenant reach column "attnum" of one of a set operation's arms? */
+/* Finds the origin of column "attnum" in one of a set operation's inputs. */
 static bool
-follow_arms(Tracing *tracing, Node *node, AttrNumber attnum, List *path,
-			const Scope *scope, Origin *origin)
+find_set_operation_origin(OriginSearch *search, Node *node, AttrNumber attnum, List *path,
+						  const Scope *scope, Origin *origin)
 {
 	Var			column = {.xpr.type = T_Var};
 
 	check_stack_depth();
 	if (node != NULL && IsA(node, SetOperationStmt))
-		return follow_arms(tracing, ((SetOperationStmt *) node)->larg, attnum, path, scope, origin) ||
-			follow_arms(tracing, ((SetOperationStmt *) node)->rarg, attnum, path, scope, origin);
+		return find_set_operation_origin(search, ((SetOperationStmt *) node)->larg, attnum, path, scope, origin) ||
+			find_set_operation_origin(search, ((SetOperationStmt *) node)->rarg, attnum, path, scope, origin);
 	if (node == NULL || !IsA(node, RangeTblRef))
 		return false;
 	column.varno = ((RangeTblRef *) node)->rtindex;
 	column.varattno = attnum;
-	return tracing->follow(tracing, (Node *) &column, path, scope, origin);
+	return search->find_origin(search, (Node *) &column, path, scope, origin);
 }
 
 /*
- * Column "attnum" of a subquery.  What was found is kept, or columns that
- * double at each level of nesting would take for ever.  It is entered before
- * it is known: a recursive CTE adds nothing to itself.
+ * Finds the origin of column "attnum" of a subquery.  The result is cached:
+ * otherwise columns that are used twice at each level of nesting would take
+ * exponential time.  The entry is made before the result is known, so a recursive
+ * reference finds no origin.
  */
 bool
-follow_query_column(Tracing *tracing, const Query *query, AttrNumber attnum, List *path,
-					const Scope *outer, bool stored, Origin *origin)
+find_query_column_origin(OriginSearch *search, const Query *query, AttrNumber attnum, List *path,
+						 const Scope *outer, bool stored, Origin *origin)
 {
 	Scope		scope = {query, outer, stored};
 	QueryColumn *column;
@@ -145,7 +146,8 @@ follow_query_column(Tracing *tracing, const Query *query, AttrNumber attnum, Lis
 	int			depth = 0;
 	ListCell   *lc;
 
-	foreach(lc, tracing->columns)
+	Assert(search->find_origin != NULL);
+	foreach(lc, search->columns)
 	{
 		column = lfirst(lc);
 		if (column->query != query || column->attnum != attnum)
@@ -165,17 +167,17 @@ follow_query_column(Tracing *tracing, const Query *query, AttrNumber attnum, Lis
 	column->query = query;
 	column->attnum = attnum;
 	column->path = path;
-	tracing->columns = lappend(tracing->columns, column);
+	search->columns = lappend(search->columns, column);
 
 	if (query->setOperations != NULL)
-		column->reached = follow_arms(tracing, query->setOperations, attnum, path, &scope, origin);
+		column->reached = find_set_operation_origin(search, query->setOperations, attnum, path, &scope, origin);
 	else
 	{
 		List	   *targets = query->commandType == CMD_SELECT ? query->targetList : query->returningList;
 		TargetEntry *target = get_tle_by_resno(targets, attnum);
 
 		column->reached = target != NULL &&
-			tracing->follow(tracing, (Node *) target->expr, path, &scope, origin);
+			search->find_origin(search, (Node *) target->expr, path, &scope, origin);
 	}
 	column->known = true;
 	column->origin = *origin;
@@ -183,43 +185,44 @@ follow_query_column(Tracing *tracing, const Query *query, AttrNumber attnum, Lis
 }
 
 /*
- * The query of a view, or NULL.  The relation stays open until end_tracing, so
- * that the query stays there.  System views read no guarded table.
+ * Returns the query of a view, or NULL.  The relation stays open until
+ * end_origin_search(), so that the relcache keeps the query.  System views read no
+ * guarded table.
  */
 static const Query *
-query_of_view(Tracing *tracing, Oid relid)
+query_of_view(OriginSearch *search, Oid relid)
 {
 	Relation	view;
 	ListCell   *lc;
 
 	if (relid < FirstNormalObjectId)
 		return NULL;
-	foreach(lc, tracing->views)
+	foreach(lc, search->views)
 		if (RelationGetRelid((Relation) lfirst(lc)) == relid)
 			return get_view_query((Relation) lfirst(lc));
 
 	view = try_relation_open(relid, AccessShareLock);
 	if (view == NULL)
 		return NULL;
-	tracing->views = lappend(tracing->views, view);
+	search->views = lappend(search->views, view);
 	if (view->rd_rel->relkind != RELKIND_VIEW || view->rd_rules == NULL)
 		return NULL;
 	return get_view_query(view);
 }
 
 static bool
-follow_relation_column(Tracing *tracing, const RangeTblEntry *rte, const Var *var, List *path,
-					   const Scope *scope, Origin *origin)
+find_relation_column_origin(OriginSearch *search, const RangeTblEntry *rte, const Var *var, List *path,
+							const Scope *scope, Origin *origin)
 {
 	Guard		guard;
 	Oid			type;
 
 	if (rte->relkind == RELKIND_VIEW)
 	{
-		const Query *query = query_of_view(tracing, rte->relid);
+		const Query *query = query_of_view(search, rte->relid);
 
 		return query != NULL &&
-			follow_query_column(tracing, query, var->varattno, path, NULL, true, origin);
+			find_query_column_origin(search, query, var->varattno, path, NULL, true, origin);
 	}
 	if (rte->relid < FirstNormalObjectId)
 		return false;
@@ -234,8 +237,8 @@ follow_relation_column(Tracing *tracing, const RangeTblEntry *rte, const Var *va
 }
 
 static bool
-follow_cte_column(Tracing *tracing, const RangeTblEntry *rte, const Var *var, List *path,
-				  const Scope *scope, Origin *origin)
+find_cte_column_origin(OriginSearch *search, const RangeTblEntry *rte, const Var *var, List *path,
+					   const Scope *scope, Origin *origin)
 {
 	ListCell   *lc;
 
@@ -249,20 +252,20 @@ follow_cte_column(Tracing *tracing, const RangeTblEntry *rte, const Var *var, Li
 
 		if (strcmp(cte->ctename, rte->ctename) == 0)
 			return IsA(cte->ctequery, Query) &&
-				follow_query_column(tracing, (Query *) cte->ctequery, var->varattno, path,
-									scope, scope->stored, origin);
+				find_query_column_origin(search, (Query *) cte->ctequery, var->varattno, path,
+										 scope, scope->stored, origin);
 	}
 	return false;
 }
 
 /*
- * Column "attnum" of one function.  All its columns are alike, but for those of
- * functions that take JSON apart: keys are no values, and columns that the
- * query defines are keys' values.
+ * Finds the origin of column "attnum" of one function.  Every column comes from
+ * all arguments, except for functions that expand JSON: a key is not a value, and a
+ * column that the query defines is the value of the key with its name.
  */
 static bool
-follow_result_column(Tracing *tracing, const RangeTblFunction *function, AttrNumber attnum, List *path,
-					 const Scope *scope, Origin *origin)
+find_result_column_origin(OriginSearch *search, const RangeTblFunction *function, AttrNumber attnum, List *path,
+						  const Scope *scope, Origin *origin)
 {
 	const FuncExpr *func = (const FuncExpr *) function->funcexpr;
 
@@ -282,19 +285,19 @@ follow_result_column(Tracing *tracing, const RangeTblFunction *function, AttrNum
 			case F_JSONB_TO_RECORDSET:
 				if (attnum > list_length(function->funccolnames))
 					return false;
-				return tracing->follow(tracing, linitial(func->args),
-									   below_key(strVal(list_nth(function->funccolnames, attnum - 1)), path),
-									   scope, origin);
+				return search->find_origin(search, linitial(func->args),
+										   below_key(strVal(list_nth(function->funccolnames, attnum - 1)), path),
+										   scope, origin);
 			default:
 				break;
 		}
-	return tracing->follow(tracing, function->funcexpr, path, scope, origin);
+	return search->find_origin(search, function->funcexpr, path, scope, origin);
 }
 
-/* The function in FROM that a column comes from. */
+/* Finds the origin of a column of functions in FROM (ROWS FROM may have several). */
 static bool
-follow_function_column(Tracing *tracing, const RangeTblEntry *rte, const Var *var, List *path,
-					   const Scope *scope, Origin *origin)
+find_function_column_origin(OriginSearch *search, const RangeTblEntry *rte, const Var *var, List *path,
+							const Scope *scope, Origin *origin)
 {
 	int			before = 0;
 	ListCell   *lc;
@@ -304,15 +307,15 @@ follow_function_column(Tracing *tracing, const RangeTblEntry *rte, const Var *va
 		RangeTblFunction *function = lfirst_node(RangeTblFunction, lc);
 
 		if (var->varattno <= before + function->funccolcount)
-			return follow_result_column(tracing, function, var->varattno - before, path, scope, origin);
+			return find_result_column_origin(search, function, var->varattno - before, path, scope, origin);
 		before += function->funccolcount;
 	}
 	return false;
 }
 
 static bool
-follow_values_column(Tracing *tracing, const RangeTblEntry *rte, const Var *var, List *path,
-					 const Scope *scope, Origin *origin)
+find_values_column_origin(OriginSearch *search, const RangeTblEntry *rte, const Var *var, List *path,
+						  const Scope *scope, Origin *origin)
 {
 	ListCell   *lc;
 
@@ -321,25 +324,25 @@ follow_values_column(Tracing *tracing, const RangeTblEntry *rte, const Var *var,
 		List	   *row = lfirst(lc);
 
 		if (var->varattno <= list_length(row) &&
-			tracing->follow(tracing, list_nth(row, var->varattno - 1), path, scope, origin))
+			search->find_origin(search, list_nth(row, var->varattno - 1), path, scope, origin))
 			return true;
 	}
 	return false;
 }
 
-/* An element of a list that a column number counts, as joins and GROUP have. */
+/* Finds the origin of the expression that a column of a join or of GROUP BY is. */
 static bool
-follow_listed_column(Tracing *tracing, List *columns, const Var *var, List *path,
-					 const Scope *scope, Origin *origin)
+find_nth_origin(OriginSearch *search, List *columns, const Var *var, List *path,
+				const Scope *scope, Origin *origin)
 {
 	return var->varattno <= list_length(columns) &&
-		tracing->follow(tracing, list_nth(columns, var->varattno - 1), path, scope, origin);
+		search->find_origin(search, list_nth(columns, var->varattno - 1), path, scope, origin);
 }
 
-/* A whole row, of which a key takes the column of that name. */
+/* Finds the origin of a whole-row Var: a key in "path" selects the column of that name. */
 static bool
-follow_row(Tracing *tracing, const RangeTblEntry *rte, const Var *row, List *path,
-		   const Scope *scope, Origin *origin)
+find_row_origin(OriginSearch *search, const RangeTblEntry *rte, const Var *row, List *path,
+				const Scope *scope, Origin *origin)
 {
 	const char *key = path ? linitial(path) : NULL;
 	ListCell   *lc;
@@ -353,12 +356,12 @@ follow_row(Tracing *tracing, const RangeTblEntry *rte, const Var *row, List *pat
 
 			column.varno = row->varno;
 			column.varattno = foreach_current_index(lc) + 1;
-			return tracing->follow(tracing, (Node *) &column, list_copy_tail(path, 1), scope, origin);
+			return search->find_origin(search, (Node *) &column, list_copy_tail(path, 1), scope, origin);
 		}
 	return false;
 }
 
-/* What the query in which this Var stands can call the tenant column. */
+/* Sets the names by which the query that contains this Var can refer to the tenant column. */
 static void
 name_origin(const RangeTblEntry *rte, const Var *var, Origin *origin)
 {
@@ -371,8 +374,9 @@ name_origin(const RangeTblEntry *rte, const Var *var, Origin *origin)
 		origin->column = var->varattno <= list_length(names) ? strVal(list_nth(names, var->varattno - 1)) : NULL;
 }
 
+/* Finds the origin of a Var, with the keys by which its value is extracted. */
 bool
-follow_var(Tracing *tracing, const Var *var, List *path, const Scope *scope, Origin *origin)
+find_var_origin(OriginSearch *search, const Var *var, List *path, const Scope *scope, Origin *origin)
 {
 	const RangeTblEntry *rte;
 	bool		reached;
@@ -385,44 +389,44 @@ follow_var(Tracing *tracing, const Var *var, List *path, const Scope *scope, Ori
 	if (var->varattno < 0)
 		return false;
 	if (var->varattno == 0)
-		return follow_row(tracing, rte, var, path, scope, origin);
+		return find_row_origin(search, rte, var, path, scope, origin);
 
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
-			reached = follow_relation_column(tracing, rte, var, path, scope, origin);
+			reached = find_relation_column_origin(search, rte, var, path, scope, origin);
 			break;
 		case RTE_SUBQUERY:
 			reached = rte->subquery != NULL &&
-				follow_query_column(tracing, rte->subquery, var->varattno, path, scope,
-									scope->stored, origin);
+				find_query_column_origin(search, rte->subquery, var->varattno, path, scope,
+										 scope->stored, origin);
 			break;
 		case RTE_CTE:
-			reached = follow_cte_column(tracing, rte, var, path, scope, origin);
+			reached = find_cte_column_origin(search, rte, var, path, scope, origin);
 			break;
 		case RTE_JOIN:
-			return follow_listed_column(tracing, rte->joinaliasvars, var, path, scope, origin);
+			return find_nth_origin(search, rte->joinaliasvars, var, path, scope, origin);
 		case RTE_FUNCTION:
-			return follow_function_column(tracing, rte, var, path, scope, origin);
+			return find_function_column_origin(search, rte, var, path, scope, origin);
 		case RTE_VALUES:
-			return follow_values_column(tracing, rte, var, path, scope, origin);
+			return find_values_column_origin(search, rte, var, path, scope, origin);
 		case RTE_TABLEFUNC:
-			return tracing->follow(tracing, rte->tablefunc->docexpr, NIL, scope, origin);
+			return search->find_origin(search, rte->tablefunc->docexpr, NIL, scope, origin);
 		default:
-			return follow_listed_column(tracing, grouping_expressions(rte), var, path, scope, origin);
+			return find_nth_origin(search, grouping_expressions(rte), var, path, scope, origin);
 	}
 	if (reached)
 		name_origin(rte, var, origin);
 	return reached;
 }
 
-/* Locks on views are kept, as the parser's are. */
+/* Closes the views that were opened.  Their locks are kept until the transaction ends, like those of the parser. */
 void
-end_tracing(Tracing *tracing)
+end_origin_search(OriginSearch *search)
 {
 	ListCell   *lc;
 
-	foreach(lc, tracing->views)
+	foreach(lc, search->views)
 		relation_close((Relation) lfirst(lc), NoLock);
-	tracing->views = NIL;
+	search->views = NIL;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * column_origin.h
- *	  Whether a guarded table's tenant column stands behind a Var.
+ *	  Whether the value of a Var comes from a guarded table's tenant column.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,50 +10,50 @@
 
 #include "nodes/parsenodes.h"
 
-/* The query whose range table an expression's Vars are of. */
+/* A query level: the query whose range table the Vars of an expression refer to */
 typedef struct Scope
 {
 	const Query *query;
-	const struct Scope *outer;	/* what varlevelsup counts, or NULL */
-	bool		stored;			/* of a view: locations are of another text */
+	const struct Scope *outer;	/* the next level for varlevelsup, or NULL */
+	bool		stored;			/* in a view: locations refer to another text */
 } Scope;
 
-/* The tenant column that reaches a value, and how. */
+/* The tenant column that a value comes from */
 typedef struct Origin
 {
 	Oid			relid;
 	AttrNumber	attnum;
 	Oid			type;			/* of the column */
-	const char *alias;			/* what the query calls its table, or a subquery */
-	const char *column;			/* and the column */
-	const char *via;			/* subquery, CTE or view that gives it as text, or NULL */
-	int			location;		/* where it became another type, or -1 */
+	const char *alias;			/* of the table, or of the subquery that has the column */
+	const char *column;			/* name of the column there */
+	const char *via;			/* name of the subquery, CTE or view that returns the column as text, or NULL */
+	int			location;		/* where it was converted, or -1 */
 } Origin;
 
-/* What tracing keeps for one tree that is looked at. */
-typedef struct Tracing Tracing;
+/* The state of the search for origins in one tree */
+typedef struct OriginSearch OriginSearch;
 
 /*
- * Does the tenant reach this expression?  "path": the keys by which the value
- * is taken out of a row or JSON, from the outside in; NULL for one that only
- * the execution knows, NIL for none.
+ * Does the value of an expression come from a tenant column?  If so, sets
+ * *origin.  "path" has the keys by which the value is then extracted from a row or
+ * from JSON, outermost first; a key that is not constant is NULL.
  */
-typedef bool (*Follow) (Tracing *tracing, Node *node, List *path, const Scope *scope, Origin *origin);
+typedef bool (*FindOrigin) (OriginSearch *search, Node *node, List *path, const Scope *scope, Origin *origin);
 
-struct Tracing
+struct OriginSearch
 {
-	Follow		follow;			/* from a column to the expression behind it */
-	List	   *columns;		/* of subqueries, looked at before */
+	FindOrigin	find_origin;	/* for the expression that a column stands for */
+	List	   *columns;		/* of QueryColumn: columns of subqueries that were searched */
 	List	   *views;			/* open relations */
-	Node	   *case_arg;		/* of the CASE x WHEN that is walked, or NULL */
-	const SubLink *sublink;		/* whose test is walked, or NULL */
+	Node	   *case_arg;		/* x of the current CASE x WHEN, or NULL */
+	const SubLink *sublink;		/* whose test is the current expression, or NULL */
 };
 
 extern bool is_text_like(Oid type);
 extern List *below_key(char *key, List *path);
-extern bool follow_var(Tracing *tracing, const Var *var, List *path, const Scope *scope, Origin *origin);
-extern bool follow_query_column(Tracing *tracing, const Query *query, AttrNumber attnum, List *path,
-								const Scope *outer, bool stored, Origin *origin);
-extern void end_tracing(Tracing *tracing);
+extern bool find_var_origin(OriginSearch *search, const Var *var, List *path, const Scope *scope, Origin *origin);
+extern bool find_query_column_origin(OriginSearch *search, const Query *query, AttrNumber attnum, List *path,
+									 const Scope *outer, bool stored, Origin *origin);
+extern void end_origin_search(OriginSearch *search);
 
 #endif							/* TENANT_GUARD_COLUMN_ORIGIN_H */

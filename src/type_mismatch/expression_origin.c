@@ -1,23 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * expression_origin.c
- *	  Whether a guarded table's tenant column reaches an expression's value.
+ *	  Whether the value of an expression comes from a guarded table's tenant column.
  *
- * Goes from an expression of an analysed query down to the columns that its
- * value is made of: through casts, concatenation, the built-in functions that
- * hand on what they are given, CASE, COALESCE, aggregates, arrays, rows and
- * JSON, and through sub-selects, CTEs, joins, functions in FROM and views.  A
- * value is followed wherever it goes; of what type it has become is asked by
- * tenant_is_text at the place where it is used.
+ * The search descends from an expression of an analyzed query to the columns that
+ * its value is made of: through casts, concatenation, built-in functions whose
+ * result contains their arguments, CASE, COALESCE, aggregates, arrays, rows and
+ * JSON, and through sub-selects, CTEs, joins, functions in FROM and views.  The
+ * type of the value on the way does not matter; tenant_is_text() examines the type
+ * of the expression at which the search starts.
  *
- * A row, or JSON made of one, is not its tenant column: searching a whole row
- * is no comparison of tenants.  What is taken out of it by a key is followed
- * to that key's column alone ("path": keys from the outside in, NULL for one
- * that only the execution knows, "no row" for none).
+ * A whole row, or JSON made of one, does not come from the tenant column: searching
+ * a row is no comparison of tenants.  If a value is extracted from it by a key, the
+ * search goes on in the column of that key ("path": the keys, outermost first; NULL
+ * for one that is not constant; NIL if nothing is extracted).
  *
- * Not followed: variables of PL/pgSQL, parameters, materialized views, other
- * tables' columns that were filled from the tenant column, and functions that
- * are neither built in nor an extension's: what those return is their own.
+ * The search ends at variables of PL/pgSQL, parameters, materialized views, columns
+ * of other tables that were filled from the tenant column, and functions that are
+ * neither built in nor part of an extension.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,14 +36,14 @@
 
 #include "expression_origin.h"
 
-static bool follow(Tracing *tracing, Node *node, List *path, const Scope *scope, Origin *origin);
+static bool find_origin(OriginSearch *search, Node *node, List *path, const Scope *scope, Origin *origin);
 
 /* ----------------------------------------------------------------
  *		Functions
  * ----------------------------------------------------------------
  */
 
-/* Built in, or an extension's: what it does with its arguments is known. */
+/* Is the function built in or part of an extension, so that we may assume what it does? */
 bool
 is_known_function(Oid funcid)
 {
@@ -51,9 +51,9 @@ is_known_function(Oid funcid)
 		OidIsValid(getExtensionOfObject(ProcedureRelationId, funcid));
 }
 
-/* Is the result of this function made of its arguments' characters? */
+/* Does the result of this function contain the values of its arguments? */
 static bool
-hands_on(Oid funcid, Oid result)
+result_contains_arguments(Oid funcid, Oid result)
 {
 	const char *name;
 
@@ -90,7 +90,7 @@ hands_on(Oid funcid, Oid result)
  * ----------------------------------------------------------------
  */
 
-/* The string that a constant holds; NULL for what is not known before execution. */
+/* Returns the string of a constant; NULL if the node is not a constant string. */
 static char *
 constant_key(Node *node)
 {
@@ -103,7 +103,7 @@ constant_key(Node *node)
 	return constant->consttype == TEXTOID ? TextDatumGetCString(constant->constvalue) : NULL;
 }
 
-/* The keys of '{a,b}', before those of "path". */
+/* Returns the keys of a constant '{a,b}', followed by those of "path". */
 static List *
 constant_keys(Node *node, List *path)
 {
@@ -122,7 +122,7 @@ constant_keys(Node *node, List *path)
 	{
 		char	   *key = nulls[i] ? NULL : TextDatumGetCString(elements[i]);
 
-		/* a number is a place in an array, of which all are alike */
+		/* a number is a position in an array, whose elements all have the array's origin */
 		if (key == NULL || strspn(key, "-0123456789") != strlen(key))
 			keys = lappend(keys, key);
 	}
@@ -131,7 +131,7 @@ constant_keys(Node *node, List *path)
 
 /* json_build_object(key, value, ...) */
 static bool
-follow_built_object(Tracing *tracing, List *args, List *path, const Scope *scope, Origin *origin)
+find_built_object_origin(OriginSearch *search, List *args, List *path, const Scope *scope, Origin *origin)
 {
 	const char *wanted = path ? linitial(path) : NULL;
 	List	   *rest = path ? list_copy_tail(path, 1) : NIL;
@@ -142,19 +142,19 @@ follow_built_object(Tracing *tracing, List *args, List *path, const Scope *scope
 
 		if (wanted != NULL && key != NULL && strcmp(wanted, key) != 0)
 			continue;
-		if (follow(tracing, list_nth(args, i + 1), rest, scope, origin))
+		if (find_origin(search, list_nth(args, i + 1), rest, scope, origin))
 			return true;
 	}
 	return false;
 }
 
 /*
- * A function that makes JSON or takes something out of it; false in *is_json
- * for all others.
+ * Finds the origin of a call of a function that makes JSON or extracts a value of
+ * it; sets *is_json to false for any other function.
  */
 static bool
-follow_json(Tracing *tracing, Oid funcid, List *args, List *path, const Scope *scope,
-			Origin *origin, bool *is_json)
+find_json_origin(OriginSearch *search, Oid funcid, List *args, List *path, const Scope *scope,
+				 Origin *origin, bool *is_json)
 {
 	*is_json = true;
 	switch (funcid)
@@ -163,7 +163,7 @@ follow_json(Tracing *tracing, Oid funcid, List *args, List *path, const Scope *s
 		case F_JSON_OBJECT_FIELD_TEXT:
 		case F_JSONB_OBJECT_FIELD:
 		case F_JSONB_OBJECT_FIELD_TEXT:
-			return follow(tracing, linitial(args), below_key(constant_key(lsecond(args)), path), scope, origin);
+			return find_origin(search, linitial(args), below_key(constant_key(lsecond(args)), path), scope, origin);
 		case F_JSON_EXTRACT_PATH:
 		case F_JSON_EXTRACT_PATH_TEXT:
 		case F_JSONB_EXTRACT_PATH:
@@ -175,9 +175,9 @@ follow_json(Tracing *tracing, Oid funcid, List *args, List *path, const Scope *s
 
 				foreach(lc, ((ArrayExpr *) lsecond(args))->elements)
 					keys = lappend(keys, constant_key(lfirst(lc)));
-				return follow(tracing, linitial(args), list_concat(keys, path), scope, origin);
+				return find_origin(search, linitial(args), list_concat(keys, path), scope, origin);
 			}
-			return follow(tracing, linitial(args), constant_keys(lsecond(args), path), scope, origin);
+			return find_origin(search, linitial(args), constant_keys(lsecond(args), path), scope, origin);
 		case F_JSON_ARRAY_ELEMENT:
 		case F_JSON_ARRAY_ELEMENT_TEXT:
 		case F_JSONB_ARRAY_ELEMENT:
@@ -186,10 +186,10 @@ follow_json(Tracing *tracing, Oid funcid, List *args, List *path, const Scope *s
 		case F_ROW_TO_JSON_RECORD_BOOL:
 		case F_TO_JSON:
 		case F_TO_JSONB:
-			return follow(tracing, linitial(args), path, scope, origin);
+			return find_origin(search, linitial(args), path, scope, origin);
 		case F_JSON_BUILD_OBJECT_ANY:
 		case F_JSONB_BUILD_OBJECT_ANY:
-			return follow_built_object(tracing, args, path, scope, origin);
+			return find_built_object_origin(search, args, path, scope, origin);
 		default:
 			*is_json = false;
 			return false;
@@ -197,8 +197,8 @@ follow_json(Tracing *tracing, Oid funcid, List *args, List *path, const Scope *s
 }
 
 /*
- * What a column of a row constructor is called: as its type has it, or f1, f2
- * and so on.
+ * Returns the name of column "n", from 0 on, of a row constructor: that of its
+ * composite type, or f1, f2 and so on.
  */
 static const char *
 name_of_row_column(const RowExpr *row, int n)
@@ -214,8 +214,8 @@ name_of_row_column(const RowExpr *row, int n)
 }
 
 static bool
-follow_row_constructor(Tracing *tracing, const RowExpr *row, List *path, const Scope *scope,
-					   Origin *origin)
+find_row_constructor_origin(OriginSearch *search, const RowExpr *row, List *path, const Scope *scope,
+							Origin *origin)
 {
 	const char *key = path ? linitial(path) : NULL;
 	List	   *rest = path ? list_copy_tail(path, 1) : NIL;
@@ -227,28 +227,28 @@ follow_row_constructor(Tracing *tracing, const RowExpr *row, List *path, const S
 	{
 		if (key != NULL && strcmp(key, name_of_row_column(row, foreach_current_index(lc))) != 0)
 			continue;
-		if (follow(tracing, lfirst(lc), rest, scope, origin))
+		if (find_origin(search, lfirst(lc), rest, scope, origin))
 			return true;
 	}
 	return false;
 }
 
 static bool
-follow_field(Tracing *tracing, const FieldSelect *field, List *path, const Scope *scope,
-			 Origin *origin)
+find_field_origin(OriginSearch *search, const FieldSelect *field, List *path, const Scope *scope,
+				  Origin *origin)
 {
 	Oid			relid = get_typ_typrelid(exprType((Node *) field->arg));
 	char	   *name = OidIsValid(relid) ? get_attname(relid, field->fieldnum, true) : NULL;
 
 	if (name == NULL)
 		name = psprintf("f%d", field->fieldnum);
-	return follow(tracing, (Node *) field->arg, below_key(name, path), scope, origin);
+	return find_origin(search, (Node *) field->arg, below_key(name, path), scope, origin);
 }
 
-/* An element of an array is like all its elements; one of jsonb has a key. */
+/* A subscript of an array has the origin of the array; one of jsonb is a key. */
 static bool
-follow_subscripts(Tracing *tracing, const SubscriptingRef *ref, List *path, const Scope *scope,
-				  Origin *origin)
+find_subscript_origin(OriginSearch *search, const SubscriptingRef *ref, List *path, const Scope *scope,
+					  Origin *origin)
 {
 	List	   *keys = NIL;
 	ListCell   *lc;
@@ -257,7 +257,7 @@ follow_subscripts(Tracing *tracing, const SubscriptingRef *ref, List *path, cons
 		foreach(lc, ref->refupperindexpr)
 			if (lfirst(lc) != NULL && exprType(lfirst(lc)) == TEXTOID)
 				keys = lappend(keys, constant_key(lfirst(lc)));
-	return follow(tracing, (Node *) ref->refexpr, list_concat(keys, path), scope, origin);
+	return find_origin(search, (Node *) ref->refexpr, list_concat(keys, path), scope, origin);
 }
 
 /* ----------------------------------------------------------------
@@ -266,124 +266,124 @@ follow_subscripts(Tracing *tracing, const SubscriptingRef *ref, List *path, cons
  */
 
 static bool
-follow_any(Tracing *tracing, List *nodes, List *path, const Scope *scope, Origin *origin)
+find_any_origin(OriginSearch *search, List *nodes, List *path, const Scope *scope, Origin *origin)
 {
 	ListCell   *lc;
 
 	foreach(lc, nodes)
-		if (follow(tracing, lfirst(lc), path, scope, origin))
+		if (find_origin(search, lfirst(lc), path, scope, origin))
 			return true;
 	return false;
 }
 
 static bool
-follow_call(Tracing *tracing, Oid funcid, Oid result, List *args, List *path,
-			const Scope *scope, Origin *origin)
+find_call_origin(OriginSearch *search, Oid funcid, Oid result, List *args, List *path,
+				 const Scope *scope, Origin *origin)
 {
 	bool		is_json;
 	bool		reached;
 
 	if (args == NIL)
 		return false;
-	reached = follow_json(tracing, funcid, args, path, scope, origin, &is_json);
+	reached = find_json_origin(search, funcid, args, path, scope, origin, &is_json);
 	if (is_json)
 		return reached;
-	return follow_any(tracing, args, path, scope, origin) && hands_on(funcid, result);
+	return find_any_origin(search, args, path, scope, origin) && result_contains_arguments(funcid, result);
 }
 
 static bool
-follow_case(Tracing *tracing, const CaseExpr *expr, List *path, const Scope *scope, Origin *origin)
+find_case_origin(OriginSearch *search, const CaseExpr *expr, List *path, const Scope *scope, Origin *origin)
 {
 	ListCell   *lc;
 
 	foreach(lc, expr->args)
-		if (follow(tracing, (Node *) lfirst_node(CaseWhen, lc)->result, path, scope, origin))
+		if (find_origin(search, (Node *) lfirst_node(CaseWhen, lc)->result, path, scope, origin))
 			return true;
-	return follow(tracing, (Node *) expr->defresult, path, scope, origin);
+	return find_origin(search, (Node *) expr->defresult, path, scope, origin);
 }
 
-/* What stands for x inside of x (JSON constructors have such) is not x. */
+/* A CaseTestExpr stands for x of CASE x.  One inside of x itself (JSON constructors have such) does not. */
 static bool
-follow_case_arg(Tracing *tracing, List *path, const Scope *scope, Origin *origin)
+find_case_arg_origin(OriginSearch *search, List *path, const Scope *scope, Origin *origin)
 {
-	Node	   *arg = tracing->case_arg;
+	Node	   *arg = search->case_arg;
 	bool		reached;
 
-	tracing->case_arg = NULL;
-	reached = follow(tracing, arg, path, scope, origin);
-	tracing->case_arg = arg;
+	search->case_arg = NULL;
+	reached = find_origin(search, arg, path, scope, origin);
+	search->case_arg = arg;
 	return reached;
 }
 
-/* The column of a subselect that a test compares with, or that is its value. */
+/* Column "attnum" of a sub-select: the one that a test compares with, or the value. */
 static bool
-follow_subselect(Tracing *tracing, const SubLink *sublink, AttrNumber attnum, List *path,
-				 const Scope *scope, Origin *origin)
+find_subselect_origin(OriginSearch *search, const SubLink *sublink, AttrNumber attnum, List *path,
+					  const Scope *scope, Origin *origin)
 {
 	return sublink != NULL && sublink->subselect != NULL && IsA(sublink->subselect, Query) &&
-		follow_query_column(tracing, (Query *) sublink->subselect, attnum, path, scope,
-							scope->stored, origin);
+		find_query_column_origin(search, (Query *) sublink->subselect, attnum, path, scope,
+								 scope->stored, origin);
 }
 
 typedef struct ChildContext
 {
-	Tracing    *tracing;
+	OriginSearch *search;
 	List	   *path;
 	const Scope *scope;
 	Origin	   *origin;
 } ChildContext;
 
 static bool
-follow_child(Node *node, void *context)
+find_child_origin(Node *node, void *context)
 {
 	ChildContext *child = context;
 
-	return follow(child->tracing, node, child->path, child->scope, child->origin);
+	return find_origin(child->search, node, child->path, child->scope, child->origin);
 }
 
-/* The value of a node, whatever it is made of. */
+/* Finds the origin of a node's value, by the node's type. */
 static bool
-follow_node(Tracing *tracing, Node *node, List *path, const Scope *scope, Origin *origin)
+find_node_origin(OriginSearch *search, Node *node, List *path, const Scope *scope, Origin *origin)
 {
-	ChildContext child = {tracing, path, scope, origin};
+	ChildContext child = {search, path, scope, origin};
 
 	switch (nodeTag(node))
 	{
 		case T_Var:
-			return follow_var(tracing, (Var *) node, path, scope, origin);
+			return find_var_origin(search, (Var *) node, path, scope, origin);
 		case T_Param:
 			return ((Param *) node)->paramkind == PARAM_SUBLINK &&
-				follow_subselect(tracing, tracing->sublink, ((Param *) node)->paramid, path, scope, origin);
+				find_subselect_origin(search, search->sublink, ((Param *) node)->paramid, path, scope, origin);
 		case T_CaseTestExpr:
-			return follow_case_arg(tracing, path, scope, origin);
+			return find_case_arg_origin(search, path, scope, origin);
 		case T_FuncExpr:
-			return follow_call(tracing, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->funcresulttype,
-							   ((FuncExpr *) node)->args, path, scope, origin);
+			return find_call_origin(search, ((FuncExpr *) node)->funcid, ((FuncExpr *) node)->funcresulttype,
+									((FuncExpr *) node)->args, path, scope, origin);
 		case T_OpExpr:
-			return follow_call(tracing, get_opcode(((OpExpr *) node)->opno), ((OpExpr *) node)->opresulttype,
-							   ((OpExpr *) node)->args, path, scope, origin);
+			return find_call_origin(search, get_opcode(((OpExpr *) node)->opno), ((OpExpr *) node)->opresulttype,
+									((OpExpr *) node)->args, path, scope, origin);
 		case T_Aggref:
-			return follow_call(tracing, ((Aggref *) node)->aggfnoid, ((Aggref *) node)->aggtype,
-							   ((Aggref *) node)->args, path, scope, origin);
+			return find_call_origin(search, ((Aggref *) node)->aggfnoid, ((Aggref *) node)->aggtype,
+									((Aggref *) node)->args, path, scope, origin);
 		case T_WindowFunc:
-			return follow_call(tracing, ((WindowFunc *) node)->winfnoid, ((WindowFunc *) node)->wintype,
-							   ((WindowFunc *) node)->args, path, scope, origin);
-		case T_ArrayCoerceExpr: /* its elemexpr knows an element by a CaseTestExpr */
-			return follow(tracing, (Node *) ((ArrayCoerceExpr *) node)->arg, path, scope, origin);
+			return find_call_origin(search, ((WindowFunc *) node)->winfnoid, ((WindowFunc *) node)->wintype,
+									((WindowFunc *) node)->args, path, scope, origin);
+		case T_ArrayCoerceExpr: /* its elemexpr has a CaseTestExpr for the element */
+			return find_origin(search, (Node *) ((ArrayCoerceExpr *) node)->arg, path, scope, origin);
 		case T_NullIfExpr:
-			return follow(tracing, linitial(((NullIfExpr *) node)->args), path, scope, origin);
+			return find_origin(search, linitial(((NullIfExpr *) node)->args), path, scope, origin);
 		case T_CaseExpr:
-			return follow_case(tracing, (CaseExpr *) node, path, scope, origin);
+			return find_case_origin(search, (CaseExpr *) node, path, scope, origin);
 		case T_SubLink:
 			return (((SubLink *) node)->subLinkType == EXPR_SUBLINK ||
 					((SubLink *) node)->subLinkType == ARRAY_SUBLINK) &&
-				follow_subselect(tracing, (SubLink *) node, 1, path, scope, origin);
+				find_subselect_origin(search, (SubLink *) node, 1, path, scope, origin);
 		case T_RowExpr:
-			return follow_row_constructor(tracing, (RowExpr *) node, path, scope, origin);
+			return find_row_constructor_origin(search, (RowExpr *) node, path, scope, origin);
 		case T_FieldSelect:
-			return follow_field(tracing, (FieldSelect *) node, path, scope, origin);
+			return find_field_origin(search, (FieldSelect *) node, path, scope, origin);
 		case T_SubscriptingRef:
-			return follow_subscripts(tracing, (SubscriptingRef *) node, path, scope, origin);
+			return find_subscript_origin(search, (SubscriptingRef *) node, path, scope, origin);
 		case T_BoolExpr:
 		case T_NullTest:
 		case T_BooleanTest:
@@ -394,35 +394,36 @@ follow_node(Tracing *tracing, Node *node, List *path, const Scope *scope, Origin
 		case T_Query:
 			return false;
 		default:
-			/* casts, COALESCE, ARRAY[], GREATEST, XML, JSON: all that is in it */
-			return expression_tree_walker(node, follow_child, &child);
+			/* casts, COALESCE, ARRAY[], GREATEST, XML, JSON: any of their arguments */
+			return expression_tree_walker(node, find_child_origin, &child);
 	}
 }
 
+/* The FindOrigin of a search.  Sets origin->location to the innermost node in the query's text that is not a Var. */
 static bool
-follow(Tracing *tracing, Node *node, List *path, const Scope *scope, Origin *origin)
+find_origin(OriginSearch *search, Node *node, List *path, const Scope *scope, Origin *origin)
 {
 	if (node == NULL)
 		return false;
 	check_stack_depth();
-	if (!follow_node(tracing, node, path, scope, origin))
+	if (!find_node_origin(search, node, path, scope, origin))
 		return false;
 	if (origin->location < 0 && !scope->stored && !IsA(node, Var) && !IsA(node, TargetEntry))
 		origin->location = exprLocation(node);
 	return true;
 }
 
-/* Does a tenant column reach the value of this expression, of whatever type? */
+/* Does the value of this expression, of whatever type, come from a tenant column?  If so, sets *origin. */
 bool
-tenant_reaches(Tracing *tracing, Node *node, const Scope *scope, Origin *origin)
+tenant_reaches(OriginSearch *search, Node *node, const Scope *scope, Origin *origin)
 {
 	origin->location = -1;
-	return follow(tracing, node, NIL, scope, origin);
+	return find_origin(search, node, NIL, scope, origin);
 }
 
-/* Is this expression's value the tenant column turned into a string? */
+/* Is this expression's value, or one in a row constructor, a tenant column converted to a string?  If so, sets *origin. */
 bool
-tenant_is_text(Tracing *tracing, Node *node, const Scope *scope, Origin *origin)
+tenant_is_text(OriginSearch *search, Node *node, const Scope *scope, Origin *origin)
 {
 	ListCell   *lc;
 
@@ -431,15 +432,15 @@ tenant_is_text(Tracing *tracing, Node *node, const Scope *scope, Origin *origin)
 	if (IsA(node, RowExpr))
 	{
 		foreach(lc, ((RowExpr *) node)->args)
-			if (tenant_is_text(tracing, lfirst(lc), scope, origin))
+			if (tenant_is_text(search, lfirst(lc), scope, origin))
 				return true;
 		return false;
 	}
-	return is_text_like(exprType(node)) && tenant_reaches(tracing, node, scope, origin);
+	return is_text_like(exprType(node)) && tenant_reaches(search, node, scope, origin);
 }
 
-Tracing
-begin_tracing(void)
+OriginSearch
+begin_origin_search(void)
 {
-	return (Tracing) {.follow = follow};
+	return (OriginSearch) {.find_origin = find_origin};
 }

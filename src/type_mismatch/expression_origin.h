@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * expression_origin.h
- *	  Whether a guarded table's tenant column reaches an expression's value.
+ *	  Whether the value of an expression comes from a guarded table's tenant column.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,9 +10,9 @@
 
 #include "column_origin.h"
 
-extern Tracing begin_tracing(void);
+extern OriginSearch begin_origin_search(void);
 extern bool is_known_function(Oid funcid);
-extern bool tenant_reaches(Tracing *tracing, Node *node, const Scope *scope, Origin *origin);
-extern bool tenant_is_text(Tracing *tracing, Node *node, const Scope *scope, Origin *origin);
+extern bool tenant_reaches(OriginSearch *search, Node *node, const Scope *scope, Origin *origin);
+extern bool tenant_is_text(OriginSearch *search, Node *node, const Scope *scope, Origin *origin);
 
 #endif							/* TENANT_GUARD_EXPRESSION_ORIGIN_H */

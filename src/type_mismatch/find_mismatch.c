@@ -44,10 +44,10 @@
 
 typedef struct Walk
 {
-	Tracing		tracing;
+	OriginSearch search;
 	const Scope *scope;
 	const char *source;			/* the query's text, or NULL */
-	List	   *found;			/* of MixedComparison */
+	List	   *found;			/* of Mismatch */
 } Walk;
 
 static bool walk_node(Node *node, void *context);
@@ -60,22 +60,22 @@ static bool walk_node(Node *node, void *context);
 static Wording
 wording_of(const Walk *walk)
 {
-	return (Wording) {walk->source, walk->scope, walk->tracing.sublink};
+	return (Wording) {walk->source, walk->scope, walk->search.sublink};
 }
 
-static MixedComparison *
-note(Walk *walk, const Origin *origin, Oid text_type, int location)
+static Mismatch *
+add_mismatch(Walk *walk, const Origin *origin, Oid text_type, int location)
 {
-	MixedComparison *mixed = palloc0(sizeof(MixedComparison));
+	Mismatch *mismatch = palloc0(sizeof(Mismatch));
 
-	mixed->relid = origin->relid;
-	mixed->attnum = origin->attnum;
-	mixed->column_type = origin->type;
-	mixed->text_type = text_type;
-	mixed->via = origin->via;
-	mixed->location = location >= 0 ? location : origin->location;
-	walk->found = lappend(walk->found, mixed);
-	return mixed;
+	mismatch->relid = origin->relid;
+	mismatch->attnum = origin->attnum;
+	mismatch->column_type = origin->type;
+	mismatch->text_type = text_type;
+	mismatch->via = origin->via;
+	mismatch->location = location >= 0 ? location : origin->location;
+	walk->found = lappend(walk->found, mismatch);
+	return mismatch;
 }
 
 /*
@@ -87,42 +87,42 @@ check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, 
 {
 	Wording		wording = wording_of(walk);
 	Origin		origin;
-	MixedComparison *mixed;
+	Mismatch *mismatch;
 	Node	   *tenant = left;
 	Node	   *other = right;
 	Oid			written = operator;
 	const char *name;
 
-	if (!tenant_is_text(&walk->tracing, left, walk->scope, &origin))
+	if (!tenant_is_text(&walk->search, left, walk->scope, &origin))
 	{
-		if (right == NULL || !tenant_is_text(&walk->tracing, right, walk->scope, &origin))
+		if (right == NULL || !tenant_is_text(&walk->search, right, walk->scope, &origin))
 			return;
 		tenant = right;
 		other = left;
 		written = get_commutator(operator);
 	}
-	mixed = note(walk, &origin, exprType(tenant), location);
+	mismatch = add_mismatch(walk, &origin, exprType(tenant), location);
 	name = OidIsValid(written) ? get_opname(written) : NULL;
-	mixed->pattern = !compares_whole(name);
-	if (other == NULL || mixed->pattern)
-		mixed->rewritten = NULL;
+	mismatch->pattern = !compares_whole_values(name);
+	if (other == NULL || mismatch->pattern)
+		mismatch->rewritten = NULL;
 	else if (is_of_sublink(other))
-		mixed->rewritten = psprintf("%s %s (SELECT ...::%s ...)", written_column(&wording, &origin),
-									written_test(&wording, name), format_type_be(origin.type));
+		mismatch->rewritten = psprintf("%s %s (SELECT ...::%s ...)", written_column(&wording, &origin),
+									   written_test(&wording, name), format_type_be(origin.type));
 	else if (is_of_sublink(tenant))
-		mixed->rewritten = psprintf("%s %s (SELECT %s ...)", rewrite_operand(&wording, other, origin.type),
-									written_test(&wording, get_opname(operator)), written_column(&wording, &origin));
+		mismatch->rewritten = psprintf("%s %s (SELECT %s ...)", rewrite_operand(&wording, other, origin.type),
+									   written_test(&wording, get_opname(operator)), written_column(&wording, &origin));
 	else
 	{
 		Origin		both;
-		bool		column = tenant_is_text(&walk->tracing, other, walk->scope, &both);
+		bool		column = tenant_is_text(&walk->search, other, walk->scope, &both);
 
-		mixed->rewritten = write_comparison(form, written_column(&wording, &origin), name,
-											column ? written_column(&wording, &both) :
-											rewrite_operand(&wording, other, origin.type));
+		mismatch->rewritten = write_comparison(form, written_column(&wording, &origin), name,
+											   column ? written_column(&wording, &both) :
+											   rewrite_operand(&wording, other, origin.type));
 	}
-	if (mixed->rewritten == NULL)
-		mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type));
+	if (mismatch->rewritten == NULL)
+		mismatch->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type));
 }
 
 static void
@@ -141,21 +141,21 @@ check_membership(Walk *walk, const ScalarArrayOpExpr *op)
 	Node	   *array = lsecond(op->args);
 	Wording		wording = wording_of(walk);
 	Origin		origin;
-	MixedComparison *mixed;
+	Mismatch *mismatch;
 
-	if (tenant_is_text(&walk->tracing, left, walk->scope, &origin))
+	if (tenant_is_text(&walk->search, left, walk->scope, &origin))
 	{
-		mixed = note(walk, &origin, exprType(left), op->location);
-		mixed->pattern = !compares_whole(get_opname(op->opno));
-		mixed->rewritten = mixed->pattern ?
+		mismatch = add_mismatch(walk, &origin, exprType(left), op->location);
+		mismatch->pattern = !compares_whole_values(get_opname(op->opno));
+		mismatch->rewritten = mismatch->pattern ?
 			psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type)) :
 			rewrite_membership(&wording, written_column(&wording, &origin), origin.type, op, array);
 	}
-	else if (tenant_is_text(&walk->tracing, array, walk->scope, &origin))
+	else if (tenant_is_text(&walk->search, array, walk->scope, &origin))
 	{
-		mixed = note(walk, &origin, exprType(array), op->location);
-		mixed->rewritten = psprintf("%s = %s", written_column(&wording, &origin),
-									rewrite_operand(&wording, left, origin.type));
+		mismatch = add_mismatch(walk, &origin, exprType(array), op->location);
+		mismatch->rewritten = psprintf("%s = %s", written_column(&wording, &origin),
+									   rewrite_operand(&wording, left, origin.type));
 	}
 }
 
@@ -215,17 +215,17 @@ check_function(Walk *walk, const FuncExpr *func)
 		return;
 	foreach(lc, func->args)
 	{
-		MixedComparison *mixed;
+		Mismatch *mismatch;
 
-		if (!tenant_is_text(&walk->tracing, lfirst(lc), walk->scope, &origin))
+		if (!tenant_is_text(&walk->search, lfirst(lc), walk->scope, &origin))
 			continue;
 		if (!searches(func->funcid) && !compares(func))
 			return;
 		wording = wording_of(walk);
-		mixed = note(walk, &origin, exprType(lfirst(lc)), func->location);
-		mixed->pattern = true;
-		mixed->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin),
-									format_type_be(origin.type));
+		mismatch = add_mismatch(walk, &origin, exprType(lfirst(lc)), func->location);
+		mismatch->pattern = true;
+		mismatch->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin),
+									   format_type_be(origin.type));
 		return;
 	}
 }
@@ -255,9 +255,9 @@ check_arm(Walk *walk, const Node *node, const Query *query)
 		Scope		scope = {rte->subquery, walk->scope, walk->scope->stored};
 		Origin		origin;
 
-		if (target->resjunk || !tenant_is_text(&walk->tracing, (Node *) target->expr, &scope, &origin))
+		if (target->resjunk || !tenant_is_text(&walk->search, (Node *) target->expr, &scope, &origin))
 			continue;
-		note(walk, &origin, exprType((Node *) target->expr), exprLocation((Node *) target->expr))->rewritten =
+		add_mismatch(walk, &origin, exprType((Node *) target->expr), exprLocation((Node *) target->expr))->rewritten =
 			psprintf("%s, and ...::%s in the other query", written_column(&wording, &origin), format_type_be(origin.type));
 	}
 }
@@ -299,11 +299,11 @@ walk_query(Walk *walk, const Query *query)
 static void
 walk_sublink(Walk *walk, const SubLink *sublink)
 {
-	const SubLink *outer = walk->tracing.sublink;
+	const SubLink *outer = walk->search.sublink;
 
-	walk->tracing.sublink = sublink;
+	walk->search.sublink = sublink;
 	walk_node(sublink->testexpr, walk);
-	walk->tracing.sublink = outer;
+	walk->search.sublink = outer;
 	walk_node(sublink->subselect, walk);
 }
 
@@ -311,15 +311,15 @@ walk_sublink(Walk *walk, const SubLink *sublink)
 static void
 walk_case(Walk *walk, CaseExpr *expr)
 {
-	Node	   *outer = walk->tracing.case_arg;
+	Node	   *outer = walk->search.case_arg;
 	ListCell   *lc;
 
 	walk_node((Node *) expr->arg, walk);
 	foreach(lc, expr->args)
 	{
-		walk->tracing.case_arg = (Node *) expr->arg;
+		walk->search.case_arg = (Node *) expr->arg;
 		walk_node((Node *) lfirst_node(CaseWhen, lc)->expr, walk);
-		walk->tracing.case_arg = outer;
+		walk->search.case_arg = outer;
 		walk_node((Node *) lfirst_node(CaseWhen, lc)->result, walk);
 	}
 	walk_node((Node *) expr->defresult, walk);
@@ -390,10 +390,10 @@ query_of_utility(const Node *stmt)
 List *
 mismatches_in_query(const Query *query, const char *source)
 {
-	Walk		walk = {.tracing = begin_tracing(),.source = source};
+	Walk		walk = {.search = begin_origin_search(),.source = source};
 
 	walk_query(&walk, query);
-	end_tracing(&walk.tracing);
+	end_origin_search(&walk.search);
 	return walk.found;
 }
 
@@ -402,10 +402,10 @@ List *
 mismatches_in_expression(Node *expression, const Query *query)
 {
 	Scope		scope = {query, NULL, true};
-	Walk		walk = {.tracing = begin_tracing(),.scope = &scope};
+	Walk		walk = {.search = begin_origin_search(),.scope = &scope};
 
 	walk_node(expression, &walk);
-	end_tracing(&walk.tracing);
+	end_origin_search(&walk.search);
 	return walk.found;
 }
 
@@ -414,26 +414,26 @@ List *
 mismatches_as_value(Node *expression, const Query *query)
 {
 	Scope		scope = {query, NULL, true};
-	Walk		walk = {.tracing = begin_tracing(),.scope = &scope};
+	Walk		walk = {.search = begin_origin_search(),.scope = &scope};
 	Origin		origin;
 
-	if (tenant_is_text(&walk.tracing, expression, &scope, &origin))
-		note(&walk, &origin, exprType(expression), -1);
-	end_tracing(&walk.tracing);
+	if (tenant_is_text(&walk.search, expression, &scope, &origin))
+		add_mismatch(&walk, &origin, exprType(expression), -1);
+	end_origin_search(&walk.search);
 	return walk.found;
 }
 
 Refusal
-compares_tenant(const MixedComparison *mixed)
+compares_tenant(const Mismatch *mismatch)
 {
-	char	   *column = get_attname(mixed->relid, mixed->attnum, true);
-	char	   *type = format_type_be(mixed->column_type);
+	char	   *column = get_attname(mismatch->relid, mismatch->attnum, true);
+	char	   *type = format_type_be(mismatch->column_type);
 
 	if (column == NULL)
 		column = pstrdup("...");
-	return compared_as_text(relation_name(mixed->relid), column, type, format_type_be(mixed->text_type),
-							hint_of_comparison(quote_identifier(column), type, mixed->rewritten,
-											   mixed->pattern, mixed->via));
+	return compared_as_text(relation_name(mismatch->relid), column, type, format_type_be(mismatch->text_type),
+							hint_of_comparison(quote_identifier(column), type, mismatch->rewritten,
+											   mismatch->pattern, mismatch->via));
 }
 
 /* What is found in each query of a list of lists, as a function's body is. */

@@ -13,7 +13,7 @@
 #include "refusal.h"
 
 /* One place where a tenant column is compared, indexed or stored as text. */
-typedef struct MixedComparison
+typedef struct Mismatch
 {
 	Oid			relid;			/* the guarded table */
 	AttrNumber	attnum;			/* its tenant column */
@@ -23,14 +23,14 @@ typedef struct MixedComparison
 	const char *rewritten;		/* the comparison as it should be, or NULL */
 	bool		pattern;		/* no comparison of whole identifiers */
 	int			location;		/* in the query's text, or -1 */
-} MixedComparison;
+} Mismatch;
 
 extern List *mismatches_in_query(const Query *query, const char *source);
 extern List *mismatches_in_expression(Node *expression, const Query *query);
 extern List *mismatches_as_value(Node *expression, const Query *query);
 extern List *mismatches_in_queries(List *queries);
 extern const Query *query_of_utility(const Node *stmt);
-extern Refusal compares_tenant(const MixedComparison *mixed);
+extern Refusal compares_tenant(const Mismatch *mismatch);
 extern List *refusals_of_mismatches(List *found);
 extern int	mismatch_level(void);
 

@@ -54,17 +54,17 @@
 /* Where the parse hook leaves what it finds in a function's body. */
 static bool collecting = false;
 static List *collected = NIL;
-static MemoryContext collector = NULL;
+static MemoryContext collection_context = NULL;
 
 /* Whose body it is, and what kept it from being looked at, or NULL. */
 static Oid	body_owner = InvalidOid;
-static char *kept_back = NULL;
+static char *obstacle = NULL;
 
 /* A function that parsing called was cancelled. */
 static bool cancelled = false;
 
 /* The query that calls plpgsql_check runs. */
-static bool checking = false;
+static bool running_check = false;
 
 /* How long a body may wait for a table that someone has locked. */
 #define LOCK_TIMEOUT "100ms"
@@ -79,7 +79,7 @@ is_collecting_mismatches(void)
 void
 collect_mismatches(List *found)
 {
-	MemoryContext oldcontext = MemoryContextSwitchTo(collector);
+	MemoryContext oldcontext = MemoryContextSwitchTo(collection_context);
 
 	collected = list_concat(collected, refusals_of_mismatches(found));
 	MemoryContextSwitchTo(oldcontext);
@@ -188,12 +188,12 @@ check_called_by_parser(Oid funcid)
 	owner = object_owner(ProcedureRelationId, funcid);
 	if (owner == body_owner || superuser_arg(owner))
 		return;
-	kept_back = MemoryContextStrdup(collector,
-									psprintf("function %s of role \"%s\"", format_procedure_qualified(funcid),
-											 GetUserNameFromId(owner, true)));
+	obstacle = MemoryContextStrdup(collection_context,
+								   psprintf("function %s of role \"%s\"", format_procedure_qualified(funcid),
+											GetUserNameFromId(owner, true)));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s must not run while the body of another role's function is parsed", kept_back)));
+			 errmsg("%s must not run while the body of another role's function is parsed", obstacle)));
 }
 
 /* Is this error a cancel, and not a function's that raises the same SQLSTATE? */
@@ -212,7 +212,7 @@ function_failed_in_parser(void)
 
 	if (!collecting || geterrcode() != ERRCODE_QUERY_CANCELED)
 		return;
-	oldcontext = MemoryContextSwitchTo(collector);
+	oldcontext = MemoryContextSwitchTo(collection_context);
 	cancelled |= is_cancel(CopyErrorData());
 	MemoryContextSwitchTo(oldcontext);
 }
@@ -225,12 +225,12 @@ function_failed_in_parser(void)
 void
 check_run_by_parser(void)
 {
-	if (!collecting || !checking)
+	if (!collecting || !running_check)
 	{
-		checking = collecting;
+		running_check = collecting;
 		return;
 	}
-	kept_back = MemoryContextStrdup(collector, "a query");
+	obstacle = MemoryContextStrdup(collection_context, "a query");
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("no query must run while the body of a function is parsed")));
@@ -349,13 +349,13 @@ start_parsing(HeapTuple proc)
 
 	if (form->prolang != SQLlanguageId)
 	{
-		kept_back = domain_with_volatile_check(form->proowner);
-		if (kept_back != NULL)
+		obstacle = domain_with_volatile_check(form->proowner);
+		if (obstacle != NULL)
 			return;
 		body.check = prepare_plpgsql_check();
 	}
 	collecting = true;
-	checking = false;
+	running_check = false;
 	body_owner = form->proowner;
 	run_as_owner(form->proowner, false, parse_body, &body);
 	if (cancelled)
@@ -367,11 +367,11 @@ start_parsing(HeapTuple proc)
 
 /* What keeps a body from being looked at is a finding too. */
 static List *
-add_kept_back(List *refusals, HeapTuple proc)
+add_obstacle(List *refusals, HeapTuple proc)
 {
 	Refusal    *refusal = palloc(sizeof(Refusal));
 
-	*refusal = body_not_parsed(format_procedure_qualified(((Form_pg_proc) GETSTRUCT(proc))->oid), kept_back);
+	*refusal = body_not_parsed(format_procedure_qualified(((Form_pg_proc) GETSTRUCT(proc))->oid), obstacle);
 	return lappend(refusals, refusal);
 }
 
@@ -387,9 +387,9 @@ mismatches_in_body(HeapTuple proc)
 	ErrorData  *volatile error = NULL;
 
 	collected = NIL;
-	kept_back = NULL;
+	obstacle = NULL;
 	cancelled = false;
-	collector = oldcontext;
+	collection_context = oldcontext;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(oldcontext);
 	PG_TRY();
@@ -410,8 +410,8 @@ mismatches_in_body(HeapTuple proc)
 	if (error != NULL && (cancelled || is_cancel(error) || error->sqlerrcode == ERRCODE_OUT_OF_MEMORY))
 		ReThrowError(error);
 	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		kept_back = "a table that someone has locked";
-	return kept_back ? add_kept_back(collected, proc) : collected;
+		obstacle = "a table that someone has locked";
+	return obstacle ? add_obstacle(collected, proc) : collected;
 }
 
 /* Can the body of a function in this language be parsed without running it? */

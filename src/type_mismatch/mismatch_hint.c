@@ -141,7 +141,7 @@ rewrite_membership(const Wording *wording, const char *column, Oid type, const S
 
 /* Is this one of the operators that compare whole values, = < > and so on? */
 bool
-compares_whole(const char *operator)
+compares_whole_values(const char *operator)
 {
 	return operator != NULL && operator[0] != '\0' && strspn(operator, "=<>") == strlen(operator) &&
 		strcmp(operator, "<<") != 0 && strcmp(operator, ">>") != 0;

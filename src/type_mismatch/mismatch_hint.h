@@ -18,7 +18,7 @@ typedef struct Wording
 	const SubLink *sublink;		/* whose test the comparison is, or NULL */
 } Wording;
 
-extern bool compares_whole(const char *operator);
+extern bool compares_whole_values(const char *operator);
 extern bool is_of_sublink(Node *node);
 extern char *written_column(const Wording *wording, const Origin *origin);
 extern const char *written_test(const Wording *wording, const char *operator);

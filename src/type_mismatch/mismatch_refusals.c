@@ -60,7 +60,7 @@ indexed_as_text(const char *object, const char *relation, const char *column,
 
 Refusal
 held_as_text(const char *object, const char *relation, const char *column,
-			   const char *type, const char *text_type)
+			 const char *type, const char *text_type)
 {
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,

@@ -40,9 +40,9 @@ report_comparisons(const Query *query, ParseState *pstate, int level)
 	}
 	foreach(lc, found)
 	{
-		const MixedComparison *mixed = lfirst(lc);
+		const Mismatch *mismatch = lfirst(lc);
 
-		report_refusal(level, compares_tenant(mixed), cursor_position(pstate, mixed->location));
+		report_refusal(level, compares_tenant(mismatch), cursor_position(pstate, mismatch->location));
 	}
 }
 

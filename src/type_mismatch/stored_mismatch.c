@@ -78,12 +78,12 @@ add_values(List *refusals, List *found, refusal_of_value refuse, const char *obj
 
 	foreach(lc, found)
 	{
-		const MixedComparison *mixed = lfirst(lc);
-		char	   *column = get_attname(mixed->relid, mixed->attnum, true);
+		const Mismatch *mismatch = lfirst(lc);
+		char	   *column = get_attname(mismatch->relid, mismatch->attnum, true);
 
 		refusals = add_refusal(refusals,
-							   refuse(object, relation_name(mixed->relid), column ? column : "...",
-									  format_type_be(mixed->column_type), format_type_be(mixed->text_type)));
+							   refuse(object, relation_name(mismatch->relid), column ? column : "...",
+									  format_type_be(mismatch->column_type), format_type_be(mismatch->text_type)));
 	}
 	return refusals;
 }
@@ -260,7 +260,7 @@ mismatches_in_publication(Oid publication)
 
 /* Keys, of an index or of partitions, each by itself. */
 static List *
-mixed_keys(Node *keys, const Query *query, const char *object)
+mismatches_in_keys(Node *keys, const Query *query, const char *object)
 {
 	List	   *refusals = NIL;
 	ListCell   *lc;
@@ -285,8 +285,8 @@ mismatches_in_index(Relation catalog, HeapTuple tuple)
 		heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
 		return NIL;
 	query = query_over(index->indrelid);
-	return list_concat(mixed_keys(expression_of(catalog, tuple, Anum_pg_index_indexprs), query,
-								  psprintf("index %s", relation_name(index->indexrelid))),
+	return list_concat(mismatches_in_keys(expression_of(catalog, tuple, Anum_pg_index_indexprs), query,
+										  psprintf("index %s", relation_name(index->indexrelid))),
 					   mismatches_in_column(catalog, tuple, Anum_pg_index_indpred, query));
 }
 
@@ -295,8 +295,8 @@ mismatches_in_partition_key(Relation catalog, HeapTuple tuple)
 {
 	Oid			relid = ((Form_pg_partitioned_table) GETSTRUCT(tuple))->partrelid;
 
-	return mixed_keys(expression_of(catalog, tuple, Anum_pg_partitioned_table_partexprs), query_over(relid),
-					  psprintf("the partition key of table %s", relation_name(relid)));
+	return mismatches_in_keys(expression_of(catalog, tuple, Anum_pg_partitioned_table_partexprs), query_over(relid),
+							  psprintf("the partition key of table %s", relation_name(relid)));
 }
 
 static List *
