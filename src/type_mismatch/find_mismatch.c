@@ -1,22 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * find_mismatch.c
- *	  Does this query compare a tenant as text: the verdict.
+ *	  Finds the comparisons of a query that compare a tenant as text.
  *
- * PostgreSQL refuses uuid = text by itself, and takes tenant_id::text = t.
- * That matches one spelling of the identifier, or nothing, or for NOT IN
- * everything, and scans the table for it.  Looked for here are comparisons in
- * which a guarded table's tenant column takes part after it was turned into a
- * string or JSON (expression_origin.c): operators that return boolean, IN, ANY
- * and ALL, row comparisons, IS DISTINCT FROM, NULLIF, CASE x WHEN, sub-selects'
- * tests, JOIN conditions, INTERSECT and EXCEPT, and built-in functions that
- * compare or search.
+ * PostgreSQL rejects uuid = text, but accepts tenant_id::text = t.  That matches
+ * one spelling of the identifier, or nothing, or for NOT IN everything, and needs a
+ * sequential scan.  Found are comparisons with a guarded table's tenant column that
+ * was converted to a string or to JSON (expression_origin.c): operators that return
+ * boolean, IN, ANY and ALL, row comparisons, IS DISTINCT FROM, NULLIF, CASE x WHEN,
+ * tests of sub-selects, JOIN conditions, INTERSECT and EXCEPT, and built-in
+ * functions that compare or search.
  *
- * Not looked for: what displays or sorts (the select list, ORDER BY, GROUP BY,
+ * Not found are uses that display or sort (the select list, ORDER BY, GROUP BY,
  * DISTINCT, UNION), IS NULL, and tenant columns that are strings themselves.
- * A comparison inside a view that the query reads was judged with the view.
+ * Comparisons inside a view that the query reads were found when the view was
+ * created.
  *
- * The walk reads the tree and the catalogs, and raises nothing.
+ * The walk reads the tree and the catalogs, and raises no errors.
  *
  *-------------------------------------------------------------------------
  */
@@ -53,7 +53,7 @@ typedef struct Walk
 static bool walk_node(Node *node, void *context);
 
 /* ----------------------------------------------------------------
- *		Findings
+ *		Mismatches
  * ----------------------------------------------------------------
  */
 
@@ -63,6 +63,7 @@ wording_of(const Walk *walk)
 	return (Wording) {walk->source, walk->scope, walk->search.sublink};
 }
 
+/* Adds a mismatch to those found, and returns it.  "location" of the comparison may be -1. */
 static Mismatch *
 add_mismatch(Walk *walk, const Origin *origin, Oid text_type, int location)
 {
@@ -79,8 +80,9 @@ add_mismatch(Walk *walk, const Origin *origin, Oid text_type, int location)
 }
 
 /*
- * A comparison of two operands; either may be the tenant.  "form" is OpExpr,
- * DistinctExpr or NullIfExpr.
+ * Checks a comparison of two operands, either of which may be the tenant; "right"
+ * is NULL for a prefix operator.  "form" is T_OpExpr, T_DistinctExpr or
+ * T_NullIfExpr.
  */
 static void
 check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, int location)
@@ -90,9 +92,10 @@ check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, 
 	Mismatch *mismatch;
 	Node	   *tenant = left;
 	Node	   *other = right;
-	Oid			written = operator;
+	Oid			written = operator;		/* the operator with the tenant on its left, or InvalidOid */
 	const char *name;
 
+	Assert(form == T_OpExpr || form == T_DistinctExpr || form == T_NullIfExpr);
 	if (!tenant_is_text(&walk->search, left, walk->scope, &origin))
 	{
 		if (right == NULL || !tenant_is_text(&walk->search, right, walk->scope, &origin))
@@ -114,11 +117,11 @@ check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, 
 									   written_test(&wording, get_opname(operator)), written_column(&wording, &origin));
 	else
 	{
-		Origin		both;
-		bool		column = tenant_is_text(&walk->search, other, walk->scope, &both);
+		Origin		other_origin;
+		bool		other_is_tenant = tenant_is_text(&walk->search, other, walk->scope, &other_origin);
 
 		mismatch->rewritten = write_comparison(form, written_column(&wording, &origin), name,
-											   column ? written_column(&wording, &both) :
+											   other_is_tenant ? written_column(&wording, &other_origin) :
 											   rewrite_operand(&wording, other, origin.type));
 	}
 	if (mismatch->rewritten == NULL)
@@ -134,6 +137,7 @@ check_operator(Walk *walk, const OpExpr *op)
 		check_operands(walk, op->opno, linitial(op->args), NULL, nodeTag(op), op->location);
 }
 
+/* Checks x IN (...), x = ANY (array) and the like. */
 static void
 check_membership(Walk *walk, const ScalarArrayOpExpr *op)
 {
@@ -159,6 +163,7 @@ check_membership(Walk *walk, const ScalarArrayOpExpr *op)
 	}
 }
 
+/* Checks the pairs of a row comparison. */
 static void
 check_rows(Walk *walk, const RowCompareExpr *rows)
 {
@@ -171,7 +176,7 @@ check_rows(Walk *walk, const RowCompareExpr *rows)
 					   exprLocation((Node *) rows->largs));
 }
 
-/* Built-in functions that tell where something is in a string or an array. */
+/* Is this a built-in function that returns the position or the count of something in a string or an array? */
 static bool
 searches(Oid funcid)
 {
@@ -192,7 +197,7 @@ searches(Oid funcid)
 	}
 }
 
-/* A built-in function that returns boolean, but for those that ask the catalogs. */
+/* Is this function, which returns boolean, built in or an extension's, and not one that reads the catalogs? */
 static bool
 compares(const FuncExpr *func)
 {
@@ -204,6 +209,7 @@ compares(const FuncExpr *func)
 	return name != NULL && strncmp(name, "pg_", 3) != 0 && strncmp(name, "has_", 4) != 0;
 }
 
+/* Checks a call of a function that compares or searches. */
 static void
 check_function(Walk *walk, const FuncExpr *func)
 {
@@ -230,9 +236,9 @@ check_function(Walk *walk, const FuncExpr *func)
 	}
 }
 
-/* The columns of the arms below an INTERSECT or EXCEPT. */
+/* Checks the columns of all inputs of an INTERSECT or EXCEPT. */
 static void
-check_arm(Walk *walk, const Node *node, const Query *query)
+check_input(Walk *walk, const Node *node, const Query *query)
 {
 	Wording		wording = wording_of(walk);
 	const RangeTblEntry *rte;
@@ -240,8 +246,8 @@ check_arm(Walk *walk, const Node *node, const Query *query)
 
 	if (node != NULL && IsA(node, SetOperationStmt))
 	{
-		check_arm(walk, ((const SetOperationStmt *) node)->larg, query);
-		check_arm(walk, ((const SetOperationStmt *) node)->rarg, query);
+		check_input(walk, ((const SetOperationStmt *) node)->larg, query);
+		check_input(walk, ((const SetOperationStmt *) node)->rarg, query);
 		return;
 	}
 	if (node == NULL || !IsA(node, RangeTblRef))
@@ -262,6 +268,7 @@ check_arm(Walk *walk, const Node *node, const Query *query)
 	}
 }
 
+/* Checks the INTERSECTs and EXCEPTs of a tree of set operations; UNION compares nothing. */
 static void
 check_set_operation(Walk *walk, const Node *node, const Query *query)
 {
@@ -270,7 +277,7 @@ check_set_operation(Walk *walk, const Node *node, const Query *query)
 	if (node == NULL || !IsA(node, SetOperationStmt))
 		return;
 	if (operation->op == SETOP_INTERSECT || operation->op == SETOP_EXCEPT)
-		check_arm(walk, node, query);
+		check_input(walk, node, query);
 	else
 	{
 		check_set_operation(walk, operation->larg, query);
@@ -295,7 +302,7 @@ walk_query(Walk *walk, const Query *query)
 	walk->scope = outer;
 }
 
-/* The test of x IN (SELECT ...) knows the sub-select by a Param. */
+/* The test of x IN (SELECT ...) refers to the columns of the sub-select by Params. */
 static void
 walk_sublink(Walk *walk, const SubLink *sublink)
 {
@@ -307,7 +314,7 @@ walk_sublink(Walk *walk, const SubLink *sublink)
 	walk_node(sublink->subselect, walk);
 }
 
-/* The WHENs of CASE x know x by a CaseTestExpr. */
+/* The WHENs of CASE x refer to x by a CaseTestExpr. */
 static void
 walk_case(Walk *walk, CaseExpr *expr)
 {
@@ -325,6 +332,7 @@ walk_case(Walk *walk, CaseExpr *expr)
 	walk_node((Node *) expr->defresult, walk);
 }
 
+/* An expression_tree_walker: adds the mismatches in an expression; never ends the walk. */
 static bool
 walk_node(Node *node, void *context)
 {
@@ -367,8 +375,8 @@ walk_node(Node *node, void *context)
 }
 
 /*
- * The query inside a utility statement that reaches the parse hook with the
- * statement only, or NULL.
+ * Returns the query inside a utility statement for which the parse hook is called
+ * with the statement only; NULL for any other statement.
  */
 const Query *
 query_of_utility(const Node *stmt)
@@ -386,7 +394,7 @@ query_of_utility(const Node *stmt)
 	return (const Query *) query;
 }
 
-/* All that an analysed query mixes; "source" is its text, or NULL. */
+/* Returns the Mismatches of an analyzed query, palloc'd.  "source" is its text, or NULL. */
 List *
 mismatches_in_query(const Query *query, const char *source)
 {
@@ -397,7 +405,7 @@ mismatches_in_query(const Query *query, const char *source)
 	return walk.found;
 }
 
-/* All that a stored expression mixes; its Vars are of the query's range table. */
+/* Returns the Mismatches of a stored expression, whose Vars refer to the query's range table; it may be NULL. */
 List *
 mismatches_in_expression(Node *expression, const Query *query)
 {
@@ -409,7 +417,7 @@ mismatches_in_expression(Node *expression, const Query *query)
 	return walk.found;
 }
 
-/* Is the value of a stored expression the tenant as text? */
+/* Returns a Mismatch if the value of a stored expression is the tenant as text, else NIL. */
 List *
 mismatches_as_value(Node *expression, const Query *query)
 {
@@ -423,6 +431,7 @@ mismatches_as_value(Node *expression, const Query *query)
 	return walk.found;
 }
 
+/* Returns the refusal of a comparison. */
 Refusal
 compares_tenant(const Mismatch *mismatch)
 {
@@ -436,7 +445,7 @@ compares_tenant(const Mismatch *mismatch)
 											   mismatch->pattern, mismatch->via));
 }
 
-/* What is found in each query of a list of lists, as a function's body is. */
+/* Returns the Mismatches of all queries in a list, or list of lists, such as the body of a function. */
 List *
 mismatches_in_queries(List *queries)
 {
@@ -457,7 +466,7 @@ mismatches_in_queries(List *queries)
 	return found;
 }
 
-/* A palloc'd Refusal for each. */
+/* Returns a palloc'd Refusal for each Mismatch of a list. */
 List *
 refusals_of_mismatches(List *found)
 {
@@ -475,8 +484,9 @@ refusals_of_mismatches(List *found)
 }
 
 /*
- * How to report: ERROR, WARNING, or 0 for not at all.  With row_security off
- * scripts of pg_dump run, which must restore what was there.
+ * Returns the level at which mismatches are reported: ERROR, WARNING, or 0 for not
+ * at all.  Scripts of pg_dump set row_security to off, and must be able to restore
+ * what was dumped.
  */
 int
 mismatch_level(void)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * find_mismatch.h
- *	  Does this query compare a tenant as text: the verdict.
+ *	  Finds the comparisons of a query that compare a tenant as text.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,16 +12,16 @@
 
 #include "refusal.h"
 
-/* One place where a tenant column is compared, indexed or stored as text. */
+/* A place where a tenant column is compared, indexed or stored as text */
 typedef struct Mismatch
 {
 	Oid			relid;			/* the guarded table */
 	AttrNumber	attnum;			/* its tenant column */
 	Oid			column_type;
-	Oid			text_type;		/* what it is compared as */
-	const char *via;			/* subquery, CTE or view that gives it, or NULL */
-	const char *rewritten;		/* the comparison as it should be, or NULL */
-	bool		pattern;		/* no comparison of whole identifiers */
+	Oid			text_type;		/* the type as which it is compared */
+	const char *via;			/* subquery, CTE or view that returns it as text, or NULL */
+	const char *rewritten;		/* the comparison as it should be written, or NULL */
+	bool		pattern;		/* a pattern match or search, not a comparison of whole identifiers */
 	int			location;		/* in the query's text, or -1 */
 } Mismatch;
 

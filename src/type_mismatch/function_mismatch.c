@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * function_mismatch.c
- *	  Comparisons of a tenant as text in functions that are there already.
+ *	  Finds comparisons of a tenant as text in the bodies of functions.
  *
- * A body written BEGIN ATOMIC is a tree in the catalog.  One that is a string
- * is parsed again, or for PL/pgSQL checked by plpgsql_check where that is
- * installed; the parse hook meanwhile leaves here what it finds.  Nothing of a
- * body is carried out, and what parsing does to the session is rolled back.
+ * A body written BEGIN ATOMIC is a node tree in pg_proc.  A body that is a string is
+ * parsed again, or, in PL/pgSQL, checked by plpgsql_check if that is installed;
+ * meanwhile the parse hook passes what it finds to collect_mismatches().  The body
+ * is not executed, and the effects of parsing on the session are rolled back.
  *
- * Whoever asks is a superuser most often, and the body, with the types and
- * functions that it names, is other roles'.  A body in SQL is parsed without
- * evaluating anything.  One in PL/pgSQL is checked as its owner (own_sql.c),
- * and nothing of a third role's runs meanwhile: what would is a finding.
+ * The caller is usually a superuser, and the body, with the types and functions
+ * that it names, belongs to other roles.  A body in SQL is parsed without evaluating
+ * anything.  One in PL/pgSQL is checked as its owner (own_sql.c), and no code of a
+ * third role may run meanwhile: if some would, that is reported instead.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,36 +51,38 @@
 #include "mismatch_refusals.h"
 #include "own_sql.h"
 
-/* Where the parse hook leaves what it finds in a function's body. */
+/* While a body is parsed: the refusals of what the parse hook has found in it so far, and where they are allocated */
 static bool collecting = false;
 static List *collected = NIL;
 static MemoryContext collection_context = NULL;
 
-/* Whose body it is, and what kept it from being looked at, or NULL. */
+/* The owner of the body, and what prevents it from being parsed, or NULL */
 static Oid	body_owner = InvalidOid;
 static char *obstacle = NULL;
 
-/* A function that parsing called was cancelled. */
-static bool cancelled = false;
+/* A function that was called by parsing was canceled */
+static bool canceled = false;
 
-/* The query that calls plpgsql_check runs. */
+/* The query that calls plpgsql_check is running */
 static bool running_check = false;
 
-/* How long a body may wait for a table that someone has locked. */
+/* How long parsing may wait for a lock on a table that the body names */
 #define LOCK_TIMEOUT "100ms"
 
+/* Is the body of a function being parsed? */
 bool
 is_collecting_mismatches(void)
 {
 	return collecting;
 }
 
-/* What the parse hook finds meanwhile; made into refusals while it is there. */
+/* Called by the parse hook meanwhile.  Makes refusals at once, since the Mismatches point into the query tree. */
 void
 collect_mismatches(List *found)
 {
 	MemoryContext oldcontext = MemoryContextSwitchTo(collection_context);
 
+	Assert(collecting);
 	collected = list_concat(collected, refusals_of_mismatches(found));
 	MemoryContextSwitchTo(oldcontext);
 }
@@ -91,10 +93,10 @@ collect_mismatches(List *found)
  */
 
 /*
- * Makes nulls of the strings in a statement as the grammar has it.  A string
- * is read by the input function of the type that it turns out to have, and for
- * a composite type, a range or an array that evaluates the CHECKs of domains
- * within; a null is not read.  Modifiers of types must be what they are.
+ * A raw_expression_tree_walker: replaces strings in a raw parse tree by nulls.  A
+ * string would be converted by the input function of the type that parse analysis
+ * chooses, which for a composite type, a range or an array evaluates the CHECKs of
+ * domains in it.  Modifiers of types are left as they are.
  */
 static bool
 forget_strings(Node *node, void *context)
@@ -111,7 +113,7 @@ forget_strings(Node *node, void *context)
 	return raw_expression_tree_walker(node, forget_strings, context);
 }
 
-/* What parse analysis looks into of a statement: a query, that of a utility, or NULL. */
+/* Returns the part of a raw statement that parse analysis transforms: a query, also of a utility, or NULL. */
 static Node *
 analyzed_part(Node *stmt)
 {
@@ -137,8 +139,8 @@ analyzed_part(Node *stmt)
 }
 
 /*
- * Has the parser analyse each statement of a body in SQL, as the validator
- * does; the parse hook is called for each.  Nothing is evaluated.
+ * Analyzes each statement of a body in SQL, as the validator does, which calls the
+ * parse hook.  Nothing is evaluated.
  */
 static void
 parse_sql_body(HeapTuple proc)
@@ -149,7 +151,7 @@ parse_sql_body(HeapTuple proc)
 	SQLFunctionParseInfoPtr info;
 	ListCell   *lc;
 
-	/* types of parameters that only a call tells */
+	/* the types of polymorphic parameters are known in a call only */
 	for (int i = 0; i < form->pronargs; i++)
 		if (IsPolymorphicType(form->proargtypes.values[i]))
 			return;
@@ -172,11 +174,10 @@ parse_sql_body(HeapTuple proc)
  */
 
 /*
- * plpgsql_check plans the statements of a body, and planning evaluates: calls
- * of immutable functions, and CHECKs of domains in constants.  That is done as
- * the owner of the body, and nothing of a third role's may run then.  Called
- * for each function that would: raises for one that neither that owner nor a
- * superuser owns.
+ * Called for each function that is about to run.  plpgsql_check plans the
+ * statements of a body, and planning evaluates calls of immutable functions and, for
+ * constants, CHECKs of domains.  That is done as the owner of the body.  Raises an
+ * error for a function that belongs neither to that owner nor to a superuser.
  */
 void
 check_called_by_parser(Oid funcid)
@@ -196,7 +197,7 @@ check_called_by_parser(Oid funcid)
 			 errmsg("%s must not run while the body of another role's function is parsed", obstacle)));
 }
 
-/* Is this error a cancel, and not a function's that raises the same SQLSTATE? */
+/* Was this error raised for a cancel request, and not by a function with the same SQLSTATE? */
 static bool
 is_cancel(const ErrorData *error)
 {
@@ -204,7 +205,7 @@ is_cancel(const ErrorData *error)
 		strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
-/* Such a function has failed with the error at hand, which plpgsql_check is going to catch. */
+/* Called if a function raised an error, which plpgsql_check is going to catch.  Remembers a cancel request. */
 void
 function_failed_in_parser(void)
 {
@@ -213,14 +214,14 @@ function_failed_in_parser(void)
 	if (!collecting || geterrcode() != ERRCODE_QUERY_CANCELED)
 		return;
 	oldcontext = MemoryContextSwitchTo(collection_context);
-	cancelled |= is_cancel(CopyErrorData());
+	canceled |= is_cancel(CopyErrorData());
 	MemoryContextSwitchTo(oldcontext);
 }
 
 /*
- * A query is about to run.  The call of plpgsql_check is one; what that plans
- * must run none, as functions of PostgreSQL's own would that read a table or
- * view for their caller.
+ * Called for each query that is about to run.  The first one is the call of
+ * plpgsql_check.  Raises an error for any other, which a built-in function would run
+ * that reads a table or view for its caller.
  */
 void
 check_run_by_parser(void)
@@ -236,7 +237,10 @@ check_run_by_parser(void)
 			 errmsg("no query must run while the body of a function is parsed")));
 }
 
-/* Is this a volatile function of a superuser's?  The others are not called anyway. */
+/*
+ * A check_functions_in_node callback: is this a volatile function that a superuser
+ * owns?  check_called_by_parser() prevents calls of the others.
+ */
 static bool
 is_volatile(Oid funcid, void *context)
 {
@@ -252,9 +256,9 @@ calls_volatile(Node *node, void *context)
 }
 
 /*
- * A domain of a third role's whose CHECK calls a volatile function, or NULL:
- * it may call what PostgreSQL itself has, which check_called_by_parser does
- * not hear of, and do something by it.
+ * Returns a domain of a third role whose CHECK calls a volatile function, as a noun,
+ * a name and an owner, or NULL.  Such a CHECK could have an effect by calling a
+ * built-in function, for which check_called_by_parser() is not called.
  */
 static char *
 domain_with_volatile_check(Oid owner)
@@ -285,8 +289,9 @@ domain_with_volatile_check(Oid owner)
 }
 
 /*
- * The call of plpgsql_check, where it is installed; the SPI connection stays.
- * It is planned by the caller, who can see it in whatever schema it is.
+ * Returns the plan of the call of plpgsql_check; NULL if it is not installed.  The
+ * SPI connection stays open.  The call is planned as the caller, who has access to
+ * the schema that plpgsql_check is in.
  */
 static SPIPlanPtr
 prepare_plpgsql_check(void)
@@ -304,7 +309,7 @@ prepare_plpgsql_check(void)
  * ----------------------------------------------------------------
  */
 
-/* The settings that a function declares, as they are when it is created. */
+/* Applies the SET clauses of a function, as CREATE FUNCTION does before it validates the body. */
 static void
 apply_settings(HeapTuple proc)
 {
@@ -316,15 +321,15 @@ apply_settings(HeapTuple proc)
 						PGC_S_SESSION, GUC_ACTION_SAVE);
 }
 
-/* A body that is to be parsed. */
+/* A body that is to be parsed */
 typedef struct Body
 {
 	HeapTuple	proc;
-	char	   *search_path;	/* the caller's */
-	SPIPlanPtr	check;			/* of a body in PL/pgSQL, or NULL */
+	char	   *search_path;	/* that of the caller */
+	SPIPlanPtr	check;			/* the call of plpgsql_check, or NULL */
 } Body;
 
-/* Parses a Body, as its owner. */
+/* Parses a Body.  The current user is its owner. */
 static void
 parse_body(void *argument)
 {
@@ -340,7 +345,7 @@ parse_body(void *argument)
 		SPI_execute_plan(body->check, (Datum[]) {ObjectIdGetDatum(proc->oid)}, NULL, false, 0);
 }
 
-/* Parses a body.  Raises where the statement was cancelled meanwhile, whoever caught that. */
+/* Parses a body.  Raises an error if the statement was canceled meanwhile, even if plpgsql_check caught that. */
 static void
 start_parsing(HeapTuple proc)
 {
@@ -358,14 +363,14 @@ start_parsing(HeapTuple proc)
 	running_check = false;
 	body_owner = form->proowner;
 	run_as_owner(form->proowner, false, parse_body, &body);
-	if (cancelled)
+	if (canceled)
 		ereport(ERROR,
 				(errcode(ERRCODE_QUERY_CANCELED),
 				 errmsg("canceling statement while the body of function %s was parsed",
 						format_procedure_qualified(form->oid))));
 }
 
-/* What keeps a body from being looked at is a finding too. */
+/* Adds a refusal that says what prevented a body from being parsed. */
 static List *
 add_obstacle(List *refusals, HeapTuple proc)
 {
@@ -376,8 +381,9 @@ add_obstacle(List *refusals, HeapTuple proc)
 }
 
 /*
- * A body that does not parse is no finding: it compares nothing.  What parsing
- * has done, settings and locks included, ends with the subtransaction.
+ * Returns the refusals for a body that is a string.  A body with a syntax error
+ * has none: it compares nothing.  All effects of parsing, settings and locks
+ * included, end with a subtransaction.
  */
 static List *
 mismatches_in_body(HeapTuple proc)
@@ -386,9 +392,10 @@ mismatches_in_body(HeapTuple proc)
 	ResourceOwner oldowner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 
+	Assert(!collecting && IsTransactionState());
 	collected = NIL;
 	obstacle = NULL;
-	cancelled = false;
+	canceled = false;
 	collection_context = oldcontext;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(oldcontext);
@@ -407,7 +414,7 @@ mismatches_in_body(HeapTuple proc)
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(oldcontext);
 	CurrentResourceOwner = oldowner;
-	if (error != NULL && (cancelled || is_cancel(error) || error->sqlerrcode == ERRCODE_OUT_OF_MEMORY))
+	if (error != NULL && (canceled || is_cancel(error) || error->sqlerrcode == ERRCODE_OUT_OF_MEMORY))
 		ReThrowError(error);
 	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		obstacle = "a table that someone has locked";
@@ -423,7 +430,11 @@ can_parse(Oid language)
 		 OidIsValid(get_extension_oid("plpgsql_check", true)));
 }
 
-/* "parse" is false for the event trigger: the parse hook has seen a string. */
+/*
+ * Returns a palloc'd Refusal for each comparison of a tenant as text in the body of a
+ * function.  "parse" says whether a body that is a string is to be parsed: not by the
+ * event trigger, since the parse hook was called when the function was created.
+ */
 List *
 mismatches_in_function(Oid funcid, bool parse)
 {
@@ -434,7 +445,7 @@ mismatches_in_function(Oid funcid, bool parse)
 
 	if (!HeapTupleIsValid(proc))
 		return NIL;
-	/* another session's, of whoever that is */
+	/* functions in another session's temporary schema are not parsed, whoever owns them */
 	parse &= !isOtherTempNamespace(((Form_pg_proc) GETSTRUCT(proc))->pronamespace);
 	body = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_prosqlbody, &isnull);
 	if (!isnull)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * function_mismatch.h
- *	  Comparisons of a tenant as text in functions that are there already.
+ *	  Finds comparisons of a tenant as text in the bodies of functions.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * mismatch_hint.c
- *	  How a comparison that takes a tenant for text should be written.
+ *	  How a comparison of a tenant as text should be written instead.
  *
- * For hints: names are taken from the query's text where there is one, and
- * constants are shown as '...', since they may be another tenant's.
+ * For hints.  Names are taken from the query's text if that is known.  Constants are
+ * shown as '...', since they may identify another tenant.  All strings returned are
+ * palloc'd, or constant.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +20,7 @@
 
 #include "mismatch_hint.h"
 
-/* Functions that normalise a string, and that a comparison of tenants needs not. */
+/* Is this a function that only normalizes a string, which a comparison of tenants does not need? */
 static bool
 only_normalises(Oid funcid)
 {
@@ -38,6 +39,7 @@ only_normalises(Oid funcid)
 	}
 }
 
+/* Removes casts and normalizing functions from the top of an expression. */
 static Node *
 without_casts(Node *node)
 {
@@ -60,7 +62,7 @@ without_casts(Node *node)
 	}
 }
 
-/* The name or number at this place of the query's text, or NULL. */
+/* Returns the name or number at this location of the query's text, or NULL. */
 static char *
 word_at(const char *source, int location)
 {
@@ -72,7 +74,7 @@ word_at(const char *source, int location)
 	return len == 0 ? NULL : pnstrdup(source + location, len);
 }
 
-/* A column that the query does not write, as those of USING. */
+/* Returns the qualified name of a column that is not in the query's text, as those of USING; NULL if there is none. */
 static char *
 name_of_column(const Scope *scope, const Var *var)
 {
@@ -89,7 +91,7 @@ name_of_column(const Scope *scope, const Var *var)
 									  strVal(list_nth(rte->eref->colnames, var->varattno - 1)));
 }
 
-/* What a comparison's other side is called in the query. */
+/* Returns the other operand of a comparison as the query writes it. */
 static const char *
 name_of_operand(const Wording *wording, Node *node)
 {
@@ -112,7 +114,7 @@ name_of_operand(const Wording *wording, Node *node)
 	return word ? word : "(...)";
 }
 
-/* The other side, cast to the tenant column's type where it is of another. */
+/* Returns the other operand, cast to the tenant column's type if it is of another type. */
 const char *
 rewrite_operand(const Wording *wording, Node *node, Oid type)
 {
@@ -123,7 +125,7 @@ rewrite_operand(const Wording *wording, Node *node, Oid type)
 	return psprintf("%s::%s", name, format_type_be(type));
 }
 
-/* x IN (...), x = ANY (array); the same of NOT IN and ALL. */
+/* Returns the comparison of a column with an array: IN, NOT IN, ANY or ALL. */
 const char *
 rewrite_membership(const Wording *wording, const char *column, Oid type, const ScalarArrayOpExpr *op, Node *array)
 {
@@ -147,7 +149,7 @@ compares_whole_values(const char *operator)
 		strcmp(operator, "<<") != 0 && strcmp(operator, ">>") != 0;
 }
 
-/* Has a query one relation alone, so that its columns need no qualifier? */
+/* Does a query read only one relation, so that its columns need no qualifier? */
 static bool
 reads_one_relation(const Scope *scope)
 {
@@ -160,7 +162,7 @@ reads_one_relation(const Scope *scope)
 	{
 		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
-		/* until 15 a view's query has entries of this name for the view itself */
+		/* up to 15, a view's query has entries "old" and "new" for the view itself */
 		if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW && !rte->inFromCl &&
 			(strcmp(rte->eref->aliasname, "old") == 0 || strcmp(rte->eref->aliasname, "new") == 0))
 			continue;
@@ -181,7 +183,7 @@ reads_one_relation(const Scope *scope)
 	return count <= 1;
 }
 
-/* The tenant column as the query can write it. */
+/* Returns the tenant column as the query can write it. */
 char *
 written_column(const Wording *wording, const Origin *origin)
 {
@@ -193,7 +195,7 @@ written_column(const Wording *wording, const Origin *origin)
 	return psprintf("%s.%s", quote_identifier(table), quote_identifier(column));
 }
 
-/* Is this the column of a sub-select that a test compares with? */
+/* Is this the Param for the column of a sub-select that a test compares with? */
 bool
 is_of_sublink(Node *node)
 {
@@ -201,7 +203,7 @@ is_of_sublink(Node *node)
 	return IsA(node, Param) && ((Param *) node)->paramkind == PARAM_SUBLINK;
 }
 
-/* What stands before the sub-select of such a test. */
+/* Returns what precedes the sub-select in such a test: [NOT] IN, or the operator with ANY or ALL. */
 const char *
 written_test(const Wording *wording, const char *operator)
 {
@@ -212,7 +214,7 @@ written_test(const Wording *wording, const char *operator)
 	return psprintf("%s %s", operator, sublink->subLinkType == ALL_SUBLINK ? "ALL" : "ANY");
 }
 
-/* A comparison as its form of expression is written. */
+/* Returns a comparison, written as its "form" (see check_operands() in find_mismatch.c) is. */
 const char *
 write_comparison(NodeTag form, const char *left, const char *operator, const char *right)
 {

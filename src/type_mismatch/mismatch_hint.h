@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * mismatch_hint.h
- *	  How a comparison that takes a tenant for text should be written.
+ *	  How a comparison of a tenant as text should be written instead.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +10,7 @@
 
 #include "column_origin.h"
 
-/* The query in which the comparison stands. */
+/* The query that contains the comparison */
 typedef struct Wording
 {
 	const char *source;			/* its text, or NULL */

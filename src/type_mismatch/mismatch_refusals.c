@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * mismatch_refusals.c
- *	  Refusals of queries, and of stored expressions, that take a tenant for
+ *	  Refusals of queries and of stored expressions that compare a tenant as
  *	  text.
  *
  *-------------------------------------------------------------------------
@@ -13,8 +13,9 @@
 #include "mismatch_refusals.h"
 
 /*
- * How to write a comparison.  "rewritten" is the comparison itself, or NULL;
- * "via" what gives the column to the query as text, or NULL.
+ * Returns the hint for a comparison.  "column" is quoted.  "rewritten" is the
+ * comparison as it should be written, or NULL.  "via" is the subquery, CTE or view
+ * that returns the column as text, or NULL.
  */
 char *
 hint_of_comparison(const char *column, const char *type, const char *rewritten,
@@ -26,11 +27,11 @@ hint_of_comparison(const char *column, const char *type, const char *rewritten,
 		rewritten = psprintf("%s = '...'::%s", column, type);
 	write = psprintf(pattern ? "Compare whole identifiers: %s." : "Write %s.", rewritten);
 	if (via != NULL)
-		return psprintf("Let %s give the column itself, not its text. %s", quote_identifier(via), write);
+		return psprintf("Let %s return the column itself, not its text. %s", quote_identifier(via), write);
 	return write;
 }
 
-/* "text_type" is what the column is compared as. */
+/* "text_type" is the type as which the column is compared. */
 Refusal
 compared_as_text(const char *relation, const char *column, const char *type,
 				 const char *text_type, const char *hint)
@@ -44,7 +45,7 @@ compared_as_text(const char *relation, const char *column, const char *type,
 	};
 }
 
-/* "object" says which, such as: index "i". */
+/* "object" is a noun and a name, such as: index "i". */
 Refusal
 indexed_as_text(const char *object, const char *relation, const char *column,
 				const char *type, const char *text_type)
@@ -53,7 +54,7 @@ indexed_as_text(const char *object, const char *relation, const char *column,
 		ERRCODE_TENANT_TYPE,
 			psprintf("%s would order tenant column \"%s\" of table %s, of type %s, as %s",
 					 object, column, relation, type, text_type),
-			"It would serve no comparison but those that take a tenant for a string.",
+			"It would support only comparisons of the tenant as a string.",
 			psprintf("Use column %s itself.", quote_identifier(column))
 	};
 }
@@ -66,20 +67,23 @@ held_as_text(const char *object, const char *relation, const char *column,
 		ERRCODE_TENANT_TYPE,
 			psprintf("%s would hold tenant column \"%s\" of table %s, of type %s, as %s",
 					 object, column, relation, type, text_type),
-			"Comparisons of what is stored would take a tenant for a string, where nothing tells them from others.",
-			psprintf("Generate it without column %s, and turn the column into a string where it is displayed.",
+			"Comparisons with the stored value would compare the tenant as a string, and could not be recognized.",
+			psprintf("Generate it without column %s, and convert the column to a string where it is displayed.",
 					 quote_identifier(column))
 	};
 }
 
-/* A finding, never an error: "culprit" says what and whose, such as: domain "d" of role "r". */
+/*
+ * Never raised, only listed.  "culprit" is a noun, a name and an owner, such as:
+ * domain "d" of role "r".
+ */
 Refusal
 body_not_parsed(const char *function, const char *culprit)
 {
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
-			psprintf("the body of %s was not looked at, since it would run, or wait for, %s", function, culprit),
+			psprintf("the body of %s was not parsed, since that would run, or wait for, %s", function, culprit),
 			NULL,
-			"Read the body, and what it names."
+			"Examine the body and the objects that it names."
 	};
 }

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * mismatch_refusals.h
- *	  Refusals of queries, and of stored expressions, that take a tenant for
+ *	  Refusals of queries and of stored expressions that compare a tenant as
  *	  text.
  *
- * "relation" is the qualified and quoted name of one.
+ * "relation" is a qualified and quoted name; "column" is not quoted.
  *
  *-------------------------------------------------------------------------
  */

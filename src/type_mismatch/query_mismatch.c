@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * query_mismatch.c
- *	  Reports where a query that was analysed compares a tenant as text.
+ *	  Reports the comparisons of an analyzed query that compare a tenant as text.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 #include "query_mismatch.h"
 #include "refusal.h"
 
-/* Where psql puts its caret: a character's number, for a byte's place. */
+/* Returns a byte offset in the query's text as the number of a character, from 1 on; 0 if there is none. */
 static int
 cursor_position(const ParseState *pstate, int location)
 {
@@ -26,7 +26,7 @@ cursor_position(const ParseState *pstate, int location)
 	return pg_mbstrlen_with_len(pstate->p_sourcetext, location) + 1;
 }
 
-/* Reports each place, or collects them for who looks at bodies of functions. */
+/* Reports each mismatch, or collects them all while the body of a function is parsed. */
 static void
 report_comparisons(const Query *query, ParseState *pstate, int level)
 {
@@ -47,19 +47,19 @@ report_comparisons(const Query *query, ParseState *pstate, int level)
 }
 
 /*
- * Raises or warns of each comparison of a tenant as text, as
- * tenant_guard.type_mismatch says.  Not looked at are queries of foreign keys,
- * which compare what PostgreSQL lets them, and those of extensions that are
- * being created.
+ * Raises an error or a warning, as tenant_guard.type_mismatch says, for each
+ * comparison of a tenant as text in a query that was analyzed.  Queries of foreign
+ * keys are exempt, since their operators are PostgreSQL's choice, and so is the
+ * script of an extension that is being created.
  */
 void
 check_comparisons_of(const Query *query, ParseState *pstate)
 {
 	int			level = mismatch_level();
-	const Query *looked_at = query->commandType == CMD_UTILITY ?
+	const Query *checked = query->commandType == CMD_UTILITY ?
 		query_of_utility(query->utilityStmt) : query;
 
-	if (looked_at != NULL && (level != 0 || is_collecting_mismatches()) && IsTransactionState() && !creating_extension &&
+	if (checked != NULL && (level != 0 || is_collecting_mismatches()) && IsTransactionState() && !creating_extension &&
 		!InNoForceRLSOperation())
-		report_comparisons(looked_at, pstate, level);
+		report_comparisons(checked, pstate, level);
 }

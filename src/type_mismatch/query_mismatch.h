@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * query_mismatch.h
- *	  Reports where a query that was analysed compares a tenant as text.
+ *	  Reports the comparisons of an analyzed query that compare a tenant as text.
  *
  *-------------------------------------------------------------------------
  */

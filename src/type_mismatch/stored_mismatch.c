@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * stored_mismatch.c
- *	  Comparisons of a tenant as text in what the catalogs hold.
+ *	  Finds comparisons of a tenant as text in expressions stored in the catalogs.
  *
- * The parse hook sees a view's query and the body of a function in SQL when
- * they are created.  It does not see policies, CHECKs, index and generated
- * expressions, partition keys, triggers' conditions, rules, publications' row
- * filters and bodies written BEGIN ATOMIC: those are read back from the
- * catalogs here, for the event trigger after a statement has made them, and
- * for mixed_comparisons(), which lists those that are there already.
+ * The parse hook is called for a view's query and for the body of a function in SQL
+ * when they are created.  It is not called for policies, CHECKs, index expressions,
+ * generated columns, partition keys, conditions of triggers, rules, row filters of
+ * publications and bodies written BEGIN ATOMIC.  Those are read from the catalogs
+ * here: after the statement that has made them, for the event trigger, and at any
+ * time for mixed_comparisons().
  *
- * An index on the tenant as text serves nothing but comparisons as text, and
- * a generated column that holds it cannot be told from any other string: both
- * are findings without a comparison.
+ * An index on the tenant as text supports only comparisons as text, and comparisons
+ * with a generated column that has the tenant as text cannot be recognized.  So both
+ * are reported by themselves.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,7 +55,7 @@
 PG_FUNCTION_INFO_V1(tenant_guard_mixed_comparisons_of);
 
 /* ----------------------------------------------------------------
- *		Findings as refusals
+ *		Refusals
  * ----------------------------------------------------------------
  */
 
@@ -71,6 +71,7 @@ add_refusal(List *refusals, Refusal refusal)
 typedef Refusal (*refusal_of_value) (const char *object, const char *relation, const char *column,
 									 const char *type, const char *text_type);
 
+/* Adds a refusal of a stored value for each Mismatch of a list. */
 static List *
 add_values(List *refusals, List *found, refusal_of_value refuse, const char *object)
 {
@@ -93,10 +94,10 @@ add_values(List *refusals, List *found, refusal_of_value refuse, const char *obj
  * ----------------------------------------------------------------
  */
 
-/* Looks at one row of a catalog. */
+/* Returns the refusals for one row of a catalog, palloc'd */
 typedef List *(*RowReader) (Relation catalog, HeapTuple tuple);
 
-/* Has a reader look at the row with this OID, if it is there. */
+/* Calls a reader for the row of a catalog with this OID; NIL if there is none. */
 static List *
 read_row(Oid catalogid, Oid index, AttrNumber key_column, Oid object, RowReader reader)
 {
@@ -118,6 +119,7 @@ read_row(Oid catalogid, Oid index, AttrNumber key_column, Oid object, RowReader 
 	return refusals;
 }
 
+/* Returns the node tree in a column of a catalog's row, or NULL. */
 static Node *
 expression_of(Relation catalog, HeapTuple tuple, AttrNumber column)
 {
@@ -127,6 +129,7 @@ expression_of(Relation catalog, HeapTuple tuple, AttrNumber column)
 	return isnull ? NULL : stringToNode(TextDatumGetCString(datum));
 }
 
+/* Makes a range-table entry for a relation, which may have been dropped concurrently. */
 static RangeTblEntry *
 range_table_entry(Oid relid, const char *alias)
 {
@@ -140,7 +143,7 @@ range_table_entry(Oid relid, const char *alias)
 		natts = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
 		ReleaseSysCache(tuple);
 	}
-	/* a dropped column keeps its place, and has a name too */
+	/* dropped columns count: they keep their attribute numbers */
 	for (AttrNumber attnum = 1; attnum <= natts; attnum++)
 	{
 		char	   *column = get_attname(relid, attnum, true);
@@ -154,7 +157,7 @@ range_table_entry(Oid relid, const char *alias)
 	return rte;
 }
 
-/* A query over one relation: what a stored expression's Vars refer to. */
+/* Makes a query over one relation, to which the Vars of a stored expression refer. */
 static Query *
 query_over(Oid relid)
 {
@@ -165,7 +168,7 @@ query_over(Oid relid)
 	return query;
 }
 
-/* The same of what speaks of OLD and NEW. */
+/* Makes a query to which the Vars of a rule or a trigger's condition refer, with entries for OLD and NEW. */
 static Query *
 query_over_changes(Oid relid)
 {
@@ -176,7 +179,7 @@ query_over_changes(Oid relid)
 	return query;
 }
 
-/* What the expression in a column of a catalog's row mixes. */
+/* Returns the refusals for the expression in a column of a catalog's row. */
 static List *
 mismatches_in_column(Relation catalog, HeapTuple tuple, AttrNumber column, const Query *query)
 {
@@ -220,7 +223,7 @@ mismatches_in_trigger(Relation catalog, HeapTuple tuple)
 								query_over_changes(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid));
 }
 
-/* A view's query, or a rule. */
+/* A RowReader for rules, of which the query of a view is one. */
 static List *
 mismatches_in_rule(Relation catalog, HeapTuple tuple)
 {
@@ -238,7 +241,7 @@ mismatches_in_row_filter(Relation catalog, HeapTuple tuple)
 								query_over(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid));
 }
 
-/* CREATE PUBLICATION is collected as the publication, ALTER as each table. */
+/* Reads all row filters of a publication.  Event triggers get CREATE PUBLICATION as one object, ALTER as one for each table. */
 static List *
 mismatches_in_publication(Oid publication)
 {
@@ -258,7 +261,7 @@ mismatches_in_publication(Oid publication)
 	return refusals;
 }
 
-/* Keys, of an index or of partitions, each by itself. */
+/* Returns the refusals for a list of key expressions, of an index or of a partitioned table. */
 static List *
 mismatches_in_keys(Node *keys, const Query *query, const char *object)
 {
@@ -320,6 +323,7 @@ mismatches_in_relation(Oid relid)
  * ----------------------------------------------------------------
  */
 
+/* Returns the refusals for an object.  "parse": see mismatches_in_function(). */
 static List *
 mismatches_in_any(Oid catalog, Oid object, bool parse)
 {
@@ -348,7 +352,7 @@ mismatches_in_any(Oid catalog, Oid object, bool parse)
 	}
 }
 
-/* Each place, a palloc'd Refusal, where an object takes a tenant for text. */
+/* Returns a palloc'd Refusal for each comparison of a tenant as text in an object. */
 List *
 mismatches_in_object(Oid catalog, Oid object)
 {
@@ -356,8 +360,8 @@ mismatches_in_object(Oid catalog, Oid object)
 }
 
 /*
- * What the running transaction has made of a table's parts in one catalog:
- * others were there before, and are not this statement's.
+ * Returns the refusals for those constraints, defaults or indexes of a table that
+ * the current transaction has made.
  */
 static List *
 mismatches_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid relid)
@@ -389,7 +393,7 @@ mismatches_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid rel
 	return refusals;
 }
 
-/* Only a guarded table has a tenant column that its expressions could use. */
+/* Returns the refusals for new objects of a table.  Only a guarded table has a tenant column. */
 static List *
 mismatches_in_table(Oid relid)
 {
@@ -405,7 +409,7 @@ mismatches_in_table(Oid relid)
 														 Anum_pg_index_indrelid, relid));
 }
 
-/* Subcommands that bring expressions, or write them anew for another type. */
+/* Does this subcommand of ALTER TABLE add expressions, or rewrite them for another type? */
 static bool
 brings_expressions(const AlterTableCmd *cmd)
 {
@@ -436,8 +440,8 @@ alters_expressions(const CollectedCommand *cmd)
 }
 
 /*
- * What a command has made that takes a tenant for text.  Commands that rename,
- * comment on or hand over what was there are not asked.
+ * Returns the refusals for what a command has created or altered.  Commands that
+ * only rename, comment on or change the owner of an object have none.
  */
 List *
 mismatches_in_command(const CollectedCommand *cmd)
@@ -468,7 +472,7 @@ mismatches_in_command(const CollectedCommand *cmd)
 	}
 }
 
-/* mixed_comparisons_of(catalog, object): detail and remedy of each place. */
+/* SQL function mixed_comparisons_of(catalog, object): the detail and the remedy of each comparison. */
 Datum
 tenant_guard_mixed_comparisons_of(PG_FUNCTION_ARGS)
 {

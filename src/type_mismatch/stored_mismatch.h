@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * stored_mismatch.h
- *	  Comparisons of a tenant as text in what the catalogs hold.
+ *	  Finds comparisons of a tenant as text in expressions stored in the catalogs.
  *
  *-------------------------------------------------------------------------
  */

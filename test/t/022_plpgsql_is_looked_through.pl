@@ -79,9 +79,9 @@ GRANT USAGE ON SEQUENCE lent.reached TO PUBLIC;
 SET ROLE builder;
 CREATE FUNCTION built.calls_hers() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM lent.evaluated(1); RETURN 1; END';
 SQL
-my $kept_back = q{SELECT detail FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%was not looked at%'};
+my $kept_back = q{SELECT detail FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%was not parsed%'};
 is(superuser_says($node, 'postgres', "$kept_back; SELECT is_called FROM lent.reached"),
-	'the body of built.calls_hers() was not looked at, since it would run, or wait for, function lent.evaluated(integer) of role "mallory"; f',
+	'the body of built.calls_hers() was not parsed, since that would run, or wait for, function lent.evaluated(integer) of role "mallory"; f',
 	"a body that calls a third role's function is named and not looked at");
 
 # A CHECK may call what PostgreSQL itself has, and do much by it.
@@ -96,7 +96,7 @@ SET ROLE builder;
 CREATE FUNCTION built.holds_hers() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN (('(5)'::lent.pair).x)::int; END$$;
 SQL
 like(superuser_says($node, 'postgres', $kept_back),
-	qr/the body of built.holds_hers\(\) was not looked at, since it would run, or wait for, domain lent.checked of role "mallory"/,
+	qr/the body of built.holds_hers\(\) was not parsed, since that would run, or wait for, domain lent.checked of role "mallory"/,
 	"so is one that a third role's domain could reach");
 is(superuser_says($node, 'postgres', 'SELECT is_called FROM lent.reached'), 'f', 'and nothing of hers was evaluated');
 
@@ -114,7 +114,7 @@ RESET ROLE;
 CREATE FUNCTION reads_trap() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM lent.trap); END';
 SQL
 is(superuser_says($node, 'postgres', "$kept_back; SELECT is_called FROM lent.reached"),
-	'the body of public.reads_trap() was not looked at, since it would run, or wait for, a query; f', 'no query runs while a body is parsed');
+	'the body of public.reads_trap() was not parsed, since that would run, or wait for, a query; f', 'no query runs while a body is parsed');
 $node->safe_psql('postgres', 'DROP FUNCTION reads_trap()');
 
 # Nobody waits for a table that someone has locked.
@@ -125,7 +125,7 @@ LOCK TABLE lent.texts;
 PREPARE TRANSACTION 'locked';
 SQL
 is(superuser_says($node, 'postgres', "SET statement_timeout = '20s'; $kept_back"),
-	'the body of public.writes() was not looked at, since it would run, or wait for, a table that someone has locked', 'a lock is not waited for');
+	'the body of public.writes() was not parsed, since that would run, or wait for, a table that someone has locked', 'a lock is not waited for');
 $node->safe_psql('postgres', "ROLLBACK PREPARED 'locked'; DROP FUNCTION writes()");
 
 # A function that raises what a cancel raises cancels nothing.
