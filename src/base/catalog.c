@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.c
- *	  What the catalogs say of a relation: its name, owner, ancestors, columns.
+ *	  What the catalogs say of a relation: its name, owner, ancestors, columns;
+ *	  and scans of catalogs by one key.
  *
  *-------------------------------------------------------------------------
  */
@@ -100,4 +101,42 @@ has_column(Oid relid, const char *name)
 	systable_endscan(scan);
 	table_close(attributes, AccessShareLock);
 	return found;
+}
+
+/*
+ * Begins a scan of the rows of a catalog whose column "attnum" is "value", by an
+ * index of which that is the first column; of all rows where "index" is
+ * InvalidOid.  The snapshot NULL is the catalog snapshot.  End it with
+ * end_catalog_scan.
+ */
+CatalogScan
+begin_catalog_scan(Oid catalog, Oid index, AttrNumber attnum, Oid value, Snapshot snapshot)
+{
+	CatalogScan scan = {.catalog = table_open(catalog, AccessShareLock)};
+	ScanKeyData key;
+
+	Assert(!OidIsValid(index) || attnum > 0);
+	if (OidIsValid(index))
+		ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
+	scan.scan = systable_beginscan(scan.catalog, index, OidIsValid(index), snapshot,
+								   OidIsValid(index) ? 1 : 0, OidIsValid(index) ? &key : NULL);
+	return scan;
+}
+
+/* The next row, which is valid up to the next call, or NULL. */
+HeapTuple
+next_catalog_row(CatalogScan *scan)
+{
+	Assert(scan->scan != NULL);
+	return systable_getnext(scan->scan);
+}
+
+/* Also releases the lock on the catalog. */
+void
+end_catalog_scan(CatalogScan *scan)
+{
+	Assert(scan->scan != NULL);
+	systable_endscan(scan->scan);
+	table_close(scan->catalog, AccessShareLock);
+	scan->scan = NULL;
 }

@@ -1,18 +1,32 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.h
- *	  What the catalogs say of a relation: its name, owner, ancestors, columns.
+ *	  What the catalogs say of a relation: its name, owner, ancestors, columns;
+ *	  and scans of catalogs by one key.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef TENANT_GUARD_CATALOG_H
 #define TENANT_GUARD_CATALOG_H
 
+#include "access/genam.h"
 #include "nodes/pg_list.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+/* A scan of a system catalog; private to catalog.c */
+typedef struct CatalogScan
+{
+	Relation	catalog;
+	SysScanDesc scan;
+} CatalogScan;
 
 extern char *relation_name(Oid relid);
 extern Oid	object_owner(Oid catalog, Oid object);
 extern List *ancestors_of(Oid relid);
 extern bool has_column(Oid relid, const char *name);
+extern CatalogScan begin_catalog_scan(Oid catalog, Oid index, AttrNumber attnum, Oid value, Snapshot snapshot);
+extern HeapTuple next_catalog_row(CatalogScan *scan);
+extern void end_catalog_scan(CatalogScan *scan);
 
 #endif							/* TENANT_GUARD_CATALOG_H */

@@ -108,24 +108,19 @@ check_domain(Oid domain, const char *what)
 void
 check_domain_constraint(Oid constraint)
 {
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
 	Oid			domain = InvalidOid;
-	ScanKeyData key;
-	SysScanDesc scan;
+	CatalogScan scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_constraint_oid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(constraint));
-	scan = systable_beginscan(constraints, ConstraintOidIndexId, true, SnapshotSelf, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	scan = begin_catalog_scan(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, constraint, SnapshotSelf);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 
 		if (con->contype == CONSTRAINT_CHECK)
 			domain = con->contypid;
 	}
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
+	end_catalog_scan(&scan);
 	if (OidIsValid(domain))
 		check_domain(domain, "constraints");
 }

@@ -12,9 +12,7 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -168,12 +166,11 @@ return_broken(ReturnSetInfo *result, Oid relid)
 static List *
 all_tables(void)
 {
-	Relation	classes = table_open(RelationRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
+	CatalogScan scan = begin_catalog_scan(RelationRelationId, InvalidOid, InvalidAttrNumber, InvalidOid, NULL);
 	List	   *tables = NIL;
 	HeapTuple	tuple;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
 
@@ -181,8 +178,7 @@ all_tables(void)
 			class->relkind == RELKIND_FOREIGN_TABLE)
 			tables = lappend_oid(tables, class->oid);
 	}
-	systable_endscan(scan);
-	table_close(classes, AccessShareLock);
+	end_catalog_scan(&scan);
 	return tables;
 }
 

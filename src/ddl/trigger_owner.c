@@ -16,8 +16,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
@@ -25,7 +23,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/rls.h"
@@ -52,20 +49,15 @@ typedef struct ForeignTrigger
 static FormData_pg_trigger
 read_trigger(Oid trigger)
 {
-	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
 	FormData_pg_trigger row = {0};
-	ScanKeyData key;
-	SysScanDesc scan;
+	CatalogScan scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(trigger));
-	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
+	scan = begin_catalog_scan(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, trigger, NULL);
+	tuple = next_catalog_row(&scan);
 	if (HeapTupleIsValid(tuple))
 		row = *(Form_pg_trigger) GETSTRUCT(tuple);
-	systable_endscan(scan);
-	table_close(triggers, AccessShareLock);
+	end_catalog_scan(&scan);
 	return row;
 }
 
@@ -182,23 +174,18 @@ check_new_trigger(Oid trigger)
 static bool
 has_own_triggers(Oid relid)
 {
-	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
 	bool		found = false;
-	ScanKeyData key;
-	SysScanDesc scan;
+	CatalogScan scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	scan = begin_catalog_scan(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, relid, NULL);
+	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 
 		found = !trigger->tgisinternal && !OidIsValid(trigger->tgparentid);
 	}
-	systable_endscan(scan);
-	table_close(triggers, AccessShareLock);
+	end_catalog_scan(&scan);
 	return found;
 }
 

@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -19,7 +18,6 @@
 #include "catalog/pg_inherits.h"
 #include "executor/tuptable.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -48,20 +46,15 @@ was_changed_now(HeapTuple tuple, bool left)
 static List *
 parts_changed_now(Oid relid, bool left)
 {
-	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
 	List	   *parts = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
+	CatalogScan scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(inherits, InheritsParentIndexId, true, left ? SnapshotAny : NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	scan = begin_catalog_scan(InheritsRelationId, InheritsParentIndexId, Anum_pg_inherits_inhparent, relid, left ? SnapshotAny : NULL);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 		if (was_changed_now(tuple, left))
 			parts = list_append_unique_oid(parts, ((Form_pg_inherits) GETSTRUCT(tuple))->inhrelid);
-	systable_endscan(scan);
-	table_close(inherits, AccessShareLock);
+	end_catalog_scan(&scan);
 	return parts;
 }
 

@@ -218,17 +218,13 @@ table_of_key(Oid constraint)
 static bool
 checks_first(Oid relid, Oid funcid, Oid first, Oid second)
 {
-	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
 	bool		is_first = true;
-	ScanKeyData scan_key;
-	SysScanDesc scan;
+	CatalogScan scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&scan_key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
 	/* in the order of their names, in which they fire */
-	scan = systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &scan_key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	scan = begin_catalog_scan(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, relid, NULL);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 		Oid			key = trigger->tgfoid == funcid ? root_constraint(trigger->tgconstraint) : InvalidOid;
@@ -238,8 +234,7 @@ checks_first(Oid relid, Oid funcid, Oid first, Oid second)
 			break;
 		is_first = true;
 	}
-	systable_endscan(scan);
-	table_close(triggers, AccessShareLock);
+	end_catalog_scan(&scan);
 	return is_first;
 }
 
@@ -271,22 +266,16 @@ stands_before(const ForeignKey *companion, const ForeignKey *key)
 List *
 foreign_keys_from(Oid relid)
 {
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
 	List	   *keys = NIL;
-	ScanKeyData scan_key;
-	SysScanDesc scan;
+	CatalogScan scan;
 	HeapTuple	tuple;
 	ListCell   *lc;
 
-	ScanKeyInit(&scan_key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true,
-							  NULL, 1, &scan_key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	scan = begin_catalog_scan(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid, NULL);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 		if (is_root_constraint((Form_pg_constraint) GETSTRUCT(tuple)))
 			keys = lappend(keys, read_key(tuple));
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
+	end_catalog_scan(&scan);
 
 	foreach(lc, keys)
 	{
@@ -361,16 +350,12 @@ foreign_keys_of(Oid relid)
 ForeignKey *
 foreign_key_of_command(Oid constraint)
 {
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
 	ForeignKey *key = NULL;
-	ScanKeyData scan_key;
-	SysScanDesc scan;
+	CatalogScan scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&scan_key, Anum_pg_constraint_oid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(constraint));
-	scan = systable_beginscan(constraints, ConstraintOidIndexId, true, SnapshotAny, 1, &scan_key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	scan = begin_catalog_scan(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, constraint, SnapshotAny);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 
@@ -378,8 +363,7 @@ foreign_key_of_command(Oid constraint)
 		if (is_root_constraint(con) && get_rel_relkind(con->conrelid) != '\0')
 			key = read_key(tuple);
 	}
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
+	end_catalog_scan(&scan);
 	return key;
 }
 

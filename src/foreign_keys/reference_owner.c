@@ -14,8 +14,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
@@ -24,7 +22,6 @@
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
@@ -111,20 +108,15 @@ check_functions_of_reference(Oid constraint)
 static Oid
 function_of_cast(Oid castid)
 {
-	Relation	casts = table_open(CastRelationId, AccessShareLock);
 	Oid			function = InvalidOid;
-	ScanKeyData key;
-	SysScanDesc scan;
+	CatalogScan scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_cast_oid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(castid));
-	scan = systable_beginscan(casts, CastOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
+	scan = begin_catalog_scan(CastRelationId, CastOidIndexId, Anum_pg_cast_oid, castid, NULL);
+	tuple = next_catalog_row(&scan);
 	if (HeapTupleIsValid(tuple))
 		function = ((Form_pg_cast) GETSTRUCT(tuple))->castfunc;
-	systable_endscan(scan);
-	table_close(casts, AccessShareLock);
+	end_catalog_scan(&scan);
 	return function;
 }
 
@@ -132,15 +124,13 @@ function_of_cast(Oid castid)
 static void
 check_functions_of_all_keys(Oid only)
 {
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
+	CatalogScan scan = begin_catalog_scan(ConstraintRelationId, InvalidOid, InvalidAttrNumber, InvalidOid, NULL);
 	HeapTuple	tuple;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 		if (((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
 			check_functions(foreign_key_of_command(((Form_pg_constraint) GETSTRUCT(tuple))->oid), only);
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
+	end_catalog_scan(&scan);
 }
 
 /*
@@ -205,11 +195,10 @@ has_cast_of_stranger(Oid role)
 static void
 check_functions_as(Oid role)
 {
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
+	CatalogScan scan = begin_catalog_scan(ConstraintRelationId, InvalidOid, InvalidAttrNumber, InvalidOid, NULL);
 	HeapTuple	tuple;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 		Oid			owner;
@@ -226,8 +215,7 @@ check_functions_as(Oid role)
 		if (OidIsValid(function))
 			refuse_function(key, function, true);
 	}
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
+	end_catalog_scan(&scan);
 }
 
 /*
