@@ -202,6 +202,13 @@ errcodes() {
 # Functions that SQL calls are exported by this prefix (exports.txt), and not found without it.
 callable_names() { grep -nE '^PG_FUNCTION_INFO_V1\((.*)\)' "${c_files[@]}" | grep -v 'PG_FUNCTION_INFO_V1(tenant_guard_'; }
 
+# What is done after which DDL statement is listed in table_change.c, and what is checked before one in temporary_statement.c:
+# a second list would miss the statements of a later server. function_mismatch.c reads queries.
+statement_lists() {
+	grep -nE 'case (T_[A-Za-z]*Stmt|AT_[A-Za-z]*):' "${c_files[@]}" |
+		grep -vE '^src/(ddl/table_change|bypass/temporary_statement|type_mismatch/function_mismatch)\.c:'
+}
+
 # one_version: the control file says the version, and what else names one names this; the Makefile reads it there. Debian's and PGXN's
 # have a suffix: 0.9-1, 0.9.0.
 one_version() {
@@ -232,6 +239,7 @@ rule "sources are here" sources_are_here
 rule "PG_VERSION_NUM is said in src/base/compat.h alone" versions_in_compat
 rule "what is called from elsewhere has a header" headers
 rule "functions that SQL calls are named tenant_guard_... in C" callable_names
+rule "DDL statements are listed in two files" statement_lists
 rule "a wing uses only what it may" wings
 rule "no cycle of includes" no_cycle
 rule "src/README.md lists the files of each wing" listed_files

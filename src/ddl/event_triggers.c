@@ -1,24 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * event_triggers.c
- *	  What a DDL statement made or weakened.
+ *	  Checks what a DDL statement has made or weakened.
  *
- * Event triggers, so that one path serves every form of statement, with the
- * OIDs of what it made, after it ended and inside its transaction.  At
- * ddl_command_end a table that has come by the tenant column is guarded, or
- * the statement fails; and a statement that leaves a guard damaged fails.
- * At sql_drop so does one that drops the policy of a table that stays.
+ * Event triggers see every form of statement, with the OIDs of what it made,
+ * after it ended and inside its transaction.  At ddl_command_end a table that
+ * has gained the tenant column is guarded, or the statement fails; a statement
+ * that has weakened a guard fails.  At sql_drop a statement fails that has
+ * dropped the policy of a table that stays.
  *
- * Verdicts look at the state that the statement has left in the catalogs.
- * Its parse tree only tells whether to look: most statements cannot bring a
- * tenant column or weaken a guard.
+ * Decisions are made by what the statement has left in the catalogs.  Its parse
+ * tree (table_change.c) says only what to look at.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -27,15 +24,10 @@
 #include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "parser/parse_type.h"
 #include "tcop/deparse_utility.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
-#include "access_refusals.h"
 #include "auto_protect.h"
-#include "bypass.h"
 #include "catalog.h"
 #include "column_change.h"
 #include "companion_key.h"
@@ -45,129 +37,27 @@
 #include "event_triggers.h"
 #include "find_mismatch.h"
 #include "foreign_key.h"
-#include "foreign_part.h"
 #include "guard.h"
+#include "guard_not_weakened.h"
 #include "guard_policy.h"
-#include "guard_refusals.h"
-#include "install_guard.h"
-#include "invariant.h"
 #include "key_setting.h"
 #include "made_table.h"
-#include "not_null.h"
 #include "own_sql.h"
 #include "reference_owner.h"
 #include "refusal.h"
 #include "stored_mismatch.h"
 #include "table_change.h"
 #include "temporary_table.h"
-#include "tenant_type.h"
 #include "trigger_owner.h"
 #include "unenforced_key.h"
-#include "unguarded_parent.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_on_ddl_command_start);
 PG_FUNCTION_INFO_V1(tenant_guard_on_ddl_command_end);
 PG_FUNCTION_INFO_V1(tenant_guard_on_sql_drop);
 
-/* ----------------------------------------------------------------
- *		Refusing what weakens a guard
- * ----------------------------------------------------------------
- */
-
-/* The topmost guarded table of which this one is a part, or itself. */
-static Oid
-guarded_root(Oid relid)
-{
-	Oid			root = relid;
-	ListCell   *lc;
-
-	foreach(lc, ancestors_of(relid))
-		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
-			root = lfirst_oid(lc);
-	return root;
-}
-
-pg_noreturn static void
-refuse_weakening(Oid relid, const char *damage)
-{
-	raise_refusal(weakens_guard(relation_name(relid),
-								relation_name(guarded_root(relid)), damage));
-}
-
-/* Refuses another type for a tenant column than tenants have. */
-static void
-check_new_type(Oid relid, const char *column, const ColumnDef *def)
-{
-	Type		type = def->typeName ? LookupTypeName(NULL, def->typeName, NULL, true) : NULL;
-	TenantType	serves;
-	Oid			typid;
-	bool		known;
-
-	if (type == NULL)
-		return;
-	typid = typeTypeId(type);
-	ReleaseSysCache(type);
-	known = type_serves(typid, &serves);
-	if (!known || serves != setting_tenant_type)
-		raise_refusal(new_column_type_differs(relation_name(relid), column, format_type_be(typid),
-											  setting_tenant_type, known ? &serves : NULL));
-}
-
 /*
- * Refuses to drop or retype a tenant column before PostgreSQL does, which
- * would advise CASCADE, and to generate it anew or number it, which nothing
- * else would see.
- */
-static void
-check_alter_table(const AlterTableStmt *stmt)
-{
-	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
-	Guard		guard = guard_of(relid);
-	char	   *column;
-	ListCell   *lc;
-
-	if (guard.attnum == 0 || bypass_reason(InvalidOid) != NULL)
-		return;
-	column = get_attname(relid, guard.attnum, true);
-	foreach(lc, stmt->cmds)
-	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-
-		if (column == NULL || cmd->name == NULL || strcmp(cmd->name, column) != 0)
-			continue;
-		if (cmd->subtype == AT_DropColumn)
-			refuse_weakening(relid, "it has no tenant column");
-		if (cmd->subtype == AT_AlterColumnType)
-			check_new_type(relid, column, (const ColumnDef *) cmd->def);
-		if (cmd->subtype == AT_AlterColumnType)
-			refuse_weakening(relid, "its tenant column is of another type");
-		if (cmd->subtype == AT_AddIdentity)
-			raise_refusal(identity_column(relation_name(relid), column, true));
-		if (is_set_expression(cmd->subtype))
-			refuse_weakening(relid, "its rows belong to other tenants");
-	}
-}
-
-/*
- * Refuses a temporary relation that hides a guarded table of the same name:
- * it would outlive the transaction and its tenant.
- */
-static void
-check_shadowing(Oid relid)
-{
-	Oid			hidden = hidden_table(relid);
-	const char *means = bypass_reason(InvalidOid);
-
-	if (!OidIsValid(hidden))
-		return;
-	if (means == NULL)
-		raise_refusal(shadows_table(get_rel_name(relid), relation_name(hidden)));
-	log_bypass(psprintf("a temporary relation hides %s", relation_name(hidden)), means);
-}
-
-/*
- * For what was made where no event trigger fires: EXPLAIN ANALYZE CREATE TABLE
- * AS.  Such tables have no keys and no parents.
+ * Guards and checks tables that EXPLAIN ANALYZE CREATE TABLE AS has made, for
+ * which no event trigger fires.  They have no foreign keys and no parents.
  */
 void
 relations_were_made(List *relids, bool drop_on_commit)
@@ -187,196 +77,264 @@ relations_were_made(List *relids, bool drop_on_commit)
 	}
 }
 
-/* Once a column is NOT NULL, the CHECK that stood in for it can go. */
-static void
-drop_obsolete_checks(Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		if (drop_obsolete_check(lfirst_oid(lc)))
-			ereport(NOTICE,
-					(errmsg("constraint \"" NOT_NULL_CHECK "\" of table %s is dropped",
-							relation_name(lfirst_oid(lc))),
-					 errdetail("The tenant column is NOT NULL now.")));
-}
-
 /* ----------------------------------------------------------------
- *		What a statement leaves behind
+ *		The checks of one command
  * ----------------------------------------------------------------
  */
 
-/* One invariant does not hold of a table that a statement has touched. */
-static void
-judge(const BrokenInvariant *broken, bool made)
+/* A command that is checked, and what was found so far. */
+typedef struct CheckedCommand
 {
-	switch (broken->invariant)
-	{
-		case INVARIANT_ABOVE:
-			check_parent(broken->relid, broken->other, made);
-			break;
-		case INVARIANT_PARTS:
-			if (get_rel_relkind(broken->relid) == RELKIND_FOREIGN_TABLE)
-				check_foreign_part(broken->relid, broken->other);
-			else if (!weakening_is_meant(broken->relid))
-				refuse_weakening(broken->relid, broken->detail);
-			break;
-		case INVARIANT_WHOLE:
-			if (!weakening_is_meant(broken->relid))
-				refuse_weakening(broken->relid, broken->detail);
-			break;
-		case INVARIANT_KEYS:
-			check_key_setting_applied(broken->relid, broken->detail);
-			break;
-	}
+	const TableChange *change;
+	List	   *touched;		/* the changed table, or the tables of a changed composite type */
+	List	   *guarded;		/* tables that were guarded because of the command */
+} CheckedCommand;
+
+static void
+note_dropped_on_commit(CheckedCommand *cmd)
+{
+	remember_drop_on_commit(cmd->change->relid);
 }
 
-/* The check at the end of a statement, of tables with all their parts. */
 static void
-check_invariants(List *tables, int which, bool made)
+check_altered_policy(CheckedCommand *cmd)
 {
-	List	   *parts = NIL;
-	ListCell   *lc;
-	ListCell   *broken;
-
-	if (which == 0)
-		return;
-	foreach(lc, tables)
-		parts = list_concat_unique_oid(parts, find_all_inheritors(lfirst_oid(lc), NoLock, NULL));
-	foreach(lc, parts)
-		foreach(broken, broken_invariants(lfirst_oid(lc), which))
-			judge(lfirst(broken), made);
+	check_weakening_meant(cmd->change->relid, "its policy \"" ISOLATION_POLICY "\" is another");
 }
 
-/* Whatever leaves a guarded table takes a guard with it. */
+static void
+check_guards_whole(CheckedCommand *cmd)
+{
+	check_invariants(cmd->touched, cmd->change->breaks & INVARIANT_WHOLE, false);
+}
+
+static void
+check_renewed(CheckedCommand *cmd)
+{
+	check_renewed_columns(cmd->touched, cmd->change->renewed);
+}
+
+static void
+check_named_column(CheckedCommand *cmd)
+{
+	check_gained_column(cmd->touched);
+}
+
+static void
+check_enforced(CheckedCommand *cmd)
+{
+	check_keys_enforced(cmd->change->relid, cmd->change->unenforced);
+}
+
+static void
+check_name(CheckedCommand *cmd)
+{
+	check_shadowing(cmd->change->relid);
+}
+
+/* A partition or child that has left a guarded table gets a guard of its own; returns the tables guarded. */
 static List *
-check_leaving(Oid part, Oid whole)
+guard_left_table(Oid relid, Oid parent)
 {
-	if (get_rel_relkind(part) != '\0' &&
-		(part == whole || guard_of(whole).status != GUARD_NONE))
-		return auto_protect(part);
+	if (get_rel_relkind(relid) != '\0' &&
+		(relid == parent || guard_of(parent).status != GUARD_NONE))
+		return auto_protect(relid);
 	return NIL;
 }
 
 /*
- * Guards what is to be guarded now, and returns those tables.  With a guard
- * that is made by hand the parts are guarded that are not yet.
+ * Guards the tables that are to be guarded now.  Where a guard was made by hand,
+ * the partitions and children are guarded that are not.
  */
-static List *
-guard_changed(const TableChange *change, List *touched)
+static void
+guard_changed(CheckedCommand *cmd)
 {
-	List	   *guarded = NIL;
+	const TableChange *change = cmd->change;
 	ListCell   *lc;
 
-	if (change->brings_column)
-		guarded = auto_protect_all(touched);
-	else if (change->completes && guard_of(change->relid).status != GUARD_NONE)
-		guarded = auto_protect_all(list_delete_first(find_all_inheritors(change->relid, NoLock, NULL)));
-	foreach(lc, change->leaves)
-		guarded = list_concat(guarded, check_leaving(lfirst_oid(lc), change->relid));
-	return guarded;
+	if (change->actions & BRINGS_TENANT_COLUMN)
+		cmd->guarded = auto_protect_all(cmd->touched);
+	else if ((change->actions & COMPLETES_GUARD) && guard_of(change->relid).status != GUARD_NONE)
+		cmd->guarded = auto_protect_all(list_delete_first(find_all_inheritors(change->relid, NoLock, NULL)));
+	foreach(lc, change->left)
+		cmd->guarded = list_concat(cmd->guarded, guard_left_table(lfirst_oid(lc), change->relid));
 }
 
-/* Tables that are guarded now, and that a trigger of another role's may be on. */
+/* Refuses to guard tables that have triggers of roles that do not own them. */
 static void
-check_triggers(List *guarded)
+check_triggers_of_guarded(CheckedCommand *cmd)
 {
 	ListCell   *lc;
 
-	foreach(lc, guarded)
+	foreach(lc, cmd->guarded)
 		check_old_triggers(lfirst_oid(lc), ERROR);
 }
 
+/* The actions of a new foreign key fire the triggers of its table. */
+static void
+check_triggers_under_key(CheckedCommand *cmd)
+{
+	check_old_triggers(cmd->change->relid, ERROR);
+}
+
+/* So do those of a parent's foreign keys the triggers of a table that has joined it. */
+static void
+check_triggers_of_joined(CheckedCommand *cmd)
+{
+	ListCell   *lc;
+
+	foreach(lc, cmd->change->joined)
+		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
+			check_old_triggers(lfirst_oid(lc), ERROR);
+}
+
+static void
+check_owners_of_guarded(CheckedCommand *cmd)
+{
+	check_functions_of_first_guards(cmd->guarded);
+}
+
+/* A guard made by hand, or a guarded table of a new owner, may be the first that the owner has. */
+static void
+check_owner_of_first_guard(CheckedCommand *cmd)
+{
+	check_functions_of_first_guards(find_all_inheritors(cmd->change->relid, NoLock, NULL));
+}
+
+static void
+check_new_owner(CheckedCommand *cmd)
+{
+	check_functions_of_new_owner(cmd->change->relid);
+	check_old_triggers(cmd->change->relid, WARNING);
+}
+
+static void
+note_written_rows(CheckedCommand *cmd)
+{
+	note_written(cmd->change->relid, true);
+}
+
+/* Checks the hierarchies of tables that were guarded only now; those of new tables are checked below. */
+static void
+check_hierarchies_of_guarded(CheckedCommand *cmd)
+{
+	if (!(cmd->change->actions & MAKES_TABLE))
+		check_invariants(list_difference_oid(cmd->guarded, cmd->change->joined), INVARIANT_PARTS | INVARIANT_ABOVE, true);
+}
+
+static void
+check_hierarchies(CheckedCommand *cmd)
+{
+	check_invariants(cmd->change->joined != NIL ? cmd->change->joined : cmd->touched,
+					 cmd->change->breaks & (INVARIANT_PARTS | INVARIANT_ABOVE),
+					 (cmd->change->actions & (MAKES_TABLE | COMPLETES_GUARD)) != 0);
+}
+
+static void
+drop_checks(CheckedCommand *cmd)
+{
+	drop_obsolete_checks(cmd->change->relid);
+}
+
+#define ANY_ACTION 0
+
+/* The checks in the order in which they run, each after a command that did one of the actions. */
+static const struct
+{
+	int			actions;
+	void		(*check) (CheckedCommand *cmd);
+}			checks[] = {
+	{DROPS_ON_COMMIT, note_dropped_on_commit},
+	{ALTERS_POLICY, check_altered_policy},
+	{ANY_ACTION, check_guards_whole},
+	{RENEWS_COLUMN, check_renewed},
+	{NAMES_TENANT_COLUMN, check_named_column},
+	{UNENFORCES_KEY, check_enforced},
+	{NAMES_RELATION, check_name},
+	{BRINGS_TENANT_COLUMN | COMPLETES_GUARD | LEAVES_PARENT, guard_changed},
+	{ANY_ACTION, check_triggers_of_guarded},
+	{ADDS_KEY, check_triggers_under_key},
+	{JOINS_PARENT, check_triggers_of_joined},
+	{ANY_ACTION, check_owners_of_guarded},
+	{COMPLETES_GUARD | CHANGES_OWNER, check_owner_of_first_guard},
+	{CHANGES_OWNER, check_new_owner},
+	{WRITES_ROWS, note_written_rows},
+	{ANY_ACTION, check_hierarchies_of_guarded},
+	{ANY_ACTION, check_hierarchies},
+	{SETS_NOT_NULL, drop_checks}
+};
+
+/* Has a command made foreign keys to which the setting foreign_keys is to be applied? */
+static bool
+needs_key_setting(const TableChange *change)
+{
+	return (change->actions & ADDS_KEY) ||
+		((change->actions & (ALTERS_KEY | COMPLETES_GUARD)) && guard_of(change->relid).status != GUARD_NONE);
+}
+
 /*
- * Judges one command and mends what it left to be mended.  A guard that it has
- * damaged is not mended, but refused.  Returns the tables whose foreign keys
- * are to be settled.
+ * Checks one command, guards what is to be guarded, and makes foreign keys and
+ * their companions alike.  A guard that the command has damaged is not repaired,
+ * but refused.  Returns the tables to whose foreign keys the setting
+ * foreign_keys is to be applied when the statement has ended.
  */
 static List *
 check_change(const TableChange *change)
 {
-	List	   *touched;
-	List	   *guarded;
+	CheckedCommand cmd = {.change = change};
 	ListCell   *lc;
 
 	/* an earlier command's table may be gone by the end of the statement */
 	if (!OidIsValid(change->relid) || get_rel_relkind(change->relid) == '\0')
 		return NIL;
-	touched = get_rel_relkind(change->relid) == RELKIND_COMPOSITE_TYPE ?
+	cmd.touched = get_rel_relkind(change->relid) == RELKIND_COMPOSITE_TYPE ?
 		typed_tables(change->relid) : list_make1_oid(change->relid);
-	if (change->alters_policy && !weakening_is_meant(change->relid))
-		refuse_weakening(change->relid, "its policy \"" ISOLATION_POLICY "\" is another");
-	check_invariants(touched, change->breaks & INVARIANT_WHOLE, false);
-	check_renewed_columns(touched, change->renewed);
-	if (change->gains_column)
-		check_gained_column(touched);
-	check_keys_enforced(change->relid, change->unenforced);
-	if (change->named)
-		check_shadowing(change->relid);
-	guarded = guard_changed(change, touched);
-	check_triggers(guarded);
-	if (change->adds_key)
-		check_old_triggers(change->relid, ERROR);
-	foreach(lc, change->joins)
-		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
-			check_old_triggers(lfirst_oid(lc), ERROR);	/* keys of the whole may act on it */
-	check_functions_of_first_guards(guarded);
-	if (change->completes || change->gives_away)
-		check_functions_of_first_guards(find_all_inheritors(change->relid, NoLock, NULL));
-	if (change->gives_away)
-	{
-		check_functions_of_new_owner(change->relid);
-		check_old_triggers(change->relid, WARNING);
-	}
-	if (change->fills)
-		note_written(change->relid, true);
-	if (!change->made)
-		check_invariants(list_difference_oid(guarded, change->joins), INVARIANT_PARTS | INVARIANT_ABOVE, true);
-	check_invariants(change->joins != NIL ? change->joins : touched,
-					 change->breaks & (INVARIANT_PARTS | INVARIANT_ABOVE), change->made || change->completes);
-	if (change->forbids_null)
-		drop_obsolete_checks(change->relid);
-	if (change->adds_key ||
-		((change->alters_key || change->completes) && guard_of(change->relid).status != GUARD_NONE))
-		return lappend_oid(guarded, change->relid);
-	if (change->moves_keys)
+	for (int i = 0; i < lengthof(checks); i++)
+		if (checks[i].actions == ANY_ACTION || (change->actions & checks[i].actions))
+			checks[i].check(&cmd);
+
+	if (needs_key_setting(change))
+		return lappend_oid(cmd.guarded, change->relid);
+	if (change->actions & SEPARATES_COMPANION)
 	{
 		apply_key_setting_to_companions(change->relid);
 		keep_companions_alike(change->relid);
 	}
-	/* a partition's share of a key is one of its own now */
-	foreach(lc, change->leaves)
+	/* what was a partition's share of a foreign key is a foreign key of its own now */
+	foreach(lc, change->left)
 		apply_key_setting_to_companions(lfirst_oid(lc));
-	return guarded;
+	return cmd.guarded;
 }
 
-/* ALTER SCHEMA ... RENAME makes or changes no table, and may move many. */
+/* ALTER SCHEMA ... RENAME changes no table, and may end the exclusion of all tables in the schema. */
+static List *
+check_renamed_schema(const RenameStmt *stmt)
+{
+	CheckedCommand cmd = {.guarded = auto_protect_schema(stmt)};
+
+	check_triggers_of_guarded(&cmd);
+	check_owners_of_guarded(&cmd);
+	check_invariants(cmd.guarded, INVARIANT_PARTS | INVARIANT_ABOVE, true);
+	return cmd.guarded;
+}
+
 static List *
 check_command(const CollectedCommand *cmd)
 {
-	TableChange change;
+	TableChange change = read_change(cmd);
 
-	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, RenameStmt) &&
-		((RenameStmt *) cmd->parsetree)->renameType == OBJECT_SCHEMA)
-	{
-		List	   *guarded = auto_protect_schema((RenameStmt *) cmd->parsetree);
-
-		check_triggers(guarded);
-		check_functions_of_first_guards(guarded);
-		check_invariants(guarded, INVARIANT_PARTS | INVARIANT_ABOVE, true);
-		return guarded;
-	}
-	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, CreateTrigStmt))
-		check_new_trigger(cmd->d.simple.address.objectId);
-	if (cmd->type == SCT_Simple && IsA(cmd->parsetree, CreateCastStmt))
-		check_functions_of_cast(cmd->d.simple.address.objectId);
-	change = read_change(cmd);
+	if (change.actions & RENAMES_SCHEMA)
+		return check_renamed_schema((RenameStmt *) cmd->parsetree);
+	if (change.actions & MAKES_TRIGGER)
+		check_new_trigger(change.object);
+	if (change.actions & MAKES_CAST)
+		check_functions_of_cast(change.object);
 	return check_change(&change);
 }
 
 /*
- * Reports what a command has stored that takes a tenant for text, after tables
- * that it made are guarded.
+ * Reports expressions that a command has stored and that compare a tenant as
+ * text.  The tables that the command made must have been guarded.
  */
 static void
 check_comparisons(const CollectedCommand *cmd)
@@ -384,7 +342,7 @@ check_comparisons(const CollectedCommand *cmd)
 	int			level = mismatch_level();
 	ListCell   *lc;
 
-	if (level == 0)
+	if (level == 0 || !stores_expressions(cmd))
 		return;
 	foreach(lc, mismatches_in_command(cmd))
 		report_refusal(level, *(const Refusal *) lfirst(lc), 0);
@@ -395,7 +353,7 @@ check_comparisons(const CollectedCommand *cmd)
  * ----------------------------------------------------------------
  */
 
-/* The statement that an event trigger is called for. */
+/* The statement for which an event trigger function is called; raises an error if it is called otherwise. */
 static Node *
 event_statement(FunctionCallInfo fcinfo)
 {
@@ -406,9 +364,9 @@ event_statement(FunctionCallInfo fcinfo)
 	return ((EventTriggerData *) fcinfo->context)->parsetree;
 }
 
-/* Statements of our own, and pg_upgrade's, are as they must be. */
+/* The extension's own statements, and pg_upgrade's, are not checked. */
 static bool
-is_left_alone(const Node *stmt)
+is_exempt(const Node *stmt)
 {
 	return IsBinaryUpgrade || is_own_ddl(stmt);
 }
@@ -418,31 +376,31 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 {
 	Node	   *stmt = event_statement(fcinfo);
 	List	   *commands;
-	List	   *unsettled = NIL;
-	List	   *settled = NIL;
+	List	   *with_keys = NIL;
+	List	   *changed = NIL;
 	ListCell   *lc;
 
-	if (is_left_alone(stmt))
+	if (is_exempt(stmt))
 		PG_RETURN_NULL();
 	/* the CollectedCommands live as long as the outer statement */
 	commands = query_datums("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()");
 	foreach(lc, commands)
-		unsettled = list_concat_unique_oid(unsettled, check_command(lfirst(lc)));
-	foreach(lc, unsettled)
+		with_keys = list_concat_unique_oid(with_keys, check_command(lfirst(lc)));
+	foreach(lc, with_keys)
 	{
 		if (apply_key_setting(lfirst_oid(lc), KEYS_OF_DDL))
-			settled = lappend_oid(settled, lfirst_oid(lc));
+			changed = lappend_oid(changed, lfirst_oid(lc));
 		check_new_references(lfirst_oid(lc));
 	}
-	check_invariants(settled, INVARIANT_KEYS, false);
+	check_invariants(changed, INVARIANT_KEYS, false);
 	foreach(lc, commands)
 		check_comparisons(lfirst(lc));
 	PG_RETURN_NULL();
 }
 
 /*
- * What the statement has dropped of those that a catalog holds, as OIDs; all,
- * or those that did not just go with what they are a part of.
+ * The OIDs of the objects of a catalog that the statement has dropped, as far as
+ * the condition "which" on pg_event_trigger_dropped_objects holds for them.
  */
 static List *
 dropped_objects(const char *catalog, const char *which)
@@ -457,7 +415,7 @@ dropped_objects(const char *catalog, const char *which)
 	return oids;
 }
 
-/* Can it drop columns of tables that it does not name, by CASCADE? */
+/* Can a statement drop columns of tables that it does not name, by CASCADE? */
 static bool
 may_take_columns(const Node *stmt)
 {
@@ -471,15 +429,14 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 	List	   *losing_keys = NIL;
 	ListCell   *lc;
 
-	if (is_left_alone(stmt))
+	if (is_exempt(stmt))
 		PG_RETURN_NULL();
 	foreach(lc, dropped_objects("pg_policy", "true"))
 	{
 		Oid			relid = table_of_isolation_policy(lfirst_oid(lc));
 
-		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0' &&
-			!weakening_is_meant(relid))
-			refuse_weakening(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
+		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0')
+			check_weakening_meant(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
 	}
 	if (may_take_columns(stmt))
 		foreach(lc, dropped_objects("pg_class", "object_type OPERATOR(pg_catalog.=) 'table column'"))
@@ -489,7 +446,7 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 		ForeignKey *key = foreign_key_of_command(lfirst_oid(lc));
 
 		drop_companion(lfirst_oid(lc));
-		/* ALTER TABLE's own keys are settled when it ends */
+		/* the setting is applied to ALTER TABLE's own keys at ddl_command_end */
 		if (key != NULL && !IsA(stmt, AlterTableStmt))
 			losing_keys = list_append_unique_oid(losing_keys, key->child);
 	}
@@ -499,10 +456,9 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 }
 
 /*
- * That this function is called has loaded the library, and so its label
- * provider is there when SECURITY LABEL looks for it.  Without that, pg_restore
- * could not restore our labels in a session of its own on a server that does
- * not preload the library.
+ * Calling this function loads the library, so that SECURITY LABEL finds its
+ * label provider.  Otherwise pg_restore could not restore the extension's labels
+ * on a server that does not preload the library.
  */
 Datum
 tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)
@@ -510,9 +466,9 @@ tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)
 	Node	   *stmt = event_statement(fcinfo);
 
 	statement_is_seen();
-	if (!is_left_alone(stmt) && IsA(stmt, AlterTableStmt))
+	if (!is_exempt(stmt) && IsA(stmt, AlterTableStmt))
 		check_alter_table((AlterTableStmt *) stmt);
-	if (!is_left_alone(stmt) && IsA(stmt, AlterDomainStmt))
+	if (!is_exempt(stmt) && IsA(stmt, AlterDomainStmt))
 		check_alter_domain((AlterDomainStmt *) stmt);
 	PG_RETURN_NULL();
 }

@@ -1,27 +1,31 @@
 /*-------------------------------------------------------------------------
  *
  * table_change.c
- *	  What a DDL statement did to a table, and which invariants it may break.
+ *	  What a DDL command did to a table, and which invariants it may break.
  *
- * Read from the commands that event triggers collect.  Most statements can
- * break nothing, and are told from those that can by what they are; whether
- * one has, the catalogs tell (invariant.c).
+ * The two tables below are the list of statements that tenant_guard acts on
+ * after they ended, read from the commands that event triggers collect.  Most
+ * statements are not in them: they can neither bring a tenant column nor break
+ * an invariant.  Whether a statement has broken one is read from the catalogs
+ * (invariant.c).  What statements read of temporary tables is checked before
+ * they run, by a list in temporary_statement.c.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_trigger.h"
 #include "nodes/parsenodes.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
-#include "auto_protect.h"
 #include "compat.h"
-#include "drop_on_commit.h"
 #include "foreign_key.h"
 #include "guard.h"
 #include "guard_policy.h"
@@ -30,53 +34,132 @@
 #include "trigger_owner.h"
 #include "unguarded_parent.h"
 
+/* What an action, or a statement on an object, may do and break. */
+typedef struct Effect
+{
+	int			actions;		/* of ChangeAction */
+	int			breaks;			/* of Invariant */
+} Effect;
+
 /*
- * What ALTER TABLE can break, action by action.  All that is not known here
- * may leave a guard that is not whole.
+ * The actions of ALTER TABLE.  One that is not listed may leave a guard
+ * damaged, and does nothing else that matters.
  */
 static const struct
 {
-	AlterTableType action;
-	int			breaks;
-}			actions[] = {
-	{AT_AddInherit, INVARIANT_PARTS | INVARIANT_ABOVE},
-	{AT_AttachPartition, INVARIANT_PARTS | INVARIANT_ABOVE},
-	{AT_DetachPartition, 0},
-	{AT_DetachPartitionFinalize, 0},
-	{AT_DropInherit, 0},
-	{AT_AddColumn, 0},			/* a guard that it brings is looked at by itself */
-	{AT_AddConstraint, INVARIANT_KEYS},
-	{AT_ValidateConstraint, 0},
-	{AT_AddIndex, 0},
-	{AT_ColumnDefault, 0},
-	{AT_SetNotNull, 0},
-	{AT_EnableRowSecurity, 0},
-	{AT_ForceRowSecurity, 0},
-	{AT_SetStatistics, 0},
-	{AT_SetOptions, 0},
-	{AT_ResetOptions, 0},
-	{AT_SetStorage, 0},
-	{AT_SetCompression, 0},
-	{AT_ClusterOn, 0},
-	{AT_DropCluster, 0},
-	{AT_SetTableSpace, 0},
-	{AT_SetRelOptions, 0},
-	{AT_ResetRelOptions, 0},
-	{AT_ReplicaIdentity, 0}
+	AlterTableType type;
+	Effect		effect;
+}			alter_table_actions[] = {
+	{AT_AddInherit, {JOINS_PARENT | BRINGS_TENANT_COLUMN, INVARIANT_PARTS | INVARIANT_ABOVE}},
+	{AT_AttachPartition, {JOINS_PARENT | SEPARATES_COMPANION, INVARIANT_PARTS | INVARIANT_ABOVE}},
+	{AT_DetachPartition, {LEAVES_PARENT, 0}},
+	{AT_DetachPartitionFinalize, {LEAVES_PARENT, 0}},
+	{AT_DropInherit, {LEAVES_PARENT, 0}},
+	{AT_AddColumn, {WRITES_ROWS | STORES_EXPRESSION, 0}},	/* BRINGS_TENANT_COLUMN by its name */
+	{AT_AlterColumnType, {WRITES_ROWS | SEPARATES_COMPANION | STORES_EXPRESSION, INVARIANT_WHOLE}},
+	{AT_AddIdentity, {RENEWS_COLUMN, INVARIANT_WHOLE}},
+	{AT_AddConstraint, {STORES_EXPRESSION, INVARIANT_KEYS}},	/* ADDS_KEY by its kind */
+	{AT_AlterConstraint, {SEPARATES_COMPANION, INVARIANT_WHOLE}},
+	{AT_ValidateConstraint, {SEPARATES_COMPANION, 0}},
+	{AT_DropConstraint, {ALTERS_KEY, INVARIANT_WHOLE}},
+	{AT_AddIndex, {STORES_EXPRESSION, 0}},
+	{AT_AddIndexConstraint, {STORES_EXPRESSION, INVARIANT_WHOLE}},
+	{AT_ChangeOwner, {CHANGES_OWNER, INVARIANT_WHOLE}},
+	{AT_SetNotNull, {SETS_NOT_NULL, 0}},
+	{AT_EnableRowSecurity, {COMPLETES_GUARD, 0}},
+	{AT_ForceRowSecurity, {COMPLETES_GUARD, 0}},
+	{AT_ColumnDefault, {0, 0}},
+	{AT_SetStatistics, {0, 0}},
+	{AT_SetOptions, {0, 0}},
+	{AT_ResetOptions, {0, 0}},
+	{AT_SetStorage, {0, 0}},
+	{AT_SetCompression, {0, 0}},
+	{AT_ClusterOn, {0, 0}},
+	{AT_DropCluster, {0, 0}},
+	{AT_SetTableSpace, {0, 0}},
+	{AT_SetRelOptions, {0, 0}},
+	{AT_ResetRelOptions, {0, 0}},
+	{AT_ReplicaIdentity, {0, 0}}
 };
 
-static int
-broken_by(AlterTableType action)
+/*
+ * All other statements, each on an object of one catalog; InvalidOid stands for
+ * any catalog.  One that is not listed does nothing that matters.
+ */
+static const struct
 {
-	if (is_add_column(action))
-		action = AT_AddColumn;
-	if (is_add_constraint(action))
-		action = AT_AddConstraint;
-	for (int i = 0; i < lengthof(actions); i++)
-		if (actions[i].action == action)
-			return actions[i].breaks;
-	return INVARIANT_WHOLE;
+	NodeTag		tag;
+	Oid			catalog;
+	Effect		effect;
+}			statements[] = {
+	{T_CreateStmt, RelationRelationId,
+	{MAKES_TABLE | NAMES_RELATION | BRINGS_TENANT_COLUMN | STORES_EXPRESSION, INVARIANT_PARTS | INVARIANT_ABOVE}},
+	{T_CreateTableAsStmt, RelationRelationId, {MAKES_TABLE | NAMES_RELATION | BRINGS_TENANT_COLUMN | WRITES_ROWS, 0}},
+	{T_CreateForeignTableStmt, RelationRelationId, {MAKES_TABLE | BRINGS_TENANT_COLUMN, INVARIANT_PARTS}},
+	{T_ViewStmt, RelationRelationId, {NAMES_RELATION, 0}},
+	{T_CreateSeqStmt, RelationRelationId, {NAMES_RELATION, 0}},
+	{T_RenameStmt, RelationRelationId, {NAMES_RELATION, 0}},	/* or a column: NAMES_TENANT_COLUMN */
+	{T_AlterObjectSchemaStmt, RelationRelationId, {BRINGS_TENANT_COLUMN, 0}},
+	/* ALTER EXTENSION ... DROP TABLE: the table is no longer the extension's */
+	{T_AlterExtensionContentsStmt, ExtensionRelationId, {BRINGS_TENANT_COLUMN, 0}},
+	{T_RenameStmt, NamespaceRelationId, {RENAMES_SCHEMA, 0}},
+	{T_CreatePolicyStmt, PolicyRelationId, {COMPLETES_GUARD | STORES_EXPRESSION, INVARIANT_PARTS | INVARIANT_ABOVE}},
+	{T_AlterPolicyStmt, PolicyRelationId, {ALTERS_POLICY | STORES_EXPRESSION, 0}},
+	{T_RenameStmt, PolicyRelationId, {0, INVARIANT_WHOLE}},
+	/* a framework's key that is renamed may be one that has to carry the tenant itself */
+	{T_RenameStmt, ConstraintRelationId, {ALTERS_KEY, 0}},
+	/* triggers fire in the order of their names, those of foreign keys too */
+	{T_RenameStmt, TriggerRelationId, {SEPARATES_COMPANION, 0}},
+	{T_CreateTrigStmt, TriggerRelationId, {MAKES_TRIGGER | STORES_EXPRESSION, 0}},
+	{T_CreateCastStmt, CastRelationId, {MAKES_CAST, 0}},
+	{T_IndexStmt, InvalidOid, {STORES_EXPRESSION, 0}},
+	{T_RuleStmt, InvalidOid, {STORES_EXPRESSION, 0}},
+	{T_CreateFunctionStmt, InvalidOid, {STORES_EXPRESSION, 0}},
+	{T_CreatePublicationStmt, InvalidOid, {STORES_EXPRESSION, 0}},
+	{T_AlterPublicationStmt, InvalidOid, {STORES_EXPRESSION, 0}}
+};
+
+/* Actions that PostgreSQL 15 has twice, once for a table with children, count as one. */
+static AlterTableType
+normalized_type(AlterTableType type)
+{
+	if (is_add_column(type))
+		return AT_AddColumn;
+	if (is_add_constraint(type))
+		return AT_AddConstraint;
+	if (is_drop_constraint(type))
+		return AT_DropConstraint;
+	if (is_validate_constraint(type))
+		return AT_ValidateConstraint;
+	return type;
 }
+
+/* SET EXPRESSION has no name before PostgreSQL 17 and so no row in the table. */
+static Effect
+effect_of_action(AlterTableType type)
+{
+	if (is_set_expression(type))
+		return (Effect) {WRITES_ROWS | RENEWS_COLUMN | STORES_EXPRESSION, INVARIANT_WHOLE};
+	for (int i = 0; i < lengthof(alter_table_actions); i++)
+		if (alter_table_actions[i].type == normalized_type(type))
+			return alter_table_actions[i].effect;
+	return (Effect) {0, INVARIANT_WHOLE};
+}
+
+static Effect
+effect_of_statement(NodeTag tag, Oid catalog)
+{
+	for (int i = 0; i < lengthof(statements); i++)
+		if (statements[i].tag == tag &&
+			(statements[i].catalog == catalog || !OidIsValid(statements[i].catalog)))
+			return statements[i].effect;
+	return (Effect) {0, 0};
+}
+
+/* ----------------------------------------------------------------
+ *		ALTER TABLE
+ * ----------------------------------------------------------------
+ */
 
 static bool
 is_tenant_column(Oid relid, const char *name)
@@ -86,174 +169,167 @@ is_tenant_column(Oid relid, const char *name)
 	return attnum != 0 && name != NULL && get_attnum(relid, name) == attnum;
 }
 
-static void
-read_subcommand(const AlterTableCmd *cmd, TableChange *change)
+/* What an action does by what it names, besides what all of its type do. */
+static int
+actions_by_content(const AlterTableCmd *cmd, Oid relid)
 {
-	change->breaks |= broken_by(cmd->subtype);
-	switch (cmd->subtype)
+	switch (normalized_type(cmd->subtype))
 	{
-		case AT_AddInherit:
-			change->joins = list_make1_oid(change->relid);
-			change->brings_column = true;
-			break;
 		case AT_AttachPartition:
-			/* a whole that is not guarded is not to be, on account of a part */
-			change->joins = parts_joined_now(change->relid);
-			change->brings_column = guard_of(change->relid).status != GUARD_NONE;
-			break;
-		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize:
-			change->leaves = parts_left_now(change->relid);
-			break;
-		case AT_DropInherit:
-			change->leaves = list_make1_oid(change->relid);
-			break;
-		case AT_ChangeOwner:
-			change->gives_away = true;
-			break;
+			/* a partition with the tenant column is no reason to guard its parent */
+			return guard_of(relid).status != GUARD_NONE ? BRINGS_TENANT_COLUMN : 0;
+		case AT_AddColumn:
+			return IsA(cmd->def, ColumnDef) && strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0 ?
+				BRINGS_TENANT_COLUMN | NAMES_TENANT_COLUMN : 0;
+		case AT_AddConstraint:
+			return IsA(cmd->def, Constraint) && ((Constraint *) cmd->def)->contype == CONSTR_FOREIGN ? ADDS_KEY : 0;
+		case AT_AlterConstraint:
+			return (enforces_constraint(cmd) ? ADDS_KEY : 0) | (unenforced_constraint(cmd) != NULL ? UNENFORCES_KEY : 0);
 		case AT_SetNotNull:
-			change->forbids_null = true;
-			/* a guard may be whole by it again, and keys that came meanwhile are not settled */
-			change->alters_key |= is_tenant_column(change->relid, cmd->name);
-			break;
-		case AT_EnableRowSecurity:
-		case AT_ForceRowSecurity:
-			change->completes = row_security;
-			break;
+			/* the guard may be whole again, and foreign keys that were made meanwhile do not carry the tenant */
+			return is_tenant_column(relid, cmd->name) ? ALTERS_KEY : 0;
 		default:
-			break;
+			return 0;
 	}
-	if (is_add_constraint(cmd->subtype))
-		change->adds_key |= IsA(cmd->def, Constraint) &&
-			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
-	change->adds_key |= enforces_constraint(cmd);
-	if (unenforced_constraint(cmd) != NULL)
-		change->unenforced = lappend(change->unenforced, pstrdup(unenforced_constraint(cmd)));
-	change->fills |= is_add_column(cmd->subtype) || cmd->subtype == AT_AlterColumnType ||
-		is_set_expression(cmd->subtype);
-	change->alters_key |= is_drop_constraint(cmd->subtype);
-	change->moves_keys |= cmd->subtype == AT_AlterConstraint || cmd->subtype == AT_AlterColumnType ||
-		cmd->subtype == AT_AttachPartition || is_validate_constraint(cmd->subtype);
-	if (is_add_column(cmd->subtype) && IsA(cmd->def, ColumnDef) &&
-		strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0)
-		change->brings_column = change->gains_column = true;
-	if (is_set_expression(cmd->subtype) || cmd->subtype == AT_AddIdentity)
+}
+
+/* The partitions or children that an action took away from their parent. */
+static List *
+tables_left(const AlterTableCmd *cmd, Oid relid)
+{
+	return cmd->subtype == AT_DropInherit ? list_make1_oid(relid) : parts_left_now(relid);
+}
+
+static void
+read_action(const AlterTableCmd *cmd, TableChange *change)
+{
+	Effect		effect = effect_of_action(cmd->subtype);
+	int			actions = effect.actions | actions_by_content(cmd, change->relid);
+
+	if (!row_security)
+		actions &= ~COMPLETES_GUARD;
+	change->actions |= actions;
+	change->breaks |= effect.breaks;
+	if (actions & JOINS_PARENT)
+		change->joined = cmd->subtype == AT_AddInherit ? list_make1_oid(change->relid) : parts_joined_now(change->relid);
+	if (actions & LEAVES_PARENT)
+		change->left = tables_left(cmd, change->relid);
+	if (actions & RENEWS_COLUMN)
 		change->renewed = lappend(change->renewed, pstrdup(cmd->name));
+	if (actions & UNENFORCES_KEY)
+		change->unenforced = lappend(change->unenforced, pstrdup(unenforced_constraint(cmd)));
+}
+
+/* The actions of a collected ALTER TABLE: AlterTableCmds. */
+static List *
+actions_of(const CollectedCommand *cmd)
+{
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	Assert(cmd->type == SCT_AlterTable);
+	foreach(lc, cmd->d.alterTable.subcmds)
+	{
+		Node	   *sub = ((CollectedATSubcmd *) lfirst(lc))->parsetree;
+
+		if (sub != NULL && IsA(sub, AlterTableCmd))
+			found = lappend(found, sub);
+	}
+	return found;
+}
+
+/* ----------------------------------------------------------------
+ *		Other statements
+ * ----------------------------------------------------------------
+ */
+
+/* The relation that a statement changes, by its object; or InvalidOid. */
+static Oid
+relation_of_object(const CollectedCommand *cmd)
+{
+	Oid			object = cmd->d.simple.address.objectId;
+	ObjectAddress member = cmd->d.simple.secondaryObject;
+
+	switch (cmd->d.simple.address.classId)
+	{
+		case RelationRelationId:
+			return object;
+		case PolicyRelationId:
+			return table_of_isolation_policy(object);
+		case ConstraintRelationId:
+			return table_of_key(object);
+		case TriggerRelationId:
+			return IsA(cmd->parsetree, RenameStmt) ? table_of_trigger(object) : InvalidOid;
+		case ExtensionRelationId:
+			return member.classId == RelationRelationId ? member.objectId : InvalidOid;
+		default:
+			return InvalidOid;
+	}
 }
 
 static bool
-renames_to_tenant_column(const RenameStmt *stmt)
+is_dropped_on_commit_by(const Node *stmt)
 {
-	return (stmt->renameType == OBJECT_COLUMN || stmt->renameType == OBJECT_ATTRIBUTE) &&
-		strcmp(stmt->newname, setting_tenant_column) == 0;
+	return (IsA(stmt, CreateStmt) && ((const CreateStmt *) stmt)->oncommit == ONCOMMIT_DROP) ||
+		(IsA(stmt, CreateTableAsStmt) && ((const CreateTableAsStmt *) stmt)->into->onCommit == ONCOMMIT_DROP);
 }
 
-/* COMMENT ON POLICY changes nothing, and others than tenant_isolation no guard. */
-static void
-read_policy_command(const CollectedCommand *cmd, TableChange *change)
+static bool
+renames_to_tenant_column(const Node *stmt)
 {
-	change->alters_policy = IsA(cmd->parsetree, AlterPolicyStmt);
-	change->completes = IsA(cmd->parsetree, CreatePolicyStmt) && row_security;
-	if (change->completes)
-		change->breaks = INVARIANT_PARTS | INVARIANT_ABOVE;
-	if (IsA(cmd->parsetree, RenameStmt))
-		change->breaks = INVARIANT_WHOLE;
-	if (change->alters_policy || change->completes || IsA(cmd->parsetree, RenameStmt))
-		change->relid = table_of_isolation_policy(cmd->d.simple.address.objectId);
+	return IsA(stmt, RenameStmt) &&
+		(((const RenameStmt *) stmt)->renameType == OBJECT_COLUMN || ((const RenameStmt *) stmt)->renameType == OBJECT_ATTRIBUTE) &&
+		strcmp(((const RenameStmt *) stmt)->newname, setting_tenant_column) == 0;
 }
 
 static void
-read_relation_command(const Node *stmt, TableChange *change)
+read_statement(const CollectedCommand *cmd, TableChange *change)
 {
-	switch (nodeTag(stmt))
-	{
-		case T_CreateStmt:
-			change->made = change->named = change->brings_column = true;
-			change->breaks = INVARIANT_PARTS | INVARIANT_ABOVE;
-			if (((const CreateStmt *) stmt)->oncommit == ONCOMMIT_DROP)
-				remember_drop_on_commit(change->relid);
-			break;
-		case T_CreateTableAsStmt:
-			change->made = change->named = change->brings_column = change->fills = true;
-			if (((const CreateTableAsStmt *) stmt)->into->onCommit == ONCOMMIT_DROP)
-				remember_drop_on_commit(change->relid);
-			break;
-		case T_CreateForeignTableStmt:
-			change->made = change->brings_column = true;
-			change->breaks = INVARIANT_PARTS;
-			break;
-		case T_ViewStmt:
-		case T_CreateSeqStmt:
-			change->named = true;
-			break;
-		case T_RenameStmt:
-			change->brings_column = change->gains_column = renames_to_tenant_column((const RenameStmt *) stmt);
-			change->named = !change->brings_column;
-			break;
-		case T_AlterObjectSchemaStmt:
-			change->brings_column = true;
-			break;
-		default:
-			break;
-	}
+	Effect		effect = effect_of_statement(nodeTag(cmd->parsetree), cmd->d.simple.address.classId);
+
+	if (effect.actions == 0 && effect.breaks == 0)
+		return;
+	change->object = cmd->d.simple.address.objectId;
+	change->relid = relation_of_object(cmd);
+	if (is_dropped_on_commit_by(cmd->parsetree))
+		effect.actions |= DROPS_ON_COMMIT;
+	if (renames_to_tenant_column(cmd->parsetree))
+		effect.actions = BRINGS_TENANT_COLUMN | NAMES_TENANT_COLUMN;
+	if (!row_security && (effect.actions & COMPLETES_GUARD))
+		effect = (Effect) {effect.actions & ~COMPLETES_GUARD, 0};
+	change->actions = effect.actions;
+	change->breaks = effect.breaks;
 }
 
-static void
-read_simple_command(const CollectedCommand *cmd, TableChange *change)
-{
-	ObjectAddress address = cmd->d.simple.address;
-	ObjectAddress member = cmd->d.simple.secondaryObject;
-
-	if (address.classId == PolicyRelationId)
-		read_policy_command(cmd, change);
-	else if (address.classId == RelationRelationId)
-	{
-		change->relid = address.objectId;
-		read_relation_command(cmd->parsetree, change);
-	}
-	else if (address.classId == ConstraintRelationId && IsA(cmd->parsetree, RenameStmt))
-	{
-		/* of a framework's key another name makes one that carries the tenant itself */
-		change->relid = table_of_key(address.objectId);
-		change->alters_key = true;
-	}
-	else if (address.classId == TriggerRelationId && IsA(cmd->parsetree, RenameStmt))
-	{
-		/* triggers fire in the order of their names, those of keys too */
-		change->relid = table_of_trigger(address.objectId);
-		change->moves_keys = true;
-	}
-	else if (IsA(cmd->parsetree, AlterExtensionContentsStmt) &&
-			 member.classId == RelationRelationId)
-	{
-		/* ALTER EXTENSION ... DROP TABLE: no longer the extension's */
-		change->relid = member.objectId;
-		change->brings_column = true;
-	}
-}
-
-/*
- * What a command has done to a table, or to no table that matters: then relid
- * is InvalidOid.  The lists are palloc'd.
- */
+/* What a command has done.  The lists are palloc'd. */
 TableChange
 read_change(const CollectedCommand *cmd)
 {
-	TableChange change = {InvalidOid};
+	TableChange change = {0};
 	ListCell   *lc;
 
 	if (cmd->type == SCT_Simple)
-		read_simple_command(cmd, &change);
+		read_statement(cmd, &change);
 	else if (cmd->type == SCT_AlterTable)
 	{
 		change.relid = cmd->d.alterTable.objectId;
-		foreach(lc, cmd->d.alterTable.subcmds)
-		{
-			Node	   *sub = ((CollectedATSubcmd *) lfirst(lc))->parsetree;
-
-			if (IsA(sub, AlterTableCmd))
-				read_subcommand((AlterTableCmd *) sub, &change);
-		}
+		foreach(lc, actions_of(cmd))
+			read_action(lfirst_node(AlterTableCmd, lc), &change);
 	}
 	return change;
+}
+
+/* Has a command stored an expression, which may compare a tenant as text? */
+bool
+stores_expressions(const CollectedCommand *cmd)
+{
+	ListCell   *lc;
+
+	if (cmd->type == SCT_Simple)
+		return (effect_of_statement(nodeTag(cmd->parsetree), cmd->d.simple.address.classId).actions & STORES_EXPRESSION) != 0;
+	if (cmd->type == SCT_AlterTable)
+		foreach(lc, actions_of(cmd))
+			if (effect_of_action(lfirst_node(AlterTableCmd, lc)->subtype).actions & STORES_EXPRESSION)
+				return true;
+	return false;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * table_change.h
- *	  What a DDL statement did to a table, and which invariants it may break.
+ *	  What a DDL command did to a table, and which invariants it may break.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,29 +11,46 @@
 #include "nodes/pg_list.h"
 #include "tcop/deparse_utility.h"
 
-/* What one collected command may have done to a relation and its parts. */
+/* What a command, or an action of ALTER TABLE, may have done: bits of TableChange.actions. */
+typedef enum ChangeAction
+{
+	MAKES_TABLE = 1 << 0,
+	NAMES_RELATION = 1 << 1,	/* the relation is new, or has a new name */
+	DROPS_ON_COMMIT = 1 << 2,	/* the new table is ON COMMIT DROP */
+	BRINGS_TENANT_COLUMN = 1 << 3,	/* the table may have to be guarded now */
+	NAMES_TENANT_COLUMN = 1 << 4,	/* ... since a column of that name was added, or renamed to it */
+	RENEWS_COLUMN = 1 << 5,		/* changed a generation expression or added an identity */
+	WRITES_ROWS = 1 << 6,
+	CHANGES_OWNER = 1 << 7,
+	COMPLETES_GUARD = 1 << 8,	/* may have completed a guard made by hand; not in a script of pg_dump */
+	SETS_NOT_NULL = 1 << 9,
+	ADDS_KEY = 1 << 10,			/* a foreign key */
+	ALTERS_KEY = 1 << 11,		/* dropped or renamed a constraint */
+	UNENFORCES_KEY = 1 << 12,	/* made a constraint NOT ENFORCED */
+	SEPARATES_COMPANION = 1 << 13,	/* may have made a foreign key differ from its companion */
+	ALTERS_POLICY = 1 << 14,	/* altered a tenant_isolation of ours */
+	JOINS_PARENT = 1 << 15,		/* put partitions or children below a parent */
+	LEAVES_PARENT = 1 << 16,	/* took them away from it */
+	STORES_EXPRESSION = 1 << 17,	/* which may compare a tenant as text */
+	MAKES_TRIGGER = 1 << 18,
+	MAKES_CAST = 1 << 19,
+	RENAMES_SCHEMA = 1 << 20
+} ChangeAction;
+
+/* What one collected command may have done to an object, and to a relation and what inherits from it. */
 typedef struct TableChange
 {
-	Oid			relid;
+	int			actions;		/* of ChangeAction */
 	int			breaks;			/* invariants that may not hold now (invariant.h) */
-	bool		made;			/* the table is new */
-	bool		named;			/* the relation is new, or has a new name */
-	bool		brings_column;	/* may have brought the tenant column */
-	bool		gains_column;	/* ... by its name: an added or renamed one */
-	List	   *renewed;		/* the names of columns generated anew or numbered */
-	bool		fills;			/* has written rows */
-	bool		gives_away;		/* to another owner */
-	bool		completes;		/* may have made a guard by hand, and not in a script of pg_dump */
-	bool		forbids_null;	/* in some column */
-	bool		adds_key;		/* a foreign key */
-	bool		alters_key;		/* drops or renames a constraint */
-	List	   *unenforced;		/* the names of constraints that are so now */
-	bool		moves_keys;		/* may set a foreign key and its companion apart */
-	bool		alters_policy;	/* altered a tenant_isolation of ours */
-	List	   *joins;			/* parts that were put below another table */
-	List	   *leaves;			/* parts that have left one */
+	Oid			object;			/* the command's object; InvalidOid for ALTER TABLE */
+	Oid			relid;			/* the relation that is changed, or InvalidOid */
+	List	   *renewed;		/* RENEWS_COLUMN: the columns' names, char * */
+	List	   *unenforced;		/* UNENFORCES_KEY: the constraints' names, char * */
+	List	   *joined;			/* JOINS_PARENT: OIDs of partitions or children */
+	List	   *left;			/* LEAVES_PARENT: the same; relid itself for NO INHERIT */
 } TableChange;
 
 extern TableChange read_change(const CollectedCommand *cmd);
+extern bool stores_expressions(const CollectedCommand *cmd);
 
 #endif							/* TENANT_GUARD_TABLE_CHANGE_H */

@@ -409,39 +409,10 @@ mismatches_in_table(Oid relid)
 														 Anum_pg_index_indrelid, relid));
 }
 
-/* Does this subcommand of ALTER TABLE add expressions, or rewrite them for another type? */
-static bool
-brings_expressions(const AlterTableCmd *cmd)
-{
-	switch (cmd->subtype)
-	{
-		case AT_AddIndex:
-		case AT_AddIndexConstraint:
-		case AT_AlterColumnType:
-			return true;
-		default:
-			return is_add_column(cmd->subtype) || is_add_constraint(cmd->subtype) || is_set_expression(cmd->subtype);
-	}
-}
-
-static bool
-alters_expressions(const CollectedCommand *cmd)
-{
-	ListCell   *lc;
-
-	foreach(lc, cmd->d.alterTable.subcmds)
-	{
-		Node	   *sub = ((CollectedATSubcmd *) lfirst(lc))->parsetree;
-
-		if (sub != NULL && IsA(sub, AlterTableCmd) && brings_expressions((AlterTableCmd *) sub))
-			return true;
-	}
-	return false;
-}
-
 /*
- * Returns the refusals for what a command has created or altered.  Commands that
- * only rename, comment on or change the owner of an object have none.
+ * Each place, a palloc'd Refusal, where a command has stored an expression that
+ * compares a tenant as text.  Which commands store expressions is listed in
+ * table_change.c.
  */
 List *
 mismatches_in_command(const CollectedCommand *cmd)
@@ -449,27 +420,12 @@ mismatches_in_command(const CollectedCommand *cmd)
 	ObjectAddress address = cmd->d.simple.address;
 
 	if (cmd->type == SCT_AlterTable)
-		return alters_expressions(cmd) ? mismatches_in_table(cmd->d.alterTable.objectId) : NIL;
+		return mismatches_in_table(cmd->d.alterTable.objectId);
 	if (cmd->type != SCT_Simple)
 		return NIL;
-	switch (nodeTag(cmd->parsetree))
-	{
-		case T_CreateStmt:
-			if (address.classId != RelationRelationId)
-				return NIL;
-			return list_concat(mismatches_in_relation(address.objectId), mismatches_in_table(address.objectId));
-		case T_IndexStmt:
-		case T_CreatePolicyStmt:
-		case T_AlterPolicyStmt:
-		case T_CreateTrigStmt:
-		case T_RuleStmt:
-		case T_CreateFunctionStmt:
-		case T_CreatePublicationStmt:
-		case T_AlterPublicationStmt:
-			return mismatches_in_any(address.classId, address.objectId, false);
-		default:
-			return NIL;
-	}
+	if (IsA(cmd->parsetree, CreateStmt))
+		return list_concat(mismatches_in_relation(address.objectId), mismatches_in_table(address.objectId));
+	return mismatches_in_any(address.classId, address.objectId, false);
 }
 
 /* SQL function mixed_comparisons_of(catalog, object): the detail and the remedy of each comparison. */
