@@ -1,20 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * companion_key.c
- *	  Foreign keys that stay as their framework knows them, beside one that
- *	  carries the tenant.
+ *	  Companions: foreign keys that carry the tenant, beside one whose columns
+ *	  must not change.
  *
- * Django and Rails make the names of foreign keys of a hash, and look a key up
- * by its columns when they drop or redirect it.  One that has got the tenant
- * column they do not find: Django then leaves the key to the old table and
- * makes none to the new.  So a key that has such a name keeps its columns, and
- * gets a companion that carries the tenant.
+ * Django and Rails put a hash into the names of foreign keys, and find a key by
+ * its columns when they drop or redirect it.  They would not find a key to which
+ * the tenant column was added: Django then leaves the key to the old table and
+ * makes none to the new one.  So a key that has such a name keeps its columns,
+ * and gets a companion that carries the tenant.
  *
- * The companion goes when its key goes.  It is made before its key is made
- * anew, so that it is checked first: triggers fire in the order of their
- * names, and those of foreign keys are numbered.  Were its key checked first,
- * the name in the error would tell another tenant's row from none; a companion
- * of which that is no longer true (foreign_key.c) is made anew.
+ * The companion is dropped with its key.  It must be checked before its key:
+ * otherwise the name in the error would reveal whether the referenced row
+ * does not exist or is another tenant's.  Triggers fire in the order of their
+ * names, and those of foreign keys are numbered, so the companion is made first
+ * and the key is made again after it.  Where the order is lost (foreign_key.c),
+ * both are made again.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,7 +38,7 @@
 #include "install_guard.h"
 #include "own_sql.h"
 
-/* A foreign key has been dropped: its companion, if it has one, goes with it. */
+/* Drops the companion, if there is one, of a foreign key that the running command has dropped. */
 void
 drop_companion(Oid dropped)
 {
@@ -53,9 +54,12 @@ drop_companion(Oid dropped)
 					companion->name, relation_name(key->child), key->name)));
 }
 
-/* Does a statement for a companion, which has been one for its key. */
+/*
+ * Does for a companion by ALTER TABLE what a statement has done for its key.
+ * "done" is the participle for the NOTICE.
+ */
 static void
-follow(const ForeignKey *key, const ForeignKey *companion, const char *done, char *action)
+alter_companion(const ForeignKey *key, const ForeignKey *companion, const char *done, char *action)
 {
 	run_ddl(key->child, psprintf("ALTER TABLE %s %s", relation_name(key->child), action));
 	ereport(NOTICE,
@@ -64,8 +68,8 @@ follow(const ForeignKey *key, const ForeignKey *companion, const char *done, cha
 }
 
 /*
- * What has been said of a key since its companion was made goes for that too:
- * when it is checked, and that its rows have been.
+ * Makes the companions of a table's keys deferrable, deferred and validated as
+ * their keys are now.
  */
 void
 keep_companions_alike(Oid relid)
@@ -81,13 +85,13 @@ keep_companions_alike(Oid relid)
 		if (companion == NULL)
 			continue;
 		if (companion->deferrable != key->deferrable || companion->deferred != key->deferred)
-			follow(key, companion, "altered",
-				   psprintf("ALTER CONSTRAINT %s %s", quote_identifier(companion->name),
-							!key->deferrable ? "NOT DEFERRABLE" :
-							key->deferred ? "DEFERRABLE INITIALLY DEFERRED" : "DEFERRABLE INITIALLY IMMEDIATE"));
+			alter_companion(key, companion, "altered",
+							psprintf("ALTER CONSTRAINT %s %s", quote_identifier(companion->name),
+									 !key->deferrable ? "NOT DEFERRABLE" :
+									 key->deferred ? "DEFERRABLE INITIALLY DEFERRED" : "DEFERRABLE INITIALLY IMMEDIATE"));
 		if (key->validated && !companion->validated && companion->enforced)
-			follow(key, companion, "validated",
-				   psprintf("VALIDATE CONSTRAINT %s", quote_identifier(companion->name)));
+			alter_companion(key, companion, "validated",
+							psprintf("VALIDATE CONSTRAINT %s", quote_identifier(companion->name)));
 	}
 }
 
@@ -113,7 +117,7 @@ constraints_in(Oid schema, const char *name)
 	return found;
 }
 
-/* Those that SET CONSTRAINTS means: of the first schema that has one. */
+/* The constraints that a name in SET CONSTRAINTS means: those of the first schema in search_path that has one. */
 static List *
 constraints_meant(const RangeVar *name)
 {
@@ -137,7 +141,7 @@ name_of_key(const ForeignKey *key)
 	return makeRangeVar(get_namespace_name(get_rel_namespace(key->child)), key->name, -1);
 }
 
-/* The companion of a key, and the key of a companion, as names. */
+/* The names of the companion of a key, or of the key of a companion: a list of RangeVars. */
 static List *
 counterparts(Oid constraint)
 {
@@ -160,10 +164,10 @@ counterparts(Oid constraint)
 }
 
 /*
- * SET CONSTRAINTS of a key goes for its companion too: frameworks run it before
- * they drop a key, or ALTER TABLE would find checks pending; and a key that is
- * checked while its companion waits would tell another tenant's row from none.
- * For that SET CONSTRAINTS of a companion goes for its key.
+ * Applies SET CONSTRAINTS of a key to its companion too, and conversely.
+ * Frameworks run it before they drop a key, since ALTER TABLE fails while checks
+ * are pending; and a key that is checked while its companion is deferred would
+ * reveal whether the referenced row does not exist or is another tenant's.
  * Returns the statement, or a copy that names both.
  */
 Node *

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * companion_key.h
- *	  Foreign keys that stay as their framework knows them, beside one that
- *	  carries the tenant.
+ *	  Companions: foreign keys that carry the tenant, beside one whose columns
+ *	  must not change.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * crossing_key.c
- *	  Foreign keys that reference rows of other tenants by saying whose.
+ *	  Foreign keys that reference the parent's tenant column by another column
+ *	  than the child's.
  *
  * (other, x) REFERENCES p (tenant, x), where "other" is not the tenant column
- * of its table, lets a row reference any row of any tenant.  No such key can
- * be made to carry the tenant as it stands; what can be said is the key that
- * has the row's own tenant in the place of the other column.
+ * of its table, lets a row reference any row of any tenant.  Such a key cannot
+ * be made to carry the tenant without a change of its meaning.  The hint shows
+ * the key that has the child's tenant column in place of the other column.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,8 +30,8 @@
 PG_FUNCTION_INFO_V1(tenant_guard_key_kinds);
 
 /*
- * What ON DELETE SET NULL or SET DEFAULT is to set: not the tenant, nor what it
- * stands in place of.  If nothing is left the key has no such action.
+ * Lets ON DELETE SET NULL or SET DEFAULT of "own" set neither the tenant column
+ * nor the column that it replaces.  If no column is left the action is removed.
  */
 static void
 set_other_columns(ForeignKey *own, AttrNumber naming)
@@ -49,7 +50,7 @@ set_other_columns(ForeignKey *own, AttrNumber naming)
 		own->on_delete = FKCONSTR_ACTION_NOACTION;
 }
 
-/* The key that has the row's own tenant in the place of the other column. */
+/* A copy of the key with the child's tenant column in place of the other column. */
 static ForeignKey
 with_own_tenant(const ForeignKey *key)
 {
@@ -59,7 +60,7 @@ with_own_tenant(const ForeignKey *key)
 	for (int i = 0; i < own.ncolumns; i++)
 		if (own.referenced[i] == own.parent_tenant)
 			own.columns[i] = own.tenant;
-	/* these would set the tenant, or want it to be null with the others */
+	/* these would set the tenant column, or require it to be null with the others */
 	if (own.on_update == FKCONSTR_ACTION_SETNULL || own.on_update == FKCONSTR_ACTION_SETDEFAULT)
 		own.on_update = FKCONSTR_ACTION_NOACTION;
 	own.match = FKCONSTR_MATCH_SIMPLE;
@@ -85,7 +86,7 @@ refuse_crossing_keys(List *keys)
 		raise_refusal(crossing_key(linitial(keys)));
 }
 
-/* Warns of each of them. */
+/* Warns of each of these keys. */
 void
 warn_of_crossing_keys(List *keys)
 {

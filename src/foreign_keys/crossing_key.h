@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * crossing_key.h
- *	  Foreign keys that reference rows of other tenants by saying whose.
+ *	  Foreign keys that reference the parent's tenant column by another column
+ *	  than the child's.
  *
  *-------------------------------------------------------------------------
  */

@@ -4,14 +4,15 @@
  *	  Foreign keys between guarded tables: what they say, and whether they
  *	  carry the tenant.
  *
- * PostgreSQL checks a foreign key with row-level security off.  One that does
- * not carry the tenant lets a row reference another tenant's, tells that it
- * exists, and is reached by its cascades.  One that carries it references the
- * tenant column of the parent by the tenant column of the child, among other
- * columns or alone.
+ * PostgreSQL checks a foreign key with row-level security off.  A key that does
+ * not carry the tenant lets a row reference another tenant's row, which reveals
+ * that that row exists, and be changed when that row is deleted or updated.  A
+ * key carries the tenant if the tenant column of the child, alone or among other
+ * columns, references the tenant column of the parent.
  *
- * Only whole keys are looked at: those that PostgreSQL makes of one for each
- * partition follow it.  Nothing here changes or refuses anything.
+ * Only root constraints are read: PostgreSQL changes the constraints that it
+ * derives from one for each partition along with it.  Nothing in this file
+ * changes or refuses anything.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,7 +46,7 @@
 #include "guard.h"
 #include "table_label.h"
 
-/* Does this action write the rows that reference one that goes or changes? */
+/* Does this referential action write the rows that reference a deleted or updated row? */
 bool
 acts_on_child(char action)
 {
@@ -54,11 +55,12 @@ acts_on_child(char action)
 }
 
 /*
- * Of a key to a table that is not guarded.  By the tenant column it is one to
- * the tenants' own table, each of whose rows acts on one tenant's.
+ * The kind of a key to a table that is not guarded.  If the tenant column
+ * references it, that is the table of tenants, and a row of it acts on rows of
+ * one tenant only.
  */
 static KeyKind
-kind_of_key_to_outside(const ForeignKey *key)
+kind_of_key_to_unguarded(const ForeignKey *key)
 {
 	if (guard_of(key->parent).status != GUARD_NONE || guard_of(key->child).status != GUARD_WHOLE ||
 		!(acts_on_child(key->on_delete) || acts_on_child(key->on_update)))
@@ -90,13 +92,13 @@ static KeyKind
 kind_of_key(const ForeignKey *key)
 {
 	if (guard_of(key->parent).status != GUARD_WHOLE)
-		return kind_of_key_to_outside(key);
+		return kind_of_key_to_unguarded(key);
 	if (guard_of(key->child).status != GUARD_WHOLE)
 		return inherited_label(key->child) == NULL ? KEY_FROM_UNGUARDED : KEY_IRRELEVANT;
 	return kind_by_columns(key);
 }
 
-/* Is this a foreign key, and no partition's share of one? */
+/* Is this a foreign key, and not derived from one of a partitioned table? */
 static bool
 is_root_constraint(const FormData_pg_constraint *con)
 {
@@ -131,7 +133,7 @@ read_key(HeapTuple tuple)
 	return key;
 }
 
-/* The column by which a key says whose row it references, or InvalidAttrNumber. */
+/* The child's column that references the parent's tenant column, or InvalidAttrNumber. */
 AttrNumber
 naming_column(const ForeignKey *key)
 {
@@ -141,7 +143,7 @@ naming_column(const ForeignKey *key)
 	return InvalidAttrNumber;
 }
 
-/* Does a key reference this column by that one? */
+/* Does "column" of the child reference "referenced" of the parent? */
 static bool
 key_has_pair(const ForeignKey *key, AttrNumber column, AttrNumber referenced)
 {
@@ -152,8 +154,9 @@ key_has_pair(const ForeignKey *key, AttrNumber column, AttrNumber referenced)
 }
 
 /*
- * The key of the list that is there to accompany this one: it says the same,
- * carries the tenant too, and has the name for it; or NULL.
+ * The companion of a key among these keys of its table, or NULL: it has the name
+ * of a companion, carries the tenant, and otherwise references the same columns
+ * by the same columns.
  */
 ForeignKey *
 companion_of(const ForeignKey *key, List *keys)
@@ -178,7 +181,7 @@ companion_of(const ForeignKey *key, List *keys)
 	return NULL;
 }
 
-/* The key of which this constraint is a partition's share, or itself. */
+/* The topmost constraint from which this one was derived, or itself. */
 Oid
 root_constraint(Oid constraint)
 {
@@ -214,7 +217,11 @@ table_of_key(Oid constraint)
 	return relid;
 }
 
-/* Of two keys from a table, does this trigger function check the first one first? */
+/*
+ * Of two foreign keys of a table, does the trigger of the first fire before that
+ * of the second?  "funcid" is the RI trigger function that is compared.  True if
+ * neither has such a trigger.
+ */
 static bool
 checks_first(Oid relid, Oid funcid, Oid first, Oid second)
 {
@@ -222,7 +229,7 @@ checks_first(Oid relid, Oid funcid, Oid first, Oid second)
 	CatalogScan scan;
 	HeapTuple	tuple;
 
-	/* in the order of their names, in which they fire */
+	/* triggers fire in the order of their names, by which the index is sorted */
 	scan = begin_catalog_scan(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, relid, NULL);
 	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
@@ -239,12 +246,12 @@ checks_first(Oid relid, Oid funcid, Oid first, Oid second)
 }
 
 /*
- * Does a key's companion stand before it: is it checked whenever the key is,
- * and first?  Numbers in the names of triggers are compared as strings, in
- * which 100000 comes before 99999.
+ * Is a companion checked whenever its key is, and before it?  RI triggers have
+ * numbers in their names, which are compared as strings: 100000 comes before
+ * 99999.
  */
 static bool
-stands_before(const ForeignKey *companion, const ForeignKey *key)
+is_checked_before(const ForeignKey *companion, const ForeignKey *key)
 {
 	ListCell   *lc;
 
@@ -282,16 +289,16 @@ foreign_keys_from(Oid relid)
 		ForeignKey *key = lfirst(lc);
 		ForeignKey *companion = key->kind == KEY_UNPAIRED ? companion_of(key, keys) : NULL;
 
-		if (companion != NULL && stands_before(companion, key))
+		if (companion != NULL && is_checked_before(companion, key))
 			key->kind = KEY_HAS_COMPANION;
 	}
 	return keys;
 }
 
 /*
- * The tables, other than itself, that reference a table, in the order in which
- * they were made: what is said of them comes in that order.  pg_constraint has
- * no index for that; a foreign key depends on the columns that it references.
+ * The tables, other than itself, that reference a table, in the order of their
+ * OIDs, so that messages come in a stable order.  pg_constraint has no index on
+ * confrelid; pg_depend has a row for each column that a foreign key references.
  */
 static List *
 tables_referencing(Oid relid)
@@ -328,7 +335,7 @@ tables_referencing(Oid relid)
 	return tables;
 }
 
-/* Those, and the ones by which other tables reference it; each once. */
+/* The foreign keys from a table, and those of other tables that reference it; each once. */
 List *
 foreign_keys_of(Oid relid)
 {
@@ -344,8 +351,8 @@ foreign_keys_of(Oid relid)
 }
 
 /*
- * A foreign key that the running command has made, or dropped from a table that
- * stays, or NULL.
+ * Reads a foreign key, also one that the running command has made, or has
+ * dropped from a table that remains; NULL for other constraints.
  */
 ForeignKey *
 foreign_key_of_command(Oid constraint)
@@ -359,7 +366,7 @@ foreign_key_of_command(Oid constraint)
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 
-		/* versions of its row are of one content, but for flags; rows of keys are not toasted */
+		/* row versions differ in flags only; rows of foreign keys are not toasted */
 		if (is_root_constraint(con) && get_rel_relkind(con->conrelid) != '\0')
 			key = read_key(tuple);
 	}
@@ -372,7 +379,7 @@ foreign_key_of_command(Oid constraint)
  * ----------------------------------------------------------------
  */
 
-/* A table in FROM: keys are of one table, and not of those that inherit from it. */
+/* A table for FROM, without inheritance children, which a foreign key does not cover. */
 char *
 only_table(Oid relid)
 {
@@ -380,7 +387,7 @@ only_table(Oid relid)
 					relation_name(relid));
 }
 
-/* The qualified name of a collation, whatever search_path it is read with. */
+/* The qualified name of a collation. */
 char *
 collation_name(Oid collation)
 {
@@ -396,7 +403,7 @@ collation_name(Oid collation)
 	return name;
 }
 
-/* A column of an aliased table, with the collation by which keys compare. */
+/* A column of an aliased table, with this collation unless it is InvalidOid. */
 static char *
 key_column(Oid relid, AttrNumber attnum, const char *alias, Oid collation)
 {
@@ -407,9 +414,9 @@ key_column(Oid relid, AttrNumber attnum, const char *alias, Oid collation)
 }
 
 /*
- * The condition under which a row of the child, by this alias, references one
- * of the parent.  As ri_triggers.c has it: where the collations differ, the
- * parent's counts.
+ * SQL for the condition under which a row of the child references one of the
+ * parent, each by its alias.  As in ri_triggers.c, the parent's collation is
+ * used where the collations differ.
  */
 char *
 key_match(const ForeignKey *key, const char *child, const char *parent)
@@ -440,7 +447,7 @@ key_match(const ForeignKey *key, const char *child, const char *parent)
 	return sql.data;
 }
 
-/* The same for a person: an operator of PostgreSQL's own needs no schema. */
+/* SQL with "=" in place of OPERATOR(pg_catalog.=), for messages. */
 char *
 readable_sql(const char *sql)
 {
@@ -450,7 +457,7 @@ readable_sql(const char *sql)
 																  CStringGetTextDatum("="))));
 }
 
-/* The names of a key's columns; with its tenant column first, if there is one. */
+/* Appends the names of a key's columns, after the tenant column unless that is 0. */
 static void
 append_columns(StringInfo sql, Oid relid, AttrNumber tenant, const AttrNumber *columns,
 			   int ncolumns, bool temporal)
@@ -463,7 +470,7 @@ append_columns(StringInfo sql, Oid relid, AttrNumber tenant, const AttrNumber *c
 						 quote_identifier(get_attname(relid, columns[i], false)));
 }
 
-/* What a key says, as in ADD FOREIGN KEY; with the tenant, if it is to be paired. */
+/* The columns and the REFERENCES clause of a key, as in ADD FOREIGN KEY; with the tenant columns if "paired". */
 char *
 key_references(const ForeignKey *key, bool paired)
 {

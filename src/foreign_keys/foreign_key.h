@@ -15,17 +15,17 @@
 
 typedef enum KeyKind
 {
-	KEY_IRRELEVANT,			/* neither is guarded, or one is not on purpose */
-	KEY_FROM_UNGUARDED,			/* the child is not guarded */
-	KEY_CASCADES_FROM_UNGUARDED,			/* the parent is not, and acts on all tenants' rows of the child */
+	KEY_IRRELEVANT,				/* no guarded table is affected, or a label says that the child is not guarded */
+	KEY_FROM_UNGUARDED,			/* the child is not guarded, the parent is */
+	KEY_CASCADES_FROM_UNGUARDED,	/* the parent is not guarded, and the key acts on any tenant's rows of the child */
 	KEY_CARRIES_TENANT,			/* tenant column references tenant column */
-	KEY_TO_TENANT_COLUMN,			/* another column references the tenant column, alone */
-	KEY_CROSSES_TENANTS,		/* the same among others: it references any tenant's row */
+	KEY_TO_TENANT_COLUMN,		/* its only column is not the tenant column, and references the tenant column */
+	KEY_CROSSES_TENANTS,		/* one of several columns does so: the key references any tenant's row */
 	KEY_HAS_COMPANION,			/* its companion carries the tenant (companion_key.c) */
 	KEY_UNPAIRED				/* may reference another tenant's row */
 } KeyKind;
 
-/* A row of pg_constraint, as it was when it was read. */
+/* A foreign key as it was when it was read from pg_constraint. */
 typedef struct ForeignKey
 {
 	Oid			oid;
@@ -34,7 +34,7 @@ typedef struct ForeignKey
 	Oid			child;			/* the referencing table */
 	Oid			parent;			/* the referenced one */
 	AttrNumber	tenant;			/* tenant column of the child, or 0 */
-	AttrNumber	parent_tenant;	/* and of the parent */
+	AttrNumber	parent_tenant;	/* tenant column of the parent, or 0 */
 	int			ncolumns;
 	AttrNumber	columns[INDEX_MAX_KEYS];	/* of the child */
 	AttrNumber	referenced[INDEX_MAX_KEYS]; /* of the parent */

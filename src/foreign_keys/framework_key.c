@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * framework_key.c
- *	  Which foreign keys are a framework's, by their names.
+ *	  Recognizes foreign keys of frameworks by their names.
  *
- * Django and Rails make the names of foreign keys of a hash, and look a key up
- * by its columns.  companion_key.c says what becomes of such keys.
+ * Django and Rails put a hash into the names of foreign keys, and find a key by
+ * its columns.  Such keys get a companion (companion_key.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -17,9 +17,9 @@
 #define HASH_DIGITS "0123456789abcdef"
 
 /*
- * Where in the name Django's part begins that says what it is, or NULL:
- * "_fk" or "_fk_table_column", after "_" and a hash of eight digits
- * (BaseDatabaseSchemaEditor._create_index_name).
+ * The suffix of a name that Django made, or NULL: "_fk" or "_fk_table_column",
+ * after "_" and a hash of eight digits (BaseDatabaseSchemaEditor._create_index_name).
+ * Points into "name".
  */
 static const char *
 django_suffix(const char *name)
@@ -46,9 +46,9 @@ is_rails_name(const char *name)
 }
 
 /*
- * As much of the first "len" bytes of a key's name as leaves room for what
- * makes it a companion's, and lets it come before the key's own: a digit comes
- * before "_".
+ * The first "len" bytes of a key's name, cut so that there is room for the suffix
+ * of a companion, and so that the result sorts before the key's name: a digit
+ * sorts before "_".
  */
 static char *
 before_in_alphabet(const char *key, int len)
@@ -64,9 +64,9 @@ before_in_alphabet(const char *key, int len)
 }
 
 /*
- * The name of the companion that a key of this name gets, or NULL if it gets
- * none.  It comes before the key's own in the alphabet, in which pg_dump and
- * new partitions make keys again.
+ * The palloc'd name of the companion that a key of this name gets, or NULL if it
+ * gets none.  It sorts before the key's name: pg_dump and new partitions make
+ * keys in the order of their names.
  */
 char *
 companion_name(const char *key)

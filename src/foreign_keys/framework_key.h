@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * framework_key.h
- *	  Which foreign keys are a framework's, by their names.
+ *	  Recognizes foreign keys of frameworks by their names.
  *
  *-------------------------------------------------------------------------
  */

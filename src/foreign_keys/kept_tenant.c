@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * kept_tenant.c
- *	  A row that a foreign key's action changes stays its tenant's, whatever
- *	  triggers make of it.
+ *	  Checks that BEFORE triggers keep the tenant of a row that a foreign key's
+ *	  action changes.
  *
- * A BEFORE trigger may put another tenant into the row that is about to be
- * stored, and no policy checks it in a foreign key's action: one that sets the
- * tenant column to the tenant of the transaction would so give that tenant the
- * rows of all others that SET NULL meets.  So key_action.c has the tenant of each
- * row noted when the row is found, and compared when triggers are through.
+ * No policy checks the rows that a foreign key's action stores.  A BEFORE trigger
+ * that sets the tenant column to the tenant of the transaction would give that
+ * tenant the rows of all others that SET NULL changes.  So key_action.c puts two
+ * calls of check_tenant_kept into the plan: the first remembers the tenant of
+ * each row that is found, the second compares it after the triggers.
  *
- * The machinery's statement finds one row at a time.  Triggers may run others of
- * its statements meanwhile, so what is noted is kept for each query.
+ * An action's statement finds one row at a time.  Its triggers may cause other
+ * actions meanwhile, so the tenant is remembered for each query.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,22 +31,22 @@ PG_FUNCTION_INFO_V1(tenant_guard_check_tenant_kept);
 
 /* Arguments of the function. */
 #define ARG_TABLE	0
-#define ARG_CHANGED	1			/* triggers are through */
+#define ARG_CHANGED	1			/* BEFORE triggers have run */
 #define ARG_TENANT	2
 
-/* The tenant of the row that a query has found last. */
+/* The tenant of the row that a query has found most recently. */
 typedef struct NotedTenant
 {
 	struct NotedTenant *next;
-	MemoryContext query;		/* in which it is, and by which it is known */
-	Oid			type;			/* InvalidOid: none yet */
+	MemoryContext query;		/* holds this struct, and identifies the query */
+	Oid			type;			/* InvalidOid: no row was found yet */
 	bool		isnull;
 	Datum		value;
 } NotedTenant;
 
 static NotedTenant *noted = NULL;
 
-/* A MemoryContextCallback: the query is over. */
+/* A MemoryContextCallback: the query has ended. */
 static void
 forget_noted(void *arg)
 {
@@ -58,7 +58,7 @@ forget_noted(void *arg)
 		*link = (*link)->next;
 }
 
-/* What is noted of the query whose expressions are in this context. */
+/* The NotedTenant of the query whose expressions are in this context; made if there is none. */
 static NotedTenant *
 noted_of_query(MemoryContext query)
 {
@@ -80,6 +80,7 @@ noted_of_query(MemoryContext query)
 	return tenant;
 }
 
+/* Remembers the tenant of the row that was found. */
 static void
 note_tenant(NotedTenant *tenant, FunctionCallInfo fcinfo)
 {
@@ -102,6 +103,7 @@ note_tenant(NotedTenant *tenant, FunctionCallInfo fcinfo)
 	tenant->type = type;
 }
 
+/* Is the tenant of the changed row the one that is remembered? */
 static bool
 is_noted(const NotedTenant *tenant, FunctionCallInfo fcinfo)
 {
@@ -116,15 +118,16 @@ is_noted(const NotedTenant *tenant, FunctionCallInfo fcinfo)
 	return datum_image_eq(tenant->value, PG_GETARG_DATUM(ARG_TENANT), typbyval, typlen);
 }
 
+/* Refuses, reports or logs a BEFORE trigger that changes the tenant of a row. */
 static void
-object_to_trigger(Oid table)
+refuse_trigger(Oid table)
 {
-	const char *means = bypass_reason_outside();
+	const char *reason = bypass_reason_outside();
 	Refusal		refusal;
 
-	if (means != NULL)
+	if (reason != NULL)
 	{
-		log_bypass_outside(psprintf("a trigger on a foreign key's action on %s", relation_name(table)), means);
+		log_bypass_outside(psprintf("a trigger on a foreign key's action on %s", relation_name(table)), reason);
 		return;
 	}
 	refusal = trigger_changes_tenant(relation_name(table));
@@ -136,7 +139,7 @@ object_to_trigger(Oid table)
 /*
  * check_tenant_kept(relation oid, changed boolean, tenant "any")
  *
- * True, or an error.  Whoever calls it by hand compares values of his own.
+ * Returns true or raises an error.  A user who calls it compares values of his own.
  */
 Datum
 tenant_guard_check_tenant_kept(PG_FUNCTION_ARGS)
@@ -148,6 +151,6 @@ tenant_guard_check_tenant_kept(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(ARG_CHANGED) || !PG_GETARG_BOOL(ARG_CHANGED))
 		note_tenant(tenant, fcinfo);
 	else if (!is_noted(tenant, fcinfo) && setting_foreign_key_actions != ACTIONS_ARE_IGNORED && !IsBinaryUpgrade)
-		object_to_trigger(PG_ARGISNULL(ARG_TABLE) ? InvalidOid : PG_GETARG_OID(ARG_TABLE));
+		refuse_trigger(PG_ARGISNULL(ARG_TABLE) ? InvalidOid : PG_GETARG_OID(ARG_TABLE));
 	PG_RETURN_BOOL(true);
 }

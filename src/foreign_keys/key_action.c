@@ -1,28 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * key_action.c
- *	  Actions of foreign keys keep to the rows of the transaction's tenant.
+ *	  Restricts the actions of foreign keys to rows of the transaction's tenant.
  *
  * ON DELETE and ON UPDATE CASCADE, SET NULL and SET DEFAULT are statements that
- * PostgreSQL runs with row-level security off, as the owner of the table that
- * references (ri_triggers.c).  Where the other table is guarded and the key
- * carries the tenant, they reach rows of one tenant only.  Where it is not, as
- * the tenants' own table mostly is not, whoever may delete a row of it would
- * delete any tenant's rows, and whoever may update its key would give them to
- * another.
+ * PostgreSQL runs with row-level security off, as the owner of the referencing
+ * table (ri_triggers.c).  Where the referenced table is guarded and the key
+ * carries the tenant, they reach rows of one tenant only.  Where it is not
+ * guarded, as the table of tenants usually is not, a role that may delete a row
+ * of it could delete any tenant's rows, and a role that may update its key could
+ * give them to another tenant.
  *
- * So such a statement on a guarded table gets a filter of its own: a call of
+ * So a filter is added to such a statement on a guarded table: a call of
  * tenant_guard_internal.check_key_action for each row that it is about to change, which
- * raises where the row is another tenant's (key_action_row.c).  The planner hook
- * puts it into the finished plan, behind the key's own comparison, so that no
- * row is judged but those which reference the one that goes or changes.  The
- * plan has nothing of a tenant in it, since it is kept.
+ * raises an error if the row is another tenant's (key_action_row.c).  The planner
+ * hook adds it to the finished plan after the key's own comparison, so that only
+ * rows are checked that reference the deleted or updated row.  PostgreSQL caches
+ * the plan, so it must not depend on a tenant.
  *
- * SET NULL and SET DEFAULT of other columns than the tenant's take no row from
- * anybody, and go on.
+ * SET NULL and SET DEFAULT of columns other than the tenant column are not
+ * checked: the rows keep their tenant.
  *
- * The machinery's statements are known by how they are written: they compare
- * columns with parameters.  Ours (noforce.c) do not.
+ * These statements are recognized by their form: they compare columns with
+ * parameters.  The extension's own statements (noforce.c) do not.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,7 +56,7 @@
 #include "key_action.h"
 #include "plan_walk.h"
 
-/* What the machinery's statement says: DELETE FROM table, or UPDATE table SET ..., WHERE $1 = column AND ... */
+/* An action's statement: DELETE FROM table, or UPDATE table SET ..., WHERE $1 = column AND ... */
 struct KeyAction
 {
 	Oid			table;
@@ -64,23 +64,23 @@ struct KeyAction
 	bool		cascades;		/* DELETE, or UPDATE that sets columns to parameters */
 	int			ncolumns;
 	AttrNumber	columns[INDEX_MAX_KEYS];
-	List	   *targets;		/* of an UPDATE, TargetEntries */
+	List	   *targets;		/* the target list of an UPDATE, copied */
 };
 
-/* Which foreign key's action is it?  Several may say the same. */
+/* The foreign keys whose action a statement may be: several keys may have the same columns. */
 typedef struct ActingKey
 {
-	Oid			oid;			/* InvalidOid if it is not known */
-	bool		carries_tenant; /* all of them carry the tenant, from guarded tables */
-	List	   *parents;
+	Oid			oid;			/* the only one that does not carry the tenant, or InvalidOid */
+	bool		carries_tenant; /* all of them carry the tenant, to guarded tables */
+	List	   *parents;		/* OIDs of the referenced tables */
 } ActingKey;
 
-/* What putting checks into a plan is about. */
+/* The context of adding checks to a plan. */
 typedef struct Checking
 {
 	PlannedStmt *plan;
 	const KeyAction *action;
-	bool		triggered;		/* triggers may change what it stores (kept_tenant.c) */
+	bool		triggered;		/* BEFORE triggers may change the rows that it stores (kept_tenant.c) */
 	bool		key_is_known;	/* "key" is filled in */
 	ActingKey	key;
 } Checking;
@@ -90,7 +90,7 @@ typedef struct Checking
  * ----------------------------------------------------------------
  */
 
-/* An expression_tree_walker: is there a parameter of the statement? */
+/* An expression_tree_walker: is there an external parameter? */
 static bool
 has_parameter(Node *node, void *context)
 {
@@ -101,7 +101,7 @@ has_parameter(Node *node, void *context)
 	return expression_tree_walker(node, has_parameter, context);
 }
 
-/* The column that a condition compares with a parameter, or 0. */
+/* The column of "table" that a condition compares with a parameter, or InvalidAttrNumber. */
 static AttrNumber
 column_compared(Node *condition, Index table)
 {
@@ -131,8 +131,9 @@ read_columns(KeyAction *action, const Query *query)
 }
 
 /*
- * What a query that is about to be planned does, if it is a foreign key's
- * action; else NULL.  Planning changes the query: what is kept of it is a copy.
+ * Reads a query that is about to be planned; returns a palloc'd KeyAction if it
+ * is a foreign key's action, else NULL.  Planning scribbles on the query, so the
+ * KeyAction holds copies.
  */
 KeyAction *
 read_key_action(const Query *query)
@@ -160,7 +161,7 @@ read_key_action(const Query *query)
  * ----------------------------------------------------------------
  */
 
-/* Does a key reference by just the columns that the statement compares? */
+/* Are the referencing columns of a key just those that the statement compares? */
 static bool
 has_columns(const ForeignKeyCacheInfo *key, const KeyAction *action)
 {
@@ -192,7 +193,7 @@ carries_tenant(const ForeignKeyCacheInfo *key)
 	return false;
 }
 
-/* Has a key an action that such a statement could be of? */
+/* Has a key an action that could have this statement? */
 static bool
 has_action(Oid constraint, const KeyAction *action)
 {
@@ -213,7 +214,7 @@ has_action(Oid constraint, const KeyAction *action)
 	return found;
 }
 
-/* The keys of the table that compare these columns, as in the relation cache, which may change any time. */
+/* The keys of the table on these columns: a list of copies of ForeignKeyCacheInfo, since the relcache entry may be rebuilt. */
 static List *
 keys_by_columns(const KeyAction *action)
 {
@@ -229,8 +230,9 @@ keys_by_columns(const KeyAction *action)
 }
 
 /*
- * Those that PostgreSQL makes of a key for each partition of the other table
- * go by the whole key's name, and each by the guard of what it references.
+ * Finds the keys whose action this may be.  Constraints that PostgreSQL derives
+ * from a key for each partition of the referenced table count as that key, but
+ * each is judged by the guard of the partition that it references.
  */
 static ActingKey
 find_key(const KeyAction *action)
@@ -285,7 +287,7 @@ check_function(char *name, int nargs, Oid *types)
 	return funcid;
 }
 
-/* That which compares it with the tenant, with its new one or without. */
+/* check_key_action, with four arguments if the statement changes rows, else with three. */
 static Oid
 tenant_check_function(bool changes)
 {
@@ -294,7 +296,7 @@ tenant_check_function(bool changes)
 	return check_function("check_key_action", changes ? 4 : 3, types);
 }
 
-/* The column of that name in the table that the statement names, or 0. */
+/* The column of "table" that has the name of column "attnum" of "part", or InvalidAttrNumber. */
 static AttrNumber
 same_column(Oid table, Oid part, AttrNumber attnum)
 {
@@ -324,14 +326,14 @@ sets_base_of(const KeyAction *action, AttrNumber generated)
 	return found;
 }
 
-/* A check_function_callback: is it a function of a user's? */
+/* A check_function_callback: was the function made by a user? */
 static bool
 is_users_function(Oid funcid, void *context)
 {
 	return funcid >= FirstNormalObjectId && extension_function(funcid) != EXTENSION_GETTER;
 }
 
-/* An expression_tree_walker: is there one? */
+/* An expression_tree_walker: is such a function called? */
 static bool
 calls_users_function(Node *node, void *context)
 {
@@ -348,9 +350,10 @@ null_tenant(void)
 }
 
 /*
- * What the statement makes of the tenant column, or NULL where it leaves that
- * alone.  It is evaluated twice, for the check and for the row: what could be
- * another then is a null here, which no tenant is.
+ * The expression that the statement assigns to the tenant column, or NULL if it
+ * does not change it.  The expression is evaluated twice, for the check and for
+ * the row.  If the two results could differ, or the column is generated from one
+ * that changes, a null constant is returned, which is no tenant.
  */
 static Expr *
 new_tenant(const KeyAction *action, AttrNumber attnum)
@@ -378,7 +381,7 @@ oid_constant(Oid value)
 	return makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(value), false, true);
 }
 
-/* The tenant column of a scan's table; of one whose guard does not say which, a null. */
+/* A Var of the tenant column of a scan's table, or a null constant if the guard does not tell the column. */
 static Expr *
 tenant_of_row(Index varno, Oid relid, AttrNumber attnum)
 {
@@ -393,8 +396,8 @@ tenant_of_row(Index varno, Oid relid, AttrNumber attnum)
 }
 
 /*
- * The check of a scan's rows, or NULL if it needs none.  "becomes" is NULL for
- * rows that stay whose they are.
+ * A call of check_key_action for the rows of a scan.  "becomes" is the new value
+ * of the tenant column, or NULL if it does not change.
  */
 static FuncExpr *
 make_check(const Checking *checking, Index varno, Oid relid, AttrNumber attnum, Expr *becomes)
@@ -411,7 +414,7 @@ make_check(const Checking *checking, Index varno, Oid relid, AttrNumber attnum, 
 	return check;
 }
 
-/* The guard of a table, or of what it is a part of. */
+/* The guard of a table or, for an unguarded partition, of the nearest guarded ancestor; and its column in this table. */
 static Guard
 guard_of_part(Oid relid, AttrNumber *attnum)
 {
@@ -432,8 +435,8 @@ guard_of_part(Oid relid, AttrNumber *attnum)
 }
 
 /*
- * A call of check_tenant_kept, when the row is found or, with "changed", when
- * triggers have seen what it becomes.
+ * A call of check_tenant_kept, for the row as it was found or, with "changed",
+ * as BEFORE triggers have left it.
  */
 static FuncExpr *
 make_kept_check(Index varno, Oid relid, AttrNumber attnum, bool changed)
@@ -446,7 +449,7 @@ make_kept_check(Index varno, Oid relid, AttrNumber attnum, bool changed)
 						InvalidOid, exprCollation((Node *) tenant), COERCE_EXPLICIT_CALL);
 }
 
-/* Has the statement's table, or a part of it, triggers that may change the row that is stored? */
+/* Has the statement's table, or a partition of it, BEFORE triggers, which may change the row that is stored? */
 static bool
 triggers_change_rows(const KeyAction *action)
 {
@@ -469,7 +472,10 @@ triggers_change_rows(const KeyAction *action)
 	return found;
 }
 
-/* Has each table that the plan writes to check the rows that triggers have seen. */
+/*
+ * Adds a check, as a WITH CHECK OPTION, of the rows that BEFORE triggers have
+ * left, for each table that the plan writes to.
+ */
 static void
 check_rows_to_store(Checking *checking)
 {
@@ -495,7 +501,7 @@ check_rows_to_store(Checking *checking)
 	modify->withCheckOptionLists = lists;
 }
 
-/* A PlanVisitor. */
+/* A PlanVisitor: adds checks to a scan of a guarded table that the plan writes to. */
 static void
 check_scan(Plan *plan, void *context)
 {
@@ -522,9 +528,9 @@ check_scan(Plan *plan, void *context)
 }
 
 /*
- * Puts the checks into a finished plan, in the memory context that it is in.
- * It is good for as long as the guards of the tables at both ends are what they
- * are.
+ * Adds the checks to a finished plan, allocated in the current memory context.
+ * "action" may be NULL.  The plan is made to depend on the referenced tables,
+ * whose guards decide whether checks are needed.
  */
 void
 check_key_action(PlannedStmt *plan, const KeyAction *action)
@@ -539,7 +545,7 @@ check_key_action(PlannedStmt *plan, const KeyAction *action)
 	plan->relationOids = list_concat(plan->relationOids, checking.key.parents);
 }
 
-/* Plans that were kept before the library came have no checks. */
+/* Plans that were cached before the library was loaded have no checks. */
 void
 init_key_actions(void)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * key_action.h
- *	  Actions of foreign keys keep to the rows of the transaction's tenant.
+ *	  Restricts the actions of foreign keys to rows of the transaction's tenant.
  *
  *-------------------------------------------------------------------------
  */

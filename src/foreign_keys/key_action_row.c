@@ -1,15 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * key_action_row.c
- *	  Is a row that a foreign key's action is about to change the tenant's own?
+ *	  Checks that a row which a foreign key's action is about to change belongs
+ *	  to the tenant of the transaction.
  *
- * What is put into such plans (key_action.c) and called for each row: the tenant
- * is asked for once a statement, and a row costs a comparison.
+ * key_action.c adds calls of this function to the plans of such statements.  The
+ * tenant is looked up once a statement; each row costs a comparison.
  *
- * Whether bypassing is meant is asked of the role that runs the statement from
- * outside: the action itself runs as the owner of the table.
+ * Whether the user has opted in to bypassing is decided for the outer user: the
+ * action itself runs as the owner of the table.
  *
- * Whoever calls it by hand compares values of his own with his tenant, and
+ * A user who calls the function compares values of his own with his tenant, and
  * learns the names of a key and its tables.
  *
  *-------------------------------------------------------------------------
@@ -38,19 +39,19 @@ PG_FUNCTION_INFO_V1(tenant_guard_check_key_action);
 #define ARG_TABLE	0
 #define ARG_KEY		1
 #define ARG_TENANT	2
-#define ARG_BECOMES	3			/* of an UPDATE; a null for what must not be */
+#define ARG_BECOMES	3			/* UPDATE only: the new tenant; null for a value that is to be refused */
 
-/* What is the same for all rows of a statement. */
+/* The state of one statement, in fn_extra. */
 typedef struct RowCheck
 {
-	bool		ignored;		/* nothing is looked for */
-	const char *means;			/* by which bypassing is meant, or NULL */
-	bool		said;			/* what was to be said of it has been */
-	Oid			type;			/* of the column; InvalidOid where it cannot hold this tenant */
-	const TenantValue *tenant;	/* NULL: none */
+	bool		ignored;		/* nothing is checked */
+	const char *bypass_reason;	/* how the user opted in to bypassing, or NULL */
+	bool		reported;		/* a bypass was logged, or a warning raised, already */
+	Oid			type;			/* of the column; InvalidOid if it cannot hold this tenant */
+	const TenantValue *tenant;	/* NULL if the transaction has none */
 } RowCheck;
 
-/* The type of an argument, of a domain that which it is made of; or InvalidOid. */
+/* The type of an argument, or a domain's base type; InvalidOid if it is not known. */
 static Oid
 argument_type(FunctionCallInfo fcinfo, int argument)
 {
@@ -59,7 +60,7 @@ argument_type(FunctionCallInfo fcinfo, int argument)
 	return OidIsValid(type) ? getBaseType(type) : InvalidOid;
 }
 
-/* Are the row's tenant and its new one values of one type? */
+/* Are the row's tenant and its new tenant of one type? */
 static bool
 types_agree(FunctionCallInfo fcinfo)
 {
@@ -67,7 +68,7 @@ types_agree(FunctionCallInfo fcinfo)
 		argument_type(fcinfo, ARG_TENANT) == argument_type(fcinfo, ARG_BECOMES);
 }
 
-/* The type that values of the tenant column have to be read as, or InvalidOid. */
+/* The type of the tenant column if it can hold this type of tenants, else InvalidOid. */
 static Oid
 column_type(FunctionCallInfo fcinfo, TenantType tenant_type)
 {
@@ -85,16 +86,16 @@ begin_check(FunctionCallInfo fcinfo)
 	RowCheck   *check = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(RowCheck));
 
 	check->ignored = setting_foreign_key_actions == ACTIONS_ARE_IGNORED || IsBinaryUpgrade;
-	check->means = bypass_reason_outside();
+	check->bypass_reason = bypass_reason_outside();
 	if (!check->ignored)
-		check->tenant = find_tenant(check->means == NULL && setting_foreign_key_actions == ACTIONS_ARE_ERRORS);
+		check->tenant = find_tenant(check->bypass_reason == NULL && setting_foreign_key_actions == ACTIONS_ARE_ERRORS);
 	if (check->tenant != NULL)
 		check->type = column_type(fcinfo, check->tenant->type);
 	fcinfo->flinfo->fn_extra = check;
 	return check;
 }
 
-/* Is an argument the tenant? */
+/* Is an argument the tenant of the transaction? */
 static inline bool
 is_tenant(FunctionCallInfo fcinfo, int argument, const RowCheck *check)
 {
@@ -106,7 +107,7 @@ is_tenant(FunctionCallInfo fcinfo, int argument, const RowCheck *check)
 	return tenant_equal(&value, check->tenant);
 }
 
-/* Does this key reference by the tenant column, so that each row of the other table is one tenant's? */
+/* Is this column among a key's referencing columns?  If it is the tenant column, each referenced row is one tenant's. */
 static bool
 key_has_column(HeapTuple constraint, AttrNumber attnum)
 {
@@ -122,7 +123,7 @@ key_has_column(HeapTuple constraint, AttrNumber attnum)
 	return false;
 }
 
-/* Which refusal fits?  The names are those that the catalogs have now. */
+/* The refusal to raise.  Names are looked up now: the plan may be older than they are. */
 static Refusal
 refusal_of_action(Oid table, Oid key, bool deletes, bool changes)
 {
@@ -147,7 +148,7 @@ refusal_of_action(Oid table, Oid key, bool deletes, bool changes)
 		action_on_other_tenant(name, relation_name(table), parent, deletes, by_tenant);
 }
 
-/* Would the action give the row another tenant, whosever it is? */
+/* Would the action change the tenant of the row? */
 static bool
 changes_tenant(FunctionCallInfo fcinfo)
 {
@@ -162,20 +163,20 @@ changes_tenant(FunctionCallInfo fcinfo)
 	return !datum_image_eq(PG_GETARG_DATUM(ARG_TENANT), PG_GETARG_DATUM(ARG_BECOMES), typbyval, typlen);
 }
 
-/* An action is about to change a row that is not the tenant's, or its tenant. */
+/* Refuses, reports or logs an action on another tenant's row, or one that changes the tenant of a row. */
 static void
-object_to_action(FunctionCallInfo fcinfo, RowCheck *check)
+refuse_action(FunctionCallInfo fcinfo, RowCheck *check)
 {
 	Oid			table = PG_ARGISNULL(ARG_TABLE) ? InvalidOid : PG_GETARG_OID(ARG_TABLE);
 	Oid			key = PG_ARGISNULL(ARG_KEY) ? InvalidOid : PG_GETARG_OID(ARG_KEY);
 	Refusal		refusal;
 
-	if (check->said)
+	if (check->reported)
 		return;
-	check->said = true;
-	if (check->means != NULL)
+	check->reported = true;
+	if (check->bypass_reason != NULL)
 	{
-		log_bypass_outside(psprintf("a foreign key's action on %s", relation_name(table)), check->means);
+		log_bypass_outside(psprintf("a foreign key's action on %s", relation_name(table)), check->bypass_reason);
 		return;
 	}
 	refusal = refusal_of_action(table, key, PG_NARGS() <= ARG_BECOMES, changes_tenant(fcinfo));
@@ -187,7 +188,7 @@ object_to_action(FunctionCallInfo fcinfo, RowCheck *check)
 /*
  * check_key_action(relation oid, foreign_key oid, tenant "any" [, becomes "any"])
  *
- * True, or an error.
+ * Returns true or raises an error.
  */
 Datum
 tenant_guard_check_key_action(PG_FUNCTION_ARGS)
@@ -199,6 +200,6 @@ tenant_guard_check_key_action(PG_FUNCTION_ARGS)
 	if (!check->ignored &&
 		!(is_tenant(fcinfo, ARG_TENANT, check) &&
 		  (PG_NARGS() <= ARG_BECOMES || is_tenant(fcinfo, ARG_BECOMES, check))))
-		object_to_action(fcinfo, check);
+		refuse_action(fcinfo, check);
 	PG_RETURN_BOOL(true);
 }

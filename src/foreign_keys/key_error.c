@@ -1,18 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * key_error.c
- *	  Errors of foreign keys' actions do not show other tenants' rows.
+ *	  Hides the DETAIL of errors in foreign keys' actions from users who may not
+ *	  see the rows.
  *
- * Where a row breaks a constraint PostgreSQL says in the DETAIL which row, and
- * with which it conflicts, unless row-level security binds the current user
- * (ExecBuildSlotValueDescription, BuildIndexValueDescription, ri_ReportViolation).
- * In a foreign key's action that is the owner of the table.  Of an owner whom it
- * does not bind, the DETAIL would show rows to a caller whom it does.
+ * Where a row violates a constraint, the DETAIL of PostgreSQL's error shows that
+ * row or the one that it conflicts with, unless row-level security is enabled for
+ * the current user (ExecBuildSlotValueDescription, BuildIndexValueDescription,
+ * ri_ReportViolation).  In a foreign key's action the current user is the owner of
+ * the table.  If the owner bypasses row-level security, the DETAIL would show
+ * rows to a caller who does not.
  *
- * From 18 on the owner is the current user also in the checks of the rows that an
- * action has changed: these are triggers, and run as who queued them, at the end
- * of the caller's statement, at SET CONSTRAINTS or at COMMIT.  The last of these
- * nobody can catch, but what the client is told passes emit_log_hook.
+ * Since PostgreSQL 18 the owner is the current user also in the checks of rows
+ * that an action has changed: these are triggers, which run as the role that
+ * queued them, at the end of the caller's statement, at SET CONSTRAINTS or at
+ * COMMIT.  Errors at COMMIT cannot be caught, but pass through emit_log_hook
+ * before they are sent to the client.
  *
  * The server log keeps the DETAIL.
  *
@@ -29,16 +32,16 @@
 #include "compat.h"
 #include "key_error.h"
 
-/* As whom, and in which transaction, the last such action ran. */
+/* The owner as whom the most recent such action ran, and its transaction. */
 static Oid	acting_owner = InvalidOid;
 static LocalTransactionId acted_in = InvalidLocalTransactionId;
 
-/* The pair of roles that was judged last: a statement may fire thousands of actions. */
+/* The result for one pair of roles is cached: a statement may fire thousands of actions. */
 static Oid	judged_owner = InvalidOid;
 static Oid	judged_caller = InvalidOid;
 static bool judged_hidden;
 
-/* Counts changes of roles, so that what was read across one is not kept. */
+/* Counts invalidations of pg_authid, so that a result is not cached if one arrived while it was computed. */
 static uint64 changes = 0;
 
 static bool
@@ -73,8 +76,9 @@ init_key_errors(void)
 }
 
 /*
- * Of a foreign key's statement that is about to run: may its caller not see what
- * its errors would show?
+ * For the statement of a foreign key's action that is about to run: must the
+ * DETAIL of its errors be hidden from its caller?  Remembers the owner as whom it
+ * runs, for raised_after_action.
  */
 bool
 details_are_hidden(void)
@@ -87,9 +91,9 @@ details_are_hidden(void)
 }
 
 /*
- * Is an error of the owner's, by a trigger that such an action of this transaction
- * queued?  (Or by a SECURITY DEFINER function of that owner: it is not worth
- * telling the two apart.)
+ * Was an error raised by a trigger that such an action of this transaction has
+ * queued?  True also for an error in a SECURITY DEFINER function of that owner,
+ * from which it is not distinguished.
  */
 bool
 raised_after_action(void)
@@ -104,7 +108,7 @@ is_of_constraint(int sqlstate)
 	return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
 }
 
-/* What the client is not told, the log is. */
+/* Moves the DETAIL of an error to the server log, so that it is not sent to the client. */
 static void
 move_detail_to_log(ErrorData *error)
 {
@@ -114,9 +118,9 @@ move_detail_to_log(ErrorData *error)
 }
 
 /*
- * In a PG_CATCH block: takes the DETAIL from the error that was caught, if it is
- * that of a constraint, and throws it again.  Copies go into "context", which the
- * caller was in before; returns if there is nothing to take.
+ * To be called in a PG_CATCH block: if the error is an integrity constraint
+ * violation, rethrows it without its DETAIL; else returns.  "context" is the
+ * memory context from before the PG_TRY, into which the error is copied.
  */
 void
 hide_detail(MemoryContext context)
@@ -132,7 +136,7 @@ hide_detail(MemoryContext context)
 	ReThrowError(error);
 }
 
-/* For emit_log_hook: the same of an error that is about to be reported. */
+/* For emit_log_hook: hides the DETAIL of an error that such a trigger has raised. */
 void
 hide_detail_in_report(ErrorData *error)
 {

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * key_error.h
- *	  Errors of foreign keys' actions do not show other tenants' rows.
+ *	  Hides the DETAIL of errors in foreign keys' actions from users who may not
+ *	  see the rows.
  *
  *-------------------------------------------------------------------------
  */

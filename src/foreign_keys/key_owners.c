@@ -3,10 +3,9 @@
  * key_owners.c
  *	  Foreign keys between tables of two owners.
  *
- * A key is paired, and a tenant column derived, as the owner of the
- * referencing table.  Where another role owns the referenced one, that role's
- * rows are read as that role, and nothing that one of the two wrote may run as
- * the other.
+ * Keys are paired, and tenant columns derived, as the owner of the referencing
+ * table.  If another role owns the referenced table, its rows are read as that
+ * role, and no code that one of the two roles wrote may run as the other.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,7 +28,7 @@
 #include "own_sql.h"
 #include "relation_argument.h"
 
-/* How a statement of ours names the rows of the referenced table. */
+/* The name by which the extension's statements read the rows of the referenced table. */
 #define PARENT_ROWS "tenant_guard_parents"
 
 static Oid
@@ -38,7 +37,7 @@ owner_of(Oid relid)
 	return object_owner(RelationRelationId, relid);
 }
 
-/* May this role make a key to these columns, as ADD FOREIGN KEY asks it? */
+/* Has this role the REFERENCES privilege that ADD FOREIGN KEY needs for the paired key? */
 static bool
 may_reference(const ForeignKey *key, Oid role)
 {
@@ -53,9 +52,10 @@ may_reference(const ForeignKey *key, Oid role)
 }
 
 /*
- * The function, other than a superuser's or this role's, that casts a column of
- * this type to what an operator takes, or InvalidOid.  A key is made where the
- * cast is implicit; once it is there PostgreSQL writes the cast, and any does.
+ * The function that casts a column of this type to the input type of an operator,
+ * unless a superuser or the role "trusted" owns it; else InvalidOid.  A key can be
+ * made only with an implicit cast, but once it exists PostgreSQL writes the cast
+ * explicitly, so any kind of cast is looked up.
  */
 static Oid
 cast_function(Oid type, Oid wanted, Oid trusted)
@@ -71,8 +71,8 @@ cast_function(Oid type, Oid wanted, Oid trusted)
 }
 
 /*
- * A function that is called to compare the columns of the key, other than a
- * superuser's and, unless that is InvalidOid, this role's; or InvalidOid.
+ * A function that is called to compare the columns of the key and that neither a
+ * superuser nor the role "trusted", which may be InvalidOid, owns; or InvalidOid.
  */
 Oid
 function_of_key(const ForeignKey *key, Oid trusted)
@@ -93,12 +93,12 @@ function_of_key(const ForeignKey *key, Oid trusted)
 }
 
 static void
-refuse(const ForeignKey *key, const char *reason, const char *hint)
+refuse_pairing(const ForeignKey *key, const char *reason, const char *hint)
 {
 	raise_refusal(key_cannot_be_paired(key->name, relation_name(key->child), reason, hint));
 }
 
-/* The columns that a paired key references, as a list for SQL. */
+/* The columns that the paired key will reference, as a list in SQL. */
 static char *
 referenced_columns(const ForeignKey *key)
 {
@@ -113,8 +113,8 @@ referenced_columns(const ForeignKey *key)
 }
 
 /*
- * Refuses a key whose tables cannot be worked on each as its owner.  Its
- * tenant column of the referencing table need not be there yet.
+ * Refuses a key if its tables cannot be changed and read, each as its owner.  The
+ * tenant column of the referencing table need not exist yet.
  */
 void
 check_two_owners(const ForeignKey *key)
@@ -131,20 +131,21 @@ check_two_owners(const ForeignKey *key)
 		return;
 	check_owner_reaches(key->parent, owner);
 	if (!may_reference(key, owner))
-		refuse(key, psprintf("Role \"%s\" owns its table, and may not reference columns (%s) of table %s, which belongs to another role.",
-							 role, referenced_columns(key), relation_name(key->parent)),
-			   psprintf("Run GRANT REFERENCES (%s) ON %s TO %s;", referenced_columns(key),
-						relation_name(key->parent), quote_identifier(role)));
+		refuse_pairing(key, psprintf("Role \"%s\" owns its table, and may not reference columns (%s) of table %s, which belongs to another role.",
+									 role, referenced_columns(key), relation_name(key->parent)),
+					   psprintf("Run GRANT REFERENCES (%s) ON %s TO %s;", referenced_columns(key),
+								relation_name(key->parent), quote_identifier(role)));
 	function = function_of_key(key, InvalidOid);
 	if (OidIsValid(function))
-		refuse(key, psprintf("Its tables belong to two roles, and function %s, which is called to compare their columns, would run as either.",
-							 format_procedure_qualified(function)),
-			   "Let one role own both tables, or make the key anew with columns of the same type.");
+		refuse_pairing(key, psprintf("Its tables belong to two roles, and function %s, which is called to compare their columns, would run as either.",
+									 format_procedure_qualified(function)),
+					   "Let one role own both tables, or make the key anew with columns of the same type.");
 }
 
 /*
- * The rows of the referenced table, as far as the key speaks of them, where
- * another role owns it; else NULL.  To be freed by forget_rows.
+ * Reads the columns of the referenced table that the paired key references, as
+ * its owner, if that is not the owner of the referencing table; else returns
+ * NULL.  To be freed by forget_rows.
  */
 EphemeralNamedRelation
 read_parents(const ForeignKey *key)
@@ -156,7 +157,7 @@ read_parents(const ForeignKey *key)
 						PARENT_ROWS);
 }
 
-/* What a statement about the referencing table names to read those rows. */
+/* The name by which a statement reads those rows: of the EphemeralNamedRelation or, if that is NULL, of the table. */
 char *
 parents_of(const ForeignKey *key, EphemeralNamedRelation parents)
 {
