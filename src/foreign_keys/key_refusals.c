@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * key_refusals.c
- *	  Refusals of foreign keys that do not carry the tenant, and to make them.
+ *	  Refusals about foreign keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,7 @@
 
 #include "key_refusals.h"
 
-/* "drop" and "add" are the two halves of the statement that mends it. */
+/* "drop" is an action of ALTER TABLE and "add" the columns and REFERENCES clause of the paired key, for the hint. */
 Refusal
 key_without_tenant(const char *key, const char *table, const char *drop, const char *add)
 {
@@ -36,7 +36,7 @@ key_setting_not_applied(const char *table, const char *detail)
 	};
 }
 
-/* "own" is the key by the tenant column of its table, as ADD takes it. */
+/* "own" is the CONSTRAINT clause of the key that would carry the tenant. */
 Refusal
 key_crosses_tenants(const char *key, const char *table, const char *parent, const char *column,
 					const char *tenant_column, const char *own)
@@ -65,7 +65,7 @@ key_of_other(const char *key, const char *table, const char *parent, const char 
 	};
 }
 
-/* The function casts a column to what the key compares; "stands" if the key is not this statement's. */
+/* "function" casts a column to the type that the key compares; "stands" if the key existed before this statement. */
 Refusal
 key_calls_function(const char *key, const char *table, const char *parent, const char *owner,
 				   const char *function, bool stands)
@@ -80,7 +80,7 @@ key_calls_function(const char *key, const char *table, const char *parent, const
 	};
 }
 
-/* "counts" is a line for each key; "queries" one that lists the rows for each. */
+/* "counts" has a line for each key, and "queries" a line with the query that lists its rows. */
 Refusal
 keys_cross_tenants(const char *counts, const char *queries)
 {
@@ -104,7 +104,7 @@ key_of_table(const char *key, const char *table)
 		psprintf("a foreign key of table %s", table);
 }
 
-/* "by_tenant": a row of the parent is one tenant's, whom the key names. */
+/* "by_tenant": the key's columns include the tenant column, so that a row of the parent belongs to one tenant. */
 Refusal
 action_on_other_tenant(const char *key, const char *table, const char *parent, bool deletes, bool by_tenant)
 {
@@ -274,7 +274,7 @@ derives_for_parent(const char *table)
 					   psprintf("Add and fill the column by hand, then run SELECT tenant_guard.protect(%s);", quote_literal_cstr(table)));
 }
 
-/* "nulls" of the rows reference nothing, the others what does not exist. */
+/* "nulls" counts the rows in which the key is null; the others reference no row of a tenant. */
 Refusal
 rows_without_parent(const char *table, const char *key, int64 rows, int64 nulls, const char *query)
 {

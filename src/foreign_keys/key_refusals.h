@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * key_refusals.h
- *	  Refusals of foreign keys that do not carry the tenant, and to make them.
+ *	  Refusals about foreign keys.
  *
  * "table" and "parent" are qualified and quoted names; "key" and other names
  * are as in the catalogs.
@@ -31,7 +31,7 @@ extern Refusal action_changes_tenant(const char *key, const char *table);
 extern Refusal trigger_changes_tenant(const char *table);
 extern Refusal key_not_enforced(const char *key, const char *table, const char *parent);
 
-/* Keys that cannot be made to */
+/* Keys that cannot be made to carry the tenant */
 extern Refusal pairs_of_unguarded_table(const char *table);
 extern Refusal key_cannot_be_paired(const char *key, const char *table,
 									const char *reason, const char *hint);

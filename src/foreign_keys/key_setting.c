@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * key_setting.c
- *	  What becomes of the foreign keys of a guarded table.
+ *	  Applies the setting tenant_guard.foreign_keys to the foreign keys of
+ *	  guarded tables.
  *
- * A table that has become guarded, and a table that has got a foreign key, may
- * each complete a pair of guarded tables with a key between them that does not
- * carry the tenant.  tenant_guard.foreign_keys says what is done then, in
- * whatever order tables and keys are made: pair_keys.c pairs the key, or it is
- * reported, or refused.
+ * When a table becomes guarded or gains a foreign key, there may be a foreign key
+ * between two guarded tables that does not carry the tenant.  Depending on
+ * tenant_guard.foreign_keys it is paired (pair_keys.c), reported or refused, in
+ * whatever order tables and keys are made.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,14 +34,17 @@
 
 PG_FUNCTION_INFO_V1(tenant_guard_pair_foreign_keys);
 
-/* Which keys of a table are meant. */
+/* A selection of the keys of a table. */
 typedef enum KeyDirection
 {
-	KEYS_FROM,					/* by which it references others */
-	KEYS_FROM_AND_TO
+	KEYS_FROM,					/* by which it references other tables or itself */
+	KEYS_FROM_AND_TO			/* and those that reference it */
 } KeyDirection;
 
-/* The keys from a table and its parts, or from and to them. */
+/*
+ * The keys from a table and its partitions and children, or from and to them:
+ * a list of ForeignKeys, each once.
+ */
 static List *
 all_keys_of_hierarchy(Oid root, KeyDirection direction)
 {
@@ -50,7 +53,7 @@ all_keys_of_hierarchy(Oid root, KeyDirection direction)
 	ListCell   *lc;
 	ListCell   *lk;
 
-	/* not everyone who asks holds a lock */
+	/* callers need not hold a lock */
 	if (get_rel_relkind(root) == '\0')
 		return NIL;
 	foreach(lc, find_all_inheritors(root, NoLock, NULL))
@@ -66,7 +69,7 @@ all_keys_of_hierarchy(Oid root, KeyDirection direction)
 	return found;
 }
 
-/* Has a table or a part of it a key, or is it referenced by one?  Most tables that are made are not. */
+/* Is there any foreign key from or to a table, its partitions or children?  A new table mostly has none. */
 static bool
 has_keys(Oid root)
 {
@@ -80,7 +83,7 @@ has_keys(Oid root)
 	return false;
 }
 
-/* Those of them that are of this kind. */
+/* The keys of this kind from, or from and to, a table and its partitions and children. */
 static List *
 keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
 {
@@ -93,7 +96,7 @@ keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
 	return found;
 }
 
-/* The tables of these keys, each once, in the order of their OIDs. */
+/* The tables at both ends of these keys, each once, in the order of their OIDs. */
 static List *
 tables_of(List *keys)
 {
@@ -112,9 +115,9 @@ tables_of(List *keys)
 }
 
 /*
- * Locks these tables with all their parts, in the order of their OIDs, so that
- * two who do this do not wait for each other.  As ALTER TABLE ... DROP
- * CONSTRAINT will: it takes both exclusively.
+ * Locks these tables and their partitions as ALTER TABLE ... DROP CONSTRAINT does
+ * with both tables of a key.  The tables must be in the order of their OIDs, so
+ * that two sessions that do this do not deadlock.
  */
 static void
 lock_tables(List *tables)
@@ -130,16 +133,16 @@ lock_tables(List *tables)
 	}
 }
 
-/* The keys of a table and its parts by which any tenant's rows can be referenced. */
+/* The keys of a table, its partitions and children that reference any tenant's rows (crossing_key.c). */
 static List *
 cross_tenant_keys(Oid root, KeyDirection direction)
 {
 	return keys_of_hierarchy(root, KEY_CROSSES_TENANTS, direction);
 }
 
-/* A tenant that is referenced by another column is not the row's own. */
+/* Warns of keys whose only column is not the tenant column and references a tenant column. */
 static void
-warn_of_named_tenants(Oid root, KeyDirection direction)
+warn_of_keys_to_tenant_column(Oid root, KeyDirection direction)
 {
 	ListCell   *lc;
 
@@ -156,16 +159,16 @@ warn_of_named_tenants(Oid root, KeyDirection direction)
 	}
 }
 
-/* "DELETE", "UPDATE" or both, of a key's parent: what writes the key's child. */
+/* The privileges on a key's parent with which the key's actions write to the child: "DELETE", "UPDATE" or both. */
 static const char *
-statements_obeyed(const ForeignKey *key)
+privileges_for_actions(const ForeignKey *key)
 {
 	if (!acts_on_child(key->on_update))
 		return "DELETE";
 	return acts_on_child(key->on_delete) ? "DELETE, UPDATE" : "UPDATE";
 }
 
-/* Is one of a key's actions CASCADE, or with "sets" one that sets columns? */
+/* Is one of a key's actions CASCADE or, with "sets", SET NULL or SET DEFAULT? */
 static bool
 has_action(const ForeignKey *key, bool sets)
 {
@@ -175,9 +178,9 @@ has_action(const ForeignKey *key, bool sets)
 
 #define REFUSED_WHERE_LOADED "CASCADE is refused where it meets another tenant's row, but in a session that has not loaded the library whoever may change a row of that table changes every tenant's rows that reference it."
 
-/* Whose rows then change, as far as key_action.c does not refuse it. */
+/* The DETAIL that says whose rows a key's actions change, unless key_action.c refuses them. */
 static const char *
-what_key_obeys(const ForeignKey *key)
+reach_of_actions(const ForeignKey *key)
 {
 	if (setting_foreign_key_actions != ACTIONS_ARE_ERRORS)
 		return "Whoever may change a row of that table changes every tenant's rows that reference it.";
@@ -188,12 +191,9 @@ what_key_obeys(const ForeignKey *key)
 		"Whoever may change a row of that table sets columns of every tenant's rows that reference it.";
 }
 
-/*
- * What a key does to rows it may do to those of all tenants, whoever changes
- * the parent's.
- */
+/* Warns of keys from unguarded parents, whose actions may change rows of all tenants. */
 static void
-warn_of_keys_that_obey_outside(Oid root)
+warn_of_keys_cascading_from_unguarded(Oid root)
 {
 	ListCell   *lc;
 
@@ -206,19 +206,19 @@ warn_of_keys_that_obey_outside(Oid root)
 		ereport(WARNING,
 				(errmsg("foreign key \"%s\" changes rows of guarded table %s with those of table %s, which is not guarded",
 						key->name, child, parent),
-				 errdetail("%s", what_key_obeys(key)),
+				 errdetail("%s", reach_of_actions(key)),
 				 errhint("Let no role of an application do so: REVOKE %s ON %s FROM ...; or let the key refuse it: ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %s FOREIGN KEY %s;",
-						 statements_obeyed(key), parent, child, quote_identifier(key->name),
+						 privileges_for_actions(key), parent, child, quote_identifier(key->name),
 						 quote_identifier(key->name), key_references(key, false))));
 	}
 }
 
 /*
- * A table that references a guarded one and is not guarded itself holds
- * tenants' rows most often, and tells each tenant of the others'.
+ * Warns of keys from a table that is not guarded to a guarded one.  Such a table
+ * mostly has rows of tenants, and shows them to every tenant.
  */
 static void
-warn_of_keys_from_outside(Oid root)
+warn_of_keys_from_unguarded(Oid root)
 {
 	ListCell   *lc;
 
@@ -243,8 +243,8 @@ warn_of_keys_from_outside(Oid root)
 }
 
 /*
- * Whoever owns the table of a key may lock both tables, as DROP CONSTRAINT does
- * it; others may not make anybody wait.
+ * Refuses keys whose table the user does not own.  As for DROP CONSTRAINT, the
+ * owner of the referencing table may lock both tables, and nobody else may.
  */
 static void
 check_may_lock(List *keys)
@@ -256,19 +256,19 @@ check_may_lock(List *keys)
 }
 
 /*
- * Keeps the tables at both ends of the keys of a table, other than those that
- * are locked, from being guarded until this transaction ends, which may have
- * guarded the table itself: two sessions that guard one end each would see the
- * other's unguarded, and nobody the key between them.  The weakest lock does,
- * which no reader or writer meets: who guards a table takes the strongest.
- * Returns the tables that it has locked.
+ * Keeps the tables at both ends of the keys of a table, except those in "locked",
+ * from becoming guarded until this transaction ends.  Otherwise two sessions that
+ * guard one end each would both see the other end unguarded, and neither would
+ * pair the key.  AccessShareLock is enough and blocks no reader or writer, since
+ * guarding a table takes AccessExclusiveLock.  Returns the tables that it has
+ * locked.
  */
 static List *
 hold_ends(Oid root, KeyDirection direction, List *locked)
 {
 	List	   *held = NIL;
 
-	/* a role that owns nothing makes nobody wait */
+	/* a role that does not own the table must not block anyone */
 	while (get_rel_relkind(root) != '\0' && user_owns_relation(root))
 	{
 		List	   *known = list_concat_copy(locked, held);
@@ -284,7 +284,7 @@ hold_ends(Oid root, KeyDirection direction, List *locked)
 	return held;
 }
 
-/* The same of all keys from and to a table that has become guarded. */
+/* Does hold_ends for all keys from and to a table that has become guarded. */
 void
 hold_ends_of_keys(Oid root)
 {
@@ -292,9 +292,9 @@ hold_ends_of_keys(Oid root)
 		(void) hold_ends(root, KEYS_FROM_AND_TO, NIL);
 }
 
-/* Gives up what hold_ends has locked of these tables, for a stronger lock. */
+/* Releases the locks that hold_ends took on these tables, before a stronger lock is taken. */
 static void
-let_go(List *tables, List *held)
+release_ends(List *tables, List *held)
 {
 	ListCell   *lc;
 
@@ -304,10 +304,11 @@ let_go(List *tables, List *held)
 }
 
 /*
- * Returns the unpaired keys with their tables locked, and those of all others
- * held.  While we wait for a lock keys may go, and new ones come, to tables that
- * are not locked yet; or the other end of one has become guarded.  That one is
- * not locked while it is held: two who do that would wait for each other.
+ * Returns the unpaired keys, with their tables locked (lock_tables) and the tables
+ * of all other keys held (hold_ends).  While this waits for a lock, keys may be
+ * dropped or made, and tables at their other ends may become guarded, so it
+ * repeats until nothing is left to lock.  The held lock on a table is released
+ * before the table is locked: two sessions that upgrade a lock would deadlock.
  */
 static List *
 lock_keys(Oid root, KeyDirection direction)
@@ -323,7 +324,7 @@ lock_keys(Oid root, KeyDirection direction)
 		if (tables != NIL)
 		{
 			check_may_lock(keys);
-			let_go(tables, held);
+			release_ends(tables, held);
 			held = list_difference_oid(held, tables);
 			lock_tables(tables);
 			locked = list_concat(locked, tables);
@@ -340,8 +341,8 @@ lock_keys(Oid root, KeyDirection direction)
 }
 
 /*
- * Makes the foreign keys from and to a table and its parts carry the tenant.
- * Returns the number of keys changed.
+ * Makes the foreign keys from and to a table, its partitions and children carry
+ * the tenant.  Returns the number of keys changed.
  */
 int
 pair_keys_of(Oid root, bool validate)
@@ -350,13 +351,13 @@ pair_keys_of(Oid root, bool validate)
 
 	refuse_crossing_keys(cross_tenant_keys(root, KEYS_FROM_AND_TO));
 	pair_keys(keys, validate);
-	warn_of_named_tenants(root, KEYS_FROM_AND_TO);
+	warn_of_keys_to_tenant_column(root, KEYS_FROM_AND_TO);
 	return list_length(keys);
 }
 
 /*
- * The tables that such keys belong to, from and to a table and its parts, or
- * keys that name another tenant.
+ * The referencing tables of those keys from and to a table, its partitions and
+ * children to which the setting is to be applied.
  */
 List *
 tables_with_unpaired_keys(Oid root)
@@ -372,7 +373,7 @@ tables_with_unpaired_keys(Oid root)
 }
 
 /* ----------------------------------------------------------------
- *		What tenant_guard.foreign_keys says
+ *		The setting
  * ----------------------------------------------------------------
  */
 
@@ -406,8 +407,9 @@ warn_of_keys(List *keys)
 		warn_of_key(lfirst(lc));
 }
 
+/* Applies the setting to the keys from, or from and to, a table, its partitions and children. */
 static void
-settle(Oid root, KeyDirection direction)
+apply_setting(Oid root, KeyDirection direction)
 {
 	List	   *keys;
 
@@ -433,30 +435,29 @@ settle(Oid root, KeyDirection direction)
 		case FOREIGN_KEYS_OFF:
 			return;
 	}
-	warn_of_named_tenants(root, direction);
-	warn_of_keys_that_obey_outside(root);
+	warn_of_keys_to_tenant_column(root, direction);
+	warn_of_keys_cascading_from_unguarded(root);
 }
 
 /*
- * Does what tenant_guard.foreign_keys says about the keys from and to a table
- * that has become guarded or has got a key.  In the script of a dump no table
- * is guarded yet when its keys come, and there is nothing to settle.  Returns
- * false where there are none.
+ * Applies the setting to the keys from and to a table that has become guarded or
+ * gained a key.  Returns false if the setting is off or there are no keys.  While
+ * a script of pg_dump makes foreign keys no table is guarded yet.
  */
 bool
 apply_key_setting(Oid root, KeyOccasion occasion)
 {
 	if (setting_foreign_keys == FOREIGN_KEYS_OFF || !has_keys(root))
 		return false;
-	settle(root, KEYS_FROM_AND_TO);
+	apply_setting(root, KEYS_FROM_AND_TO);
 	if (occasion == KEYS_OF_DDL && row_security)
-		warn_of_keys_from_outside(root);
+		warn_of_keys_from_unguarded(root);
 	return true;
 }
 
 /*
- * Settled keys carry the tenant, or are left on purpose: refuses a table of
- * which that does not hold, "detail" being what does.
+ * Refuses a table that has a key which does not carry the tenant, if the setting
+ * does not allow it.  "detail" is a clause that names the key.
  */
 void
 check_key_setting_applied(Oid relid, const char *detail)
@@ -466,8 +467,8 @@ check_key_setting_applied(Oid relid, const char *detail)
 }
 
 /*
- * The same, if a key of a framework's has no companion any more that stands
- * before it: such as were never paired are not this statement's.
+ * Applies the setting if a framework's key no longer has a companion that is
+ * checked before it.  Other unpaired keys were not changed by this statement.
  */
 void
 apply_key_setting_to_companions(Oid root)
@@ -482,11 +483,11 @@ apply_key_setting_to_companions(Oid root)
 		}
 }
 
-/* The same for the keys from one table of many that were guarded together. */
+/* Applies the setting to the keys from one of several tables that were guarded together. */
 void
 apply_key_setting_from(Oid root)
 {
-	settle(root, KEYS_FROM);
+	apply_setting(root, KEYS_FROM);
 }
 
 /* ----------------------------------------------------------------

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * key_setting.h
- *	  What becomes of the foreign keys of a guarded table.
+ *	  Applies the setting tenant_guard.foreign_keys to the foreign keys of
+ *	  guarded tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +11,7 @@
 
 #include "nodes/pg_list.h"
 
-/* Who asks that foreign keys be settled. */
+/* Why the setting is applied. */
 typedef enum KeyOccasion
 {
 	KEYS_OF_DDL,				/* a statement that made a key or guarded a table */

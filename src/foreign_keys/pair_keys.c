@@ -3,13 +3,13 @@
  * pair_keys.c
  *	  Makes foreign keys between guarded tables carry the tenant.
  *
- * (x) REFERENCES p (y) becomes (tenant, x) REFERENCES p (tenant, y), under its
- * name and with all that was said of it, by one ALTER TABLE for each table;
- * the unique index that the parent needs is found or made before.
+ * (x) REFERENCES p (y) becomes (tenant, x) REFERENCES p (tenant, y) with the same
+ * name and properties, by one ALTER TABLE for each table.  The unique index that
+ * this needs on the parent is found or made before.
  *
- * Rows that cross tenants already are counted first, and stand in the way.
- * They are seen whoever calls (noforce.c), if the caller owns both tables.
- * What is done to a table is done as its owner.
+ * Rows that reference another tenant's rows are counted first; if there are any
+ * an error is raised.  If the caller owns both tables they are counted although
+ * row-level security binds him (noforce.c).  Each table is changed as its owner.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,20 +44,20 @@
 #include "own_sql.h"
 #include "pair_keys.h"
 
-/* A key that is to be paired, and what was found out about it. */
+/* A key that is to be paired. */
 typedef struct Pairing
 {
 	ForeignKey *key;
-	bool		valid;			/* its rows can be checked, and are to be */
-	int64		crossing;		/* rows that reference another tenant's */
-	int64		unowned;		/* rows that reference one of no tenant */
-	char	   *comment;
-	char	   *companion;		/* name of the key beside it, or NULL (companion_key.c) */
-	bool		remakes;		/* one that is there, but does not stand before it */
+	bool		valid;			/* existing rows are to be checked, and can be */
+	int64		cross_tenant;	/* rows that reference another tenant's row */
+	int64		tenantless;		/* rows that reference a row whose tenant is null */
+	char	   *comment;		/* COMMENT ON CONSTRAINT, or NULL */
+	char	   *companion;		/* name of its companion, or NULL if it gets none (companion_key.c) */
+	bool		remakes;		/* the companion exists, but is not checked first */
 } Pairing;
 
 /* ----------------------------------------------------------------
- *		Finding out
+ *		Rows and indexes
  * ----------------------------------------------------------------
  */
 
@@ -67,7 +67,7 @@ column_name(Oid relid, AttrNumber attnum)
 	return get_attname(relid, attnum, false);
 }
 
-/* The tenant column of an aliased table; texts compare by their bytes. */
+/* The tenant column of an aliased table, in SQL; texts are compared by their bytes. */
 static char *
 tenant_of(Oid relid, AttrNumber attnum, const char *alias)
 {
@@ -80,9 +80,9 @@ tenant_of(Oid relid, AttrNumber attnum, const char *alias)
 					OidIsValid(collation) ? " COLLATE pg_catalog.\"C\"" : "");
 }
 
-/* The query that lists rows that cross tenants, for a person. */
+/* The query that lists cross-tenant rows, for a hint. */
 static char *
-crossing_query(const ForeignKey *key)
+cross_tenant_query(const ForeignKey *key)
 {
 	return readable_sql(psprintf("SELECT c.* FROM %s AS c JOIN %s AS p ON %s WHERE %s <> %s;",
 								 only_table(key->child), only_table(key->parent), key_match(key, "c", "p"),
@@ -98,18 +98,18 @@ count_cross_tenant_rows(Pairing *pairing)
 	char	   *parent_tenant = tenant_of(key->parent, key->parent_tenant, "p");
 	EphemeralNamedRelation parents = read_parents(key);
 
-	pairing->crossing =
+	pairing->cross_tenant =
 		query_noforce(object_owner(RelationRelationId, key->child),
 					  psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
 							   " pg_catalog.count(*) FILTER (WHERE %s IS NULL)"
 							   " FROM %s AS c JOIN %s AS p ON %s WHERE %s IS NOT NULL",
 							   tenant, parent_tenant, parent_tenant, only_table(key->child),
 							   parents_of(key, parents), key_match(key, "c", "p"), tenant),
-					  parents, &pairing->unowned);
+					  parents, &pairing->tenantless);
 	forget_rows(parents);
 }
 
-/* Refuses rows that cross tenants, with the counts of all keys at once. */
+/* Raises an error if there are cross-tenant rows, with the counts for all keys. */
 static void
 check_no_row_crosses(List *pairings)
 {
@@ -124,19 +124,19 @@ check_no_row_crosses(List *pairings)
 		Pairing    *pairing = lfirst(lc);
 		const ForeignKey *key = pairing->key;
 
-		if (pairing->crossing == 0)
+		if (pairing->cross_tenant == 0)
 			continue;
 		appendStringInfo(&counts, "%s" INT64_FORMAT " %s of table %s, by foreign key \"%s\" to table %s.",
-						 counts.len > 0 ? "\n" : "", pairing->crossing,
-						 pairing->crossing == 1 ? "row" : "rows", relation_name(key->child),
+						 counts.len > 0 ? "\n" : "", pairing->cross_tenant,
+						 pairing->cross_tenant == 1 ? "row" : "rows", relation_name(key->child),
 						 key->name, relation_name(key->parent));
-		appendStringInfo(&queries, "%s%s", queries.len > 0 ? "\n" : "", crossing_query(key));
+		appendStringInfo(&queries, "%s%s", queries.len > 0 ? "\n" : "", cross_tenant_query(key));
 	}
 	if (counts.len > 0)
 		raise_refusal(keys_cross_tenants(counts.data, queries.data));
 }
 
-/* Is this unique index just on these columns, in whatever order? */
+/* Is this a unique index that a key can reference, on just these columns and the tenant column, in any order? */
 static bool
 index_serves(HeapTuple tuple, AttrNumber tenant, const AttrNumber *columns, int ncolumns)
 {
@@ -199,7 +199,7 @@ unique_index_for(const ForeignKey *key)
 	return found;
 }
 
-/* The columns of that index, as a list for SQL. */
+/* The columns of that index, as a list in SQL. */
 static char *
 index_columns(const ForeignKey *key)
 {
@@ -213,7 +213,7 @@ index_columns(const ForeignKey *key)
 }
 
 /* ----------------------------------------------------------------
- *		Refusing what cannot be done
+ *		Keys that cannot be paired
  * ----------------------------------------------------------------
  */
 
@@ -223,7 +223,7 @@ refuse_key(const ForeignKey *key, const char *reason, const char *hint)
 	raise_refusal(key_cannot_be_paired(key->name, relation_name(key->child), reason, hint));
 }
 
-/* Refuses a key whose table is not the caller's.  Needs no lock. */
+/* Refuses a key if the user does not own the referencing table.  Needs no lock. */
 void
 check_owns_key(const ForeignKey *key)
 {
@@ -258,7 +258,7 @@ sets_on_delete(const ForeignKey *key)
 	return key->on_delete == FKCONSTR_ACTION_SETNULL || key->on_delete == FKCONSTR_ACTION_SETDEFAULT;
 }
 
-/* The columns that ON DELETE SET NULL or SET DEFAULT sets: never the tenant. */
+/* The columns that ON DELETE SET NULL or SET DEFAULT of the paired key sets: not the tenant column. */
 static List *
 set_columns(const ForeignKey *key)
 {
@@ -272,7 +272,7 @@ set_columns(const ForeignKey *key)
 	return set;
 }
 
-/* What of the key cannot be said any more once it has the tenant column too? */
+/* Refuses a key that has a property which it cannot have with the tenant column. */
 static void
 check_meaning_is_kept(const ForeignKey *key)
 {
@@ -301,7 +301,10 @@ check_meaning_is_kept(const ForeignKey *key)
 							relation_name(key->parent), index_columns(key)));
 }
 
-/* A key over rows that are not checked: possible, and meant? */
+/*
+ * Refuses a NOT VALID key of a partitioned table before PostgreSQL 18, which does
+ * not support it.  The hint depends on why the rows are not to be checked.
+ */
 static void
 check_can_be_unvalidated(const Pairing *pairing)
 {
@@ -310,9 +313,9 @@ check_can_be_unvalidated(const Pairing *pairing)
 	if (pairing->valid || !key->enforced || !partitioned_keys_are_validated() ||
 		get_rel_relkind(key->child) != RELKIND_PARTITIONED_TABLE)
 		return;
-	if (pairing->unowned > 0)
+	if (pairing->tenantless > 0)
 		refuse_key(key, psprintf(INT64_FORMAT " rows reference rows of no tenant, and a key of a partitioned table cannot be NOT VALID before PostgreSQL 18.",
-								 pairing->unowned),
+								 pairing->tenantless),
 				   psprintf("Fill column %s of table %s first.",
 							quote_identifier(column_name(key->parent, key->parent_tenant)),
 							relation_name(key->parent)));
@@ -320,7 +323,7 @@ check_can_be_unvalidated(const Pairing *pairing)
 			   psprintf("Run SELECT tenant_guard.pair_foreign_keys(%s);", quote_literal_cstr(relation_name(key->child))));
 }
 
-/* Refuses to change a table, or a part of it, whose deferred checks are still to come. */
+/* Refuses to change a table if deferred checks are pending on it, its partitions or children. */
 void
 check_no_event_pending(Oid root)
 {
@@ -387,8 +390,8 @@ append_set_columns(StringInfo sql, const ForeignKey *key)
 }
 
 /*
- * A key as ADD CONSTRAINT takes it: with the tenant, or as it is.  NOT VALID,
- * if its rows are not to be checked.
+ * The CONSTRAINT clause for ALTER TABLE ... ADD of a key: with the tenant columns
+ * if "paired", and NOT VALID unless "valid".
  */
 char *
 key_definition(const ForeignKey *key, const char *name, bool paired, bool valid)
@@ -414,7 +417,7 @@ key_definition(const ForeignKey *key, const char *name, bool paired, bool valid)
 	return sql.data;
 }
 
-/* What ALTER TABLE does: the key becomes paired, or gets a companion that is. */
+/* The actions of ALTER TABLE by which a key is paired or gets a companion. */
 static char *
 pairing_commands(const Pairing *pairing)
 {
@@ -454,13 +457,13 @@ note_pairing(const Pairing *pairing)
 			 errdetail("It is %s.", key_references(key, true)),
 			 pairing->valid || !key->enforced ? 0 :
 			 errhint("It is NOT VALID: rows that were there are not checked.%s%s Run ALTER TABLE %s VALIDATE CONSTRAINT %s;",
-					 pairing->unowned > 0 ? " Some reference rows of no tenant: fill these first." : "",
+					 pairing->tenantless > 0 ? " Some reference rows of no tenant: fill these first." : "",
 					 pairing->companion ? " Until it is, the key that it accompanies acts on rows of another tenant, if any reference it." : "",
 					 relation_name(key->child),
 					 quote_identifier(pairing->companion ? pairing->companion : key->name))));
 }
 
-/* Pairs all of these keys that are of one table, by one statement. */
+/* Pairs keys of one table by one statement. */
 static void
 pair_by_statement(Oid child, List *pairings)
 {
@@ -479,8 +482,9 @@ pair_by_statement(Oid child, List *pairings)
 }
 
 /*
- * Those whose companion does not stand before them, since the numbers of
- * triggers got another digit meanwhile, or began anew: to be made once more.
+ * The pairings whose companion is not checked before the key, because the OIDs in
+ * the names of triggers got another digit meanwhile or wrapped around.  They are
+ * to be made again.
  */
 static List *
 left_unpaired(Oid child, List *pairings)
@@ -529,7 +533,10 @@ pair_keys_of_table(Oid child, List *pairings)
 	}
 }
 
-/* Which rows are to be checked, and do any stand in the way? */
+/*
+ * Checks that a key can be paired and counts its cross-tenant rows; returns a
+ * palloc'd Pairing.
+ */
 static Pairing *
 check_key(ForeignKey *key, bool validate)
 {
@@ -544,19 +551,18 @@ check_key(ForeignKey *key, bool validate)
 	check_owners(key);
 	check_two_owners(key);
 	check_meaning_is_kept(key);
-	/* where the parent is another's, the new key's validation finds them */
+	/* where another role owns the parent, they fail when the new key is validated */
 	if (pairing->valid && user_owns_relation(key->parent))
 		count_cross_tenant_rows(pairing);
-	pairing->valid &= pairing->unowned == 0;
+	pairing->valid &= pairing->tenantless == 0;
 	check_can_be_unvalidated(pairing);
 	return pairing;
 }
 
 /*
- * Makes these foreign keys, whose tables are locked, carry the tenant.
- * Without "validate" the rows that are there are not checked, and the keys are
- * left NOT VALID.  Raises where one cannot be, having changed nothing that the
- * transaction's abort does not undo.
+ * Makes these foreign keys carry the tenant.  Their tables must be locked.  Unless
+ * "validate", existing rows are not checked and the keys are made NOT VALID.
+ * Raises an error if one of the keys cannot be paired.
  */
 void
 pair_keys(List *keys, bool validate)

@@ -3,12 +3,14 @@
  * reference_owner.c
  *	  Who may make foreign keys to a guarded table.
  *
- * REFERENCES is among GRANT ALL.  A role that has it could make a table of its
- * own, which is not guarded, reference a guarded one, and ask of every
- * tenant's row whether it is there, and keep it from being deleted.  And a
- * column of a type of its own, with a cast that is its function, has that
- * function called as the owner of the table that it references, be that one
- * guarded or another of the same owner's.
+ * GRANT ALL includes REFERENCES.  With it a role could let a table of its own,
+ * which is not guarded, reference a guarded table, and so find out which rows
+ * every tenant has and keep them from being deleted.
+ *
+ * Also, if the referencing column has a type with a cast by a function of that
+ * role, the foreign key calls the function as the owner of the referenced table.
+ * That matters for every table of an owner of guarded tables.  In this file a
+ * "stranger's" function is one that neither a superuser nor that owner owns.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,7 +39,7 @@
 #include "relation_argument.h"
 #include "settings.h"
 
-/* Can rows of the key's table reference other tenants' rows of a guarded one? */
+/* Can rows of the key's table reference any tenant's rows of a guarded table? */
 static bool
 reaches_tenants(const ForeignKey *key)
 {
@@ -59,7 +61,7 @@ check_reference(const ForeignKey *key)
 								   owner_name(key->parent)));
 }
 
-/* The function of neither a superuser nor that owner that a key to another owner's table calls, or InvalidOid. */
+/* A stranger's function that a key calls as this owner of the referenced table, or InvalidOid. */
 static Oid
 function_as_owner(const ForeignKey *key, Oid owner)
 {
@@ -75,9 +77,9 @@ refuse_function(const ForeignKey *key, Oid function, bool stands)
 }
 
 /*
- * Refuses a key to another owner's table if that has rights over guarded ones,
- * and a function of neither a superuser nor that owner is called to compare its
- * columns: any, or with "only" that one.
+ * Refuses a key to another owner's table if that owner has rights over guarded
+ * tables and the key calls a stranger's function: any function, or if "only" is
+ * valid that one.  "key" may be NULL.
  */
 static void
 check_functions(const ForeignKey *key, Oid only)
@@ -94,8 +96,8 @@ check_functions(const ForeignKey *key, Oid only)
 }
 
 /*
- * The same of a constraint that has just been made, whoever makes it.  The rows
- * that are there have not been checked yet.
+ * Refuses a constraint that has just been made if it is a foreign key that calls
+ * a stranger's function.  Its existing rows have not been checked yet.
  */
 void
 check_functions_of_reference(Oid constraint)
@@ -120,7 +122,7 @@ function_of_cast(Oid castid)
 	return function;
 }
 
-/* The same of all keys that are there. */
+/* Does check_functions for all foreign keys. */
 static void
 check_functions_of_all_keys(Oid only)
 {
@@ -134,8 +136,8 @@ check_functions_of_all_keys(Oid only)
 }
 
 /*
- * The same of a cast that has just been made, and of all keys that are there:
- * none depends on a cast, and each calls the one that it finds.
+ * Refuses a cast that has just been made if an existing key would call its
+ * function.  Keys do not depend on casts: each looks its cast up when it is used.
  */
 void
 check_functions_of_cast(Oid castid)
@@ -147,8 +149,9 @@ check_functions_of_cast(Oid castid)
 }
 
 /*
- * The same where a table, or with InvalidOid any, has been given to another
- * owner.  The script of a dump gives each table, so only its own keys are read.
+ * Refuses a new owner of a table, or of any table if relid is InvalidOid, as whom
+ * a key would call a stranger's function.  The script of a dump sets the owner of
+ * each table, so only the keys of that table are read.
  */
 void
 check_functions_of_new_owner(Oid relid)
@@ -162,7 +165,7 @@ check_functions_of_new_owner(Oid relid)
 			check_functions(lfirst(lc), InvalidOid);
 }
 
-/* Is there a cast by a function of neither a superuser nor this role? */
+/* Is there a cast by a function that neither a superuser nor this role owns? */
 static bool
 has_cast_of_stranger(Oid role)
 {
@@ -189,8 +192,9 @@ has_cast_of_stranger(Oid role)
 }
 
 /*
- * The same of the keys that are there to all tables of a role, and of those that
- * have its privileges.  A superuser has had rights over guarded tables before.
+ * Refuses existing keys that call a stranger's function as this role, or as a role
+ * that has its privileges.  Superusers are left out: they had rights over guarded
+ * tables before.
  */
 static void
 check_functions_as(Oid role)
@@ -219,9 +223,9 @@ check_functions_as(Oid role)
 }
 
 /*
- * The same where these tables have become guarded, the first of their owner: to
- * whom the role's rights mattered little they do now.  Most databases have no
- * cast that a key could call, and nothing more is read.
+ * Does that for the owners of these tables for whom they are the first guarded
+ * tables.  Most databases have no cast by a stranger's function, and then nothing
+ * more is read.
  */
 void
 check_functions_of_first_guards(List *guarded)
@@ -240,9 +244,9 @@ check_functions_of_first_guards(List *guarded)
 }
 
 /*
- * Refuses a key that this transaction has made, from a table or a part of it,
- * to a guarded table that is not the caller's, if any tenant's rows can be
- * referenced by it; where tenant_guard.foreign_keys refuses keys at all.
+ * Refuses a key that this transaction has made, from a table or its partitions
+ * and children to a guarded table of another owner, if it can reference any
+ * tenant's rows.  Does nothing if tenant_guard.foreign_keys refuses no keys.
  */
 void
 check_new_references(Oid relid)
@@ -259,7 +263,7 @@ check_new_references(Oid relid)
 				check_reference(lfirst(lk));
 }
 
-/* The same of all keys of a table that has lost its guard. */
+/* Does the same check for all keys from a table that has lost its guard. */
 void
 check_references_kept(Oid relid)
 {

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * unenforced_key.c
- *	  Foreign keys that are not to be taken out of force.
+ *	  Refuses to make foreign keys that carry the tenant NOT ENFORCED.
  *
- * From 18 on ALTER CONSTRAINT ... NOT ENFORCED leaves a key where it is and
- * lets rows reference whatever they like.
+ * Since PostgreSQL 18 ALTER CONSTRAINT ... NOT ENFORCED keeps a key in the
+ * catalogs and lets rows reference anything.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,8 +18,8 @@
 #include "unenforced_key.h"
 
 /*
- * Refuses that a key which carries the tenant is one of those, by name, that a
- * statement has made NOT ENFORCED, unless that is meant.
+ * Refuses a statement that has made constraints of these names NOT ENFORCED, if
+ * one is a key that carries the tenant, unless weakening is meant.
  */
 void
 check_keys_enforced(Oid relid, List *names)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * unenforced_key.h
- *	  Foreign keys that are not to be taken out of force.
+ *	  Refuses to make foreign keys that carry the tenant NOT ENFORCED.
  *
  *-------------------------------------------------------------------------
  */
