@@ -3,10 +3,10 @@
  * auto_protect.c
  *	  Guards tables that a statement has given the tenant column.
  *
- * Left alone are tables of extensions, excluded schemas, labelled tables,
- * temporary ones that end with their transaction, and all where auto_protect or
- * row_security is off; but a part of a guarded table is guarded all the same,
- * since it can be queried by its own name.
+ * Tables of extensions, in excluded schemas, with a security label, and temporary
+ * tables that are dropped on commit are not guarded, nor is any table where
+ * auto_protect or row_security is off.  Partitions and children of a guarded table
+ * are guarded in all these cases, since they can be queried by their own names.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +33,7 @@
 #include "relation_argument.h"
 #include "table_label.h"
 
-/* The nearest guarded table that this one is a part of, or InvalidOid. */
+/* The nearest guarded ancestor of a table, or InvalidOid. */
 Oid
 nearest_guarded_ancestor(Oid relid)
 {
@@ -46,18 +46,19 @@ nearest_guarded_ancestor(Oid relid)
 }
 
 /*
- * The column by which a table is to be guarded automatically, or NULL if it
- * is not.  A part of a guarded table always is, by that table's column: a
- * label or an excluded schema must not open it by its own name.
+ * The column by which a table is to be guarded automatically, or NULL if it is
+ * not to be guarded.  With a guarded ancestor, or else InvalidOid, it is always
+ * that table's column: neither a label nor an excluded schema may leave the table
+ * open under its own name.
  */
 static char *
-automatic_column(Oid relid, Oid whole)
+automatic_column(Oid relid, Oid ancestor)
 {
-	AttrNumber	attnum = OidIsValid(whole) ? guard_of(whole).attnum : 0;
+	AttrNumber	attnum = OidIsValid(ancestor) ? guard_of(ancestor).attnum : 0;
 	char	   *schema;
 
 	if (attnum != 0)
-		return get_attname(whole, attnum, false);
+		return get_attname(ancestor, attnum, false);
 	if (!has_column(relid, setting_tenant_column))
 		return NULL;
 	schema = get_namespace_name(get_rel_namespace(relid));
@@ -68,7 +69,7 @@ automatic_column(Oid relid, Oid whole)
 	return pstrdup(setting_tenant_column);
 }
 
-/* A part must be guarded by the column that guards the whole. */
+/* Refuses a guarded table that is guarded by another column than one of its guarded ancestors. */
 static void
 check_same_column(Oid relid)
 {
@@ -88,7 +89,7 @@ check_same_column(Oid relid)
 	}
 }
 
-/* Says of a table that has the column, and no whole, why it is left alone. */
+/* Warns of a table that has the tenant column, and no guarded ancestor, and is not guarded. */
 static void
 warn_of_table_left(Oid relid)
 {
@@ -106,43 +107,41 @@ warn_of_table_left(Oid relid)
 						 quote_literal_cstr(relation_name(relid)))));
 }
 
-/*
- * Are tables of their own left alone?  Those that an extension's script makes
- * are the extension's.
- */
+/* Is a table without guarded ancestors exempt?  Tables that an extension's script makes belong to the extension. */
 static bool
-is_left_alone(Oid relid)
+is_exempt(Oid relid)
 {
 	return !setting_auto_protect || creating_extension ||
 		OidIsValid(getExtensionOfObject(RelationRelationId, relid));
 }
 
 /*
- * Guards one table if it is to be guarded, with its parts; true if it was.  In
- * a script of pg_dump no whole is guarded yet when its parts come to it.
+ * Guards one table, with its partitions and children, if it is to be guarded;
+ * returns true if it was.  In a script of pg_dump no parent is guarded yet when
+ * partitions are attached to it.
  */
 static bool
 auto_protect_table(Oid relid)
 {
 	char		relkind = get_rel_relkind(relid);
-	Oid			whole;
+	Oid			ancestor;
 	char	   *column;
 
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		relkind != RELKIND_FOREIGN_TABLE)
 		return false;
-	whole = nearest_guarded_ancestor(relid);
+	ancestor = nearest_guarded_ancestor(relid);
 	check_same_column(relid);
 	if (guard_of(relid).status == GUARD_WHOLE)
 		return false;
-	column = automatic_column(relid, whole);
-	if (column == NULL || (!OidIsValid(whole) && is_left_alone(relid)))
+	column = automatic_column(relid, ancestor);
+	if (column == NULL || (!OidIsValid(ancestor) && is_exempt(relid)))
 		return false;
-	if (relkind == RELKIND_FOREIGN_TABLE || (!row_security && !OidIsValid(whole)))
+	if (relkind == RELKIND_FOREIGN_TABLE || (!row_security && !OidIsValid(ancestor)))
 	{
-		if (!OidIsValid(whole))
+		if (!OidIsValid(ancestor))
 			warn_of_table_left(relid);
-		return false;			/* as a part foreign_part.c looks at it */
+		return false;			/* foreign_part.c refuses it below a guarded table */
 	}
 	check_relation(relid);
 	(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
@@ -152,9 +151,10 @@ auto_protect_table(Oid relid)
 }
 
 /*
- * Guards a table and its parts, as far as they are to be guarded: called when
- * the table may have come by the tenant column.  Raises where one cannot be.
- * Returns the tables that were: their foreign keys are still to be settled.
+ * Guards those of a table, its partitions and children that are to be guarded;
+ * to be called when the table may have gained the tenant column.  Raises an error
+ * if one cannot be guarded.  Returns the tables that were guarded, to whose
+ * foreign keys the caller applies the setting foreign_keys.
  */
 List *
 auto_protect(Oid relid)
@@ -168,7 +168,7 @@ auto_protect(Oid relid)
 	return guarded;
 }
 
-/* The same of several tables. */
+/* Does auto_protect for several tables; each table is returned once. */
 List *
 auto_protect_all(List *tables)
 {
@@ -191,10 +191,7 @@ query_tables(const char *sql)
 	return tables;
 }
 
-/*
- * The tables OF a composite type, which ALTER TYPE ... CASCADE reaches: they
- * may have been given the column by it.
- */
+/* The tables OF a composite type: ALTER TYPE ... CASCADE may have given them the tenant column. */
 List *
 typed_tables(Oid composite)
 {
@@ -203,7 +200,10 @@ typed_tables(Oid composite)
 								 get_rel_type_id(composite)));
 }
 
-/* A schema may have left tenant_guard.excluded_schemas by its new name. */
+/*
+ * Guards the tables of a schema that was renamed, if tenant_guard.excluded_schemas
+ * has its old name and not its new one.  Returns the tables that were guarded.
+ */
 List *
 auto_protect_schema(const RenameStmt *stmt)
 {

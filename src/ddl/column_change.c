@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * column_change.c
- *	  What a statement did to columns that tell tenants apart.
+ *	  Refuses changes of columns that a guard does not show.
  *
- * Neither leaves a trace that a guard would lack.  A tenant column that is
- * generated anew, or numbered, gives rows to other tenants; and one that gets
- * the name of the tenant column, in a table that another column guards or that
- * is shared, looks as if it guarded the table.  A statement may do either by
- * a table that its own inherit from, which need not be guarded.
+ * A new generation expression, or an identity, of the tenant column gives rows to
+ * other tenants, and the guard is whole.  A column that gets the name of the
+ * tenant column, in a table that is guarded by another column or is shared, looks
+ * as if it guarded the table.  A statement may do either to a guarded table by
+ * changing a parent that is not guarded.
  *
  *-------------------------------------------------------------------------
  */
@@ -64,9 +64,9 @@ names_column(List *columns, const char *name)
 }
 
 /*
- * The columns of these names, char *, have got another generation expression,
- * or an identity: refuses if one is the tenant column of a table or of its
- * parts, unless that is meant.
+ * Refuses a statement that has changed the generation expression, or added an
+ * identity, of columns with these names, if one is the tenant column of a table or
+ * of what inherits from it, unless weakening is meant.
  */
 void
 check_renewed_columns(List *tables, List *columns)
@@ -89,7 +89,10 @@ check_renewed_columns(List *tables, List *columns)
 	}
 }
 
-/* Of one table that has a column of the name that tenant columns have. */
+/*
+ * Checks one table that has gained a column with the tenant column's name: refuses
+ * it if another column guards the table, and reports it if the table is shared.
+ */
 static void
 check_gained(Oid relid)
 {
@@ -108,9 +111,8 @@ check_gained(Oid relid)
 }
 
 /*
- * Some of these tables or of their parts may have got a column of the name
- * that tenant columns have: refuses it where another column guards the table,
- * unless that is meant, and says it where the table is shared.
+ * Does that for these tables and what inherits from them, which may have gained a
+ * column with the tenant column's name.
  */
 void
 check_gained_column(List *tables)
@@ -123,9 +125,8 @@ check_gained_column(List *tables)
 }
 
 /*
- * A statement on something else has dropped a column of this table, with all
- * tenants' values: refuses that to who does not own the table, unless it is
- * meant.
+ * Refuses a statement on another object that has dropped a column of this guarded
+ * table by CASCADE, if the user does not own the table, unless weakening is meant.
  */
 void
 check_lost_column(Oid relid)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * column_change.h
- *	  What a statement did to columns that tell tenants apart.
+ *	  Refuses changes of columns that a guard does not show.
  *
  *-------------------------------------------------------------------------
  */

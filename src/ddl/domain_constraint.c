@@ -3,14 +3,17 @@
  * domain_constraint.c
  *	  Who may change the domain of a guarded table's column.
  *
- * ALTER DOMAIN ... ADD CHECK and VALIDATE CONSTRAINT evaluate the constraint
- * on every row of every table that has a column of the domain.  They are run by
- * the domain's owner, who need not own those tables, nor be able to read them,
- * and they know no row-level security: a function in the constraint is told
- * every tenant's values.  And what a foreign key's action writes, or a function
- * that is SECURITY DEFINER, is checked and gets its default as the owner.  What a CHECK says that is there when a column gets
- * the domain is evaluated by who writes the row, and the owner of the table
- * has chosen it.
+ * ALTER DOMAIN ... ADD CHECK and VALIDATE CONSTRAINT evaluate the constraint on
+ * every row of every table that has a column of the domain, without row-level
+ * security.  The domain's owner may run them, who need not own those tables nor
+ * have the privilege to read them.  So a function in the constraint would be
+ * called with every tenant's values.
+ *
+ * Constraints and defaults of a domain are also evaluated as the table's owner,
+ * in what a foreign key's action or a SECURITY DEFINER function writes.
+ *
+ * A CHECK that the domain already has when a column gets that domain is not
+ * refused: the owner of the table has chosen it.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,7 +44,7 @@
 #include "relation_argument.h"
 #include "trigger_owner.h"
 
-/* Adds what depends on a type: to the one list types, to the other tables with a column of it. */
+/* Adds the types that depend on a type to *types, and the tables that have a column of it to *tables. */
 static void
 add_dependents(Relation depends, Oid type, List **types, List **tables)
 {
@@ -71,7 +74,7 @@ add_dependents(Relation depends, Oid type, List **types, List **tables)
 	systable_endscan(scan);
 }
 
-/* The tables that have a column of this type, or of one that is made of it. */
+/* The tables that have a column of this type, or of a type that depends on it, such as a domain over it. */
 static List *
 tables_with(Oid type)
 {
@@ -86,8 +89,9 @@ tables_with(Oid type)
 }
 
 /*
- * Refuses to change a domain that another's table has a column of, if that is
- * guarded or its owner has rights over guarded tables: "what" is changed.
+ * Refuses to change a domain if a table of another owner has a column of it, and
+ * that table is guarded or its owner has rights over guarded tables.  "what" is
+ * the property that is changed: "constraints" or "default".
  */
 static void
 check_domain(Oid domain, const char *what)
@@ -101,9 +105,8 @@ check_domain(Oid domain, const char *what)
 }
 
 /*
- * Refuses a CHECK that has just been made, if it is one of a domain, and
- * rows of a guarded table that is not the caller's are to be checked by it.
- * They have not been yet.
+ * Checks a constraint that has just been made, if it is a CHECK of a domain.  No
+ * rows have been checked by it yet.
  */
 void
 check_domain_constraint(Oid constraint)
@@ -126,9 +129,8 @@ check_domain_constraint(Oid constraint)
 }
 
 /*
- * VALIDATE CONSTRAINT makes none, and checks the rows again of one that is
- * valid.  A default is evaluated as the table's owner by a foreign key's action
- * and by a SECURITY DEFINER function, unless it is a constant.
+ * Checks VALIDATE CONSTRAINT, which makes no constraint and also checks the rows
+ * of one that is valid, and SET DEFAULT of something other than a constant.
  */
 void
 check_alter_domain(const AlterDomainStmt *stmt)

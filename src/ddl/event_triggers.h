@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * event_triggers.h
- *	  What a DDL statement made or weakened.
+ *	  Checks what a DDL statement has made or weakened.
  *
  *-------------------------------------------------------------------------
  */

@@ -3,11 +3,11 @@
  * foreign_part.c
  *	  Foreign tables below guarded ones.
  *
- * A foreign table cannot have row-level security.  Where it is read through a
- * guarded parent the parent's policy is a filter as others are: those of the
- * query may be sent to the foreign server before it, and tell of a row by an
- * error.  And PostgreSQL evaluates no WITH CHECK for rows that are written to
- * a foreign table.  So none is to be a part of a guarded table.
+ * A foreign table cannot have row-level security.  When it is read through a
+ * guarded parent, the query's own filters may be sent to the foreign server and
+ * evaluated before the parent's policy, and may reveal a row by an error.  Also,
+ * PostgreSQL evaluates no WITH CHECK for rows that are written to a foreign table.
+ * So a foreign table is refused below a guarded table.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,20 +25,20 @@
 #include "guard_refusals.h"
 
 /*
- * Refuses a foreign table as a part of a guarded table, unless that is meant.
- * With row_security off, as in a script made by pg_dump, it is said: the
- * database that the script restores had it.
+ * Refuses a foreign table as a partition or child of a guarded table, unless
+ * weakening is meant.  With row_security off, as in a script made by pg_dump, it
+ * only warns: the dumped database had it.
  */
 void
-check_foreign_part(Oid part, Oid whole)
+check_foreign_part(Oid foreign_table, Oid root)
 {
-	Refusal		refusal = foreign_part(relation_name(part), relation_name(whole));
+	Refusal		refusal = foreign_part(relation_name(foreign_table), relation_name(root));
 
-	if (row_security && !weakening_is_meant(whole))
+	if (row_security && !weakening_is_meant(root))
 		raise_refusal(refusal);
 	ereport(WARNING,
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			 errmsg("foreign table %s is a part of guarded table %s", relation_name(part), relation_name(whole)),
+			 errmsg("foreign table %s is a part of guarded table %s", relation_name(foreign_table), relation_name(root)),
 			 errdetail("%s", refusal.detail),
 			 errhint("%s", refusal.hint)));
 }

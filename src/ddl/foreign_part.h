@@ -8,6 +8,6 @@
 #ifndef TENANT_GUARD_FOREIGN_PART_H
 #define TENANT_GUARD_FOREIGN_PART_H
 
-extern void check_foreign_part(Oid part, Oid whole);
+extern void check_foreign_part(Oid foreign_table, Oid root);
 
 #endif							/* TENANT_GUARD_FOREIGN_PART_H */

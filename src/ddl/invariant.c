@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * invariant.c
- *	  What holds of guarded tables after every statement.
+ *	  The invariants of guarded tables, which hold after every statement.
  *
- * The one place that says it: event_triggers.c asks about the tables that a statement has
- * touched, the SQL function broken_invariants about all of them, for audit()
- * and for the tests.  Nothing here changes or refuses anything, and no lock on
- * a table is needed: one that is gone breaks nothing.
+ * event_triggers.c checks them for the tables that a statement has changed, and
+ * the SQL function broken_invariants for all tables, for audit() and the tests.
+ * Nothing in this file changes or refuses anything.  Callers need no lock on a
+ * table: a table that has been dropped breaks no invariant.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,7 +38,7 @@ add_broken(List *found, Invariant invariant, Oid relid, Oid other, const char *k
 	return lappend(found, broken);
 }
 
-/* Are two guarded tables guarded by columns of one name? */
+/* Are two tables guarded by columns of the same name?  True if either has no tenant column. */
 static bool
 have_same_column(Oid relid, AttrNumber attnum, Oid other, AttrNumber other_attnum)
 {
@@ -49,14 +49,14 @@ have_same_column(Oid relid, AttrNumber attnum, Oid other, AttrNumber other_attnu
 }
 
 /*
- * Of a table and those that it inherits from, directly or not.  What it is a
- * part of is the topmost guarded one.
+ * Adds broken invariants between a table and its ancestors.  An unguarded table is
+ * reported as a part of its topmost guarded ancestor.
  */
 static List *
 broken_with_ancestors(List *found, Oid relid, int which)
 {
 	Guard		guard = guard_of(relid);
-	Oid			whole = InvalidOid;
+	Oid			root = InvalidOid;
 	Oid			other = InvalidOid;
 	ListCell   *lc;
 
@@ -70,20 +70,20 @@ broken_with_ancestors(List *found, Oid relid, int which)
 							   psprintf("a query on table %s, which is not guarded, shows its rows to every tenant",
 										relation_name(ancestor)));
 		if (above.status != GUARD_NONE)
-			whole = ancestor;
+			root = ancestor;
 		if (above.status != GUARD_NONE && !have_same_column(relid, guard.attnum, ancestor, above.attnum))
 			other = ancestor;
 	}
-	if (OidIsValid(whole) && guard.status == GUARD_NONE && (which & INVARIANT_PARTS))
-		found = add_broken(found, INVARIANT_PARTS, relid, whole, NULL,
-						   psprintf("it is a part of guarded table %s and is not guarded", relation_name(whole)));
+	if (OidIsValid(root) && guard.status == GUARD_NONE && (which & INVARIANT_PARTS))
+		found = add_broken(found, INVARIANT_PARTS, relid, root, NULL,
+						   psprintf("it is a part of guarded table %s and is not guarded", relation_name(root)));
 	else if (OidIsValid(other) && (which & INVARIANT_PARTS))
 		found = add_broken(found, INVARIANT_PARTS, relid, other, NULL,
 						   psprintf("it is guarded by another column than table %s, of which it is a part", relation_name(other)));
 	return found;
 }
 
-/* The foreign keys of a table that may reference another tenant's row. */
+/* Adds the foreign keys of a table that may reference another tenant's row. */
 static List *
 broken_keys(List *found, Oid relid)
 {
@@ -102,9 +102,9 @@ broken_keys(List *found, Oid relid)
 }
 
 /*
- * Those of these invariants, bits of "which", that do not hold of a table; a
- * list of BrokenInvariant.  Of foreign keys the table's own are looked at, not
- * those that reference it.
+ * The invariants among "which" that do not hold for a table: a palloc'd list of
+ * BrokenInvariant.  Only foreign keys from the table are checked, not those that
+ * reference it.
  */
 List *
 broken_invariants(Oid relid, int which)
@@ -182,7 +182,7 @@ all_tables(void)
 	return tables;
 }
 
-/* What does not hold of a table, or of any where the argument is null. */
+/* broken_invariants(relation): the broken invariants of a table, or of all tables if it is null */
 Datum
 tenant_guard_broken_invariants(PG_FUNCTION_ARGS)
 {

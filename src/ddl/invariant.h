@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * invariant.h
- *	  What holds of guarded tables after every statement.
+ *	  The invariants of guarded tables, which hold after every statement.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,20 +14,20 @@
 typedef enum Invariant
 {
 	INVARIANT_WHOLE = 1,		/* a guard is whole */
-	INVARIANT_PARTS = 2,		/* a part of a guarded table is guarded, by the same column */
-	INVARIANT_ABOVE = 4,		/* what a guarded table inherits from is guarded */
+	INVARIANT_PARTS = 2,		/* partitions and children of a guarded table are guarded, by the same column */
+	INVARIANT_ABOVE = 4,		/* the ancestors of a guarded table are guarded */
 	INVARIANT_KEYS = 8			/* a foreign key between guarded tables carries the tenant */
 } Invariant;
 
 #define ALL_INVARIANTS (INVARIANT_WHOLE | INVARIANT_PARTS | INVARIANT_ABOVE | INVARIANT_KEYS)
 
-/* One that does not hold; palloc'd with what it points to. */
+/* An invariant that does not hold; palloc'd with what it points to. */
 typedef struct BrokenInvariant
 {
 	Invariant	invariant;
 	Oid			relid;			/* the table of which it does not hold */
-	Oid			other;			/* the table above, or the one that a key references */
-	char	   *detail;			/* a clause: what is so instead */
+	Oid			other;			/* the ancestor, or the table that a key references; or InvalidOid */
+	char	   *detail;			/* a clause that says what holds instead, its subject the table */
 	const char *key;			/* the name of a foreign key, not quoted; or NULL */
 } BrokenInvariant;
 

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * same_policy.c
- *	  CREATE POLICY of what a guarded table has already.
+ *	  Skips CREATE POLICY for a policy that a guarded table already has.
  *
- * Scripts carry a guard's policies: those of pg_dump --enable-row-security,
- * which has row_security on, and what a distributed engine sends to its nodes.
- * There the table is guarded as it is made, and its policies, which come
- * later, would fail: they exist.  Those that are as the guard's are skipped.
+ * Scripts of pg_dump --enable-row-security, which have row_security on, and the
+ * statements that a distributed engine sends to its nodes, make a guard's policies
+ * after its table.  The table is guarded when it is made, so that these statements
+ * would fail.  They are skipped if the policy is identical to the guard's.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +28,7 @@
 #include "guard_policy.h"
 #include "same_policy.h"
 
-/* FOR ALL TO PUBLIC, as all of a guard's policies are. */
+/* Is the policy FOR ALL TO PUBLIC, as all policies of a guard are? */
 static bool
 is_for_all(const CreatePolicyStmt *stmt)
 {
@@ -36,7 +36,7 @@ is_for_all(const CreatePolicyStmt *stmt)
 		linitial_node(RoleSpec, stmt->roles)->roletype == ROLESPEC_PUBLIC;
 }
 
-/* An expression as CREATE POLICY will understand it: the table is number 1. */
+/* Transforms an expression as CREATE POLICY does; the table has range-table index 1. */
 static Node *
 policy_clause(Relation rel, Node *clause, const char *query_string)
 {
@@ -70,9 +70,9 @@ is_same_policy(const CreatePolicyStmt *stmt, Relation rel, const char *query_str
 }
 
 /*
- * Is this CREATE POLICY exactly one of those that guard its table already?
- * Then a NOTICE says so, and it is not to be carried out.  Only for the owner
- * of the table: to others PostgreSQL says what they may not.
+ * Returns true, with a NOTICE, if a statement is CREATE POLICY for a policy that
+ * its guarded table already has; it is not to be executed then.  Returns false for
+ * users who do not own the table, so that PostgreSQL raises its own error.
  */
 bool
 skips_same_policy(Node *node, const char *query_string)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * same_policy.h
- *	  CREATE POLICY of what a guarded table has already.
+ *	  Skips CREATE POLICY for a policy that a guarded table already has.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * security_label.c
- *	  What SECURITY LABEL FOR tenant_guard may say.
+ *	  Checks the labels that SECURITY LABEL FOR tenant_guard sets.
  *
- * Of a table: who may change it may share() it (table_label.c).  Of a function:
- * 'trusted' is a superuser's word that it may see every tenant's rows, since it
- * cannot tell of them, and that what the planner and indexes call for its sake
- * cannot either (trusted_function.c).
+ * The owner of a table may label it, as share() does (table_label.c).  With the
+ * label 'trusted' of a function a superuser declares that the function may see
+ * every tenant's rows, since neither it nor what the planner and indexes call for
+ * it can reveal them (trusted_function.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -54,7 +54,7 @@ check_table_label(const ObjectAddress *object, const char *label)
 		raise_refusal(table_is_guarded(relation_name(object->objectId)));
 }
 
-/* The owner of a function is no judge of what it tells: a superuser is. */
+/* Only a superuser, not the owner, may declare that a function reveals nothing. */
 static void
 check_function_label(const ObjectAddress *object, const char *label)
 {
@@ -75,9 +75,9 @@ check_function_label(const ObjectAddress *object, const char *label)
 }
 
 /*
- * What SECURITY LABEL FOR tenant_guard may say.  PostgreSQL has checked that
- * the caller owns the object.  A function's label takes part in plans: those
- * that are kept, in any session, are made anew.
+ * The check of the label provider.  PostgreSQL has checked that the caller owns
+ * the object.  The label of a function affects plans, so cached plans of all
+ * sessions are invalidated.
  */
 static void
 check_label(const ObjectAddress *object, const char *label)

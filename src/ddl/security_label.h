@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * security_label.h
- *	  What SECURITY LABEL FOR tenant_guard may say.
+ *	  Checks the labels that SECURITY LABEL FOR tenant_guard sets.
  *
  *-------------------------------------------------------------------------
  */

@@ -3,14 +3,14 @@
  * trigger_owner.c
  *	  Who may put a trigger on a guarded table, or another of its owner's.
  *
- * PostgreSQL lets everyone do so who has the privilege TRIGGER, which is among
- * GRANT ALL.  But what a foreign key's action does to a table it does as the
- * owner of that, and its triggers run as the owner too: whoever puts one there
- * runs code of his own as the owner.  The triggers that a foreign key itself
- * needs are not made by a statement, and are not seen here.
+ * PostgreSQL lets every role do so that has the privilege TRIGGER, which GRANT
+ * ALL includes.  But a foreign key's action runs as the owner of the referencing
+ * table, and so do the triggers that it fires: whoever makes one there runs code
+ * of his own as the owner.  The RI triggers of foreign keys are not made by CREATE
+ * TRIGGER and are not checked.
  *
- * Who made a trigger that is there already nobody can tell; whose functions it
- * calls the catalogs do.
+ * The catalogs do not record who made an existing trigger.  It is judged by the
+ * owners of the functions that it calls.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,14 +38,14 @@
 #include "relation_argument.h"
 #include "trigger_owner.h"
 
-/* A trigger, and the function that it calls and another role owns. */
+/* A trigger, and a function that it calls and that another role owns. */
 typedef struct ForeignTrigger
 {
 	Oid			trigger;
 	Oid			function;
 } ForeignTrigger;
 
-/* What pg_trigger says of a trigger; all zeros if it is gone. */
+/* The row of pg_trigger of a trigger; all zeros if it does not exist. */
 static FormData_pg_trigger
 read_trigger(Oid trigger)
 {
@@ -61,14 +61,14 @@ read_trigger(Oid trigger)
 	return row;
 }
 
-/* The relation that a trigger is on, or InvalidOid if it is gone. */
+/* The relation that a trigger is on, or InvalidOid if it does not exist. */
 Oid
 table_of_trigger(Oid trigger)
 {
 	return read_trigger(trigger).tgrelid;
 }
 
-/* Does a foreign key, of the table or of one that it is a part of, act on its rows? */
+/* Does an action of a foreign key, of the table or an ancestor, write its rows? */
 static bool
 keys_act_on(Oid relid)
 {
@@ -84,9 +84,8 @@ keys_act_on(Oid relid)
 }
 
 /*
- * Has what runs as the owner of this table rights over tenants' rows?  Those of
- * an owner of guarded tables are given away by another table of the same
- * owner's, too.
+ * Has code that runs as the owner of this table rights over tenants' rows?  True
+ * also for a table that is not guarded, if its owner owns guarded tables.
  */
 bool
 has_rights_of_owner(Oid relid)
@@ -95,7 +94,7 @@ has_rights_of_owner(Oid relid)
 		has_rights_over_tenants(object_owner(RelationRelationId, relid));
 }
 
-/* Does a key's action fire triggers that are on this table with such rights? */
+/* May triggers on this table run with rights over tenants' rows? */
 static bool
 triggers_matter(Oid relid)
 {
@@ -103,9 +102,9 @@ triggers_matter(Oid relid)
 }
 
 /*
- * Whoever makes a trigger on another's table waits for it to be fired as the
- * owner: by a key's action, by a SECURITY DEFINER function that writes to the
- * table, by the owner himself.
+ * Refuses a new trigger on a table of another owner who has rights over tenants'
+ * rows: it may be fired as the owner, by a foreign key's action, by a SECURITY
+ * DEFINER function that writes to the table, or by the owner himself.
  */
 static void
 check_trigger_on(Oid relid)
@@ -118,7 +117,7 @@ check_trigger_on(Oid relid)
 								   relation_name(relid), guarded));
 }
 
-/* Does a view read a guarded table, itself or by another view? */
+/* Does a view read a guarded table, directly or through other views? */
 static bool
 reads_guarded_table(Oid view)
 {
@@ -135,7 +134,7 @@ reads_guarded_table(Oid view)
 	return false;
 }
 
-/* INSTEAD OF: what every tenant writes through the view is the function's. */
+/* Refuses an INSTEAD OF trigger, which sees what every tenant writes through the view. */
 static void
 check_trigger_on_view(Oid view)
 {
@@ -144,9 +143,9 @@ check_trigger_on_view(Oid view)
 }
 
 /*
- * Refuses a trigger that has been made on a guarded table, or a view that reads
- * one, by one who neither owns it nor is a member of its owner nor a superuser.
- * A partitioned table's partitions have the trigger too.
+ * Refuses a trigger that has been made on a guarded table, or on a view that reads
+ * one, by a role that is neither its owner, nor a member of its owner, nor a
+ * superuser.  Partitions of a partitioned table have the trigger too.
  */
 void
 check_new_trigger(Oid trigger)
@@ -166,11 +165,11 @@ check_new_trigger(Oid trigger)
 }
 
 /* ----------------------------------------------------------------
- *		Triggers that are there already
+ *		Existing triggers
  * ----------------------------------------------------------------
  */
 
-/* Has a table triggers that a statement has made on it, and not on its whole? */
+/* Has a table triggers of its own: neither internal, nor cloned from a parent's? */
 static bool
 has_own_triggers(Oid relid)
 {
@@ -190,9 +189,9 @@ has_own_triggers(Oid relid)
 }
 
 /*
- * The first trigger of a table that calls, itself or in its WHEN, a function of
- * a role that is neither the table's owner nor a member of that nor a superuser.
- * audit() asks the same (trigger_of_other).
+ * The first trigger of a table that calls, itself or in its WHEN condition, a
+ * function of a role that is neither the table's owner, nor a member of the owner,
+ * nor a superuser.  The rule trigger_of_other of audit() has the same query.
  */
 static ForeignTrigger
 foreign_trigger(Oid relid)
@@ -221,9 +220,9 @@ foreign_trigger(Oid relid)
 }
 
 /*
- * Reports a table that calls such a function: as an error, or a warning.  With
- * row_security off, as in a script made by pg_dump, or where it is meant, it is
- * said only.
+ * Reports a table that has such a trigger, as an error or a warning.  With
+ * row_security off, as in a script made by pg_dump, or where weakening is meant,
+ * it is always a warning.
  */
 void
 check_no_foreign_trigger(Oid relid, int level)
@@ -243,8 +242,9 @@ check_no_foreign_trigger(Oid relid, int level)
 }
 
 /*
- * The same of a table that has just come by a guard, by a key that acts on it,
- * or by another owner, to whom the functions may be given next.
+ * Does that for a table, its partitions and children, if their triggers may run
+ * with rights over tenants' rows: after the table became guarded, gained a foreign
+ * key, or was given to another owner.
  */
 void
 check_old_triggers(Oid relid, int level)

@@ -3,8 +3,8 @@
  * unguarded_parent.c
  *	  Guarded tables below a parent that is not guarded.
  *
- * Row-level security is that of the table which a query names: through such a
- * parent everyone sees the rows of what inherits from it.
+ * PostgreSQL applies the policies of the table that a query names: through an
+ * unguarded parent everyone sees the rows of its partitions and children.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +30,7 @@
 #include "settings.h"
 #include "unguarded_parent.h"
 
-/* Has this transaction put the part below the whole, or with "left" taken it away? */
+/* Has this transaction inserted a row of pg_inherits or, with "left", deleted it? */
 static bool
 was_changed_now(HeapTuple tuple, bool left)
 {
@@ -43,6 +43,7 @@ was_changed_now(HeapTuple tuple, bool left)
 		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header));
 }
 
+/* The partitions and children that this transaction has put below a table or, with "left", taken away from it. */
 static List *
 parts_changed_now(Oid relid, bool left)
 {
@@ -59,8 +60,8 @@ parts_changed_now(Oid relid, bool left)
 }
 
 /*
- * The tables that this transaction has put below a table, by what the catalogs
- * hold: a name in the statement may mean another table when it is over.
+ * The tables that this transaction has put below a table.  They are read from the
+ * catalogs, since a name in the statement may mean another table after it.
  */
 List *
 parts_joined_now(Oid relid)
@@ -68,14 +69,14 @@ parts_joined_now(Oid relid)
 	return parts_changed_now(relid, false);
 }
 
-/* Those that it has taken away from there, and not put back. */
+/* The tables that this transaction has taken away from below a table, and not put back. */
 List *
 parts_left_now(Oid relid)
 {
 	return list_difference_oid(parts_changed_now(relid, true), find_inheritance_children(relid, NoLock));
 }
 
-/* Says that a guarded table can be read through one that is not. */
+/* Warns that a guarded table can be read through a parent that is not guarded. */
 void
 warn_of_unguarded_parent(Oid relid, Oid parent)
 {
@@ -87,7 +88,7 @@ warn_of_unguarded_parent(Oid relid, Oid parent)
 					 quote_literal_cstr(relation_name(parent)))));
 }
 
-/* Looks at the table itself: nobody's privileges and policies matter. */
+/* Has a table any rows, whatever privileges and policies the user has?  Inheritance children are not counted. */
 static bool
 holds_rows_of_its_own(Oid relid)
 {
@@ -112,9 +113,9 @@ holds_rows_of_its_own(Oid relid)
 }
 
 /*
- * Does it open what was closed to put a guarded table below this parent?  Not
- * where a partition that is empty comes to a table of tenants' rows, which is
- * open anyway: so partitions are made while an application adopts guards.
+ * Does it expose rows to put a guarded table below this parent?  It does not if an
+ * empty partition is added to a table that has the tenant column and is not
+ * guarded yet: partitions must be possible while an application adopts guards.
  */
 static bool
 is_opened_by(Oid relid, Oid parent)
@@ -125,9 +126,8 @@ is_opened_by(Oid relid, Oid parent)
 }
 
 /*
- * A guarded table below one that is not guarded shows its rows to everyone who
- * queries that one.  What would be opened by that is refused; of a table that
- * is new, and has no rows to open, or is guarded only now, it is said.
+ * Refuses a guarded table below a parent that is not guarded, if that exposes
+ * rows.  Only warns if "made": the table is new, or was guarded only now.
  */
 void
 check_parent(Oid relid, Oid parent, bool made)

@@ -1,16 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * derive.c
- *	  Gives a table the tenant column that its rows have only through a foreign
- *	  key: order lines, by their orders.
+ *	  Adds the tenant column to a table whose rows have a tenant only through a
+ *	  foreign key, such as order lines through their orders.
  *
- * The column is added with the type that the parent's has, filled from the
- * parent by one UPDATE, and then the table is guarded and its keys carry the
- * tenant.  As with ADD COLUMN ... DEFAULT, filling is no change of rows that
- * triggers and rules should hear of: they do not fire (but for those that are
- * ENABLE ALWAYS or REPLICA).
+ * The column gets the type of the parent's tenant column and is filled from the
+ * parent by one UPDATE; then the table is guarded and its foreign keys are paired.
+ * As with ADD COLUMN ... DEFAULT, triggers and rules do not fire for the UPDATE,
+ * except those that are ENABLE ALWAYS or REPLICA.
  *
- * A row without a parent would have no tenant: such rows stand in the way.
+ * A row without a parent would have no tenant; if there is one an error is raised.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,11 +41,11 @@
 PG_FUNCTION_INFO_V1(tenant_guard_derive_tenant_column);
 
 /* ----------------------------------------------------------------
- *		By which key
+ *		The foreign key
  * ----------------------------------------------------------------
  */
 
-/* The names of keys, as a list for a person; NULL for none. */
+/* The names of keys and of the tables that they reference, for a message; NULL if there are none. */
 static char *
 names_of_keys(List *keys)
 {
@@ -66,6 +65,7 @@ names_of_keys(List *keys)
 	return names.data;
 }
 
+/* The key of this name; an error if there is none, or if it references a table that is not guarded. */
 static ForeignKey *
 key_of_name(Oid relid, const char *name)
 {
@@ -86,7 +86,7 @@ key_of_name(Oid relid, const char *name)
 	raise_refusal(no_such_key(name, relation_name(relid), names_of_keys(keys)));
 }
 
-/* The only key to a guarded table. */
+/* The only key from a table to another, guarded table; an error if there is none or several. */
 static ForeignKey *
 only_key(Oid relid)
 {
@@ -111,9 +111,9 @@ only_key(Oid relid)
 	return linitial(guarded);
 }
 
-/* A table that stands alone or is the whole of its partitions. */
+/* Refuses partitions, and tables in an inheritance hierarchy. */
 static void
-check_is_whole(Oid relid)
+check_is_root(Oid relid)
 {
 	List	   *ancestors = ancestors_of(relid);
 
@@ -130,8 +130,9 @@ check_is_whole(Oid relid)
  */
 
 /*
- * Of the type that the parent's has; of a domain, of what it is made over: the
- * domain's CHECK is another role's function, and the values have passed it.
+ * Adds the column with the type of the parent's tenant column or, if that is a
+ * domain, its base type: the domain's CHECK may call another role's function, and
+ * the values have passed it.
  */
 static void
 add_column(const ForeignKey *key, const char *column)
@@ -150,7 +151,7 @@ add_column(const ForeignKey *key, const char *column)
 	CommandCounterIncrement();
 }
 
-/* Fills the column from the parent, of every tenant, by one statement. */
+/* Fills the column from the parent for the rows of every tenant; returns the number of rows. */
 static uint64
 fill_column(const ForeignKey *key, const char *column)
 {
@@ -167,7 +168,7 @@ fill_column(const ForeignKey *key, const char *column)
 	return rows;
 }
 
-/* Some column of the key is null: it references nothing. */
+/* The SQL condition that some column of the key is null in a row "c", which then references nothing. */
 static char *
 key_is_null(const ForeignKey *key)
 {
@@ -180,7 +181,7 @@ key_is_null(const ForeignKey *key)
 	return sql.data;
 }
 
-/* Every row must have got a tenant. */
+/* Raises an error if there are rows without a tenant. */
 static void
 check_all_are_filled(const ForeignKey *key, const char *column)
 {
@@ -199,7 +200,7 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 																key_match(key, "c", "p")))));
 }
 
-/* The caller's is what is locked; what the key references is read, and gets an index. */
+/* Refuses a referenced table that the user does not own: it is read, and gets an index. */
 static void
 check_parent(const ForeignKey *key)
 {
@@ -212,7 +213,7 @@ check_parent(const ForeignKey *key)
 													quote_literal_cstr(key->name))));
 }
 
-/* A column that references the parent's tenant column is the one to guard by. */
+/* Refuses a key with a column that references the parent's tenant column: the table can be guarded by that column. */
 static void
 check_no_column_names_tenant(const ForeignKey *key)
 {
@@ -232,7 +233,7 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	uint64		rows;
 
 	(void) lock_hierarchy(relid);
-	check_is_whole(relid);
+	check_is_root(relid);
 	key = PG_ARGISNULL(1) ? only_key(relid) : key_of_name(relid, NameStr(*PG_GETARG_NAME(1)));
 	check_parent(key);
 	LockRelationOid(key->parent, AccessShareLock);

@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * execute_as.c
- *	  Carries out a statement as another role, for prove().
+ *	  Executes a statement as another role, for prove().
  *
- * Whatever the statement calls, a trigger, a default, a CHECK or a view's
- * function, belongs to whoever owns the table, and the caller is a superuser:
- * it runs as a statement of our own runs as the owner of a table (own_sql.c).
+ * The caller is a superuser, and triggers, defaults, CHECK constraints and
+ * functions of views that the statement evaluates belong to the owner of the
+ * table.  So the statement runs like the extension's own statements: as the owner,
+ * security-restricted (own_sql.c).
  *
- * prove() takes a refusal for a sign that isolation holds, and PL/pgSQL can
- * raise any SQLSTATE with any message.  So the SQLSTATE of a refusal or of a
- * violated constraint leaves this function only if the statement itself raised
- * it, and, of the SQLSTATE that anyone's expression can provoke, only from the
- * places where PostgreSQL judges policies and privileges.  What a function
- * raised that the statement called becomes an external routine's exception.
+ * prove() takes a refusal as evidence that isolation holds, and PL/pgSQL can raise
+ * any SQLSTATE with any message.  So the SQLSTATE of a refusal or of a constraint
+ * violation is kept only if the statement itself raised it, and that of
+ * insufficient privilege, which any expression can cause, only if it comes from
+ * the places where PostgreSQL checks policies and privileges.  Errors of functions
+ * that the statement called get ERRCODE_EXTERNAL_ROUTINE_EXCEPTION.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,8 +32,9 @@
 PG_FUNCTION_INFO_V1(tenant_guard_execute_as);
 
 /*
- * The first column of the first row of what the statement returns, or how
- * many rows it changed.  NULL for a query without rows.
+ * The palloc'd text of the first column of the first row that the statement
+ * returned, or the number of rows that it changed; NULL for a query without rows
+ * and for a null.
  */
 static char *
 statement_result(int code)
@@ -45,10 +47,10 @@ statement_result(int code)
 }
 
 /*
- * Was this error raised in a function that our statement called, or in a
- * statement of its?  "context" is all that was said on the way from there to
- * here, one line at least of each function and of each statement.  SPI says
- * ours, unless the error has a place in its text, which then is named.
+ * Was this error raised in a function that the statement called?  The CONTEXT of
+ * an error has at least one line for each function and each nested statement.  SPI
+ * adds one line for the statement itself, unless the error has a cursor position
+ * in its text, which then is in internalquery.
  */
 static bool
 is_nested(const ErrorData *error, const char *statement)
@@ -59,7 +61,7 @@ is_nested(const ErrorData *error, const char *statement)
 		strcmp(error->context, psprintf("SQL statement \"%s\"", statement)) != 0;
 }
 
-/* Was this error raised by a function of the server's own?  Nothing but C can say so. */
+/* Was this error raised in this C function?  Only C code can set the file and function name. */
 static bool
 raised_by(const ErrorData *error, const char *file, const char *function)
 {
@@ -67,15 +69,15 @@ raised_by(const ErrorData *error, const char *file, const char *function)
 		error->funcname != NULL && strcmp(error->funcname, function) == 0;
 }
 
-/* The SQLSTATE under which prove() is to know an error. */
+/* The SQLSTATE that prove() is to get for an error. */
 static int
-told_sqlstate(const ErrorData *error, bool nested)
+sqlstate_for_prove(const ErrorData *error, bool nested)
 {
 	int			code = error->sqlerrcode;
 	bool		policy = raised_by(error, "execMain.c", "ExecWithCheckOptions");
 	bool		ours = strncmp(unpack_sql_state(code), "TG", 2) == 0;
 
-	/* perhaps of what an INSTEAD OF trigger did for the statement */
+	/* perhaps in what an INSTEAD OF trigger did for the statement */
 	if (nested && (policy || (ours && raised_by(error, "refusal.c", "raise_refusal"))))
 		return ERRCODE_E_R_E_MODIFYING_SQL_DATA_NOT_PERMITTED;
 	if (code == ERRCODE_INSUFFICIENT_PRIVILEGE)
@@ -89,25 +91,26 @@ told_sqlstate(const ErrorData *error, bool nested)
 	return code;
 }
 
-/* Throws the current error on, under the SQLSTATE that it is to have.  It is copied to "context". */
+/* Rethrows the current error, copied to "context", with the SQLSTATE for prove(). */
 static void
-throw_told(MemoryContext context, const char *statement)
+rethrow_for_prove(MemoryContext context, const char *statement)
 {
 	ErrorData  *error;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();
-	error->sqlerrcode = told_sqlstate(error, is_nested(error, statement));
+	error->sqlerrcode = sqlstate_for_prove(error, is_nested(error, statement));
 	ReThrowError(error);
 }
 
 /*
- * SPI_execute(), with errors under the SQLSTATE that prove() is to know them
- * by.  The contexts around it are out of sight meanwhile.
+ * Executes a statement by SPI and returns statement_result.  Errors get the
+ * SQLSTATE for prove().  Outer error context callbacks are disabled meanwhile, so
+ * that CONTEXT has only what the statement itself adds.
  */
 static char *
-execute_and_tell(const char *statement)
+execute_by_spi(const char *statement)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ErrorContextCallback *outer = error_context_stack;
@@ -121,13 +124,13 @@ execute_and_tell(const char *statement)
 	}
 	PG_CATCH();
 	{
-		throw_told(context, statement);
+		rethrow_for_prove(context, statement);
 	}
 	PG_END_TRY();
 	return value;
 }
 
-/* A statement, and what comes of it, in the memory context of the caller. */
+/* A statement and its result, which is in the memory context "caller". */
 typedef struct Execution
 {
 	const char *search_path;
@@ -136,7 +139,7 @@ typedef struct Execution
 	char	   *value;
 } Execution;
 
-/* Carries an Execution out, for run_as_owner. */
+/* Executes an Execution, for run_as_owner. */
 static void
 execute(void *argument)
 {
@@ -145,9 +148,9 @@ execute(void *argument)
 
 	SPI_connect();
 	set_for_level("search_path", execution->search_path);
-	/* an error of a worker's passes none of the contexts here */
+	/* an error in a parallel worker would have another CONTEXT */
 	set_for_level("max_parallel_workers_per_gather", "0");
-	value = execute_and_tell(execution->statement);
+	value = execute_by_spi(execution->statement);
 	if (value != NULL)
 		execution->value = MemoryContextStrdup(execution->caller, value);
 	SPI_finish();
@@ -174,7 +177,7 @@ tenant_guard_execute_as(PG_FUNCTION_ARGS)
 	}
 	PG_FINALLY();
 	{
-		/* the tenants that prove() makes up are not the transaction's */
+		/* prove() sets tenants of its own, which must not become the transaction's */
 		put_back_seal(seal);
 	}
 	PG_END_TRY();

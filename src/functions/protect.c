@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * protect.c
- *	  What a DBA calls for one table: protect, unprotect, share, unshare, and
- *	  guard_status, which the view "tables" is made of.
+ *	  The SQL functions for one table: protect, unprotect, share, unshare, and
+ *	  guard_status, which the view "tables" calls.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,7 +42,11 @@ PG_FUNCTION_INFO_V1(tenant_guard_share);
 PG_FUNCTION_INFO_V1(tenant_guard_unshare);
 PG_FUNCTION_INFO_V1(tenant_guard_guard_status);
 
-/* The column by which a table is to be guarded. */
+/*
+ * The column by which a table is to be guarded: "wanted" or, if that is NULL, the
+ * one by which it is guarded, or the setting tenant_column.  It may be "wanted"
+ * itself, else it is palloc'd.
+ */
 const char *
 column_for(Oid relid, const char *wanted)
 {
@@ -66,9 +70,9 @@ column_for(Oid relid, const char *wanted)
  */
 
 /*
- * Guards a table and its parts, by the named column or the one that is meant
- * where it is NULL; true if anything had to be done.  Foreign keys are not
- * looked at.
+ * Locks and guards a table, its partitions and children, by this column or, if it
+ * is NULL, by that of column_for.  Returns false if nothing had to be done.  The
+ * caller applies the setting foreign_keys.
  */
 bool
 protect_table(Oid relid, const char *column)
@@ -102,7 +106,7 @@ protect_table(Oid relid, const char *column)
 	return true;
 }
 
-/* FORCE binds the owner too: says what it cannot do any more, and who can. */
+/* Reports what the owner of a guarded table can no longer do, since FORCE ROW LEVEL SECURITY binds it, and who can. */
 void
 note_bound_owner(Oid relid)
 {
@@ -132,10 +136,7 @@ tenant_guard_protect(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/*
- * A guarded table that this one inherits from, other than those listed, or
- * InvalidOid.
- */
+/* The nearest guarded ancestor of a table that is not in the list "except", or InvalidOid. */
 Oid
 guarded_ancestor(Oid relid, List *except)
 {
@@ -149,9 +150,9 @@ guarded_ancestor(Oid relid, List *except)
 }
 
 /*
- * Refuses where one of these tables is a part of one that stays guarded, or a
- * temporary one with rows: whoever makes it owns it, and every client of a
- * pooled session is its owner.
+ * Refuses to unprotect these tables if one inherits from a table that stays
+ * guarded, or is a temporary table with rows: in a pooled session every client is
+ * the owner of its temporary tables.
  */
 static void
 check_unprotect(List *parts)
@@ -206,7 +207,7 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
-/* To declare a temporary table shared would show another tenant's rows. */
+/* Refuses to share a temporary table of another tenant, which would show that tenant's rows. */
 static void
 check_not_of_other_tenant(Oid relid)
 {
@@ -261,7 +262,7 @@ tenant_guard_unshare(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
-/* Why a table is not guarded, and what to do. */
+/* The reason why a table is not guarded, or the statement that guards it. */
 static char *
 why_unguarded(Oid relid, const char *column)
 {
@@ -278,8 +279,8 @@ why_unguarded(Oid relid, const char *column)
 }
 
 /*
- * The verdict on one table, for the view "tables": status, tenant column, and
- * what is wrong or missing.  Takes no lock.
+ * guard_status(relation): status, tenant column, and what is wrong or missing, for
+ * the view "tables".  Takes no lock on the table.
  */
 Datum
 tenant_guard_guard_status(PG_FUNCTION_ARGS)

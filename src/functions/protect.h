@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * protect.h
- *	  Guards one table for a DBA who asks for it.
+ *	  Guards one table by protect() or protect_schema().
  *
  *-------------------------------------------------------------------------
  */

@@ -4,10 +4,10 @@
  *	  Guards every table of a schema that has the tenant column, and reports
  *	  on each.
  *
- * First the tables are guarded, whole hierarchies before what is a part of
- * one; then, when all are, foreign keys between them are made to carry the
- * tenant.  Each table is a subtransaction in both, so that one that stands in
- * the way is reported and does not stop the others.  Cancelling does.
+ * First the tables are guarded, roots of hierarchies before their partitions and
+ * children; then the setting foreign_keys is applied to the foreign keys between
+ * them.  Both are done in a subtransaction for each table, so that an error is
+ * reported and does not stop the others.  A query cancel stops the function.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,7 +36,7 @@
 
 PG_FUNCTION_INFO_V1(tenant_guard_protect_schema);
 
-/* A NOTICE tells of progress after so many tables. */
+/* The number of tables after which a NOTICE reports progress. */
 #define TABLES_BETWEEN_NOTICES 100
 
 /* One row of the report. */
@@ -48,7 +48,7 @@ typedef struct Report
 	bool		changed;		/* the table is guarded by this call */
 } Report;
 
-/* What is tried with one table, and what it is tried with. */
+/* What is done with one table in a subtransaction. */
 typedef void (*TableAction) (Report *report, const char *column);
 
 /* The tables of a schema that have the column, in the order of their names. */
@@ -66,8 +66,8 @@ tables_with_column(Oid schema, const char *column)
 }
 
 /*
- * Does something to a table in a subtransaction.  Returns NULL, or the error
- * that has undone it, in the memory context of the caller.
+ * Runs an action for a table in a subtransaction.  Returns NULL or, if the action
+ * was rolled back, the error, copied to the caller's memory context.
  */
 static ErrorData *
 try_table(TableAction action, Report *report, const char *column)
@@ -99,7 +99,7 @@ try_table(TableAction action, Report *report, const char *column)
 }
 
 /* ----------------------------------------------------------------
- *		First, guards
+ *		Guards
  * ----------------------------------------------------------------
  */
 
@@ -116,7 +116,7 @@ guard_one(Report *report, const char *column)
 		"was guarded already";
 }
 
-/* What the owner of a table is to run, or a superuser. */
+/* The detail for a table that the user does not own. */
 static char *
 belongs_to_other_role(Oid relid)
 {
@@ -128,8 +128,9 @@ belongs_to_other_role(Oid relid)
 }
 
 /*
- * Tables of other roles are not touched.  Labelled tables are left as they are declared.  A part of a table that this
- * call has guarded is found guarded.
+ * Guards one table and fills in its report.  Tables with a security label and
+ * tables of other roles are not changed.  A partition or child of a table that this
+ * call has guarded is reported as guarded.
  */
 static void
 guard_and_report(Report *report, const char *column)
@@ -169,7 +170,7 @@ note_progress(int done, int tables, Oid schema)
 						get_namespace_name(schema))));
 }
 
-/* Guards whole hierarchies, then what is a part of one; reports on each table. */
+/* Guards roots first, then what inherits from them; returns a palloc'd list of Reports. */
 static List *
 guard_tables(List *tables, Oid schema, const char *column)
 {
@@ -210,12 +211,13 @@ guard_tables(List *tables, Oid schema, const char *column)
 }
 
 /* ----------------------------------------------------------------
- *		Then, foreign keys
+ *		Foreign keys
  * ----------------------------------------------------------------
  */
 
+/* A TableAction: applies the setting foreign_keys to the keys from a table. */
 static void
-settle_one(Report *report, const char *column)
+apply_key_setting_to_one(Report *report, const char *column)
 {
 	apply_key_setting_from(report->relid);
 }
@@ -231,12 +233,12 @@ report_of(List *reports, Oid relid)
 	return NULL;
 }
 
-/* Says which keys are left as they were, and why; true if they are. */
+/* Applies the setting to the keys from a table; warns and returns true if that failed. */
 static bool
-settle_and_warn(Oid relid)
+apply_key_setting_or_warn(Oid relid)
 {
 	Report		subject = {relid};
-	ErrorData  *error = try_table(settle_one, &subject, NULL);
+	ErrorData  *error = try_table(apply_key_setting_to_one, &subject, NULL);
 
 	if (error != NULL)
 		ereport(WARNING,
@@ -247,16 +249,16 @@ settle_and_warn(Oid relid)
 	return error != NULL;
 }
 
-/* Settles the keys of all tables that are guarded now, table by table. */
+/* Applies the setting to the keys of all tables that are guarded now, table by table. */
 static void
-settle_keys(List *reports)
+apply_key_setting_to_all(List *reports)
 {
 	List	   *referencing = NIL;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "protect_schema keys",
 												  ALLOCSET_DEFAULT_SIZES);
 	ListCell   *lc;
 
-	/* those that were refused may be gone; what is guarded is locked */
+	/* tables that were refused are not locked and may have been dropped */
 	foreach(lc, reports)
 		if (guard_of(((Report *) lfirst(lc))->relid).status == GUARD_WHOLE)
 			referencing = list_concat_unique_oid(referencing,
@@ -264,7 +266,7 @@ settle_keys(List *reports)
 	foreach(lc, referencing)
 	{
 		MemoryContext oldcontext = MemoryContextSwitchTo(scratch);
-		bool		left = get_rel_relkind(lfirst_oid(lc)) != '\0' && settle_and_warn(lfirst_oid(lc));
+		bool		left = get_rel_relkind(lfirst_oid(lc)) != '\0' && apply_key_setting_or_warn(lfirst_oid(lc));
 		Report	   *report = left ? report_of(reports, lfirst_oid(lc)) : NULL;
 
 		MemoryContextSwitchTo(oldcontext);
@@ -292,7 +294,7 @@ tenant_guard_protect_schema(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	reports = guard_tables(tables_with_column(PG_GETARG_OID(0), column),
 						   PG_GETARG_OID(0), column);
-	settle_keys(reports);
+	apply_key_setting_to_all(reports);
 
 	foreach(lc, reports)
 	{
