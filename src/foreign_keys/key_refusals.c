@@ -57,7 +57,7 @@ key_of_other(const char *key, const char *table, const char *parent, const char 
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("foreign key \"%s\" of table %s would tell of every tenant's rows", key, table),
+			psprintf("foreign key \"%s\" of table %s would reveal rows of every tenant", key, table),
 			psprintf("Table %s, which it references, is guarded and belongs to role \"%s\"; rows of table %s could reference any row of it.",
 					 parent, owner, table),
 			psprintf("Let table %s be guarded, and the key carry the tenant. If the key is meant as it is, let role \"%s\", a member of it or a superuser make it.",
@@ -127,7 +127,7 @@ action_changes_tenant(const char *key, const char *table)
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("%s would change the tenant of a row", key_of_table(key, table)),
-			"A row stays its tenant's: no CASCADE, SET NULL or SET DEFAULT may change its tenant column.",
+			"A row must keep its tenant: no CASCADE, SET NULL or SET DEFAULT may change its tenant column.",
 			psprintf("Let no row of table %s reference what is changed. If it is meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first.", table)
 	};
 }
@@ -138,7 +138,7 @@ trigger_changes_tenant(const char *table)
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("a trigger would change the tenant of a row of table %s", table),
-			"A foreign key's action changes the row, and no policy checks there what a BEFORE trigger makes of it. A row stays its tenant's.",
+			"A foreign key's action changes the row, and no policy checks the row that a BEFORE trigger returns there. A row must keep its tenant.",
 			"Let the trigger leave the tenant column as it is. If it is meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first."
 	};
 }
@@ -180,7 +180,7 @@ key_events_pending(const char *table)
 	return (Refusal) {
 		ERRCODE_OBJECT_IN_USE,
 			psprintf("foreign keys of table %s cannot be made to carry the tenant now", table),
-			"Deferred checks of rows that this transaction has written are still to come. Nothing was changed.",
+			"Deferred checks of rows that this transaction has written are pending. Nothing was changed.",
 			"Run SET CONSTRAINTS ALL IMMEDIATE; first, or COMMIT;"
 	};
 }
@@ -195,8 +195,8 @@ column_is_there(const char *table, const char *column)
 {
 	return (Refusal) {
 		ERRCODE_DUPLICATE_COLUMN,
-			psprintf("table %s has a column \"%s\" already", table, column),
-			"The tenant column is derived for tables that have none.",
+			psprintf("column \"%s\" of table %s already exists", column, table),
+			"A tenant column is derived only for a table that has no column of its name.",
 			psprintf("Fill it where it is null, and run SELECT tenant_guard.protect(%s, %s);",
 					 quote_literal_cstr(table), quote_literal_cstr(column))
 	};
@@ -205,8 +205,8 @@ column_is_there(const char *table, const char *column)
 Refusal
 column_names_tenant(const char *table, const char *column, const char *key, const char *parent)
 {
-	return wrong_state(psprintf("column \"%s\" of table %s says already whose a row is", column, table),
-					   psprintf("By it foreign key \"%s\" references the tenant column of table %s.", key, parent),
+	return wrong_state(psprintf("column \"%s\" of table %s already identifies the tenant of a row", column, table),
+					   psprintf("Foreign key \"%s\" references the tenant column of table %s by this column.", key, parent),
 					   psprintf("Run SELECT tenant_guard.protect(%s, %s);", quote_literal_cstr(table),
 								quote_literal_cstr(column)));
 }
@@ -251,7 +251,7 @@ key_of_unguarded_parent(const char *key, const char *table, const char *parent,
 {
 	return wrong_state(psprintf("table %s, which foreign key \"%s\" of table %s references, is not guarded",
 								parent, key, table),
-					   "Only from the rows of a guarded table can the tenant be derived.",
+					   "The tenant can be derived only from rows of a guarded table.",
 					   parent_has_tenant ?
 					   psprintf("Run SELECT tenant_guard.protect(%s); first.", quote_literal_cstr(parent)) :
 					   psprintf("Run SELECT tenant_guard.protect(%s, '...'); or SELECT tenant_guard.derive_tenant_column(%s); first.",
@@ -262,7 +262,7 @@ Refusal
 derives_for_part(const char *table, const char *parent)
 {
 	return wrong_state(psprintf("table %s is a part of table %s", table, parent),
-					   "A column is added to a whole table and its parts together.",
+					   "A column is added to a table and what inherits from it together.",
 					   psprintf("Run SELECT tenant_guard.derive_tenant_column(%s);", quote_literal_cstr(parent)));
 }
 

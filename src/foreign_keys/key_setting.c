@@ -153,7 +153,7 @@ warn_of_keys_to_tenant_column(Oid root, KeyDirection direction)
 		ereport(WARNING,
 				(errmsg("foreign key \"%s\" of table %s references the tenant column of table %s",
 						key->name, relation_name(key->child), relation_name(key->parent)),
-				 errdetail("It does so by a column that is not the tenant of the row: it names another tenant, tells whether one exists, and cannot be made to carry the row's own."),
+				 errdetail("The referencing column is not the tenant column: it names another tenant, reveals whether that tenant exists, and cannot be made to carry the tenant of the row."),
 				 errhint("If that is not meant, run ALTER TABLE %s DROP CONSTRAINT %s;",
 						 relation_name(key->child), quote_identifier(key->name))));
 	}
