@@ -32,7 +32,6 @@
 #include "event_triggers.h"
 #include "executor_hooks.h"
 #include "explain_filters.h"
-#include "extension_function.h"
 #include "function_hook.h"
 #include "function_mismatch.h"
 #include "hooks.h"

@@ -13,6 +13,7 @@
 
 #include "access_check.h"
 #include "current_tenant.h"
+#include "extension_function.h"
 #include "guard.h"
 #include "hooks.h"
 #include "key_action.h"

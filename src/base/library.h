@@ -6,6 +6,12 @@
 
 #include "fmgr.h"
 
+/* The extension, its schema, its label provider, the prefix of its settings, and the library's file */
+#define EXTENSION_NAME "tenant_guard"
+
+/* the schema of what is not to be called by hand; the rest is in one of the extension's name */
+#define INTERNAL_SCHEMA		"tenant_guard_internal"
+
 extern void init_library(void);
 extern bool server_preloads_library(void);
 extern bool library_came_late(void);

@@ -41,6 +41,7 @@
 #include "guard_not_weakened.h"
 #include "guard_policy.h"
 #include "key_setting.h"
+#include "library.h"
 #include "made_table.h"
 #include "own_sql.h"
 #include "reference_owner.h"

@@ -22,9 +22,9 @@
 #include "utils/regproc.h"
 
 #include "catalog.h"
-#include "extension_function.h"
 #include "guard.h"
 #include "guard_refusals.h"
+#include "library.h"
 #include "security_label.h"
 #include "table_label.h"
 #include "trusted_function.h"

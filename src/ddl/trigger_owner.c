@@ -33,9 +33,9 @@
 #include "foreign_key.h"
 #include "guard.h"
 #include "guard_refusals.h"
+#include "guarded_owner.h"
 #include "mismatch_refusals.h"
 #include "own_sql.h"
-#include "relation_argument.h"
 #include "trigger_owner.h"
 
 /* A trigger, and a function that it calls and that another role owns. */

@@ -54,6 +54,7 @@
 #include "foreign_key.h"
 #include "guard.h"
 #include "key_action.h"
+#include "library.h"
 #include "plan_walk.h"
 
 /* An action's statement: DELETE FROM table, or UPDATE table SET ..., WHERE $1 = column AND ... */

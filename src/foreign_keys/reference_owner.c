@@ -32,11 +32,11 @@
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "guarded_owner.h"
 #include "key_owners.h"
 #include "key_refusals.h"
 #include "own_sql.h"
 #include "reference_owner.h"
-#include "relation_argument.h"
 #include "settings.h"
 
 /* Can rows of the key's table reference any tenant's rows of a guarded table? */

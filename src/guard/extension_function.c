@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 
 #include "extension_function.h"
+#include "library.h"
 
 /* What the names of our functions in C have before the names that they have in SQL. */
 #define C_PREFIX	"tenant_guard_"

@@ -10,7 +10,6 @@
 
 #include "access/attnum.h"
 
-#include "extension_function.h"
 #include "settings.h"
 
 typedef enum GuardStatus

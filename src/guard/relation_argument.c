@@ -12,14 +12,11 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -27,8 +24,6 @@
 
 #include "catalog.h"
 #include "compat.h"
-#include "extension_function.h"
-#include "guard.h"
 #include "guard_refusals.h"
 #include "own_sql.h"
 #include "relation_argument.h"
@@ -133,41 +128,4 @@ relation_argument(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("relation must not be null")));
 	return PG_GETARG_OID(0);
-}
-
-/*
- * Does a role own a guarded table, other than these, or has it the privileges of
- * a role that does?  Looks at all tables: for what is rare.
- */
-bool
-owns_guarded_table(Oid role, List *except)
-{
-	Relation	classes = table_open(RelationRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
-	bool		found = false;
-	HeapTuple	tuple;
-
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
-
-		found = (class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
-			!list_member_oid(except, class->oid) && has_privs_of_role(role, class->relowner) &&
-			guard_of(class->oid).status != GUARD_NONE;
-	}
-	systable_endscan(scan);
-	table_close(classes, AccessShareLock);
-	return found;
-}
-
-/*
- * Would who can run statements as this role have rights over guarded tables?  In
- * a database without the extension there is nothing to have rights over, though
- * the library be preloaded.
- */
-bool
-has_rights_over_tenants(Oid role)
-{
-	return OidIsValid(get_extension_oid(EXTENSION_NAME, true)) &&
-		(superuser_arg(role) || owns_guarded_table(role, NIL));
 }

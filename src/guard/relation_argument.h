@@ -16,8 +16,6 @@ extern void lock_relation(Oid relid);
 extern List *lock_hierarchy(Oid relid);
 extern bool parts_have_owner(Oid relid, bool trusts_superusers);
 extern void check_parts_have_owner(Oid relid, bool trusts_superusers);
-extern bool owns_guarded_table(Oid role, List *except);
-extern bool has_rights_over_tenants(Oid role);
 extern Oid	relation_argument(FunctionCallInfo fcinfo);
 
 #endif							/* TENANT_GUARD_RELATION_ARGUMENT_H */

@@ -18,7 +18,7 @@
 #include "commands/seclabel.h"
 
 #include "catalog.h"
-#include "extension_function.h"
+#include "library.h"
 #include "table_label.h"
 
 /* Our label on a table itself, or NULL. */

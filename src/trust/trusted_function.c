@@ -53,6 +53,7 @@
 
 #include "compat.h"
 #include "extension_function.h"
+#include "library.h"
 #include "trusted_function.h"
 
 /* Why a group of functions is trusted, and on what condition. */
