@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * executor_hooks.c
- *	  The executor's hooks: what is different while a plan runs that has guarded
- *	  tables.
+ *	  The executor's hooks: state that is set while a plan on guarded tables runs.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,16 +37,17 @@ static ExecutorRun_hook_type prev_executor_run = NULL;
 static ExecutorFinish_hook_type prev_executor_finish = NULL;
 
 /*
- * What is different while a plan runs that has guarded tables
- * (tenant_qual_first.c), or whose rows are kept.
+ * State of a running plan to which row-level security applies
+ * (dependsOnRole, as tenant_qual_first.c sets it), or whose rows outlive the
+ * transaction; and what leave_run must restore.
  */
 typedef struct Run
 {
-	StatementKind statement;	/* the outer one's kind */
-	bool		kept;			/* the tenant was kept already */
-	Writing		writing;		/* what it writes, whose triggers wait */
-	bool		suspended;		/* a foreign key's statement: FORCE was suspended */
-	bool		hidden;			/* its errors' details are not for the caller */
+	StatementKind statement;	/* kind of the outer statement, to be restored */
+	bool		kept;			/* previous value of keep_tenant(), to be restored */
+	Writing		writing;		/* entry for pending_trigger.c */
+	bool		suspended;		/* did suspend_noforce() return true? */
+	bool		hidden;			/* must the details of errors be hidden from the caller? */
 } Run;
 
 static void
@@ -72,14 +72,16 @@ is_plain_run(const QueryDesc *query_desc)
 }
 
 /*
- * A foreign key's statement has been planned and its access is checked when it
- * runs.  FORCE is back then, also for functions that PostgreSQL has looked up
- * before and keeps, of which needs_fmgr never heard: those of casts and ranges.
+ * Sets the state for a plan that is about to run.  For a foreign key's statement
+ * FORCE applies again from here on: it was needed suspended for planning and
+ * the access check only.  (The fmgr hook does not suffice: ri_triggers.c and
+ * the type cache keep FmgrInfos, of casts and ranges, that were set up without
+ * it.)
  */
 static void
 enter_run(Run *run, const QueryDesc *query_desc)
 {
-	/* this may raise, what follows does not */
+	/* this can raise an error, the calls that follow cannot */
 	run->hidden = InNoForceRLSOperation() && query_desc->plannedstmt->dependsOnRole && details_are_hidden();
 	run->statement = enter_portal();
 	run->kept = keep_tenant(true);
@@ -158,8 +160,9 @@ finish_plan(QueryDesc *query_desc)
 }
 
 /*
- * What WITH writes may be written only now; what is written may be checked by
- * triggers as somebody else.  "run" is NULL for a plain one.
+ * Finishes a plan.  Rows of a data-modifying WITH may be written only now, and
+ * AFTER triggers, foreign keys' among them, fire.  "run" is NULL for a plan for
+ * which enter_run was not called.
  */
 static void
 finish_with_care(QueryDesc *query_desc, const Run *run)
@@ -194,22 +197,23 @@ executor_finish(QueryDesc *query_desc)
 		Run			run;
 
 		enter_run(&run, query_desc);
-
 		finish_with_care(query_desc, &run);
 	}
 	else if (writes && triggers_run_as_who_queued_them())
 		finish_with_care(query_desc, NULL);
 	else
 		finish_plan(query_desc);
-	/* the statement itself may have set the tenant */
+	/* the statement may have set the tenant after check_access noted what it writes */
 	if (writes && wrote_without_tenant())
 		note_writing(plan_permission_infos(query_desc->plannedstmt));
 	relations_were_made(made_while_loading(), false);
 }
 
+/* Must be called once, by install_hooks. */
 void
 install_executor_hooks(void)
 {
+	Assert(ExecutorStart_hook != executor_start);
 	prev_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = executor_start;
 	prev_executor_run = ExecutorRun_hook;

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * function_hook.c
- *	  The function manager's hook: what our statements, and foreign keys', call.
+ *	  The function manager's hooks, for functions that our statements and those
+ *	  of foreign keys call.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,19 +20,20 @@
 static needs_fmgr_hook_type prev_needs_fmgr = NULL;
 static fmgr_hook_type prev_fmgr = NULL;
 
-/* What fmgr_hook keeps between the start and the end of a call. */
+/* State of fmgr_hook between the start and the end of a call. */
 typedef struct FunctionCall
 {
-	bool		suspended;		/* FORCE was suspended; it is back for the call */
-	bool		unforced;		/* under a statement of ours: so is the replication role */
-	int			role;			/* to be put back then */
-	Datum		prev_arg;		/* the previous hook's */
+	bool		suspended;		/* did suspend_noforce() return true? */
+	bool		replica;		/* was suspend_replication_role() called? */
+	int			role;			/* what that returned, to be restored */
+	Datum		prev_arg;		/* state of the previous hook */
 } FunctionCall;
 
 /*
- * Of interest are functions that are called while a foreign key's statement is
- * planned, and all that a statement of our own calls.  The check that we put
- * into a key's action is called for each row, and calls nobody's function.
+ * fmgr_hook is needed for functions that are looked up while a foreign key's
+ * statement is planned, and for all that run under run_as_owner.  It is not
+ * needed for the check that we put into the plan of a key's action: that is
+ * called for each row, and calls no function of a user's.
  */
 static bool
 needs_fmgr(Oid funcid)
@@ -64,8 +66,8 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 				*arg = PointerGetDatum(call);
 			}
 			call->suspended = suspend_noforce();
-			call->unforced = updates_noforce();
-			if (call->unforced)
+			call->replica = updates_noforce();
+			if (call->replica)
 				call->role = suspend_replication_role();
 			call_prev_fmgr(event, flinfo, &call->prev_arg);
 			break;
@@ -81,18 +83,20 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 			}
 			if (call == NULL)
 				break;
-			if (call->unforced)
+			if (call->replica)
 				resume_replication_role(call->role);
 			if (call->suspended)
 				resume_noforce();
-			call->unforced = call->suspended = false;
+			call->replica = call->suspended = false;
 			break;
 	}
 }
 
+/* Must be called once, by install_hooks. */
 void
 install_function_hook(void)
 {
+	Assert(fmgr_hook != fmgr);
 	prev_needs_fmgr = needs_fmgr_hook;
 	needs_fmgr_hook = needs_fmgr;
 	prev_fmgr = fmgr_hook;

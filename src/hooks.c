@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * hooks.c
- *	  Installs and chains every hook; each calls one verdict above.
+ *	  Installs every hook, and calls from each the functions of the wings.
  *
- * A switchboard: nothing is decided here.  Each shell calls the hook that was
- * there before exactly once on every path that goes on.
+ * Nothing is decided here.  Each hook calls the one that was installed before
+ * it exactly once, unless an error is raised or the statement is skipped.
  *
  *-------------------------------------------------------------------------
  */
@@ -92,7 +92,7 @@ post_parse_analyze(ParseState *pstate, Query *query, JumbledQuery *jstate)
 #define UTILITY_ARGUMENTS \
 	pstmt, query_string, read_only_tree, context, params, query_env, dest, qc
 
-/* Carries a statement out with its kind known to check_access. */
+/* Executes a utility statement, while check_access knows its kind. */
 static void
 run_utility(UTILITY_PARAMETERS)
 {
@@ -132,7 +132,7 @@ run_utility(UTILITY_PARAMETERS)
 #define explain_or_run_utility run_utility
 #else
 
-/* Puts "outer" back when the statement has ended. */
+/* Executes a utility statement and calls leave_explain(outer) after it. */
 static pg_noinline void
 explain_utility(Explained *outer, UTILITY_PARAMETERS)
 {
@@ -149,7 +149,7 @@ explain_utility(Explained *outer, UTILITY_PARAMETERS)
 	leave_explain(outer);
 }
 
-/* EXPLAIN of a prepared statement says what it would of its text. */
+/* Executes a utility statement; EXPLAIN EXECUTE gets the same lines about filters as EXPLAIN of the statement's text. */
 static void
 explain_or_run_utility(UTILITY_PARAMETERS)
 {
@@ -165,7 +165,7 @@ explain_or_run_utility(UTILITY_PARAMETERS)
 }
 #endif
 
-/* EXPLAIN that makes a table: event triggers do not hear of it. */
+/* Executes EXPLAIN ANALYZE CREATE TABLE AS, for which PostgreSQL fires no event triggers. */
 static void
 make_by_explain(const CreateTableAsStmt *stmt, UTILITY_PARAMETERS)
 {
@@ -201,7 +201,7 @@ process_utility(UTILITY_PARAMETERS)
 	noted = check_temporary_statement(pstmt->utilityStmt);
 	if (extended != pstmt->utilityStmt)
 	{
-		pstmt = copyObject(pstmt);	/* it may be of a cached plan */
+		pstmt = copyObject(pstmt);	/* the original may belong to a cached plan */
 		pstmt->utilityStmt = extended;
 	}
 	if (made != NULL && made->objtype == OBJECT_TABLE)
@@ -235,7 +235,7 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 		check_domain_constraint(object_id);
 	}
 
-	/* ALTER ROLE and ALTER DATABASE ... SET: object is the database, auxiliary the role */
+	/* ALTER ROLE ... SET and ALTER DATABASE ... SET: object_id is the database, auxiliary_id the role */
 	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId && !superuser() &&
 		stores_tenant(object_id, ((ObjectAccessPostAlter *) arg)->auxiliary_id))
 		raise_refusal(role_sets_own_tenant());
@@ -327,7 +327,7 @@ plan_query(PLANNER_PARAMETERS)
  * ----------------------------------------------------------------
  */
 
-/* What of an error goes to the client and to the log. */
+/* Changes what of an error is sent to the client and the log. */
 static void
 emit_log(ErrorData *error)
 {
@@ -336,9 +336,11 @@ emit_log(ErrorData *error)
 		prev_emit_log(error);
 }
 
+/* Must be called once, by _PG_init. */
 void
 install_hooks(void)
 {
+	Assert(planner_hook != plan_query);
 	install_executor_hooks();
 	install_function_hook();
 	prev_post_parse_analyze = post_parse_analyze_hook;

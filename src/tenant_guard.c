@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_guard.c
- *	  Tenants kept apart inside the server: where the library begins.
+ *	  The library's initialization.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,10 +38,13 @@ PG_MODULE_MAGIC;
 void		_PG_init(void);
 
 /*
- * Works alike when preloaded and when loaded by the first call of a function:
- * nothing here needs shared memory.  A WARNING about a setting that the session
- * had before is where a query is cancelled; the session would be left with
- * parameters and no hooks, and could not load the library again.
+ * Works in the same way when the library is preloaded and when the first call
+ * of a function loads it: nothing here needs shared memory.
+ *
+ * Interrupts are held off, since defining a parameter for which the session has
+ * an invalid value issues a WARNING, and sending that processes interrupts.  If
+ * a query cancel were processed there the session would have the parameters but
+ * not the hooks, and could not load the library again.
  */
 void
 _PG_init(void)

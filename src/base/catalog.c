@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.c
- *	  What the catalogs say of a relation: its name, owner, ancestors, columns;
- *	  and scans of catalogs by one key.
+ *	  Looks up a relation's name, owner, ancestors and columns in the catalogs, and
+ *	  scans a catalog by one key.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +22,7 @@
 
 #include "catalog.h"
 
-/* The qualified and quoted name of a relation, or its OID if it is gone. */
+/* Returns the qualified and quoted name of a relation, or its OID if it was dropped; palloc'd. */
 char *
 relation_name(Oid relid)
 {
@@ -34,7 +34,7 @@ relation_name(Oid relid)
 	return quote_qualified_identifier(schema, name);
 }
 
-/* The owner of an object of this catalog, or InvalidOid if it is gone. */
+/* Returns the owner of an object, or InvalidOid if it was dropped.  "catalog" is the OID of the catalog that has its row. */
 Oid
 object_owner(Oid catalog, Oid object)
 {
@@ -51,9 +51,9 @@ object_owner(Oid catalog, Oid object)
 }
 
 /*
- * All tables that a table inherits from, directly or not, its nearest
- * parents first.  pg_inherits knows no cycles; the list is free of
- * duplicates all the same, since a table may reach one by several paths.
+ * Returns the OIDs of all tables that a table inherits from, directly or
+ * indirectly, nearest parents first.  Inheritance has no cycles, but a table
+ * can reach an ancestor by several paths; each is listed once.
  */
 List *
 ancestors_of(Oid relid)
@@ -61,6 +61,7 @@ ancestors_of(Oid relid)
 	List	   *found = list_make1_oid(relid);
 	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
 
+	Assert(OidIsValid(relid));
 	for (int i = 0; i < list_length(found); i++)
 	{
 		ScanKeyData key;
@@ -81,8 +82,9 @@ ancestors_of(Oid relid)
 }
 
 /*
- * Has a table a column of this name?  Most have not, and a syscache would
- * remember of each that was ever made that it has none.
+ * Does the table have a column of this name?  Scans pg_attribute instead of
+ * using get_attnum(), since most tables have none: the syscache would keep a
+ * negative entry for each table that was ever created.
  */
 bool
 has_column(Oid relid, const char *name)

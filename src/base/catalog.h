@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.h
- *	  What the catalogs say of a relation: its name, owner, ancestors, columns;
- *	  and scans of catalogs by one key.
+ *	  Looks up a relation's name, owner, ancestors and columns in the catalogs, and
+ *	  scans a catalog by one key.
  *
  *-------------------------------------------------------------------------
  */

@@ -48,8 +48,8 @@
 #error "this version of tenant_guard supports PostgreSQL 15 to 19, not this newer server"
 #endif
 
-/* 18 puts pg_noreturn before the declaration; gcc and clang take the older
- * attribute there too. */
+/* 18 has pg_noreturn, which stands before the declaration; gcc and clang accept
+ * the older attribute there too. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()
 #endif
@@ -65,8 +65,8 @@ proc_lxid(const PGPROC *proc)
 #endif
 }
 
-/* Memory of GUC values and their "extra": malloc until 15, a context of
- * guc.c's own from 16 on. */
+/* GUC values and their "extra" are allocated by malloc until 15, in a memory
+ * context of guc.c from 16 on. */
 #if PG_VERSION_NUM < 160000
 static inline void *
 guc_malloc(int elevel, size_t size)
@@ -92,14 +92,14 @@ guc_strdup(int elevel, const char *src)
 #define guc_free(p) free(p)
 #endif
 
-/* The collation has kept its number, but lost its name with 18 (pg_collation.dat). */
+/* 18 has no macro for this collation's OID any more (pg_collation.dat). */
 #if PG_VERSION_NUM >= 180000
 #define POSIX_COLLATION_OID 951
 #endif
 
 /*
- * The GUC record of a variable that is known to exist, or NULL.  Until 15
- * guc.c keeps its look-up to itself, but lends out the whole table.
+ * Returns the record of a GUC, or NULL.  15 does not export find_option(), but
+ * get_guc_variables().
  */
 static inline struct config_generic *
 find_guc(const char *name)
@@ -118,8 +118,9 @@ find_guc(const char *name)
 }
 
 /*
- * What ExecutorCheckPerms_hook is given: range-table entries until 15, from 16
- * on a list of their own.  Both have relid, requiredPerms and checkAsUser.
+ * ExecutorCheckPerms_hook gets the range table until 15, and a list of
+ * RTEPermissionInfo from 16 on.  Both structs have relid, requiredPerms and
+ * checkAsUser.
  */
 #if PG_VERSION_NUM >= 160000
 typedef RTEPermissionInfo PermissionInfo;
@@ -132,9 +133,9 @@ typedef RTEPermissionInfo PermissionInfo;
 #define query_permission_infos(query) ((query)->rteperminfos)
 
 /*
- * As whom a table of a plan is read; InvalidOid for the current user.  A
- * partition or child that the planner added has no permission info: its
- * parent's is good for it.
+ * Returns the role as which a table of a plan is accessed; InvalidOid for the
+ * current user.  A partition or child that the planner added has no
+ * RTEPermissionInfo of its own: its parent's is used.
  */
 static inline Oid
 check_as_user(const PlannedStmt *plan, Index rti)
@@ -165,7 +166,7 @@ check_as_user(const PlannedStmt *plan, Index rti)
 }
 #endif
 
-/* The table that CLUSTER, or REPACK from 19 on, names; NULL for other statements, and where it names none. */
+/* Returns the table that CLUSTER, or REPACK from 19 on, names; NULL if it names none, and for other statements. */
 static inline RangeVar *
 repacked_table(const Node *stmt)
 {
@@ -179,7 +180,7 @@ repacked_table(const Node *stmt)
 	return NULL;
 }
 
-/* Is it one that names no table, and so is of all? */
+/* Is the statement CLUSTER, or REPACK, without a table, which processes all tables? */
 static inline bool
 repacks_all(const Node *stmt)
 {
@@ -190,7 +191,7 @@ repacks_all(const Node *stmt)
 #endif
 }
 
-/* What a plan writes to is a set of range-table indexes from 19 on, a list before. */
+/* Does a plan write to any table?  The result relations are a Bitmapset of range-table indexes from 19 on, a list before. */
 static inline bool
 plan_writes(const PlannedStmt *plan)
 {
@@ -211,7 +212,7 @@ plan_writes_to(const PlannedStmt *plan, Index rti)
 #endif
 }
 
-/* As a list, which the caller must not change. */
+/* Returns a plan's result relations as a list of range-table indexes, which the caller must not change. */
 static inline const List *
 plan_result_relations(const PlannedStmt *plan)
 {
@@ -227,7 +228,7 @@ plan_result_relations(const PlannedStmt *plan)
 #endif
 }
 
-/* From 19 on the planner knows of the EXPLAIN that asks for the plan. */
+/* From 19 on planner_hook gets the ExplainState. */
 #if PG_VERSION_NUM >= 190000
 #define PLANNER_PARAMETERS \
 	Query *query, const char *query_string, int cursor_options, ParamListInfo params, ExplainState *es
@@ -240,14 +241,14 @@ plan_result_relations(const PlannedStmt *plan)
 	query, query_string, cursor_options, params
 #endif
 
-/* Nobody may change from 19 on what was noted of a query's constants. */
+/* From 19 on post_parse_analyze_hook gets a const JumbleState. */
 #if PG_VERSION_NUM >= 190000
 typedef const struct JumbleState JumbledQuery;
 #else
 typedef struct JumbleState JumbledQuery;
 #endif
 
-/* A scan of a whole table; 19 has flags for it, of which none is meant. */
+/* Begins a sequential scan of a table; 19 has an argument for flags. */
 static inline TableScanDesc
 begin_table_scan(Relation rel, Snapshot snapshot)
 {
@@ -258,7 +259,7 @@ begin_table_scan(Relation rel, Snapshot snapshot)
 #endif
 }
 
-/* ExecutorRun's last argument went with 18. */
+/* 18 removed ExecutorRun's last argument. */
 #if PG_VERSION_NUM >= 180000
 #define EXECUTOR_RUN_PARAMETERS \
 	QueryDesc *query_desc, ScanDirection direction, uint64 count
@@ -293,7 +294,7 @@ constraint_has_period(const FormData_pg_constraint *con)
 #endif
 }
 
-/* A foreign key of a partitioned table cannot be NOT VALID until 18. */
+/* Can a foreign key of a partitioned table not be NOT VALID?  It can from 18 on. */
 static inline bool
 partitioned_keys_are_validated(void)
 {
@@ -305,8 +306,8 @@ partitioned_keys_are_validated(void)
 }
 
 /*
- * From 18 on NOT NULL may be NOT VALID, and attnotnull is set all the same;
- * pg_constraint tells.
+ * From 18 on a NOT NULL constraint can be NOT VALID.  attnotnull is set then,
+ * too; convalidated in pg_constraint is not.
  */
 static inline bool
 not_null_is_unvalidated(Oid relid, AttrNumber attnum)
@@ -321,7 +322,7 @@ not_null_is_unvalidated(Oid relid, AttrNumber attnum)
 #endif
 }
 
-/* One function for all kinds of object from 16 on. */
+/* Is the current user an owner of the relation?  16 replaced the functions of each kind of object by one. */
 static inline bool
 user_owns_relation(Oid relid)
 {
@@ -332,7 +333,7 @@ user_owns_relation(Oid relid)
 #endif
 }
 
-/* May this role look up names in a schema? */
+/* Does the role have USAGE on the schema? */
 static inline bool
 schema_is_usable(Oid schema, Oid role)
 {
@@ -343,7 +344,7 @@ schema_is_usable(Oid schema, Oid role)
 #endif
 }
 
-/* ALTER COLUMN ... SET EXPRESSION, of a generated column, came with 17. */
+/* Is it the subcommand ALTER COLUMN ... SET EXPRESSION, which came with 17? */
 static inline bool
 is_set_expression(AlterTableType subtype)
 {
@@ -354,7 +355,7 @@ is_set_expression(AlterTableType subtype)
 #endif
 }
 
-/* The constraint of ALTER CONSTRAINT ... NOT ENFORCED, which came with 18, or NULL. */
+/* Returns the constraint that ALTER CONSTRAINT ... NOT ENFORCED names, or NULL for other subcommands; it came with 18. */
 static inline const char *
 unenforced_constraint(const AlterTableCmd *cmd)
 {
@@ -367,7 +368,7 @@ unenforced_constraint(const AlterTableCmd *cmd)
 	return NULL;
 }
 
-/* ALTER CONSTRAINT ... ENFORCED? */
+/* Is the subcommand ALTER CONSTRAINT ... ENFORCED, which came with 18? */
 static inline bool
 enforces_constraint(const AlterTableCmd *cmd)
 {
@@ -379,7 +380,7 @@ enforces_constraint(const AlterTableCmd *cmd)
 #endif
 }
 
-/* Does this action of MERGE look at a row of the table?  NOT MATCHED BY SOURCE, which does, came with 17. */
+/* Does this action of MERGE have a row of the target table?  NOT MATCHED BY SOURCE has one, and came with 17. */
 static inline bool
 action_has_old_row(const MergeAction *action)
 {
@@ -402,8 +403,8 @@ column_is_virtual(Oid relid, AttrNumber attnum)
 }
 
 /*
- * What a query is grouped by is an entry of its range table from 18 on: its
- * expressions, or NIL for another entry.
+ * Returns the grouping expressions of an RTE_GROUP entry, which a query with
+ * GROUP BY has in its range table from 18 on; NIL for other entries.
  */
 static inline List *
 grouping_expressions(const RangeTblEntry *rte)
@@ -416,8 +417,8 @@ grouping_expressions(const RangeTblEntry *rte)
 }
 
 /*
- * From 18 on DECLARE and CREATE TABLE AS hand their query to
- * post_parse_analyze_hook when they are carried out; before, nobody does.
+ * Is post_parse_analyze_hook called for the queries of DECLARE CURSOR and
+ * CREATE TABLE AS?  From 18 on it is, when the statement is executed.
  */
 static inline bool
 utility_queries_are_analyzed(void)
@@ -425,7 +426,7 @@ utility_queries_are_analyzed(void)
 	return PG_VERSION_NUM >= 180000;
 }
 
-/* The subcommand that adds a column; 15 has a recursing twin of it. */
+/* Does the subcommand add a column?  15 has another code for it when it recurses, as for the next three. */
 static inline bool
 is_add_column(AlterTableType subtype)
 {
@@ -436,7 +437,7 @@ is_add_column(AlterTableType subtype)
 	return subtype == AT_AddColumn;
 }
 
-/* The same of the one that adds a constraint. */
+/* Does the subcommand add a constraint? */
 static inline bool
 is_add_constraint(AlterTableType subtype)
 {
@@ -447,7 +448,7 @@ is_add_constraint(AlterTableType subtype)
 	return subtype == AT_AddConstraint;
 }
 
-/* And of the one that drops one. */
+/* Does the subcommand drop a constraint? */
 static inline bool
 is_drop_constraint(AlterTableType subtype)
 {
@@ -458,7 +459,7 @@ is_drop_constraint(AlterTableType subtype)
 	return subtype == AT_DropConstraint;
 }
 
-/* And of the one that validates one. */
+/* Does the subcommand validate a constraint? */
 static inline bool
 is_validate_constraint(AlterTableType subtype)
 {
@@ -469,7 +470,7 @@ is_validate_constraint(AlterTableType subtype)
 	return subtype == AT_ValidateConstraint;
 }
 
-/* From 18 on AFTER triggers run as the role that queued them, before as the one that is current when they run. */
+/* Do AFTER triggers run as the role that queued their events?  Until 17 they run as the one that is current then. */
 static inline bool
 triggers_run_as_who_queued_them(void)
 {
@@ -477,16 +478,16 @@ triggers_run_as_who_queued_them(void)
 }
 
 /*
- * From 19 on a plan has a list for what extensions note on it, which its copies
- * keep.  A name's items are that extension's.
+ * From 19 on PlannedStmt.extension_state has items of extensions, each with the
+ * extension's name; copyObject() keeps them.
  */
 #if PG_VERSION_NUM >= 190000
 #define PLAN_HAS_EXTENSION_STATE
 #endif
 
 /*
- * Gets a query ready for pull_up_sublinks(): from 19 on that looks for columns
- * that cannot be null among what this step collects.
+ * Must be called before pull_up_sublinks(): from 19 on that needs to know which
+ * columns are NOT NULL, which preprocess_relation_rtes() collects.
  */
 static inline void
 preprocess_for_pull_up(PlannerInfo *root)
@@ -497,8 +498,8 @@ preprocess_for_pull_up(PlannerInfo *root)
 }
 
 /*
- * From 18 on the planner makes one scan of a join of a table with itself by a
- * key.  A hook is told of each table first, by another name from 19 on.
+ * From 18 on the planner replaces a self-join on a unique key by one scan.  A
+ * hook is called for each table before that; 19 renamed it.
  */
 #if PG_VERSION_NUM >= 180000
 #define PLANNER_DROPS_SELF_JOINS
@@ -520,8 +521,9 @@ preprocess_for_pull_up(PlannerInfo *root)
 #endif
 
 /*
- * From 18 on a hook may add to what EXPLAIN says of a node.  Until then there is
- * one that takes EXPLAIN of a query over, and until 16 has to do it by itself.
+ * From 18 on explain_per_node_hook can add to EXPLAIN's output for a node.
+ * Until then there is only ExplainOneQuery_hook, which replaces EXPLAIN of a
+ * query; standard_ExplainOneQuery came with 17.
  */
 #if PG_VERSION_NUM >= 180000
 #define EXPLAIN_HAS_NODE_HOOK

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * library.c
- *	  What this library is, and how the session came by it.
+ *	  The library's version, and how the session loaded it.
  *
- * The settings that preload a library are not for everyone to read, and may
- * have changed since the session began.  How the library was loaded is known
- * as it is loaded, and noted then.
+ * How the library was loaded is recorded while it is loaded: not everyone may
+ * read the settings that preload libraries, and they may have changed since
+ * the session began.
  *
- * A library that is not preloaded comes with the first function of it that is
- * called, or with LOAD.  Where that is a function of a policy, a query on a
- * guarded table has been planned without us: PostgreSQL looks the function up
- * while it plans or starts that query, and nothing of ours has run before.
+ * A session that does not preload the library loads it by the first call of
+ * one of its functions, or by LOAD.  If that function is one that policies
+ * call, a query on a guarded table was planned without our hooks: PostgreSQL
+ * looks the function up while it plans or starts that query.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,10 +32,10 @@
 
 typedef enum Arrival
 {
-	PRELOADED,					/* before the first statement; in a parallel worker, with its leader's libraries: the leader answers */
-	JUST_LOADED,				/* nothing of ours has run yet */
-	BROUGHT_BY_GUARD,
-	BROUGHT_OTHERWISE
+	PRELOADED,					/* loaded before the first statement, or in a parallel worker, whose leader does the checks */
+	JUST_LOADED,				/* no hook or function of ours has been called yet */
+	BROUGHT_BY_GUARD,			/* loaded by a function that a policy calls */
+	BROUGHT_OTHERWISE			/* loaded by LOAD or by another function */
 } Arrival;
 
 static bool preloaded = false;
@@ -46,13 +46,14 @@ PG_FUNCTION_INFO_V1(tenant_guard_library_version);
 PG_FUNCTION_INFO_V1(tenant_guard_library_preloaded);
 
 /*
- * Called by _PG_init.  A session that preloads a library does so before it is
- * ready for statements; a function's first call comes after.  Plans that the
- * session keeps were made without us then.
+ * Must be called by _PG_init.  While a library is preloaded the session is not
+ * yet in normal processing mode; afterwards it is.  A library that is loaded
+ * late drops the cached plans, which were made without it.
  */
 void
 init_library(void)
 {
+	Assert(arrival == PRELOADED);
 	of_server = process_shared_preload_libraries_in_progress;
 	preloaded = of_server || !IsNormalProcessingMode();
 	if (preloaded || InitializingParallelWorker || IsBinaryUpgrade)
@@ -61,14 +62,14 @@ init_library(void)
 	ResetPlanCache();
 }
 
-/* Does every session of the server have the library? */
+/* Does shared_preload_libraries list the library, so that every session has it? */
 bool
 server_preloads_library(void)
 {
 	return of_server;
 }
 
-/* May plans be about that were made without us? */
+/* Was the library loaded after the session began, so that it may have plans made without our hooks? */
 bool
 library_came_late(void)
 {
@@ -82,7 +83,7 @@ guard_brought_library(void)
 	return arrival == BROUGHT_BY_GUARD;
 }
 
-/* A hook of ours is called: so what loaded the library is past, unless it is known to have been a guard. */
+/* A hook of ours was called.  Unless a guard loaded the library, none will have: it must have been loaded otherwise. */
 void
 library_is_at_work(void)
 {
@@ -91,9 +92,10 @@ library_is_at_work(void)
 }
 
 /*
- * Is the client's statement no query, but DDL or COPY FROM?  It may evaluate a
- * column's default, or make a function anew.  (A query that it runs in its turn
- * is refused like any that was planned without us.)
+ * Is the client's statement DDL or COPY FROM, so that it plans no query itself?
+ * It can look a policy's function up to evaluate a column's default, or to
+ * replace the function.  (A query that runs inside of it is refused like any
+ * other that was planned without our hooks.)
  */
 static bool
 runs_no_query(void)
@@ -112,6 +114,7 @@ runs_no_query(void)
 	return GetCommandLogLevel(stmt->utilityStmt) == LOGSTMT_DDL;
 }
 
+/* PostgreSQL looks up a function that policies call; see GUARD_FUNCTION_INFO_V1. */
 void
 guard_is_looked_up(void)
 {
@@ -119,14 +122,14 @@ guard_is_looked_up(void)
 		arrival = runs_no_query() ? BROUGHT_OTHERWISE : BROUGHT_BY_GUARD;
 }
 
-/* An extension may be of another version, until ALTER EXTENSION ... UPDATE. */
+/* library_version(): differs from the extension's version until ALTER EXTENSION ... UPDATE is run. */
 Datum
 tenant_guard_library_version(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(cstring_to_text(LIBRARY_VERSION));
 }
 
-/* Was the library there before the session's first statement? */
+/* library_preloaded(): was the library loaded before the session's first statement? */
 Datum
 tenant_guard_library_preloaded(PG_FUNCTION_ARGS)
 {

@@ -1,5 +1,5 @@
 /*
- * library.h: what this library is, and how the session came by it.
+ * library.h: the library's version, and how the session loaded it.
  */
 #ifndef TENANT_GUARD_LIBRARY_H
 #define TENANT_GUARD_LIBRARY_H
@@ -19,7 +19,7 @@ extern bool guard_brought_library(void);
 extern void library_is_at_work(void);
 extern void guard_is_looked_up(void);
 
-/* PG_FUNCTION_INFO_V1 of a function that policies call: PostgreSQL asks for it where it looks the function up. */
+/* PG_FUNCTION_INFO_V1 for a function that policies call: PostgreSQL calls pg_finfo_... when it looks the function up. */
 #define GUARD_FUNCTION_INFO_V1(function) \
 extern PGDLLEXPORT Datum function(PG_FUNCTION_ARGS); \
 extern PGDLLEXPORT const Pg_finfo_record *pg_finfo_##function(void); \

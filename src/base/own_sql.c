@@ -1,22 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * own_sql.c
- *	  Statements of our own, each run as the owner of the table that it is
- *	  about.
+ *	  Runs the extension's own statements, each as the owner of its table.
  *
  * A superuser calls our functions on tables of other roles.  A statement on
  * such a table can evaluate what its owner wrote: a CHECK, a domain, a
  * trigger, a cast, an index expression, a generated column.  None of that may
- * run as the caller.  So a statement of ours runs as REINDEX, ANALYZE and
- * REFRESH MATERIALIZED VIEW run theirs: as the owner of the table, in a
- * security-restricted operation (no way back by RESET ROLE, nothing that is
- * left behind to run later), with search_path pinned, and with all settings
- * put back after it.
+ * run as the caller.  So our statements run as those of REINDEX, ANALYZE and
+ * REFRESH MATERIALIZED VIEW do: as the owner of the table, in a
+ * security-restricted operation (which prevents RESET ROLE, and deferred work
+ * that would run after it), with a fixed search_path, and with all settings
+ * restored afterwards.
  *
- * Statements that read catalogs alone run as the caller (query_datums).
+ * Queries that read only catalogs run as the caller (query_datums).
  *
- * "unforced" suspends FORCE ROW LEVEL SECURITY, as the foreign-key machinery
- * does (ri_triggers.c): the owner then sees the rows of every tenant.
+ * With "noforce", FORCE ROW LEVEL SECURITY is suspended, as the foreign-key
+ * machinery does it (ri_triggers.c): the owner then sees the rows of every
+ * tenant.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,6 +34,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -48,19 +49,19 @@
 #include "own_sql.h"
 
 /*
- * The table that a statement of ours is changing now, or InvalidOid; and how
- * many utility statements are under way while none of ours is but that.
+ * The table of our DDL statement that is running, or InvalidOid; and that
+ * statement's nesting depth among utility statements.
  */
 static Oid	own_ddl_relid = InvalidOid;
 static int	own_ddl_depth = 0;
 
-/* How many utility statements are under way, one within another. */
+/* Nesting depth of the utility statements that are running. */
 static int	utilities = 0;
 
-/* How many of run_as_owner are at work, one within another. */
+/* Nesting depth of the calls of run_as_owner. */
 static int	owners = 0;
 
-/* The function that has failed in one of them, and failed first, or InvalidOid. */
+/* The first function that raised the error with which run_as_owner is being left, or InvalidOid. */
 static Oid	failed_function = InvalidOid;
 
 /* ----------------------------------------------------------------
@@ -68,13 +69,14 @@ static Oid	failed_function = InvalidOid;
  * ----------------------------------------------------------------
  */
 
-/* Is something run as an owner now?  Then hooks.c watches the functions it calls. */
+/* Is run_as_owner active?  Then function_hook.c is called for each function that runs. */
 bool
 runs_as_owner(void)
 {
 	return owners > 0;
 }
 
+/* A function raised an error: remembers the innermost one, for the error's hint. */
 void
 function_has_failed(Oid funcid)
 {
@@ -82,7 +84,7 @@ function_has_failed(Oid funcid)
 		failed_function = funcid;
 }
 
-/* A failure within it, if there was one, has been caught. */
+/* A function returned: if one that it called had failed, the error was caught. */
 void
 function_has_ended(void)
 {
@@ -97,9 +99,9 @@ is_about_a_name(int sqlstate)
 }
 
 /*
- * The error of a function that does not find a name says what to do: the
- * function may have counted on the caller's search_path.  Returns the error to
- * throw, in the current memory context.
+ * Returns a copy of the current error, for ReThrowError, in the current memory
+ * context.  If a function failed to find an object by its name, the copy has a
+ * detail and hint on search_path: the function may rely on the caller's.
  */
 static ErrorData *
 explain_failure(void)
@@ -122,7 +124,7 @@ explain_failure(void)
 	return error;
 }
 
-/* Sets a parameter until the level of settings ends that is in force. */
+/* Sets a parameter until the current GUC nesting level ends. */
 void
 set_for_level(const char *name, const char *value)
 {
@@ -130,6 +132,7 @@ set_for_level(const char *name, const char *value)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* Sets search_path for our statement, as PostgreSQL's maintenance commands do from 17 on. */
 static void
 pin_search_path(void)
 {
@@ -137,11 +140,13 @@ pin_search_path(void)
 }
 
 /*
- * Does something as the owner of a table.  An error leaves the role as it was
- * before; the settings are put back by the abort that follows it.
+ * Calls "action" as the owner of a table; see the head of this file.  On an
+ * error the role is restored at once, and the settings by the abort of the
+ * (sub)transaction.  Raises an error if "owner" is InvalidOid, as
+ * object_owner() returns it for a dropped table.
  */
 void
-run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument)
+run_as_owner(Oid owner, bool noforce, OwnerAction action, void *argument)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	int			outer = owners;
@@ -155,7 +160,7 @@ run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument)
 				 errmsg("table has been dropped meanwhile")));
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
-						   (unforced ? SECURITY_NOFORCE_RLS : 0));
+						   (noforce ? SECURITY_NOFORCE_RLS : 0));
 	nest_level = NewGUCNestLevel();
 	if (outer == 0)
 		failed_function = InvalidOid;
@@ -173,14 +178,16 @@ run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument)
 		ReThrowError(explain_failure());
 	}
 	PG_END_TRY();
+	Assert(owners == outer + 1);
 	owners = outer;
 	AtEOXact_GUC(false, nest_level);
 	SetUserIdAndSecContext(user, context);
 }
 
 /*
- * Refuses where the owner of a table cannot name it: a statement as that role
- * would fail with an error that does not say why.
+ * Raises an error if the owner of a table lacks USAGE on its schema.  A
+ * statement that runs as the owner would fail, but not say for what reason that
+ * role needs the privilege.
  */
 void
 check_owner_reaches(Oid relid, Oid owner)
@@ -208,9 +215,7 @@ refuse_renamed(Oid relid)
 			 errhint("Run the statement again.")));
 }
 
-/*
- * May someone else than this role rename the schema?  A superuser need not.
- */
+/* Can an ordinary role other than this one rename the schema? */
 static bool
 is_renamed_by_others(Form_pg_namespace schema, Oid role)
 {
@@ -218,10 +223,11 @@ is_renamed_by_others(Form_pg_namespace schema, Oid role)
 }
 
 /*
- * Keeps a table's qualified name good until the transaction ends.  A lock on
- * the table, which the caller has, keeps its own name; but whoever owns the
- * schema could rename that, and another to its name, and our statement would
- * run as this table's owner on a table of his.
+ * Prevents that a table's qualified name comes to mean another table before
+ * the transaction ends.  The caller has locked the table, so that it cannot be
+ * renamed.  But the owner of its schema could rename that, and give its name to
+ * another schema: our statement would then run as this table's owner on a table
+ * of the schema's owner.  So the schema's row in pg_namespace is locked.
  */
 void
 keep_name(Oid relid)
@@ -237,7 +243,7 @@ keep_name(Oid relid)
 				F_OIDEQ, ObjectIdGetDatum(get_rel_namespace(relid)));
 	scan = systable_beginscan(schemas, NamespaceOidIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
-	/* one that this transaction made or renamed nobody else can */
+	/* a schema that this transaction has created or renamed is locked already */
 	if (HeapTupleIsValid(tuple) && is_renamed_by_others((Form_pg_namespace) GETSTRUCT(tuple), owner) &&
 		!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tuple->t_data)))
 	{
@@ -260,14 +266,14 @@ keep_name(Oid relid)
  * ----------------------------------------------------------------
  */
 
-/* Is this one of the statements whose table table_of_statement tells? */
+/* Is this a kind of statement for which table_of_statement returns the table? */
 static bool
 names_table(const Node *stmt)
 {
 	return IsA(stmt, AlterTableStmt) || IsA(stmt, CreatePolicyStmt) || IsA(stmt, DropStmt);
 }
 
-/* The table of a statement such as we send, or InvalidOid. */
+/* Returns the table of a DDL statement of the kinds that we run, or InvalidOid. */
 static Oid
 table_of_statement(const Node *stmt)
 {
@@ -279,7 +285,7 @@ table_of_statement(const Node *stmt)
 	{
 		List	   *names = linitial_node(List, ((const DropStmt *) stmt)->objects);
 
-		/* the policy's name is the last */
+		/* the last name is the policy's */
 		return RangeVarGetRelid(makeRangeVarFromNameList(list_truncate(list_copy(names), list_length(names) - 1)),
 								NoLock, true);
 	}
@@ -287,8 +293,9 @@ table_of_statement(const Node *stmt)
 }
 
 /*
- * A utility statement begins; returns what leave_utility takes when it ends, by
- * an error too.  One of ours must be about the table that it is meant for.
+ * Must be called when a utility statement begins.  Returns what must be passed
+ * to leave_utility when it ends, with or without an error.  Raises an error if
+ * the statement is ours and its table's name now means another table.
  */
 int
 enter_utility(const Node *stmt)
@@ -299,7 +306,7 @@ enter_utility(const Node *stmt)
 	return utilities++;
 }
 
-/* How many utility statements are under way, one within another. */
+/* Returns the nesting depth of the utility statements that are running. */
 int
 utility_depth(void)
 {
@@ -309,13 +316,15 @@ utility_depth(void)
 void
 leave_utility(int outer)
 {
+	Assert(outer >= 0 && outer < utilities);
 	utilities = outer;
 }
 
 /*
- * Is this statement one of ours?  Event triggers ask.  It is by its table, and
- * by its depth: what a function sends that our statement calls, or another
- * event trigger in between, is not.
+ * Is this statement one that we run, so that our event triggers need not look
+ * at it?  It is recognised by its table and its nesting depth, so that a
+ * statement run by a function that ours calls, or by another event trigger, is
+ * not taken for ours.
  */
 bool
 is_own_ddl(const Node *stmt)
@@ -324,7 +333,7 @@ is_own_ddl(const Node *stmt)
 		table_of_statement(stmt) == own_ddl_relid;
 }
 
-/* Runs a statement, a char *, for run_as_owner. */
+/* An OwnerAction: runs the utility statement "argument", a char *. */
 static void
 execute_utility(void *argument)
 {
@@ -337,18 +346,19 @@ execute_utility(void *argument)
 }
 
 static void
-run_own_ddl(Oid relid, Oid role, bool unforced, const char *sql)
+run_own_ddl(Oid relid, Oid role, bool noforce, const char *sql)
 {
 	Oid			outer = own_ddl_relid;
 	int			outer_depth = own_ddl_depth;
 
+	Assert(CheckRelationOidLockedByMe(relid, AccessShareLock, true));
 	check_owner_reaches(relid, role);
 	keep_name(relid);
 	own_ddl_relid = relid;
 	own_ddl_depth = utilities + 1;
 	PG_TRY();
 	{
-		run_as_owner(role, unforced, execute_utility, unconstify(char *, sql));
+		run_as_owner(role, noforce, execute_utility, unconstify(char *, sql));
 	}
 	PG_FINALLY();
 	{
@@ -359,8 +369,8 @@ run_own_ddl(Oid relid, Oid role, bool unforced, const char *sql)
 }
 
 /*
- * Runs a statement of our own on a table, as its owner.  Names in it are
- * qualified.
+ * Runs a DDL statement on a table as its owner.  Names in it must be qualified,
+ * and the table locked by the caller; so for the next two functions.
  */
 void
 run_ddl(Oid relid, const char *sql)
@@ -368,7 +378,7 @@ run_ddl(Oid relid, const char *sql)
 	run_own_ddl(relid, object_owner(RelationRelationId, relid), false, sql);
 }
 
-/* The same of a statement that validates rows, of every tenant. */
+/* Runs a DDL statement with FORCE suspended, since it validates the rows of every tenant. */
 void
 run_ddl_noforce(Oid relid, const char *sql)
 {
@@ -376,9 +386,9 @@ run_ddl_noforce(Oid relid, const char *sql)
 }
 
 /*
- * The same as the caller, for CREATE INDEX on plain columns: it evaluates
- * nothing before it becomes the owner of the table by itself, and needs a
- * privilege on the schema that the owner may not have.
+ * Runs a DDL statement as the caller.  For CREATE INDEX on plain columns, which
+ * switches to the owner of the table by itself before it evaluates anything,
+ * and needs CREATE on the schema, which the owner may lack.
  */
 void
 run_ddl_as_caller(Oid relid, const char *sql)
@@ -392,8 +402,9 @@ run_ddl_as_caller(Oid relid, const char *sql)
  */
 
 /*
- * The first column of the rows of a query of catalogs, as Datums that are pointers or OIDs.
- * The list lives in the memory context of the caller.
+ * Runs a query on catalogs as the caller, and returns the first column of its
+ * rows that are not null: a list, in the current memory context, of Datums cast
+ * to pointers.  The column must be of a type passed by value, such as oid.
  */
 List *
 query_datums(const char *sql)

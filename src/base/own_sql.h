@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * own_sql.h
- *	  Statements of our own, each run as the owner of the table that it is
- *	  about.
+ *	  Runs the extension's own statements, each as the owner of its table.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,10 +11,10 @@
 #include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 
-/* Something that is done as another role; "argument" is the caller's. */
+/* What run_as_owner calls as the other role; "argument" is passed through. */
 typedef void (*OwnerAction) (void *argument);
 
-extern void run_as_owner(Oid owner, bool unforced, OwnerAction action, void *argument);
+extern void run_as_owner(Oid owner, bool noforce, OwnerAction action, void *argument);
 extern void set_for_level(const char *name, const char *value);
 extern void check_owner_reaches(Oid relid, Oid owner);
 extern void keep_name(Oid relid);

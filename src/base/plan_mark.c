@@ -1,13 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * plan_mark.c
- *	  Marks on plans, and the plan cache told to drop those that carry one.
+ *	  Marks on plans, and dropping the cached plans that have a mark.
  *
- * A mark by which plans are dropped is an item of the plan's invalidation list
- * that stands for no type: copies of the plan keep it, and it is what the plan
- * cache looks for when it is told that a type has changed (plancache.c,
- * PlanCacheObjectCallback).  A mark that is only looked for is one too, unless
- * the server has a list for what extensions note.
+ * A mark by which plans are dropped is an item of PlannedStmt.invalItems whose
+ * hash value is that of no type.  copyObject() keeps it, and a syscache
+ * callback for that hash value makes the plan cache drop the plan
+ * (PlanCacheObjectCallback in plancache.c).  A mark that is only tested for
+ * goes to PlannedStmt.extension_state where the server has that, and to
+ * invalItems otherwise.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,13 +19,11 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "library.h"
 #include "plan_mark.h"
 
-/* A type whose hash value is a mark, should there be one, costs a plan too many. */
+/* If a real type's hash value ever equals a mark, a plan is dropped needlessly. */
 #define MARK_CACHE	TYPEOID
-
-/* Whose notes these are, in the list that the extensions share. */
-#define NOTED_BY	"tenant_guard"
 
 static void
 add_item(PlannedStmt *plan, PlanMark mark)
@@ -36,18 +35,23 @@ add_item(PlannedStmt *plan, PlanMark mark)
 	plan->invalItems = lappend(plan->invalItems, item);
 }
 
-/* Both for a plan that was just made, in the memory context that it is in. */
+/*
+ * Puts a mark on a plan by which drop_marked_plans drops it.  The plan must be
+ * new, and the current memory context that in which it was made; so for
+ * mark_plan.
+ */
 void
 mark_plan_to_drop(PlannedStmt *plan, PlanMark mark)
 {
 	add_item(plan, mark);
 }
 
+/* Puts a mark on a plan for plan_is_marked to find. */
 void
 mark_plan(PlannedStmt *plan, PlanMark mark)
 {
 #ifdef PLAN_HAS_EXTENSION_STATE
-	plan->extension_state = lappend(plan->extension_state, makeDefElem(pstrdup(NOTED_BY), (Node *) makeInteger(mark), -1));
+	plan->extension_state = lappend(plan->extension_state, makeDefElem(pstrdup(EXTENSION_NAME), (Node *) makeInteger(mark), -1));
 #else
 	add_item(plan, mark);
 #endif
@@ -63,7 +67,7 @@ plan_is_marked(const PlannedStmt *plan, PlanMark mark)
 	{
 		const DefElem *item = lfirst(lc);
 
-		if (strcmp(item->defname, NOTED_BY) == 0 && intVal(item->arg) == mark)
+		if (strcmp(item->defname, EXTENSION_NAME) == 0 && intVal(item->arg) == mark)
 			return true;
 	}
 #else
@@ -78,7 +82,7 @@ plan_is_marked(const PlannedStmt *plan, PlanMark mark)
 	return false;
 }
 
-/* Raises nothing and allocates nothing: a GUC assign hook may call it. */
+/* Drops the cached plans with this mark.  Neither raises nor allocates: a GUC assign hook calls it. */
 void
 drop_marked_plans(PlanMark mark)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * plan_mark.h
- *	  Marks on plans, and the plan cache told to drop those that carry one.
+ *	  Marks on plans, and dropping the cached plans that have a mark.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,13 +12,13 @@
 
 typedef enum PlanMark
 {
-	/* such plans are dropped */
+	/* marks by which plans are dropped */
 	MARK_SKEWED = 0x74670001,	/* good for one tenant only */
-	MARK_OF_ONE_TRANSACTION = 0x74670004,	/* holds what was read of its tenant's rows */
+	MARK_OF_ONE_TRANSACTION = 0x74670004,	/* may have constants that were read from its tenant's rows */
 
-	/* such are asked for */
-	MARK_LACKS_CHECKS = 0x74670002,	/* does not check the rows that it makes */
-	MARK_OURS = 0x74670003		/* made with the library, in a session that did not preload it */
+	/* marks that are tested for */
+	MARK_LACKS_CHECKS = 0x74670002, /* lacks the policy's check of new rows */
+	MARK_OURS = 0x74670003		/* made with our hooks, in a session that did not preload the library */
 } PlanMark;
 
 extern void mark_plan_to_drop(PlannedStmt *plan, PlanMark mark);

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * plan_walk.c
- *	  Every node of a finished plan.
+ *	  Visits every node of a finished plan.
  *
- * PostgreSQL has a walker over the states of a plan that runs (planstate_tree_walker
- * in nodeFuncs.c), and none over plans.
+ * PostgreSQL has a walker for PlanState trees (planstate_tree_walker in
+ * nodeFuncs.c), but none for Plan trees.
  *
  *-------------------------------------------------------------------------
  */
@@ -59,7 +59,7 @@ visit_node(Plan *plan, PlanVisitor visit, void *context)
 	visit_node(plan->righttree, visit, context);
 }
 
-/* Of the plan and of its sub-plans, each once. */
+/* Visits every node of the plan and of each subplan once. */
 void
 visit_plan_nodes(const PlannedStmt *plan, PlanVisitor visit, void *context)
 {
@@ -67,7 +67,7 @@ visit_plan_nodes(const PlannedStmt *plan, PlanVisitor visit, void *context)
 	visit_nodes(plan->subplans, visit, context);
 }
 
-/* The table that a node reads, by its number in the range table, or 0. */
+/* Returns the range-table index of the table that a node scans, or 0 if it scans none. */
 Index
 scanned_relation(const Plan *plan)
 {

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * refusal.c
- *	  Refusals: errors as values, and how they are raised.
+ *	  Refusals: errors as values, and the functions that raise them.
  *
- * Each wing has the texts of its own.  They follow PostgreSQL's error style
- * guide.  None shows the value of a tenant other than one that the caller has
- * just written.
+ * The texts are in the ..._refusals.c files of the wings, and follow
+ * PostgreSQL's error style guide.  None shows a tenant identifier, except one
+ * that the caller has just written.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +18,7 @@
 void
 raise_refusal(Refusal refusal)
 {
+	Assert(refusal.sqlstate != 0 && refusal.message != NULL);
 	ereport(ERROR,
 			(errcode(refusal.sqlstate),
 			 errmsg("%s", refusal.message),
@@ -25,10 +26,11 @@ raise_refusal(Refusal refusal)
 			 refusal.hint ? errhint("%s", refusal.hint) : 0));
 }
 
-/* As an error or a warning, with the cursor where it happened (0: unknown). */
+/* Reports a refusal at an elevel, with a cursor position in the query's text (0: unknown). */
 void
 report_refusal(int level, Refusal refusal, int position)
 {
+	Assert(refusal.sqlstate != 0 && refusal.message != NULL);
 	ereport(level,
 			(errcode(refusal.sqlstate),
 			 errmsg("%s", refusal.message),
@@ -37,10 +39,11 @@ report_refusal(int level, Refusal refusal, int position)
 			 errposition(position)));
 }
 
-/* For a check hook: leaves the texts to guc.c and returns false. */
+/* Hands the texts to guc.c and returns false, as a GUC check hook must to reject a value. */
 bool
 reject_setting(Refusal refusal)
 {
+	Assert(refusal.sqlstate != 0 && refusal.message != NULL);
 	GUC_check_errcode(refusal.sqlstate);
 	GUC_check_errmsg("%s", refusal.message);
 	if (refusal.detail)
@@ -50,7 +53,7 @@ reject_setting(Refusal refusal)
 	return false;
 }
 
-/* Of an object that is not in the state that is needed. */
+/* A refusal of SQLSTATE 55000: the object is not in the state that the statement needs. */
 Refusal
 wrong_state(const char *message, const char *detail, const char *hint)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * refusal.h
- *	  Refusals: errors as values, and how they are raised.
+ *	  Refusals: errors as values, and the functions that raise them.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,8 +19,9 @@
 #define ERRCODE_ROWS_IN_THE_WAY		MAKE_SQLSTATE('T','G','0','0','7')
 
 /*
- * A refusal as a value.  The strings are constant or live in the current
- * memory context.
+ * An error as a value.  The strings are constant, or palloc'd in the memory
+ * context that was current when the refusal was made; detail and hint may be
+ * NULL.
  */
 typedef struct Refusal
 {
@@ -30,7 +31,7 @@ typedef struct Refusal
 	const char *hint;
 } Refusal;
 
-/* The ways to raise one: as an error, at a level and a place in the query, or from a GUC check hook. */
+/* Raise one as an error, report one at an elevel and query position, or reject a GUC's new value. */
 pg_noreturn extern void raise_refusal(Refusal refusal);
 extern void report_refusal(int level, Refusal refusal, int position);
 extern bool reject_setting(Refusal refusal);

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * settings.c
- *	  Every parameter of the extension but the tenant itself, and whether a
- *	  transaction has one (current_tenant.c).
+ *	  The extension's parameters, except those about tenant identifiers
+ *	  (current_tenant.c, tenant_type.c).
  *
- * All are PGC_SUSET: a superuser, or a role granted SET on one, may change
- * them for the server, a database, a role or a session.
+ * All are PGC_SUSET: a superuser, or a role with the SET privilege on one, can
+ * change it for the server, a database, a role or a session.
  *
  *-------------------------------------------------------------------------
  */
@@ -82,8 +82,8 @@ static const struct config_enum_entry late_loading_options[] = {
 };
 
 /*
- * A column name is taken as it stands, as in a catalog: not folded, not
- * truncated, since a truncated one would match nothing and guard nothing.
+ * The column's name is used as it is, neither folded nor truncated: a truncated
+ * one would match no column, and no table would be guarded.
  */
 static bool
 check_tenant_column(char **newval, void **extra, GucSource source)
@@ -141,7 +141,7 @@ tenant_guard_schema_is_excluded(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(schema_is_excluded(NameStr(*PG_GETARG_NAME(0))));
 }
 
-/* Plans that are kept were made under the setting that was. */
+/* Cached plans were made under the old value. */
 static void
 assign_trusted_filters(bool newval, void *extra)
 {
@@ -149,7 +149,7 @@ assign_trusted_filters(bool newval, void *extra)
 		ResetPlanCache();
 }
 
-/* The same. */
+/* Cached plans were made under the old value. */
 static void
 assign_missing_tenant(int newval, void *extra)
 {
@@ -161,80 +161,80 @@ void
 define_settings(void)
 {
 	DefineCustomStringVariable("tenant_guard.tenant_column",
-							   "Name of the column that holds the tenant.",
+							   "Sets the name of the column that identifies a row's tenant.",
 							   "Tables with a column of this name are guarded when they are created.",
 							   &setting_tenant_column,
 							   "tenant_id",
 							   PGC_SUSET, 0, check_tenant_column, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.scope",
-							 "How long a tenant set in a session stands.",
-							 "With \"transaction\", a value set in an earlier transaction is refused when it is used.",
+							 "Sets how long a tenant set in a session is valid.",
+							 "With \"transaction\", using a tenant that was set in an earlier transaction is an error.",
 							 &setting_scope,
 							 SCOPE_TRANSACTION, scope_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.missing_tenant",
-							 "What guarded tables do where no tenant is set.",
-							 "\"error\" refuses the query, \"empty\" shows no rows.",
+							 "Sets what queries on guarded tables do when no tenant is set.",
+							 "With \"error\" they fail, with \"empty\" they see no rows.",
 							 &setting_missing_tenant,
 							 MISSING_IS_ERROR, missing_tenant_options,
 							 PGC_SUSET, 0, NULL, assign_missing_tenant, NULL);
 	DefineCustomBoolVariable("tenant_guard.auto_protect",
-							 "Guards a table with the tenant column in the statement that creates it.",
+							 "Guards tables with the tenant column automatically when they are created.",
 							 NULL,
 							 &setting_auto_protect,
 							 true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("tenant_guard.excluded_schemas",
-							   "Schemas whose tables are not guarded automatically.",
+							   "Sets the schemas whose tables are not guarded automatically.",
 							   NULL,
 							   &setting_excluded_schemas,
 							   "",
 							   PGC_SUSET, GUC_LIST_INPUT, check_excluded_schemas, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.foreign_keys",
-							 "What is done with a foreign key between guarded tables that does not carry the tenant.",
-							 "\"pair\" makes it carry the tenant, \"warning\" reports it, \"error\" refuses it.",
+							 "Sets what to do with foreign keys between guarded tables that do not include the tenant column.",
+							 "With \"pair\" the tenant column is added to the key, with \"warning\" a warning is issued, with \"error\" the statement fails.",
 							 &setting_foreign_keys,
 							 FOREIGN_KEYS_PAIR, foreign_keys_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.foreign_key_actions",
-							 "What to do where a foreign key's action meets a row of another tenant.",
-							 "CASCADE that deletes or changes such a row, and any action that changes a row's tenant, is refused, or reported by a warning, or not looked for.",
+							 "Sets what to do when a foreign key's action reaches a row of another tenant.",
+							 "This is about CASCADE that deletes or updates such a row, and about any action that changes a row's tenant.",
 							 &setting_foreign_key_actions,
 							 ACTIONS_ARE_ERRORS, foreign_key_actions_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.temporary_tables",
-							 "To whom temporary tables belong that are written after a tenant was set.",
-							 "With \"tenant\", to that tenant: another one, or none, is refused them while they hold rows.",
+							 "Sets whether a temporary table that is written while a tenant is set belongs to that tenant.",
+							 "With \"tenant\", transactions of other tenants, or of none, cannot use the table while it has rows.",
 							 &setting_temporary_tables,
 							 TEMPORARY_TABLES_OF_TENANT, temporary_tables_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.type_mismatch",
-							 "What to do with a comparison that takes a tenant column for text.",
-							 "It is refused, or reported by a warning, or not looked for.",
+							 "Sets what to do when a query compares a tenant column as text.",
+							 "With \"error\" the query fails, with \"warning\" a warning is issued.",
 							 &setting_type_mismatch,
 							 MISMATCH_IS_ERROR, type_mismatch_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("tenant_guard.bypass",
-							 "Lifts what tenant_guard refuses, on purpose.",
-							 "It does not lift row-level security.",
+							 "Allows accesses that tenant_guard would otherwise refuse.",
+							 "Row-level security still applies.",
 							 &setting_bypass,
 							 false,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("tenant_guard.log_bypass",
-							 "Writes a line to the server log for each bypass.",
+							 "Logs each access that bypasses the isolation of tenants.",
 							 NULL,
 							 &setting_log_bypass,
 							 true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("tenant_guard.trusted_filters",
-							 "Lets filters that cannot tell of a row run beside the tenant's.",
-							 "Such queries then use indexes and statistics as if no policy were there.",
+							 "Evaluates leakproof filters, and a vetted list of others, outside the security barrier.",
+							 "Such queries can use indexes and statistics as if the table had no policy.",
 							 &setting_trusted_filters,
 							 true,
 							 PGC_SUSET, 0, NULL, assign_trusted_filters, NULL);
 	DefineCustomEnumVariable("tenant_guard.late_loading",
-							 "What to do with queries on guarded tables that were planned without the library.",
-							 "Where a guard is what loads the library, \"refuse\" refuses such queries to the end of the session.",
+							 "Sets what to do with queries on guarded tables that were planned before the library was loaded.",
+							 "With \"refuse\", if such a query loads the library, queries on guarded tables fail until the session ends.",
 							 &setting_late_loading,
 							 LATE_IS_REFUSED, late_loading_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);

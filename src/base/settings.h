@@ -1,29 +1,29 @@
 /*-------------------------------------------------------------------------
  *
  * settings.h
- *	  Every parameter of the extension but the tenant itself, and whether a
- *	  transaction has one (current_tenant.c).
+ *	  The extension's parameters, except those about tenant identifiers
+ *	  (current_tenant.c, tenant_type.c).
  *
  *-------------------------------------------------------------------------
  */
 #ifndef TENANT_GUARD_SETTINGS_H
 #define TENANT_GUARD_SETTINGS_H
 
-/* tenant_guard.scope: how long a tenant set in the session stands */
+/* tenant_guard.scope: how long a tenant that the session set is valid */
 typedef enum TenantScope
 {
 	SCOPE_TRANSACTION,
 	SCOPE_SESSION
 } TenantScope;
 
-/* tenant_guard.missing_tenant: what the getters do where no tenant is set */
+/* tenant_guard.missing_tenant: what the getters do when no tenant is set */
 typedef enum MissingTenant
 {
 	MISSING_IS_ERROR,
 	MISSING_IS_EMPTY
 } MissingTenant;
 
-/* tenant_guard.foreign_keys: what is done with a key that does not carry the tenant */
+/* tenant_guard.foreign_keys: what to do with a foreign key that does not carry the tenant */
 typedef enum ForeignKeys
 {
 	FOREIGN_KEYS_PAIR,
@@ -32,7 +32,7 @@ typedef enum ForeignKeys
 	FOREIGN_KEYS_OFF
 } ForeignKeys;
 
-/* tenant_guard.foreign_key_actions: what is done with an action on another tenant's row */
+/* tenant_guard.foreign_key_actions: what to do with a foreign key's action on another tenant's row */
 typedef enum ForeignKeyActions
 {
 	ACTIONS_ARE_ERRORS,
@@ -40,7 +40,7 @@ typedef enum ForeignKeyActions
 	ACTIONS_ARE_IGNORED
 } ForeignKeyActions;
 
-/* tenant_guard.temporary_tables: do those that a tenant has filled belong to it? */
+/* tenant_guard.temporary_tables: do temporary tables belong to the tenant that filled them? */
 typedef enum TemporaryTables
 {
 	TEMPORARY_TABLES_OF_TENANT,
@@ -55,10 +55,10 @@ typedef enum TypeMismatch
 	MISMATCH_IS_IGNORED
 } TypeMismatch;
 
-/* a parameter of current_tenant.c, which a hint names */
+/* A parameter that current_tenant.c defines, and hints name */
 #define ONE_TENANT_PER_TRANSACTION "tenant_guard.one_tenant_per_transaction"
 
-/* tenant_guard.late_loading: what to do with guarded queries that were planned without the library */
+/* tenant_guard.late_loading: what to do with queries on guarded tables that were planned without the library */
 typedef enum LateLoading
 {
 	LATE_IS_REFUSED,

@@ -1,20 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_plan.c
- *	  Plans that are kept, and are good for one tenant only.
+ *	  Cached plans that are good for one tenant only.
  *
  * The plan cache plans a statement without parameters once, and one with
- * parameters often for the last time when it is executed for the sixth.  A plan
- * holds no tenant and serves any, but its costs were those of the tenant of the
- * moment.  One that was made for a tenant who is too unlike others
- * (skewed_plan.c) is marked, and planned again once another is set.
+ * parameters often not again after its sixth execution (choose_custom_plan in
+ * plancache.c).  A plan does not contain the tenant and is correct for any, but
+ * its costs are those of the tenant that was set when it was made.  A plan that
+ * was made for a skewed tenant (skewed_plan.c) is marked, and is planned again
+ * when another tenant is set.
  *
- * All plans that carry the mark are of one tenant, the last that was set.
+ * One tenant is remembered for all plans with that mark: the last for which one
+ * was made.
  *
- * While a statement is planned, a function that its author calls IMMUTABLE runs,
- * and may read a tenant's rows: what it returns is a constant of the plan.  Such
- * a plan is not kept beyond the transaction and its tenant, nor are those that
- * are made there after it, which may have a constant of it.
+ * The planner evaluates functions that are declared IMMUTABLE.  One that reads
+ * a tenant's rows in spite of that makes a constant of them in the plan.  Such a
+ * plan is dropped when the transaction ends or another tenant is set, and so
+ * are the plans that are made after it until then, which may contain what the
+ * first one returned.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,10 +29,14 @@
 #include "plan_mark.h"
 #include "tenant_plan.h"
 
+/* Are there plans with MARK_SKEWED?  If so, the hash of the tenant for which the last one was made. */
 static bool plans_are_marked = false;
-static uint64 marked_for;		/* the tenant, hashed */
+static uint64 marked_for;
 
-static uint64 rows_read = 0;	/* how often rows of a tenant were about to be read */
+/* How often in this session rows of a tenant were about to be read */
+static uint64 rows_read = 0;
+
+/* Are there plans with MARK_OF_ONE_TRANSACTION? */
 static bool plans_hold_rows = false;
 
 static uint64
@@ -38,16 +45,17 @@ hash_of(const char *tenant)
 	return hash_bytes_extended((const unsigned char *) tenant, strlen(tenant), 0);
 }
 
-/* Marks a plan that was just made; "tenant" is in canonical form. */
+/* Marks a new plan as good for one tenant only; "tenant" is in canonical form. */
 void
 keep_plan_for(const char *tenant, PlannedStmt *plan)
 {
+	Assert(tenant != NULL && tenant[0] != '\0');
 	mark_plan_to_drop(plan, MARK_SKEWED);
 	plans_are_marked = true;
 	marked_for = hash_of(tenant);
 }
 
-/* Raises nothing and allocates nothing. */
+/* Neither raises nor allocates. */
 static void
 drop_plans_that_hold_rows(void)
 {
@@ -57,7 +65,10 @@ drop_plans_that_hold_rows(void)
 	drop_marked_plans(MARK_OF_ONE_TRANSACTION);
 }
 
-/* A tenant is set.  Raises nothing and allocates nothing, as a GUC assign hook must. */
+/*
+ * Drops the plans of other tenants; to be called when a tenant, in canonical
+ * form, is set.  Neither raises nor allocates, since a GUC assign hook calls it.
+ */
 void
 drop_plans_of_others(const char *tenant)
 {
@@ -68,14 +79,14 @@ drop_plans_of_others(const char *tenant)
 	drop_marked_plans(MARK_SKEWED);
 }
 
-/* Rows of the transaction's tenant are about to be read: a statement starts, or a cursor goes on. */
+/* Counts that rows of the transaction's tenant are about to be read: by a statement that starts, or a cursor that is fetched from. */
 void
 note_tenants_rows(void)
 {
 	rows_read++;
 }
 
-/* How often that has happened in this session: who plans compares. */
+/* Returns that count.  The planner hook compares it before and after planning. */
 uint64
 times_tenants_rows_read(void)
 {
@@ -83,17 +94,19 @@ times_tenants_rows_read(void)
 }
 
 /*
- * May a plan that was just made hold what was read of a tenant's rows?  "before"
- * is how often that had happened before.  A function that was called meanwhile
- * may have got them without reading any: from a plan that holds some.
+ * May a new plan have constants that were read from a tenant's rows?  "before"
+ * is what times_tenants_rows_read() returned before it was planned.  Where such
+ * a plan exists already, a function that was called meanwhile may have used its
+ * constants without reading rows.
  */
 bool
 plan_may_hold_rows(uint64 before)
 {
+	Assert(before <= rows_read);
 	return rows_read != before || plans_hold_rows;
 }
 
-/* Marks a plan that was just made, and may hold what was read of a tenant's rows. */
+/* Marks a new plan that may have constants read from a tenant's rows: it is dropped when the transaction ends. */
 void
 keep_plan_for_transaction(PlannedStmt *plan)
 {
@@ -108,7 +121,7 @@ end_transaction(XactEvent event, void *arg)
 		drop_plans_that_hold_rows();
 }
 
-/* Must be called once, when the library is loaded. */
+/* Must be called once, by _PG_init. */
 void
 init_tenant_plans(void)
 {

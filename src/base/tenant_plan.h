@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_plan.h
- *	  Plans that are kept, and are good for one tenant only.
+ *	  Cached plans that are good for one tenant only.
  *
  *-------------------------------------------------------------------------
  */

@@ -548,8 +548,8 @@ define_tenant_setting(void)
 							 PGC_SUSET, 0, NULL, assign_one_tenant, NULL);
 	replaying = true;
 	DefineCustomStringVariable("tenant_guard.tenant_id",
-							   "The tenant of the transaction.",
-							   "Rows of guarded tables are seen and written for this tenant alone.",
+							   "Sets the tenant of the transaction.",
+							   "Queries see and write only this tenant's rows of guarded tables.",
 							   &tenant_setting,
 							   "",
 							   PGC_USERSET, GUC_NOT_IN_SAMPLE,

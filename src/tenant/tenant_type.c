@@ -453,14 +453,14 @@ define_tenant_type_settings(void)
 	for (int i = 0; i < lengthof(types); i++)
 		options[i] = (struct config_enum_entry) {types[i].name, i, false};
 	DefineCustomEnumVariable("tenant_guard.tenant_type",
-							 "Type of tenant identifiers.",
+							 "Sets the type of tenant identifiers.",
 							 "Tenant columns and values of another type are refused.",
 							 &setting_tenant_type,
 							 TENANT_UUID, options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("tenant_guard.canonical_uuids",
-							 "Refuses a text tenant that is a uuid in another than the canonical spelling.",
-							 "As text, each spelling of a uuid is a tenant of its own.",
+							 "Refuses text tenants that are UUIDs in another spelling than the canonical one.",
+							 "As text, each spelling of a UUID would be a different tenant.",
 							 &setting_canonical_uuids,
 							 true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
