@@ -4,27 +4,27 @@
  *	  The tenant of the transaction: value, seal, staleness, getters.
  *
  * The value is a GUC, tenant_guard.tenant_id, because a GUC rolls back with
- * savepoints and reaches parallel workers by itself.  A value set in the
- * session is checked and made canonical as it is set, and remembers in which
- * transaction that was.  One that comes from below the session (file,
- * database, role, connection) or, in a parallel worker, from the leader, may
- * arrive before tenant_type does and is judged when it is first used.
+ * savepoints and is copied to parallel workers.  A value set in the session is
+ * checked and made canonical when it is set, and the transaction that set it is
+ * stored as its "extra".  A value that comes from below the session (file,
+ * database, role, connection) or, in a parallel worker, from the leader, may be
+ * set before tenant_type is, so it is judged when it is first used.
  *
- * The tenant that is set first in a transaction (tenant_source.c) is its only
- * one: another is refused where it is set, and where it comes back by itself.
+ * The first tenant that is set in a transaction (tenant_source.c) is its only
+ * one.  Another one is refused when it is set, or, if it returns without a check
+ * hook being called, when it is used.
  *
- * The seal is the tenant that this transaction has used: a copy of its own,
- * made at first use.  Getters return that copy and refuse where the setting
- * has become another, since ROLLBACK TO, RESET ALL and the end of a function
- * with a SET clause change a GUC where no check hook can refuse.  A seal holds
- * while the backend's local transaction id is the one it was made under, so
- * nothing need be reset when a transaction ends.  Running scans keep a pointer
- * to the copy: it is never overwritten, and is freed with
- * TopTransactionContext.
+ * The seal is a copy of the tenant that this transaction uses, made at first
+ * use.  Getters return that copy, and raise an error if the setting differs from
+ * it: ROLLBACK TO, RESET ALL and the end of a function with a SET clause change
+ * a GUC where no check hook can refuse.  A seal is valid while the backend's
+ * local transaction id is the one under which it was made, so nothing need be
+ * reset when a transaction ends.  Running scans keep a pointer to the copy: it
+ * is never overwritten, and is freed with TopTransactionContext.
  *
- * Invariants: no getter allocates but at first use in a transaction; no tenant
- * is returned that was not set for the transaction (scope = transaction) or
- * that differs from the seal, or from the first that was set
+ * Invariants: getters allocate only at first use in a transaction; they never
+ * return a tenant that was not set for the transaction (scope = transaction) or
+ * that differs from the seal, or from the first tenant that was set
  * (one_tenant_per_transaction).
  *
  *-------------------------------------------------------------------------
@@ -47,15 +47,15 @@
 #include "tenant_source.h"
 #include "tenant_type.h"
 
-/* What may be said of the tenant that is set now. */
+/* Can the tenant that is set now be used?  If not, why, and with which SQLSTATE is it refused? */
 typedef enum TenantVerdict
 {
 	TENANT_USABLE,
 	TENANT_MISSING,				/* none is set: TG001 */
 	TENANT_INVALID,				/* not of tenant_type: TG004 */
 	TENANT_STALE,				/* set in an earlier transaction: TG006 */
-	TENANT_CHANGED,				/* not the one this transaction has set or used: TG002 */
-	TENANT_UNGUARDED			/* the session's queries are not guarded in full: 55000 */
+	TENANT_CHANGED,				/* differs from the one this transaction has set or used: TG002 */
+	TENANT_UNGUARDED			/* a query planned without the library has loaded it: 55000 */
 } TenantVerdict;
 
 /* The tenant used by the transaction "sealed_in"; in TopTransactionContext. */
@@ -75,13 +75,13 @@ static LocalTransactionId sealed_in = InvalidLocalTransactionId;
 /* Has the setting been compared with the seal since it last changed? */
 static bool seal_confirmed = false;
 
-/* Is a statement running that was begun with the seal's tenant? */
+/* Is a statement running that began with the seal's tenant?  See keep_tenant(). */
 static bool tenant_is_kept = false;
 
-/* Is guc.c setting again what was set before the library came? */
+/* Is guc.c setting a value again that was set before the library was loaded? */
 static bool replaying = false;
 
-/* Is CREATE FUNCTION looking at a body under its SET clauses? */
+/* Is CREATE FUNCTION validating a body with the function's SET clauses applied? */
 static bool creating_function = false;
 
 GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant);
@@ -100,7 +100,7 @@ transaction_is_sealed(void)
  * ----------------------------------------------------------------
  */
 
-/* Is it another tenant than this transaction has set, or has used? */
+/* Does it differ from the tenant that this transaction has set first, or uses? */
 static bool
 departs(const TenantValue *value)
 {
@@ -116,9 +116,9 @@ tenant_has_changed(const TenantValue *value)
 }
 
 /*
- * May the tenant that is set be used in this transaction?  Raises nothing and
- * changes nothing.  "value" is filled in unless none is set or it is invalid;
- * its text points into the setting.
+ * Can the tenant that is set be used in this transaction?  Neither raises nor
+ * changes anything.  "value" is filled in if the result is TENANT_USABLE,
+ * TENANT_CHANGED or TENANT_UNGUARDED; its text points into the setting.
  */
 static TenantVerdict
 judge_tenant(TenantValue *value)
@@ -136,7 +136,7 @@ judge_tenant(TenantValue *value)
 	return TENANT_USABLE;
 }
 
-/* Has this transaction used a tenant, or has it one that it could use, were its queries guarded? */
+/* Has this transaction used a tenant, or is one set that it can use, or could but for late loading? */
 bool
 transaction_has_tenant(void)
 {
@@ -146,23 +146,25 @@ transaction_has_tenant(void)
 	return transaction_is_sealed() || verdict == TENANT_USABLE || verdict == TENANT_UNGUARDED;
 }
 
-/* May a transaction have several tenants? */
+/* Is one_tenant_per_transaction off, so that a transaction can have several tenants? */
 bool
 tenant_may_change(void)
 {
 	return !one_tenant_per_transaction;
 }
 
-/* The tenant that this transaction has used, or NULL; good for the transaction. */
+/* Returns the tenant that this transaction uses, or NULL; valid until the transaction ends. */
 const TenantValue *
 sealed_tenant(void)
 {
 	return transaction_is_sealed() ? &seal->value : NULL;
 }
 
+/* Raises the error for a tenant that cannot be used. */
 pg_noreturn static void
 refuse_tenant(TenantVerdict verdict)
 {
+	Assert(verdict != TENANT_USABLE);
 	switch (verdict)
 	{
 		case TENANT_MISSING:
@@ -185,7 +187,7 @@ refuse_tenant(TenantVerdict verdict)
  * ----------------------------------------------------------------
  */
 
-/* Makes this transaction's own copy of a tenant. */
+/* Makes a copy of a tenant the transaction's seal. */
 static void
 seal_tenant(const TenantValue *value)
 {
@@ -195,13 +197,16 @@ seal_tenant(const TenantValue *value)
 	made->value = *value;
 	made->datum = tenant_datum(&made->value);
 	MemoryContextSwitchTo(oldcontext);
+	Assert(value->type == setting_tenant_type);
+	Assert(!transaction_is_sealed() || !one_tenant_per_transaction);
 	seal = made;
 	sealed_in = current_lxid();
 }
 
 /*
- * Seals the tenant that is set, or raises, unless the seal's may be kept.  False
- * where none is set and missing_tenant says that this is no error.
+ * Seals the tenant that is set.  If that cannot be used, returns true when
+ * "kept" is true and the seal's tenant can be used in its place, returns false
+ * when none is set and missing_tenant is "empty", and raises an error otherwise.
  */
 static bool
 use_tenant(bool kept)
@@ -233,7 +238,7 @@ use_tenant(bool kept)
 	return true;
 }
 
-/* What the transaction has used until now, for put_back_seal. */
+/* Returns the seal, or NULL, for put_back_seal. */
 const void *
 seal_of_transaction(void)
 {
@@ -241,8 +246,8 @@ seal_of_transaction(void)
 }
 
 /*
- * Forgets what tenants the transaction has used since.  For prove() alone,
- * whose statements are rolled back and hand out no row.
+ * Restores the seal that seal_of_transaction returned, in the same transaction.
+ * For prove() only, whose statements are rolled back and return no rows.
  */
 void
 put_back_seal(const void *before)
@@ -252,7 +257,11 @@ put_back_seal(const void *before)
 	seal_confirmed = false;
 }
 
-/* A guarded table is touched: that is a use of the tenant, rows or not. */
+/*
+ * Seals the tenant that is set, or raises an error.  To be called for each query
+ * on a guarded table that row-level security applies to, even if it reads no
+ * row.
+ */
 void
 require_tenant(void)
 {
@@ -260,8 +269,9 @@ require_tenant(void)
 }
 
 /*
- * The tenant that is set, sealed; good for the transaction.  NULL where none is
- * set, and where the one that is may not be used: with "raise" that is an error.
+ * Seals the tenant that is set and returns it; valid until the transaction ends.
+ * Returns NULL if none is set.  If the one that is set cannot be used, raises an
+ * error with "raise", and returns NULL otherwise.
  */
 const TenantValue *
 find_tenant(bool raise)
@@ -275,13 +285,14 @@ find_tenant(bool raise)
 		refuse_tenant(verdict);
 	else
 		return NULL;
+	Assert(transaction_is_sealed());
 	return &seal->value;
 }
 
 /*
- * The tenant whose the transaction is: the one that is set, which is used
- * thereby, or else the one that has been used, or NULL.  Good for the
- * transaction.
+ * Returns the tenant of the transaction: the one that is set, which is sealed,
+ * or if that cannot be used the one that was sealed before, or NULL.  Valid
+ * until the transaction ends.
  */
 const TenantValue *
 tenant_of_transaction(void)
@@ -295,13 +306,16 @@ tenant_of_transaction(void)
 }
 
 /*
- * A statement that has begun keeps its tenant to its end, a cursor too, even
- * where a function that it calls, or what comes between two FETCHes, unsets
- * it.  A getter that raised then would tell that a row has got as far as the
- * tenant's qual: another tenant's, which other filters let through.  (Not where
- * a transaction may have several tenants, whose last the seal is.)
+ * With true, getters go on returning the seal's tenant when the one that is set
+ * cannot be used.  This is set while a statement or a FETCH runs, so that a
+ * statement, or a cursor, keeps its tenant to its end even if a function that it
+ * calls, or a statement between two FETCHes, unsets the tenant.  If a getter
+ * raised an error there, that would reveal that some row of another tenant
+ * passed the filters that are evaluated before the tenant's qual.  (It has no
+ * effect if one_tenant_per_transaction is off: the seal is then the last tenant
+ * used, which may not be the statement's.)
  *
- * Returns what held before, to be put back.
+ * Returns the previous value, which the caller must restore.
  */
 bool
 keep_tenant(bool keep)
@@ -312,10 +326,10 @@ keep_tenant(bool keep)
 	return outer;
 }
 
-/* What a call of a getter keeps in fn_extra: the tenant type that the getter returns. */
+/* What fn_extra of a getter holds after the first call: the tenant type that it returns. */
 #define RETURNS(type) ((void *) ((intptr_t) (type) + 1))
 
-/* What a getter does where the seal has not been confirmed, and in its first call. */
+/* The slow path of a getter: the first call, and calls after the setting has changed. */
 static pg_noinline Datum
 judge_and_get_tenant(FunctionCallInfo fcinfo)
 {
@@ -336,12 +350,13 @@ judge_and_get_tenant(FunctionCallInfo fcinfo)
 }
 
 /*
- * The getters of all tenant types: each returns the one that its row in pg_proc
- * says.
+ * current_tenant(), current_tenant_bigint(), current_tenant_text(): the return
+ * type in pg_proc decides which tenant type a call returns.
  *
- * Called for each row of a sequential scan and each rescan of an index, where
- * the hand-written query has a constant: a dozen instructions, no allocation,
- * and no frame on the stack, which the rest would need.
+ * Called for each row of a sequential scan and each rescan of an index, where a
+ * hand-written query has a constant.  So the fast path has a dozen instructions,
+ * and the slow path is a function of its own, since its local variables would
+ * need a stack frame.
  */
 Datum
 tenant_guard_current_tenant(PG_FUNCTION_ARGS)
@@ -352,7 +367,7 @@ tenant_guard_current_tenant(PG_FUNCTION_ARGS)
 	return judge_and_get_tenant(fcinfo);
 }
 
-/* Would a getter return a tenant?  Never raises, and seals nothing. */
+/* has_tenant(): would a getter return a tenant?  Neither raises nor seals. */
 Datum
 tenant_guard_has_tenant(PG_FUNCTION_ARGS)
 {
@@ -362,9 +377,9 @@ tenant_guard_has_tenant(PG_FUNCTION_ARGS)
 }
 
 /*
- * The qual of the permissive policy: a constant true that the planner folds
- * away.  A function, and not the constant, so that DROP EXTENSION CASCADE
- * takes that policy too and leaves the table closed.
+ * guarded(): the qual of the permissive policy.  Always true, and IMMUTABLE, so
+ * that the planner removes it.  It is a function, not a constant, so that DROP
+ * EXTENSION CASCADE drops that policy too, which leaves no rows visible.
  */
 Datum
 tenant_guard_guarded(PG_FUNCTION_ARGS)
@@ -377,6 +392,7 @@ tenant_guard_guarded(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
+/* Sets a GUC's "extra"; false if out of memory, as a check hook must return. */
 static bool
 set_origin(void **extra, TenantSource source)
 {
@@ -384,7 +400,7 @@ set_origin(void **extra, TenantSource source)
 	return *extra != NULL;
 }
 
-/* Replaces the value with its one spelling. */
+/* Replaces a new value by its canonical spelling; false if out of memory. */
 static bool
 make_canonical(char **newval, const TenantValue *value)
 {
@@ -403,8 +419,9 @@ make_canonical(char **newval, const TenantValue *value)
 }
 
 /*
- * Where a transaction may have several tenants: is another set, or in use, or,
- * if it has been unset since, was another set first?
+ * With one_tenant_per_transaction off, would setting this tenant replace
+ * another one: one that is set, or in use, or that was set first and has been
+ * unset since?
  */
 static bool
 replaces_tenant(const TenantValue *value)
@@ -419,8 +436,9 @@ replaces_tenant(const TenantValue *value)
 }
 
 /*
- * May this session set the tenant now?  If so it counts as set from here on: what follows
- * cannot fail without undoing the subtransaction.
+ * Can the session set this tenant now?  If so, it is remembered as the first
+ * one at once: should the rest of the assignment fail, the error aborts the
+ * (sub)transaction, which forgets it.
  */
 static bool
 claim_tenant(const TenantValue *value)
@@ -434,7 +452,7 @@ claim_tenant(const TenantValue *value)
 	return remember_first_tenant(value);
 }
 
-/* A value that this session sets; judged at once. */
+/* Checks a value that the session sets. */
 static bool
 check_session_value(char **newval, void **extra)
 {
@@ -451,10 +469,10 @@ check_session_value(char **newval, void **extra)
 }
 
 /*
- * A value that is stored for other sessions (ALTER ROLE ... SET, ALTER
- * DATABASE ... SET, CREATE FUNCTION ... SET).  tenant_type may be another
- * there, so a doubtful value is reported and not refused, as core does for
- * default_text_search_config; it is judged where it is used.
+ * Checks a value that is stored for later use (ALTER ROLE ... SET, ALTER
+ * DATABASE ... SET, CREATE FUNCTION ... SET).  tenant_type may have another
+ * value then, so an invalid tenant is a WARNING and not an error, as for
+ * default_text_search_config; it is judged again when it is used.
  */
 static void
 test_stored_value(const char *newval)
@@ -484,14 +502,15 @@ check_tenant_id(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/* Sets, for parallel workers, whether the setting differs from what this transaction has set first or used. */
 static void
-note_departure(const char *setting)
+publish_departure(const char *setting)
 {
 	TenantValue value;
-	bool		other = setting != NULL && parse_tenant(setting_tenant_type, setting, &value) &&
+	bool		departed = setting != NULL && parse_tenant(setting_tenant_type, setting, &value) &&
 		departs(&value);
 
-	tell_workers_departure(other);
+	tell_workers_departure(departed);
 }
 
 static void
@@ -504,21 +523,21 @@ assign_tenant_id(const char *newval, void *extra)
 	if (newval != NULL && newval[0] != '\0')
 		drop_plans_of_others(newval);
 	tell_workers_origin(tenant_origin);
-	note_departure(newval);
+	publish_departure(newval);
 }
 
-/* The setting itself is put back after this, and noted by the assign hook where it was another. */
+/* guc.c restores the setting after this callback, and calls the assign hook if that changes its value. */
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
 	if (forget_first_tenant(event))
-		note_departure(tenant_setting);
+		publish_departure(tenant_setting);
 }
 
 /*
- * CREATE FUNCTION sets what the function's SET clauses say while it looks at
- * the body: that is not to set a tenant.  Returns what held before, to be put
- * back.
+ * To be called with true while CREATE FUNCTION runs: it applies the function's
+ * SET clauses while it validates the body, which does not set the transaction's
+ * tenant.  Returns the previous value, which the caller must restore.
  */
 bool
 note_function_creation(bool creates)
@@ -529,16 +548,18 @@ note_function_creation(bool creates)
 	return outer;
 }
 
-/* What was let through under the old value is judged anew. */
+/* The setting must be compared with the seal again, under the new value. */
 static void
 assign_one_tenant(bool newval, void *extra)
 {
 	seal_confirmed = false;
 }
 
+/* Must be called once, by _PG_init. */
 void
 define_tenant_setting(void)
 {
+	Assert(tenant_setting == NULL);
 	define_leader_settings();
 	DefineCustomBoolVariable(ONE_TENANT_PER_TRANSACTION,
 							 "Refuses a second tenant in a transaction that has set or used one.",

@@ -1,14 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * pending_trigger.c
- *	  Tables whose triggers have yet to run.
+ *	  Tables with pending triggers.
  *
- * Of deferred triggers PostgreSQL tells for one table whether events are
- * queued.  Asked for are tables with a deferrable trigger that somebody wrote:
- * they are few, and are kept until a table changes.  Foreign keys and unique
- * constraints may be deferred too, but check the same rows under any tenant.
- * Other AFTER triggers wait for the end of the statement, which is known while it
- * runs, with the partitions that it has reached so far.
+ * Deferred triggers: PostgreSQL can be asked whether events of one table are
+ * queued (AfterTriggerPendingOnRel).  We ask for each table that has a
+ * deferrable user trigger; there are few, and the list of them is cached until
+ * some relation changes.  The triggers of foreign keys and unique constraints
+ * can be deferred, too, but check the same rows whatever tenant is set.
+ *
+ * Other AFTER triggers run at the end of the statement.  While one runs, its
+ * EState has the tables and partitions that it has written so far.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,11 +30,14 @@
 
 #include "pending_trigger.h"
 
-static List *deferring_tables = NIL;	/* of OIDs, in TopMemoryContext */
+/* OIDs of the tables with deferrable user triggers, in TopMemoryContext; valid if tables_are_known. */
+static List *deferring_tables = NIL;
 static bool tables_are_known = false;
-static uint64 changes = 0;		/* of tables, as far as we were told */
 
-/* The statements that run now, the innermost first. */
+/* Counts relcache invalidations. */
+static uint64 changes = 0;
+
+/* The statements that are running, innermost first. */
 static Writing *running = NULL;
 
 static void
@@ -42,7 +47,7 @@ forget_tables(Datum arg, Oid relid)
 	changes++;
 }
 
-/* What is found counts as known if the scan was not cut off, nor told of a change. */
+/* Fills deferring_tables.  It stays invalid if an error ends the scan, or an invalidation arrives meanwhile. */
 static void
 find_deferring_tables(void)
 {
@@ -80,8 +85,9 @@ has_after_trigger(const TriggerDesc *triggers)
 }
 
 /*
- * A statement is run, or finished.  "writing" is the caller's, to be handed to
- * leave_writing() when that is done, also by an error.
+ * Must be called before a query is run or finished.  "writing" is memory of the
+ * caller's, which must be passed to leave_writing() afterwards, with or without
+ * an error.
  */
 void
 enter_writing(Writing *writing, const QueryDesc *query_desc)
@@ -98,7 +104,7 @@ trigger_depth(void)
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
 
-/* The table into which a utility statement copies, or InvalidOid. */
+/* Returns the table of COPY FROM, or InvalidOid for other statements. */
 Oid
 table_of_copy(const Node *stmt)
 {
@@ -109,7 +115,7 @@ table_of_copy(const Node *stmt)
 	return RangeVarGetRelid(copy->relation, NoLock, true);
 }
 
-/* The same of a utility statement; "copied" may be InvalidOid. */
+/* Must be called before a utility statement is run; "copied" is what table_of_copy returns. */
 void
 enter_copying(Writing *writing, Oid copied)
 {
@@ -123,10 +129,11 @@ enter_copying(Writing *writing, Oid copied)
 void
 leave_writing(const Writing *writing)
 {
+	Assert(running == writing);
 	running = writing->outer;
 }
 
-/* Runs a query that writes, and has no guarded tables; other queries are entered beside what else is done for them. */
+/* Runs a plan, with ExecutorRun's arguments, between enter_writing and leave_writing. */
 void
 run_as_writing(ExecutorRun_hook_type run, EXECUTOR_RUN_PARAMETERS)
 {
@@ -144,7 +151,7 @@ run_as_writing(ExecutorRun_hook_type run, EXECUTOR_RUN_PARAMETERS)
 	PG_END_TRY();
 }
 
-/* The last of the tables that has AFTER triggers which somebody wrote, or InvalidOid. */
+/* Returns the last of the ResultRelInfos' tables that has AFTER user triggers, or InvalidOid. */
 static Oid
 table_with_after_triggers(List *result_relations)
 {
@@ -162,9 +169,9 @@ table_with_after_triggers(List *result_relations)
 }
 
 /*
- * Of the table of COPY and its parts: the first that has such triggers, or
- * InvalidOid.  COPY fires them before it ends; what is called by one of its
- * triggers is taken for called then.
+ * Returns the first of COPY's table and its partitions that has AFTER user
+ * triggers, or InvalidOid.  COPY fires them before it ends, so this must be
+ * called only at the trigger depth at which COPY began.
  */
 static Oid
 copied_with_after_triggers(Oid copied)
@@ -183,7 +190,7 @@ copied_with_after_triggers(Oid copied)
 	return InvalidOid;
 }
 
-/* The table of a statement that is running whose AFTER triggers wait for its end, or InvalidOid. */
+/* Returns a table that a running statement writes and that has AFTER user triggers, or InvalidOid. */
 static Oid
 table_being_written(void)
 {
@@ -203,9 +210,8 @@ table_being_written(void)
 }
 
 /*
- * A table of which events are queued, with triggers that somebody
- * wrote; InvalidOid if there is none.  Reads pg_trigger, so raises what that
- * may.
+ * Returns a table for which events of user triggers are queued, or InvalidOid.
+ * Scans pg_trigger if the list of tables is not cached, so it can raise errors.
  */
 Oid
 table_with_pending_triggers(void)
@@ -224,6 +230,7 @@ table_with_pending_triggers(void)
 	return InvalidOid;
 }
 
+/* Must be called once, by _PG_init. */
 void
 init_pending_triggers(void)
 {

@@ -1,5 +1,5 @@
 /*
- * pending_trigger.h: tables whose triggers have yet to run.
+ * pending_trigger.h: tables with pending triggers.
  */
 #ifndef TENANT_GUARD_PENDING_TRIGGER_H
 #define TENANT_GUARD_PENDING_TRIGGER_H
@@ -8,12 +8,12 @@
 
 #include "compat.h"
 
-/* A statement that is running; part of the frame that runs it. */
+/* A running statement; a local variable of the function that runs it. */
 typedef struct Writing
 {
-	const EState *estate;		/* of a query, or */
-	Oid			copied;			/* of COPY: its table, */
-	int			depth;			/* and of the triggers outside of it */
+	const EState *estate;		/* of a query; NULL for a utility statement */
+	Oid			copied;			/* the table of COPY FROM, or InvalidOid */
+	int			depth;			/* of a utility statement: the trigger depth at which it began */
 	struct Writing *outer;
 } Writing;
 

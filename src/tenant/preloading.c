@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * preloading.c
- *	  The statement by which sessions preload the library, and those that did not.
+ *	  How sessions can preload the library, and errors for those that did not.
  *
- * session_preload_libraries of a database needs no restart.  It takes the place
- * of the server's list, as a role's takes the place of the database's: the
- * statement changes the list that is in force, and keeps what is in it.
+ * Setting session_preload_libraries for a database needs no restart.  But it
+ * replaces the server's list, as a role's replaces the database's.  So the
+ * statement that we suggest sets the list that is in effect, with the library
+ * added.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,13 +32,12 @@
 #include "tenant_for_role.h"
 #include "tenant_refusals.h"
 
-#define LIBRARY "tenant_guard"
 #define LIST_OF_LIBRARIES "session_preload_libraries"
 
 PG_FUNCTION_INFO_V1(tenant_guard_preload_statement);
 PG_FUNCTION_INFO_V1(tenant_guard_check_library);
 
-/* The server's own list, or NULL: a session does not know it where it has one of its role's, say. */
+/* Returns the server's list; NULL if this session has one of a role, a database or the connection, which hides it. */
 static const char *
 list_of_server(void)
 {
@@ -47,7 +47,10 @@ list_of_server(void)
 		session_preload_libraries_string : NULL;
 }
 
-/* The list that is in force for a role, for a database, or for a role in a database; NULL: unknown, or none of the role's. */
+/*
+ * Returns the list that is in effect for a role, for a database, or for a role
+ * in a database.  NULL if that is not known, or if the role has none.
+ */
 static const char *
 list_in_force(Oid database, Oid role)
 {
@@ -70,13 +73,17 @@ has_this_library(const List *libraries)
 	{
 		const char *library = lfirst(lc);
 
-		if (strcmp(library, LIBRARY) == 0 || strcmp(library, "$libdir/" LIBRARY) == 0)
+		if (strcmp(library, EXTENSION_NAME) == 0 || strcmp(library, "$libdir/" EXTENSION_NAME) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* Whose list a statement changes: ROLE a IN DATABASE d, ROLE a, DATABASE d.  Palloc'd; NULL where it is not there. */
+/*
+ * Returns the object of ALTER ... SET: "ROLE a IN DATABASE d", "ROLE a" or
+ * "DATABASE d"; palloc'd.  NULL if the role or database was dropped, or both are
+ * InvalidOid.
+ */
 static char *
 whose_list(Oid database, Oid role)
 {
@@ -93,8 +100,8 @@ whose_list(Oid database, Oid role)
 }
 
 /*
- * The statement that adds the library to a list; palloc'd.  NULL where the list
- * is not known, or "*listed", where the library is in it.
+ * Returns the statement that adds the library to the list; palloc'd.  NULL if
+ * the list is not known, or has the library already; *listed says which.
  */
 static char *
 statement_for(Oid database, Oid role, bool *listed)
@@ -116,11 +123,15 @@ statement_for(Oid database, Oid role, bool *listed)
 	foreach(lc, libraries)
 		if (((const char *) lfirst(lc))[0] != '\0')
 			appendStringInfo(&statement, "%s, ", quote_literal_cstr(lfirst(lc)));
-	appendStringInfoString(&statement, quote_literal_cstr(LIBRARY));
+	appendStringInfoString(&statement, quote_literal_cstr(EXTENSION_NAME));
 	return statement.data;
 }
 
-/* What is stored for roles and databases anyone may read; the server's list, whom PostgreSQL lets. */
+/*
+ * Can the user see the list that a hint would contain?  Settings of roles and
+ * databases are in a catalog that everyone can read; the server's list needs
+ * pg_read_all_settings, unless it is empty.
+ */
 static bool
 may_read_list(Oid database, Oid role)
 {
@@ -132,8 +143,8 @@ may_read_list(Oid database, Oid role)
 }
 
 /*
- * The hint for a session that did not preload the library.  In the current
- * memory context, or constant.
+ * Returns the hint for a session that did not preload the library; palloc'd or
+ * constant.
  */
 const char *
 how_to_preload(void)
@@ -143,7 +154,7 @@ how_to_preload(void)
 	bool		listed;
 	char	   *statement;
 
-	/* a parallel worker has its leader's libraries */
+	/* a parallel worker loads its leader's libraries, so the hint is about the leader */
 	if (MyBgworkerEntry != NULL && !IsParallelWorker())
 		return "List tenant_guard in shared_preload_libraries, or call tenant_guard.set_tenant() first.";
 	if (stored_setting(LIST_OF_LIBRARIES, database, role, NULL) == NULL)
@@ -163,7 +174,10 @@ how_to_preload(void)
 					"A superuser runs %s; then reconnect (poolers too).", statement);
 }
 
-/* For audit(): a database, a role, or both; 0 is none.  NULL where nothing need be done, or nothing can be said. */
+/*
+ * preload_statement(database oid, role oid), for audit(): 0 stands for none.
+ * NULL if the library is preloaded already, or the list is not known.
+ */
 Datum
 tenant_guard_preload_statement(PG_FUNCTION_ARGS)
 {
@@ -177,9 +191,10 @@ tenant_guard_preload_statement(PG_FUNCTION_ARGS)
 }
 
 /*
- * PostgreSQL defines no parameter during a parallel query, neither in a worker
- * nor in its leader.  An error before anything of ours is defined lets the
- * session load the library later.
+ * Raises an error if the library is loaded by a parallel query, during which
+ * PostgreSQL lets neither the leader nor a worker define parameters.  Must be
+ * called before anything is defined, so that the session can load the library
+ * later.
  */
 void
 check_may_load(void)
@@ -188,7 +203,7 @@ check_may_load(void)
 		raise_refusal(loaded_by_parallel_query(how_to_preload()));
 }
 
-/* Did a query that was planned without the library load it, so that no guarded query of the session runs? */
+/* Must queries of this session on guarded tables fail, since one that was planned without the library loaded it? */
 bool
 session_is_refused(void)
 {
@@ -201,7 +216,7 @@ refuse_session(void)
 	raise_refusal(library_came_too_late(how_to_preload()));
 }
 
-/* For prove(), which would find nothing else. */
+/* check_library(), for prove(): in such a session each of its statements would fail for that reason alone. */
 Datum
 tenant_guard_check_library(PG_FUNCTION_ARGS)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * preloading.h
- *	  The statement by which sessions preload the library.
+ *	  How sessions can preload the library, and errors for those that did not.
  *
  *-------------------------------------------------------------------------
  */

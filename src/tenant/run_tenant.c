@@ -1,16 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * run_tenant.c
- *	  The tenant with which a plan has begun.
+ *	  Remembers the tenant with which the execution of a plan began.
  *
- * Where a transaction may have several tenants, a cursor may be read after
- * another was set.  What it returns then is a matter of its plan: an index scan
- * goes on with the tenant that it began with, and what was sorted or hashed has
- * that one's rows, where a sequential scan compares with the new one.  So it is
- * not read until its own tenant is back.  (What is cleared is kept: current_tenant.c.)
+ * With one_tenant_per_transaction off, a cursor can be read after another tenant
+ * was set.  Whose rows it would return then depends on its plan: an index scan
+ * and the output of a sort or hash are of the tenant with which it began, but a
+ * sequential scan compares with the new one.  So reading it is an error until
+ * its tenant is set again.  (If the tenant was only unset, the cursor keeps it:
+ * keep_tenant() in current_tenant.c.)
  *
- * The note is a callback of the memory context of the plan's execution, that
- * does nothing: it goes with the execution, and nobody else has to know of it.
+ * The tenant is the argument of a reset callback, which does nothing, of the
+ * execution's memory context.  So it is freed with the execution, and needs no
+ * table of ours.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,13 +25,13 @@
 #include "run_tenant.h"
 #include "tenant_refusals.h"
 
-/* A MemoryContextCallback, known by its address. */
+/* A MemoryContextCallbackFunction that does nothing; its address identifies our callback. */
 static void
 tenant_of_run(void *tenant)
 {
 }
 
-/* For a plan that was just started, and reads rows of the transaction's tenant. */
+/* Remembers the transaction's tenant for a plan that was just started, and reads that tenant's rows. */
 void
 note_tenant_of_run(const QueryDesc *query_desc)
 {
@@ -44,7 +46,7 @@ note_tenant_of_run(const QueryDesc *query_desc)
 	MemoryContextRegisterResetCallback(context, note);
 }
 
-/* For a plan that is about to run, or to go on. */
+/* Raises an error if a plan that is about to run, or to go on, began with another tenant than the transaction's. */
 void
 check_tenant_of_run(const QueryDesc *query_desc)
 {
@@ -56,7 +58,7 @@ check_tenant_of_run(const QueryDesc *query_desc)
 			break;
 	if (note == NULL || note->arg == NULL)
 		return;
-	/* a function with a SET clause may have had several tenants, too */
+	/* even with one tenant per transaction, functions with a SET clause can have set another */
 	tenant = tenant_may_change() ? tenant_of_transaction() : sealed_tenant();
 	if (tenant != NULL && !tenant_equal(tenant, note->arg))
 		raise_refusal(begun_for_other_tenant());

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * run_tenant.h
- *	  The tenant with which a plan has begun.
+ *	  Remembers the tenant with which the execution of a plan began.
  *
  *-------------------------------------------------------------------------
  */

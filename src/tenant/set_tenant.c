@@ -3,8 +3,8 @@
  * set_tenant.c
  *	  The SQL functions that set and unset the tenant.
  *
- * They do what SET does, through the same check (current_tenant.c), and take bind
- * parameters, as SET cannot.
+ * They do what SET does, with the same checks (current_tenant.c), but unlike
+ * SET can take the tenant from a bind parameter.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,14 +28,17 @@
 
 #define TENANT_ID "tenant_guard.tenant_id"
 
-/* The transaction, and the client's message, in which set_tenant() was called outside a block. */
+/*
+ * The transaction, and the start time of the statement, in which set_tenant()
+ * was called outside a transaction block.
+ */
 static LocalTransactionId set_by_itself_in = InvalidLocalTransactionId;
 static TimestampTz set_by_itself_at = 0;
 
 PG_FUNCTION_INFO_V1(tenant_guard_set_tenant);
 PG_FUNCTION_INFO_V1(tenant_guard_clear_tenant);
 
-/* An expression_tree_walker: does the tree hold this very node? */
+/* Is "sought", a pointer to a node, part of the tree?  An expression_tree_walker. */
 static bool
 contains_node(Node *node, void *sought)
 {
@@ -46,9 +49,9 @@ contains_node(Node *node, void *sought)
 }
 
 /*
- * Is this call in the select list of a statement that was sent by itself,
- * outside a transaction block?  Then its effect may end with it.  A call from a
- * function or a DO block may well be followed by what uses it.
+ * Is this call in the select list of the client's own statement, outside a
+ * transaction block, so that its effect may end with that statement?  (A call in
+ * a function or a DO block can be followed by statements that use the tenant.)
  */
 static bool
 may_have_no_effect(FunctionCallInfo fcinfo)
@@ -64,10 +67,10 @@ may_have_no_effect(FunctionCallInfo fcinfo)
 }
 
 /*
- * A pipeline, and a background worker that runs several statements, are in one
- * transaction though in no block, and what comes after the first statement is
- * not known to it.  So the transaction's end tells: nothing has followed, and
- * nothing has used the tenant.
+ * Warns at the end of the transaction if set_tenant() was called outside a
+ * transaction block, no statement followed, and the tenant was not used.  The
+ * call itself cannot know: a pipeline, or a background worker that runs several
+ * statements, has several in one transaction without a block.
  */
 static void
 warn_of_no_effect(XactEvent event, void *arg)
@@ -82,6 +85,7 @@ warn_of_no_effect(XactEvent event, void *arg)
 			 errhint("Run BEGIN first.")));
 }
 
+/* Must be called once, by _PG_init. */
 void
 init_set_tenant(void)
 {
@@ -98,7 +102,7 @@ assign_tenant(const char *value, bool is_local)
 							 true, 0, false);
 }
 
-/* Returns the canonical form as a text. */
+/* Sets the tenant; is_local is the second argument.  Returns the canonical form as a text. */
 static Datum
 set_tenant(FunctionCallInfo fcinfo, const char *value)
 {
@@ -121,7 +125,7 @@ set_tenant(FunctionCallInfo fcinfo, const char *value)
 	PG_RETURN_TEXT_P(cstring_to_text(GetConfigOption(TENANT_ID, false, false)));
 }
 
-/* The type of the setter's first parameter. */
+/* Returns the type of the first parameter of the function that is called. */
 static Oid
 parameter_type(FunctionCallInfo fcinfo)
 {
@@ -132,7 +136,7 @@ parameter_type(FunctionCallInfo fcinfo)
 	return ntypes > 0 ? types[0] : InvalidOid;
 }
 
-/* A tenant that was given as a value of its type. */
+/* Sets a tenant that is given as a uuid or bigint. */
 static Datum
 set_typed_tenant(FunctionCallInfo fcinfo, Oid type)
 {
@@ -149,8 +153,8 @@ set_typed_tenant(FunctionCallInfo fcinfo, Oid type)
 }
 
 /*
- * The setters of all tenant types.  A text is taken for any of them: drivers
- * send parameters as text.
+ * set_tenant(tenant, is_local) of all parameter types.  A text is accepted for
+ * every tenant type, since drivers send parameters as text.
  */
 Datum
 tenant_guard_set_tenant(PG_FUNCTION_ARGS)
@@ -164,7 +168,7 @@ tenant_guard_set_tenant(PG_FUNCTION_ARGS)
 	return set_typed_tenant(fcinfo, type);
 }
 
-/* For the session too, so that nothing is left for a next client. */
+/* clear_tenant(): unsets the tenant for the session too, so that a pooler's next client does not find it. */
 Datum
 tenant_guard_clear_tenant(PG_FUNCTION_ARGS)
 {

@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_for_role.c
- *	  What is set for a role or a database, and who may store a tenant there.
+ *	  Settings stored for a role or a database, and whether a command stores a
+ *	  tenant there.
  *
- * tenant_guard.tenant_id is anyone's to set in a session, and so PostgreSQL
- * would let a role ALTER ROLE CURRENT_USER SET it: one injected statement, and
- * every later connection of the pool comes up as another tenant.
+ * Everyone can set tenant_guard.tenant_id in a session, and so PostgreSQL allows
+ * a role to run ALTER ROLE CURRENT_USER SET tenant_guard.tenant_id.  By one
+ * injected statement every later connection of a pool would start as another
+ * tenant.  So only superusers may (object_access in hooks.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -26,7 +28,7 @@
 
 #define TENANT_ID "tenant_guard.tenant_id"
 
-/* The value of an entry "name=value" of a row, or NULL. */
+/* Returns the value of the entry "name=value" of a row of pg_db_role_setting, or NULL; palloc'd. */
 static char *
 value_in_row(HeapTuple tuple, TupleDesc desc, const char *name)
 {
@@ -51,8 +53,9 @@ value_in_row(HeapTuple tuple, TupleDesc desc, const char *name)
 }
 
 /*
- * What a setting is for a database and role (either may be InvalidOid, for all), as
- * the snapshot sees it (NULL: the catalogs'); NULL if they have no value of their own.  Palloc'd.
+ * Returns the value that is stored for a database and role, or NULL; palloc'd.
+ * InvalidOid stands for all databases, or all roles.  With a NULL snapshot a
+ * catalog snapshot is used.
  */
 char *
 stored_setting(const char *name, Oid database, Oid role, Snapshot snapshot)
@@ -77,9 +80,9 @@ stored_setting(const char *name, Oid database, Oid role, Snapshot snapshot)
 }
 
 /*
- * Does the command that has just changed this row of pg_db_role_setting store
- * a tenant in it?  Taking one out stores none.  What the command did is not
- * visible yet but to SnapshotSelf.
+ * Has the running command stored a tenant for this database and role?  RESET
+ * does not count.  Until the next command begins, only SnapshotSelf sees what
+ * the command has changed.
  */
 bool
 stores_tenant(Oid database, Oid role)

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_for_role.h
- *	  Who may store a tenant for a role or a database.
+ *	  Settings stored for a role or a database, and whether a command stores a
+ *	  tenant there.
  *
  *-------------------------------------------------------------------------
  */

@@ -15,7 +15,7 @@
 #include "settings.h"
 #include "tenant_refusals.h"
 
-/* The statement that declares another tenant type for this database; palloc'd. */
+/* Returns the part of a hint with the statement that sets another tenant type for this database; palloc'd. */
 char *
 set_tenant_type(TenantType type)
 {
@@ -34,20 +34,20 @@ no_tenant(void)
 			"no tenant is set",
 			"Parameter \"tenant_guard.tenant_id\" is empty in this transaction, and the rows of a guarded table each belong to a tenant.",
 			setting_bypass ?
-			"Parameter \"tenant_guard.bypass\" lifts what tenant_guard refuses, but row-level security binds this role: to see every tenant's rows it needs BYPASSRLS." :
+			"Parameter \"tenant_guard.bypass\" allows what tenant_guard refuses, but row-level security still applies to this role: to see every tenant's rows it needs BYPASSRLS." :
 			"Run SELECT tenant_guard.set_tenant('...') first, in the same transaction."
 	};
 }
 
-/* The same where the transaction has used one, and what runs at its end may need it. */
+/* No tenant is set, but the transaction has used one: a deferred trigger may need it, for instance. */
 Refusal
 tenant_unset(void)
 {
 	return (Refusal) {
 		ERRCODE_NO_TENANT,
 			"no tenant is set",
-			"The tenant of this transaction has been unset. What comes after that, deferred triggers at COMMIT among it, has none.",
-			"Leave tenant_guard.clear_tenant() out: the tenant ends with the transaction. Or run SET CONSTRAINTS ALL IMMEDIATE; before it."
+			"The tenant of this transaction was unset, and later statements and deferred triggers have none.",
+			"Do not call tenant_guard.clear_tenant(): the tenant ends with the transaction. Or run SET CONSTRAINTS ALL IMMEDIATE; before it."
 	};
 }
 
@@ -57,12 +57,12 @@ stale_tenant(void)
 	return (Refusal) {
 		ERRCODE_STALE_TENANT,
 			"the tenant was set in an earlier transaction",
-			"Parameter \"tenant_guard.tenant_id\" still holds what an earlier transaction of this session has set, perhaps for another client of the connection pool.",
+			"Parameter \"tenant_guard.tenant_id\" still has the value that an earlier transaction of this session set, perhaps for another client of the connection pool.",
 			"Run SELECT tenant_guard.set_tenant('...') in each transaction, after BEGIN."
 	};
 }
 
-/* May the current user SET this parameter, which is a superuser's? */
+/* Can the current user SET this PGC_SUSET parameter? */
 static bool
 may_set(const char *name)
 {
@@ -77,12 +77,12 @@ tenant_fixed(void)
 			"the tenant cannot change in this transaction",
 			"This transaction has set or used parameter \"tenant_guard.tenant_id\" with another value, and has one tenant until it ends.",
 			may_set(ONE_TENANT_PER_TRANSACTION) ?
-			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one. If this transaction is meant to go from tenant to tenant, run SET LOCAL " ONE_TENANT_PER_TRANSACTION " = off; in it." :
+			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one. If this transaction is meant to have several tenants in turn, run SET LOCAL " ONE_TENANT_PER_TRANSACTION " = off; in it." :
 			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one."
 	};
 }
 
-/* Where a transaction may have several tenants. */
+/* With one_tenant_per_transaction off. */
 Refusal
 tenant_fixed_in_statement(void)
 {
@@ -152,7 +152,7 @@ invalid_tenant(TenantType type, const char *value)
 	};
 }
 
-/* One that a file, a database, a role or connection options brought. */
+/* For a value from a file, a database, a role or connection options. */
 Refusal
 invalid_tenant_below_session(TenantType type)
 {
@@ -213,14 +213,14 @@ role_sets_own_tenant(void)
 	};
 }
 
-/* Said by each guarded query of the session, so that a pool's first ones are not the only ones that fail. */
+/* Raised by every query of the session on guarded tables: were it the first one only, a pool would seem to recover. */
 Refusal
 library_came_too_late(const char *hint)
 {
 	return (Refusal) {
 		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			"this session loaded tenant_guard too late to guard its queries",
-			"Its first query on a guarded table was planned without the library: there a filter could have changed whose rows are read. The session's other queries on guarded tables are refused as well.",
+			"Its first query on a guarded table was planned without the library, and a filter could have changed the tenant whose rows it reads. The session's other queries on guarded tables are refused as well.",
 			hint
 	};
 }
@@ -242,7 +242,7 @@ planned_without_library(const char *relation, const char *hint)
 	return (Refusal) {
 		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			psprintf("a query on table %s was planned before tenant_guard was loaded", relation),
-			"Without the library a filter can change whose rows are read.",
+			"In a query that was planned without the library, a filter can change the tenant whose rows are read.",
 			hint
 	};
 }

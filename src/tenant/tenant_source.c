@@ -3,18 +3,18 @@
  * tenant_source.c
  *	  Where a tenant comes from, and which was set first in the transaction.
  *
- * Whatever can name a tenant is a source.  What is asked of each is the same:
- * in which transaction it was set and whether that is over, whether it counts
- * as set, and whether it agrees with the others of this transaction.  Today
- * there is one setting, whose value comes from below the session, from the
- * session, or in a parallel worker from the leader.  Of these only the session
- * sets a tenant: a role's default may be overridden, once.
+ * A value of the setting comes from below the session (file, database, role,
+ * connection), from the session, or in a parallel worker from the leader.  For
+ * each source this file says in which transaction the value was set, and
+ * whether that has ended.  Only a value from the session counts as set in the
+ * transaction; so a default of the role can be overridden once.
  *
- * The tenant that was set first is remembered beside the setting: neither in
- * its "extra", since RESET goes past the check hook, nor on its stack, which
- * merges levels.  It is good for one local transaction id, and is forgotten
- * where the subtransaction that set it is rolled back.  A subtransaction is
- * known by its nesting level: at any time there is one of each.
+ * The tenant that was set first is remembered apart from the setting: its
+ * "extra" would not do, since RESET does not call the check hook, nor would
+ * guc.c's stack, which merges nesting levels.  It is valid for one local
+ * transaction id, and is forgotten when the subtransaction that set it is rolled
+ * back.  The nesting level identifies that subtransaction, since only one of
+ * each level is open at a time.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,26 +26,26 @@
 #include "settings.h"
 #include "tenant_source.h"
 
-/* A value that was in the session before the library was. */
+/* "set_in" of a value that the session had before the library was loaded. */
 #define EARLIER_TRANSACTION ((LocalTransactionId) 0)
 
-/* The tenant set first in transaction "set_in"; a text lies in TopTransactionContext. */
+/* The tenant that was set first in transaction "set_in"; value.text is in TopTransactionContext. */
 typedef struct FirstTenant
 {
 	TenantValue value;
 	LocalTransactionId set_in;
-	int			level;			/* of the subtransaction that set it */
+	int			level;			/* nesting level of the subtransaction that set it, or its child */
 } FirstTenant;
 
 static FirstTenant first = {.set_in = InvalidLocalTransactionId};
 
 /*
- * What a parallel worker must know of its leader and cannot see in the value:
- * in which of the leader's transactions the value was set (0: below the
- * session, -1: before the library was loaded), and in which of them it has
- * departed from what was set or used before.  Serialised to workers as GUCs
- * that nobody can set; local transaction ids are unsigned, so these are their
- * bit patterns.
+ * What parallel workers must know besides the value: the leader's local
+ * transaction id in which the value was set (0: below the session, -1: before
+ * the library was loaded), and the one in which it came to differ from what was
+ * set or used before (0: none).  They are GUCs that nobody can set, so that
+ * PostgreSQL copies them to workers.  Local transaction ids are unsigned; these
+ * are their bit patterns.
  */
 static int	leader_set_in = 0;
 static int	leader_departed_in = 0;
@@ -55,7 +55,7 @@ static int	leader_departed_in = 0;
  * ----------------------------------------------------------------
  */
 
-/* An origin in this transaction, for a check hook; NULL where memory is out. */
+/* Makes the "extra" of a value that is set now, in guc.c's memory; NULL if out of memory. */
 TenantOrigin *
 new_origin(TenantSource source)
 {
@@ -68,16 +68,17 @@ new_origin(TenantSource source)
 	return origin;
 }
 
-/* In a parallel worker: is the leader in the transaction "lxid"? */
+/* In a parallel worker: is "lxid" the leader's current local transaction id? */
 static bool
 leader_is_in(int lxid)
 {
 	PGPROC	   *leader = MyProc->lockGroupLeader;
 
+	Assert(IsParallelWorker());
 	return leader != NULL && lxid == (int) proc_lxid(leader);
 }
 
-/* Was it set in an earlier transaction?  What comes from below the session never is stale. */
+/* Was the value set in an earlier transaction?  A value from below the session is never stale. */
 bool
 origin_is_stale(const TenantOrigin *origin)
 {
@@ -100,18 +101,20 @@ a_tenant_was_set(void)
 		first.set_in == current_lxid();
 }
 
-/* Is this the tenant that was set first in this transaction, or would it be? */
+/* Is this the tenant that was set first in this transaction, or was none set? */
 bool
 is_first_tenant(const TenantValue *value)
 {
 	return !a_tenant_was_set() || tenant_equal(&first.value, value);
 }
 
+/* Remembers a tenant as set by the subtransaction of this nesting level; false if out of memory. */
 static bool
 remember_at_level(const TenantValue *value, int level)
 {
 	TenantValue copy;
 
+	Assert(level >= 1 && level <= GetCurrentTransactionNestLevel());
 	if (!copy_tenant(&copy, value, TopTransactionContext, MCXT_ALLOC_NO_OOM))
 		return false;
 	first.value = copy;
@@ -121,8 +124,9 @@ remember_at_level(const TenantValue *value, int level)
 }
 
 /*
- * A tenant is set in the session: remembers it if it is the first of this
- * transaction.  Copies what it keeps.  Raises nothing; false where memory is out.
+ * Remembers a copy of a tenant that the session sets, if it is the first one of
+ * this transaction.  Raises no error, since a check hook calls it; false if out
+ * of memory.
  */
 bool
 remember_first_tenant(const TenantValue *value)
@@ -132,7 +136,7 @@ remember_first_tenant(const TenantValue *value)
 	return remember_at_level(value, GetCurrentTransactionNestLevel());
 }
 
-/* The current subtransaction ends.  True where the first tenant is forgotten with it. */
+/* To be called when a subtransaction ends.  Returns true if the first tenant was forgotten, since it rolls back. */
 bool
 forget_first_tenant(SubXactEvent event)
 {
@@ -156,9 +160,10 @@ forget_first_tenant(SubXactEvent event)
  */
 
 /*
- * The subtransaction to which a level of guc.c's stack belongs.  A function
- * with a SET clause has a level of its own; where there is one the outermost
- * transaction is taken, which no savepoint undoes.
+ * Returns the nesting level of the subtransaction to which a level of guc.c's
+ * stack belongs.  The levels are the same unless a function with a SET clause is
+ * active, which has a GUC level of its own; then 1 is returned, so that the first
+ * tenant is remembered until the transaction ends.
  */
 static int
 transaction_level(int guc_level)
@@ -169,7 +174,7 @@ transaction_level(int guc_level)
 	return probe - 1 == GetCurrentTransactionNestLevel() ? guc_level : 1;
 }
 
-/* Remembers, from the outermost level inwards, the first that is a tenant. */
+/* Remembers the first value on a setting's stack that is a tenant, from the outermost level inwards. */
 static void
 recall_first_tenant(const GucStack *stack, const char *setting)
 {
@@ -188,10 +193,12 @@ recall_first_tenant(const GucStack *stack, const char *setting)
 }
 
 /*
- * Where the library is loaded late, guc.c has just replayed what the session
- * had set: what lies at the bottom of the stack was there before this
- * transaction began, whatever the check hook took it for.  What lies above was
- * set in this transaction, as far as the stack knows.
+ * Must be called after a setting was defined.  If the library is loaded late,
+ * guc.c has just set again what the session had set before, and the check hook
+ * took that for set in this transaction.  But the value at the bottom of the
+ * stack was set in an earlier one, and is marked so here.  The values above it
+ * were set in this transaction; the first of them that is a tenant is
+ * remembered as the first tenant.
  */
 void
 age_replayed_setting(const char *name, const char *value)
@@ -216,7 +223,7 @@ age_replayed_setting(const char *name, const char *value)
  * ----------------------------------------------------------------
  */
 
-/* In the leader: where the tenant that is set comes from. */
+/* In the leader: publishes in which transaction the tenant was set. */
 void
 tell_workers_origin(const TenantOrigin *origin)
 {
@@ -226,14 +233,14 @@ tell_workers_origin(const TenantOrigin *origin)
 		leader_set_in = origin->set_in == EARLIER_TRANSACTION ? -1 : (int) origin->set_in;
 }
 
-/* In the leader: does it depart from what this transaction has set or used? */
+/* In the leader: publishes whether the tenant differs from what this transaction has set first, or used. */
 void
 tell_workers_departure(bool departed)
 {
 	leader_departed_in = departed ? (int) current_lxid() : 0;
 }
 
-/* In a worker: does the tenant that it was given depart from the leader's? */
+/* In a worker: does the tenant that was copied to it differ from what the leader's transaction has set first, or used? */
 bool
 leader_has_departed(void)
 {
@@ -252,9 +259,10 @@ check_leader_setting(int *newval, void **extra, GucSource source)
 }
 
 /*
- * Lets parallel workers have a variable as their leader has it: as a GUC that
- * nobody can set.  PGC_BACKEND, so that neither SET nor RESET reaches it.  Its source must not
- * be the default, or guc.c does not hand it to workers (can_skip_gucvar).
+ * Makes a variable one that PostgreSQL copies to parallel workers: a GUC that
+ * nobody can set.  It is PGC_BACKEND, so that neither SET nor RESET changes it.
+ * Its source must not be PGC_S_DEFAULT, since guc.c does not copy those
+ * (can_skip_gucvar).
  */
 void
 define_leader_setting(const char *name, int *variable)
@@ -268,6 +276,7 @@ define_leader_setting(const char *name, int *variable)
 	SetConfigOption(name, "0", PGC_BACKEND, PGC_S_OVERRIDE);
 }
 
+/* Must be called once, before the tenant's own setting is defined. */
 void
 define_leader_settings(void)
 {

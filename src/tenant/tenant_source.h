@@ -16,18 +16,18 @@
 typedef enum TenantSource
 {
 	SOURCE_BELOW_SESSION,		/* file, database, role, connection */
-	SOURCE_SESSION,				/* SET and what does as SET does */
-	SOURCE_LEADER				/* a parallel worker's copy */
+	SOURCE_SESSION,				/* SET, set_config(), set_tenant() */
+	SOURCE_LEADER				/* copied to a parallel worker */
 } TenantSource;
 
 /*
- * The "extra" of a setting that names the tenant.  NULL stands for
- * SOURCE_BELOW_SESSION.  Memory belongs to guc.c.
+ * The "extra" of the setting tenant_guard.tenant_id; guc.c frees it.  NULL stands
+ * for SOURCE_BELOW_SESSION.
  */
 typedef struct TenantOrigin
 {
 	TenantSource source;
-	LocalTransactionId set_in;	/* the transaction that set it */
+	LocalTransactionId set_in;	/* the local transaction id under which it was set */
 } TenantOrigin;
 
 static inline LocalTransactionId

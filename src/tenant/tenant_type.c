@@ -3,12 +3,12 @@
  * tenant_type.c
  *	  The types that tenant identifiers may have, and values of them.
  *
- * All that differs between the types stands in one row of a table: another type
+ * All that differs between the types is in one row of a table.  To add a type
  * takes a row here, a getter and a setter in the install script, and a test.
  *
- * What reads, compares and writes a value neither raises nor allocates, so that
- * a GUC check hook may call it (uuid_in and int8in of PostgreSQL 15 can only
- * raise).
+ * The functions that read, compare and write a value neither raise nor allocate,
+ * so that a GUC check hook can call them.  (uuid_in and int8in of PostgreSQL 15
+ * raise an error for invalid input.)
  *
  *-------------------------------------------------------------------------
  */
@@ -29,35 +29,35 @@
 
 PG_FUNCTION_INFO_V1(tenant_guard_tenant_type_of);
 
-/* As many as a row below lists, with an InvalidOid after the last. */
+/* One more than the longest list in a row below, which ends with InvalidOid. */
 #define MAX_COLUMN_TYPES 4
 
 typedef struct TenantTypeRow
 {
-	/* in SQL, and as a value of tenant_guard.tenant_type */
+	/* its name in SQL, and as a value of tenant_guard.tenant_type */
 	const char *name;
-	/* the call in policies and defaults */
+	/* the call of its getter in policies and defaults */
 	const char *getter;
-	/* how to write one, for a hint */
+	/* a sentence for hints: how to write a value */
 	const char *advice;
-	/* the types of columns that hold such values; domains over them too */
+	/* the types that a tenant column can have, besides domains over them */
 	Oid			column_types[MAX_COLUMN_TYPES];
 
 	/*
-	 * What "column = getter" resolves to, by the numbers in pg_operator.dat, of
-	 * which only one has a name in C.  A query asks a few times, and a look-up
-	 * of the operator's function is expensive for that.
+	 * The operators in "column = getter", by their OIDs in pg_operator.dat; only
+	 * one of them has a macro.  Comparing OIDs is cheaper than looking up the
+	 * operator's function, which each query would do several times.
 	 */
 	Oid			equalities[MAX_COLUMN_TYPES];
-	/* reads a value's text; false where it is none */
+	/* parses a value; false if the string is not one */
 	bool		(*read) (const char *str, TenantValue *value);
-	/* takes a column's value, of one of column_types */
+	/* converts a column's value, of one of column_types */
 	void		(*view) (Datum datum, Oid type, TenantValue *value);
-	/* the bytes that two equal values have in common */
+	/* returns the bytes by which values are compared and hashed */
 	const void *(*bytes) (const TenantValue *value, size_t *length);
-	/* the one spelling of a value, in buf or in the value itself */
+	/* returns the canonical spelling of a value, in buf or in the value itself */
 	const char *(*write) (const TenantValue *value, char *buf);
-	/* what a getter returns; points into the value, or is allocated together with its text */
+	/* returns what the getter returns: a pointer into the value, or palloc'd together with its text */
 	Datum		(*datum) (TenantValue *value);
 } TenantTypeRow;
 
@@ -82,9 +82,9 @@ hex_digit(char c)
 }
 
 /*
- * The spellings that uuid_in takes: hexadecimal in either case, an optional
- * hyphen after each group of four digits, optional braces around the whole
- * (PostgreSQL's src/backend/utils/adt/uuid.c).
+ * Accepts what uuid_in accepts: hexadecimal digits in either case, an optional
+ * hyphen after each group of four, optional braces around all (string_to_uuid
+ * in src/backend/utils/adt/uuid.c).
  */
 static bool
 parse_uuid(const char *str, pg_uuid_t *uuid)
@@ -154,7 +154,7 @@ datum_of_uuid(TenantValue *value)
  * ----------------------------------------------------------------
  */
 
-/* A decimal number with an optional sign; no spaces, no other bases. */
+/* Accepts a decimal number with an optional sign; neither spaces nor other bases. */
 static bool
 read_bigint(const char *str, TenantValue *value)
 {
@@ -202,8 +202,8 @@ datum_of_bigint(TenantValue *value)
  */
 
 /*
- * Is this a uuid in another spelling than PostgreSQL's?  As a text it would be
- * a tenant of its own, beside the one in the canonical spelling.
+ * Is this a UUID in another spelling than uuid_out's?  As a text it would be
+ * another tenant than the one in the canonical spelling.
  */
 static bool
 is_uuid_spelled_otherwise(const char *str)
@@ -222,7 +222,7 @@ read_text(const char *str, TenantValue *value)
 	return value->length > 0 && !(setting_canonical_uuids && is_uuid_spelled_otherwise(str));
 }
 
-/* Not a terminated string. */
+/* value->text is not null-terminated then. */
 static void
 view_text(Datum datum, Oid type, TenantValue *value)
 {
@@ -245,7 +245,7 @@ write_text(const TenantValue *value, char *buf)
 	return value->text;
 }
 
-/* One copy, with a terminator, serves as the Datum and as the value's text. */
+/* One copy, which is null-terminated, serves as the Datum and as the value's text. */
 static Datum
 datum_of_text(TenantValue *value)
 {
@@ -283,21 +283,21 @@ static const TenantTypeRow types[] = {
 	}
 };
 
-/* The name of a type in SQL; a static string, as are the next two. */
+/* Returns the name of a type in SQL; a constant, as is what the next two functions return. */
 const char *
 tenant_type_name(TenantType type)
 {
 	return types[type].name;
 }
 
-/* The call of the getter that returns a tenant of this type. */
+/* Returns the call of the getter that returns a tenant of this type. */
 const char *
 tenant_getter(TenantType type)
 {
 	return types[type].getter;
 }
 
-/* A sentence for a hint: how to write a tenant of this type. */
+/* Returns a sentence for a hint: how to write a tenant of this type. */
 const char *
 tenant_type_advice(TenantType type)
 {
@@ -305,10 +305,10 @@ tenant_type_advice(TenantType type)
 }
 
 static bool
-is_listed(const Oid *list, Oid oid)
+is_listed(const Oid *oids, Oid oid)
 {
-	for (int i = 0; i < MAX_COLUMN_TYPES && OidIsValid(list[i]); i++)
-		if (list[i] == oid)
+	for (int i = 0; i < MAX_COLUMN_TYPES && OidIsValid(oids[i]); i++)
+		if (oids[i] == oid)
 			return true;
 	return false;
 }
@@ -325,7 +325,10 @@ base_type_serves(Oid type, TenantType *tenant_type)
 	return false;
 }
 
-/* Which tenant type does a column of this type serve?  Domains included; they alone are looked up. */
+/*
+ * Sets *tenant_type to the tenant type for which a column can be of this type, or
+ * a domain over it; false if there is none.  Domains alone are looked up.
+ */
 bool
 type_serves(Oid type, TenantType *tenant_type)
 {
@@ -362,22 +365,25 @@ is_tenant_equality(Oid opno)
  * ----------------------------------------------------------------
  */
 
-/* Reads an identifier of the given type; false where str is not one. */
+/* Parses an identifier of the given type; false if str is not one.  value->text may point into str. */
 bool
 parse_tenant(TenantType type, const char *str, TenantValue *value)
 {
+	Assert(type >= 0 && type < lengthof(types));
 	memset(value, 0, sizeof(*value));
 	value->type = type;
 	return types[type].read(str, value);
 }
 
 /*
- * The tenant that a column's value names, of a type that serves "type"; not a
- * domain.  It points into the datum.
+ * Converts a value of a tenant column to the tenant that it identifies.
+ * "column_type" must be one of the types for "type", not a domain.  value->text
+ * may point into the datum, and is not null-terminated then.
  */
 void
 view_tenant(TenantType type, Datum datum, Oid column_type, TenantValue *value)
 {
+	Assert(is_listed(types[type].column_types, column_type));
 	memset(value, 0, sizeof(*value));
 	value->type = type;
 	types[type].view(datum, column_type, value);
@@ -394,7 +400,7 @@ tenant_equal(const TenantValue *a, const TenantValue *b)
 	return a->type == b->type && length == other_length && memcmp(bytes, other_bytes, length) == 0;
 }
 
-/* Equal tenants of one type have one hash. */
+/* Returns a hash value; equal tenants have the same. */
 uint64
 tenant_hash(const TenantValue *value)
 {
@@ -405,8 +411,9 @@ tenant_hash(const TenantValue *value)
 }
 
 /*
- * The one spelling of an identifier: in buf, of TENANT_CANONICAL_SIZE bytes,
- * or for a text that has been read the text itself.
+ * Returns the canonical spelling of an identifier: in buf, which must have
+ * TENANT_CANONICAL_SIZE bytes, or for type text value->text, which must be
+ * null-terminated.
  */
 const char *
 tenant_canonical(const TenantValue *value, char *buf)
@@ -415,14 +422,15 @@ tenant_canonical(const TenantValue *value, char *buf)
 }
 
 /*
- * Copies a value that has been read, its text to "context"; false where memory
- * is out and "flags" has MCXT_ALLOC_NO_OOM.
+ * Copies a value, its text into "context"; value->text must be null-terminated.
+ * Returns false if out of memory and "flags" has MCXT_ALLOC_NO_OOM.
  */
 bool
 copy_tenant(TenantValue *copy, const TenantValue *value, MemoryContext context, int flags)
 {
 	char	   *text;
 
+	Assert(value->text == NULL || value->text[value->length] == '\0');
 	*copy = *value;
 	if (value->text == NULL)
 		return true;
@@ -433,7 +441,10 @@ copy_tenant(TenantValue *copy, const TenantValue *value, MemoryContext context, 
 	return true;
 }
 
-/* What its getter returns; good as long as the value, and the current memory context, where its text goes. */
+/*
+ * Returns what a getter returns for a value.  It points into the value, or is
+ * palloc'd; then value->text is set to point into it.
+ */
 Datum
 tenant_datum(TenantValue *value)
 {

@@ -18,12 +18,12 @@ typedef enum TenantType
 	TENANT_TEXT
 } TenantType;
 
-/* Longest canonical form of a uuid or bigint, with its terminator. */
+/* Bytes of the longest canonical form of a uuid or bigint, with the terminating null. */
 #define TENANT_CANONICAL_SIZE 40
 
 /*
- * A tenant identifier.  "text" points into what it was read from, and lives as
- * long as that does; it is NULL where the type has none.
+ * A tenant identifier.  "text" points into the string or datum from which the
+ * value was made, and is valid as long as that is; it is NULL for other types.
  */
 typedef struct TenantValue
 {
