@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * drop_on_commit.c
- *	  Temporary tables that end with the transaction, which no catalog tells.
+ *	  Temporary tables with ON COMMIT DROP, which no catalog records.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,18 +15,19 @@
 #include "drop_on_commit.h"
 
 /*
- * Temporary tables made in this transaction with ON COMMIT DROP, which no
- * catalog tells.  In TopTransactionContext, good in one transaction.
+ * OIDs of the tables with ON COMMIT DROP that transaction
+ * "dropped_on_commit_in" has created; in its TopTransactionContext.
  */
 static List *dropped_on_commit = NIL;
 static LocalTransactionId dropped_on_commit_in = InvalidLocalTransactionId;
 
-/* A temporary table that ends with the transaction has been made. */
+/* Remembers that a temporary table was created with ON COMMIT DROP. */
 void
 remember_drop_on_commit(Oid relid)
 {
 	MemoryContext oldcontext = MemoryContextSwitchTo(TopTransactionContext);
 
+	Assert(OidIsValid(relid));
 	if (dropped_on_commit_in != proc_lxid(MyProc))
 		dropped_on_commit = NIL;
 	dropped_on_commit_in = proc_lxid(MyProc);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * drop_on_commit.h
- *	  Temporary tables that end with the transaction, which no catalog tells.
+ *	  Temporary tables with ON COMMIT DROP, which no catalog records.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * extension_function.c
- *	  Which functions are this extension's own.
+ *	  Recognises this extension's own functions.
  *
- * A function is ours if it is as the install script made it.  One that a
- * superuser has replaced is not, and then no policy that calls it guards
- * anything.
+ * A function is this extension's if it is as the install script created it.  One
+ * that a superuser has replaced is not, and a policy that calls it is no part of
+ * a guard.
  *
- * Each query on a guarded table asks several times, and reading a function's
- * row takes a quarter of what the guard adds to the planning of a short query,
- * so the last few that were ours are kept, until any function or schema
- * changes.  What is not ours is not kept.
+ * This is looked up several times for each query on a guarded table, and reading
+ * the row in pg_proc takes a quarter of what the guard adds to the planning of a
+ * short query.  So the last few functions that were found to be ours are cached,
+ * until any function or schema changes.  Other functions are not cached.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,10 +27,10 @@
 #include "extension_function.h"
 #include "library.h"
 
-/* What the names of our functions in C have before the names that they have in SQL. */
+/* The name of a function in C is this prefix and its name in SQL. */
 #define C_PREFIX	"tenant_guard_"
 
-/* What the names of getters begin with, and the name of all of them in C after the prefix. */
+/* The names of all getters begin with this; in C they are one function, named by it after the prefix. */
 #define GETTER		"current_tenant"
 
 typedef struct KnownFunction
@@ -42,10 +42,10 @@ typedef struct KnownFunction
 static KnownFunction known[8];
 static int	next_known = 0;
 
-/* Counts changes, so that what was read across one is not kept. */
+/* Counts invalidations: what was read while one arrived is not cached. */
 static uint64 changes = 0;
 
-/* Is a column of the function's row this string, after a prefix? */
+/* Is an attribute of a row of pg_proc the string "prefix" || "expected"? */
 static bool
 attribute_is(HeapTuple tuple, AttrNumber attnum, const char *prefix, const char *expected)
 {
@@ -57,7 +57,6 @@ attribute_is(HeapTuple tuple, AttrNumber attnum, const char *prefix, const char 
 		strcmp(string + strlen(prefix), expected) == 0;
 }
 
-/* The getters of all tenant types are one function in C. */
 static bool
 is_getter_name(const char *name)
 {
@@ -81,6 +80,7 @@ function_of_name(const char *name, int nargs)
 	return strcmp(name, "guarded") == 0 ? EXTENSION_GUARDED : EXTENSION_OTHER;
 }
 
+/* Looks a function up in pg_proc, without the cache. */
 static ExtensionFunction
 read_extension_function(Oid funcid)
 {
@@ -104,7 +104,7 @@ read_extension_function(Oid funcid)
 	return which;
 }
 
-/* Which function of ours is this, if it is one? */
+/* Returns which of this extension's functions it is; EXTENSION_NONE for others, and for InvalidOid. */
 ExtensionFunction
 extension_function(Oid funcid)
 {
@@ -133,6 +133,7 @@ forget_functions(Datum arg, int cacheid, uint32 hashvalue)
 	memset(known, 0, sizeof(known));
 }
 
+/* Must be called once, by _PG_init. */
 void
 init_extension_functions(void)
 {

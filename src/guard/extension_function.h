@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * extension_function.h
- *	  Which functions are this extension's own.
+ *	  Recognises this extension's own functions.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * foreign_code.c
- *	  Functions of ordinary roles on tables of superusers.
+ *	  Finds functions of ordinary roles that a superuser's table would call.
  *
- * A statement of ours runs as the owner of its table (own_sql.c).  Where that
- * is a superuser, it is nobody to run what another role wrote as: a CHECK that
- * came with LIKE or INHERITS, a trigger's function, a domain.  The catalogs
- * tell whether there is any.
+ * Our statements run as the owner of their table (own_sql.c).  If that is a
+ * superuser, they must not call functions that an ordinary role wrote: in a
+ * CHECK that came with LIKE or INHERITS, in a trigger, or in a domain.  The
+ * dependencies in pg_depend show whether there is one.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,9 +26,9 @@
 PG_FUNCTION_INFO_V1(tenant_guard_foreign_function);
 
 /*
- * A function that a superuser's table calls, by a constraint, default, index,
- * trigger, rule, policy or statistics of its, and that an ordinary role owns;
- * InvalidOid for none, and for a table of an ordinary role.
+ * Returns a function that an ordinary role owns and that a constraint, default,
+ * index, trigger, rule, policy or statistics object of a superuser's table
+ * calls; InvalidOid if there is none, or an ordinary role owns the table.
  */
 Oid
 function_of_stranger(Oid relid)
@@ -56,7 +56,7 @@ function_of_stranger(Oid relid)
 	return found == NIL ? InvalidOid : DatumGetObjectId(PointerGetDatum(linitial(found)));
 }
 
-/* Refuses a table that could run such a function as a superuser. */
+/* Raises an error if a statement on the table could run such a function as a superuser. */
 void
 check_no_foreign_code(Oid relid)
 {
@@ -68,7 +68,7 @@ check_no_foreign_code(Oid relid)
 										  format_procedure_qualified(function)));
 }
 
-/* foreign_function(relation regclass): the same, for prove(); null for none. */
+/* foreign_function(relation regclass), for prove(): what function_of_stranger returns, or null. */
 Datum
 tenant_guard_foreign_function(PG_FUNCTION_ARGS)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * foreign_code.h
- *	  Functions of ordinary roles on tables of superusers.
+ *	  Finds functions of ordinary roles that a superuser's table would call.
  *
  *-------------------------------------------------------------------------
  */

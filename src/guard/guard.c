@@ -3,17 +3,18 @@
  * guard.c
  *	  Which tables are guarded, by which column, and what a guard lacks.
  *
- * The catalogs are the registry: a table is guarded when row-level security
- * is enabled and forced on it, the policy tenant_isolation is there as
- * install_guard.c makes it, and the tenant column takes no nulls.  It is damaged when
- * some of that is there and some is not.  The permissive policy and the
- * column's default are no part of the verdict: an application may replace
- * either, and neither can widen what the restrictive policy lets through.
+ * This is read from the catalogs; there is no table of guarded tables.  A table
+ * is guarded if row-level security is enabled and forced, it has the policy
+ * tenant_isolation as install_guard.c creates it, and the tenant column cannot
+ * be null.  The guard is damaged if only some of that is true.  The permissive
+ * policy and the column's default do not matter here: an application may replace
+ * either, and neither can show more rows than the restrictive policy allows.
  *
- * Verdicts are cached per relation and dropped with its relcache entry, or
- * all of them when a function changes (the policy calls one).  The catalogs
- * are read by key with a catalog snapshot: no lock on the table is needed,
- * and a table dropped meanwhile reads as not guarded.
+ * Verdicts are cached per relation.  A relcache invalidation drops the
+ * relation's, and a change of any function or schema drops all, since the policy
+ * calls a function.  The catalogs are read by index with a catalog snapshot, so
+ * no lock on the table is needed, and a table that was dropped concurrently is
+ * not guarded.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,12 +42,13 @@ typedef struct GuardEntry
 
 static HTAB *guard_cache = NULL;
 
-/* The one that was asked for last: a short query asks a dozen times for the same. */
+/* A copy of the entry that was looked up last: a short query looks the same one up a dozen times. */
 static GuardEntry last_asked = {InvalidOid};
 
-/* Counts invalidations, so that a verdict reached across one is not kept. */
+/* Counts invalidations: what was read while one arrived is not cached. */
 static uint64 invalidations = 0;
 
+/* Reads a relation's guard from the catalogs, without the cache. */
 static Guard
 read_guard(Oid relid)
 {
@@ -106,7 +108,7 @@ forget_all(Datum arg, int cacheid, uint32 hashvalue)
 	forget_relation(arg, InvalidOid);
 }
 
-/* The guard of a relation; GUARD_NONE for one that does not exist. */
+/* Returns the guard of a relation; its status is GUARD_NONE for one that does not exist. */
 Guard
 guard_of(Oid relid)
 {
@@ -125,19 +127,23 @@ guard_of(Oid relid)
 		entry = hash_search(guard_cache, &relid, HASH_ENTER, NULL);
 		entry->guard = guard;
 	}
+	Assert(entry->guard.status != GUARD_WHOLE || (entry->guard.attnum > 0 && entry->guard.damage == NULL));
+	Assert(entry->guard.status != GUARD_DAMAGED || entry->guard.damage != NULL);
 	last_asked = *entry;
 	return last_asked.guard;
 }
 
+/* Must be called once, by _PG_init. */
 void
 init_guard_cache(void)
 {
 	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(GuardEntry)};
 
+	Assert(guard_cache == NULL);
 	guard_cache = hash_create("tenant_guard guards", 256, &ctl,
 							  HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, forget_all, (Datum) 0);
-	/* a function is ours by the name of its schema, too */
+	/* extension_function() compares the name of the function's schema, too */
 	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
 }

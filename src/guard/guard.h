@@ -14,17 +14,17 @@
 
 typedef enum GuardStatus
 {
-	GUARD_NONE,					/* nothing of a guard is there */
-	GUARD_DAMAGED,				/* a part is there and another is not */
+	GUARD_NONE,					/* the table has no policy of a guard */
+	GUARD_DAMAGED,				/* some parts of a guard are missing */
 	GUARD_WHOLE
 } GuardStatus;
 
-/* A verdict on one table; a value, nothing in it needs freeing. */
+/* The guard of one table; nothing in it is palloc'd. */
 typedef struct Guard
 {
 	GuardStatus status;
-	AttrNumber	attnum;			/* tenant column; 0 where the policy is not ours */
-	const char *damage;			/* a clause that says what is missing, or NULL */
+	AttrNumber	attnum;			/* tenant column; 0 if tenant_isolation is missing or altered */
+	const char *damage;			/* of a damaged one: a clause that says what is missing; else NULL */
 } Guard;
 
 extern void init_guard_cache(void);

@@ -31,6 +31,7 @@
 PG_FUNCTION_INFO_V1(tenant_guard_isolation_policy);
 PG_FUNCTION_INFO_V1(tenant_guard_access_policy);
 
+/* Returns the expression below any RelabelTypes, which do not change its value. */
 Node *
 strip_relabel(Node *node)
 {
@@ -39,7 +40,7 @@ strip_relabel(Node *node)
 	return node;
 }
 
-/* Is this a call of one of our getters? */
+/* Is the node a call of a getter of the tenant?  It must not be NULL. */
 bool
 is_getter(const Node *node)
 {
@@ -47,8 +48,9 @@ is_getter(const Node *node)
 }
 
 /*
- * The column in "column = current_tenant*()" of the table with this index, or
- * 0 for any other expression.  In a policy the index is 1.
+ * If the qual is "column = current_tenant*()" and the column is one of the table
+ * with this range-table index, returns the column, and 0 otherwise.  In a stored
+ * policy the index is 1.
  */
 AttrNumber
 tenant_qual_column(Node *qual, Index rti)
@@ -68,7 +70,6 @@ tenant_qual_column(Node *qual, Index rti)
 	return Max(((Var *) left)->varattno, 0);
 }
 
-/* An expression_tree_walker: does the tree call one of our getters? */
 static bool
 calls_getter_walker(Node *node, void *context)
 {
@@ -79,13 +80,14 @@ calls_getter_walker(Node *node, void *context)
 	return expression_tree_walker(node, calls_getter_walker, context);
 }
 
+/* Does an expression call a getter of the tenant? */
 bool
 calls_getter(Node *expression)
 {
 	return calls_getter_walker(expression, NULL);
 }
 
-/* Is this the qual of tenant_access? */
+/* Is this the qual of the policy tenant_access, a call of guarded()? */
 bool
 is_access_qual(Node *qual)
 {
@@ -93,6 +95,7 @@ is_access_qual(Node *qual)
 		extension_function(((FuncExpr *) qual)->funcid) == EXTENSION_GUARDED;
 }
 
+/* Returns the expression in an attribute of a row of pg_policy, or NULL. */
 static Node *
 policy_expression(HeapTuple tuple, TupleDesc desc, AttrNumber attr)
 {
@@ -102,7 +105,7 @@ policy_expression(HeapTuple tuple, TupleDesc desc, AttrNumber attr)
 	return isnull ? NULL : stringToNode(TextDatumGetCString(datum));
 }
 
-/* TO PUBLIC is the one role 0. */
+/* Is the policy TO PUBLIC?  Then its only role is ACL_ID_PUBLIC. */
 static bool
 policy_is_for_public(HeapTuple tuple, TupleDesc desc)
 {
@@ -117,6 +120,7 @@ policy_is_for_public(HeapTuple tuple, TupleDesc desc)
 		!ARR_HASNULL(roles) && ((Oid *) ARR_DATA_PTR(roles))[0] == ACL_ID_PUBLIC;
 }
 
+/* Adds to "facts" what a row of pg_policy says. */
 static void
 read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 {
@@ -149,7 +153,7 @@ read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 		facts->column = column;
 }
 
-/* What the policies of a table say; reads pg_policy, without the cache. */
+/* Reads the policies of a table from pg_policy, without the cache. */
 PolicyFacts
 policies_of(Oid relid)
 {
@@ -171,8 +175,9 @@ policies_of(Oid relid)
 }
 
 /*
- * Is this version of a row the present one, or one that this transaction has
- * replaced or deleted?  Others may be dead, and their toasted values gone.
+ * Is this tuple version the current one of its row, or one that this transaction
+ * has updated or deleted?  Other versions may be dead, and their toasted values
+ * removed.
  */
 static bool
 version_counts(HeapTuple tuple)
@@ -188,8 +193,8 @@ version_counts(HeapTuple tuple)
 }
 
 /*
- * The table of a policy that the running command has dropped or altered, if
- * the policy is or was a tenant_isolation of ours, else InvalidOid.
+ * Returns the table of a policy that this transaction has dropped or altered, if
+ * the policy is a guard's tenant_isolation or was one before, else InvalidOid.
  */
 Oid
 table_of_isolation_policy(Oid policyid)

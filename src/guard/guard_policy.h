@@ -14,18 +14,18 @@
 #define ISOLATION_POLICY	"tenant_isolation"
 #define ACCESS_POLICY		"tenant_access"
 
-/* What the policies of a table say. */
+/* What the policies of a table are. */
 typedef struct PolicyFacts
 {
-	bool		any;			/* there are policies */
-	AttrNumber	column;			/* of a whole tenant_isolation, or 0 */
-	bool		isolation;		/* a policy tenant_isolation is there */
-	bool		isolation_permissive;	/* and is permissive, with another expression: not ours */
-	bool		access;			/* a policy tenant_access is there */
-	bool		access_is_ours; /* and is as protect() makes it */
-	bool		permissive;		/* some permissive policy is there */
-	bool		trace;			/* some policy is ours, or was before it was altered */
-	List	   *own;			/* the names of those; palloc'd */
+	bool		any;			/* the table has policies */
+	AttrNumber	column;			/* tenant column, if tenant_isolation is as protect() creates it; else 0 */
+	bool		isolation;		/* there is a policy named tenant_isolation */
+	bool		isolation_permissive;	/* and it is permissive, with an expression that is not a guard's */
+	bool		access;			/* there is a policy named tenant_access */
+	bool		access_is_ours; /* and it is as protect() creates it */
+	bool		permissive;		/* there is a permissive policy */
+	bool		trace;			/* some policy is a guard's, or was one before it was altered */
+	List	   *own;			/* the names of those policies, as char *; palloc'd */
 } PolicyFacts;
 
 extern Node *strip_relabel(Node *node);

@@ -87,7 +87,7 @@ looks_into_rows_of_others(const char *name)
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("temporary table %s holds rows of another tenant", quote_identifier(name)),
-			"It is guarded, and its queries show none of them, but this statement looks into all rows.",
+			"The table is guarded, so queries do not show those rows, but this statement reads all rows.",
 			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others. If it is meant, run SET tenant_guard.bypass = on first.",
 					 quote_identifier(name))
 	};
@@ -113,8 +113,8 @@ differing_types(const char *relation, const char *column, const char *type, Tena
 }
 
 /*
- * "fits" is the tenant type that the column's own type would serve, or NULL;
- * "converts" tells if there is a cast to the type that is wanted.
+ * "fits" is the tenant type for which the column's type would be right, or NULL;
+ * with "converts" the hint suggests a cast to the wanted type.
  */
 Refusal
 column_type_differs(const char *relation, const char *column,
@@ -138,12 +138,12 @@ column_type_differs(const char *relation, const char *column,
 	};
 }
 
-/* The same of a column that the statement itself makes: there is none to alter. */
+/* The column is created by the running statement, so the hint cannot suggest ALTER TABLE. */
 Refusal
 new_column_type_differs(const char *relation, const char *column,
 						const char *type, TenantType wanted, const TenantType *fits)
 {
-	char	   *write = psprintf("In this statement, let column %s be of type %s.",
+	char	   *write = psprintf("In this statement, declare column %s with type %s.",
 								 quote_identifier(column), tenant_type_name(wanted));
 
 	return (Refusal) {
@@ -164,11 +164,11 @@ virtual_column(const char *relation, const char *column)
 		ERRCODE_TENANT_TYPE,
 			psprintf("tenant column \"%s\" of table %s is a virtual generated column", column, relation),
 			"A tenant must be stored with its row.",
-			"Let the column be GENERATED ALWAYS AS (...) STORED, or an ordinary one."
+			"Declare the column as GENERATED ALWAYS AS (...) STORED, or as an ordinary one."
 	};
 }
 
-/* With "made_now" the statement itself makes the column: there is none to alter. */
+/* With "made_now" the column is created by the running statement, so the hint cannot suggest ALTER TABLE. */
 Refusal
 identity_column(const char *relation, const char *column, bool made_now)
 {
@@ -178,7 +178,7 @@ identity_column(const char *relation, const char *column, bool made_now)
 		ERRCODE_TENANT_TYPE,
 			psprintf("tenant column \"%s\" of table %s is an identity column", column, relation),
 			"A row that does not name its tenant would get the next number, and not the tenant that is set.",
-			made_now ? psprintf("In this statement, let column %s not be GENERATED AS IDENTITY.", quoted) :
+			made_now ? psprintf("In this statement, declare column %s without GENERATED AS IDENTITY.", quoted) :
 			psprintf("Run ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY;", relation, quoted)
 	};
 }
@@ -239,8 +239,8 @@ Refusal
 runs_code_of_others(const char *relation, const char *owner, const char *function)
 {
 	return wrong_state(psprintf("table %s would call function %s as role \"%s\", who is a superuser", relation, function, owner),
-					   "What is done to a table is done as its owner, and an ordinary role owns that function.",
-					   psprintf("Let an ordinary role own the table, or a superuser the function: ALTER ROUTINE %s OWNER TO %s; after reading it.",
+					   "Statements of tenant_guard on a table run as its owner, and an ordinary role owns that function.",
+					   psprintf("Give the table to an ordinary role, or review the function and run ALTER ROUTINE %s OWNER TO %s;",
 								function, quote_identifier(owner)));
 }
 
@@ -248,7 +248,7 @@ Refusal
 parts_of_two_owners(const char *relation, const char *part, const char *owner)
 {
 	return wrong_state(psprintf("table %s and its part %s belong to different roles", relation, part),
-					   "A statement on the table is one on its parts, and nothing that one role wrote may run as another.",
+					   "A statement on the table is also run on its parts, and no code of one role may run as another.",
 					   psprintf("Run ALTER TABLE %s OWNER TO %s;", part, quote_identifier(owner)));
 }
 
@@ -270,8 +270,8 @@ policy_name_taken(const char *relation, const char *policy)
  */
 
 /*
- * "root" is the table that unprotect takes: the topmost of which this one is a
- * part, or itself.
+ * "root" is the table that unprotect() accepts: the topmost table to which this
+ * one belongs, or itself.
  */
 static char *
 how_to_weaken(const char *relation, const char *root)
@@ -294,10 +294,10 @@ weakens_guard(const char *relation, const char *root, const char *damage)
 Refusal
 column_renewed(const char *relation, const char *column)
 {
-	return weakens_guard(relation, relation, psprintf("its rows belong to other tenants: its tenant column \"%s\" gets its values in another way", column));
+	return weakens_guard(relation, relation, psprintf("its rows belong to other tenants, since the values of its tenant column \"%s\" are computed anew", column));
 }
 
-/* "column" has the name that tenant columns have, and "guard" guards the table. */
+/* "column" is new, and has the name of tenant columns; "guard" is the column that guards the table. */
 Refusal
 column_does_not_guard(const char *relation, const char *column, const char *guard)
 {
@@ -379,7 +379,7 @@ column_lost(const char *relation)
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("this statement would drop a column of guarded table %s", relation),
-			"It depends on what the statement drops, and holds values of every tenant; the table belongs to another role.",
+			"The column depends on what the statement drops, and holds values of every tenant; the table belongs to another role.",
 			"Let the owner of the table drop the column, or change its type, first."
 	};
 }
@@ -390,7 +390,7 @@ domain_of_other(const char *what, const char *domain, const char *relation, cons
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("only the owner of table %s may change the %s of domain %s", relation, what, domain),
-			psprintf("The table has a column of the domain: what the domain calls would be told values of every tenant, or run as role \"%s\" by a foreign key's action or a SECURITY DEFINER function.", owner),
+			psprintf("The table has a column of the domain: a function that the domain calls would receive values of every tenant, or be run as role \"%s\" by a foreign key's action or a SECURITY DEFINER function.", owner),
 			psprintf("Read what the statement calls. If it is as it should be, run ALTER DOMAIN %s OWNER TO %s; and let that role run the statement.", domain, quote_identifier(owner))
 	};
 }
@@ -401,7 +401,7 @@ unprotect_under_tenant(const char *relation)
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("table %s cannot be unprotected while a tenant is set", relation),
-			"Taking a guard off is no tenant's business, and this transaction has one.",
+			"A table can be unprotected only in a transaction that has no tenant.",
 			psprintf("Run SELECT tenant_guard.unprotect(%s); in a transaction without a tenant.",
 					 quote_literal_cstr(relation))
 	};

@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * install_guard.c
- *	  Puts a guard on a table and takes it off.
+ *	  Guards tables, and removes their guards.
  *
- * A guard is plain PostgreSQL: row-level security enabled and forced, two
- * policies, NOT NULL and a default on the tenant column.  It is made by the
- * statements that a user would type, run through SPI as the owner of the table
- * (own_sql.c), so that PostgreSQL takes locks, tells other sessions and serves
- * event triggers as ever.  (AlterTableInternal would expect event-trigger
- * state that is not there.)  Whether the caller may do so is asked before.
+ * A guard consists of plain PostgreSQL objects: row-level security enabled and
+ * forced, two policies, and NOT NULL and a default on the tenant column.  It is
+ * created by the statements that a user would write, run through SPI as the
+ * owner of the table (own_sql.c), so that locks, invalidations and event triggers
+ * are those of ordinary DDL.  (AlterTableInternal would need event-trigger state
+ * that does not exist here.)  The callers check the privileges before.
  *
- * A table is guarded together with all its partitions and children, since
- * each may be queried by its own name.
+ * A table is guarded together with all its partitions and children, since each
+ * can be queried by its own name.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,24 +46,24 @@
 #include "settings.h"
 #include "tenant_type.h"
 
-/* A table that is to be guarded, and what there is to know of it. */
+/* A table that is to be guarded. */
 typedef struct Target
 {
 	Oid			relid;
 	char		relkind;
 	char	   *name;			/* qualified and quoted */
 	AttrNumber	attnum;			/* tenant column */
-	const char *column;
-	TenantType	type;
-	bool		made_now;		/* by the statement that is to be refused */
+	const char *column;			/* its name, not quoted */
+	TenantType	type;			/* the tenant type of the column */
+	bool		made_now;		/* created by the running statement: hints cannot name an ALTER TABLE */
 } Target;
 
 /* ----------------------------------------------------------------
- *		Looking at a table before it is touched
+ *		Checking a table before it is changed
  * ----------------------------------------------------------------
  */
 
-/* Is there a cast from this type that a hint can name? */
+/* Can the hint suggest a cast from this type to the tenant type? */
 static bool
 converts_to_tenant_type(Oid type)
 {
@@ -84,7 +84,7 @@ column_is_identity(Oid relid, AttrNumber attnum)
 	return identity;
 }
 
-/* Refuses a column that tenants cannot be told apart by. */
+/* Raises an error if the column cannot be a tenant column; sets target->type. */
 static void
 check_tenant_column_type(Target *target)
 {
@@ -94,6 +94,7 @@ check_tenant_column_type(Target *target)
 	TenantType	serves;
 	bool		served;
 
+	Assert(target->attnum > 0);
 	get_atttypetypmodcoll(target->relid, target->attnum, &type, &typmod, &collation);
 	served = type_serves(type, &serves);
 	if (!served || serves != setting_tenant_type)
@@ -117,8 +118,9 @@ check_tenant_column_type(Target *target)
 }
 
 /*
- * Fills in a target or refuses it.  The table is locked.  False for a foreign
- * table that is a part: it cannot be guarded itself.
+ * Fills in a target, or raises an error if the table cannot be guarded.  The
+ * table must be locked.  Returns false for a foreign table below "root", which is
+ * left to foreign_part.c.
  */
 static bool
 check_target(Oid relid, const char *column, Oid root, Target *target)
@@ -131,7 +133,7 @@ check_target(Oid relid, const char *column, Oid root, Target *target)
 	target->column = column;
 
 	if (target->relkind == RELKIND_FOREIGN_TABLE && relid != root)
-		return false;			/* foreign_part.c looks at it */
+		return false;
 	if (target->relkind == RELKIND_FOREIGN_TABLE)
 		raise_refusal(foreign_table(target->name));
 	if (isOtherTempNamespace(get_rel_namespace(relid)))
@@ -149,8 +151,9 @@ check_target(Oid relid, const char *column, Oid root, Target *target)
 }
 
 /*
- * Counts the rows without a tenant.  Reads the heap itself: row-level
- * security, which may bind the caller, must not hide any.
+ * Returns the number of rows whose tenant column is null.  Scans the table
+ * itself instead of running a query, since row-level security could hide rows
+ * from the caller.
  */
 static int64
 count_null_rows(const Target *target)
@@ -183,11 +186,11 @@ count_null_rows(const Target *target)
 }
 
 /* ----------------------------------------------------------------
- *		Putting the guard on
+ *		Creating the guard
  * ----------------------------------------------------------------
  */
 
-/* The stored default of a column, or NULL. */
+/* Returns the default or generation expression of a column, or NULL. */
 static Node *
 column_default(Relation rel, AttrNumber attnum)
 {
@@ -200,8 +203,8 @@ column_default(Relation rel, AttrNumber attnum)
 }
 
 /*
- * Does the column need our default?  A generated column cannot have one.  A
- * default of the application's own is replaced, with a NOTICE.
+ * Must the column get a getter as its default?  A generated column cannot have
+ * one.  If another default is to be replaced, a NOTICE shows it.
  */
 static bool
 needs_default(const Target *target)
@@ -224,9 +227,10 @@ needs_default(const Target *target)
 }
 
 /*
- * May SET NOT NULL be run?  It evaluates what is constant in CHECKs, to see if
- * they say the same: not where an ordinary role's function would so run as a
- * superuser.  A CHECK of ours serves there.
+ * Can SET NOT NULL be run?  It simplifies the table's CHECK constraints, to find
+ * one that implies NOT NULL, and so evaluates IMMUTABLE functions in them.  If
+ * that would run an ordinary role's function as a superuser, the guard has a
+ * CHECK constraint in place of NOT NULL.
  */
 static bool
 may_set_not_null(const Target *target)
@@ -238,7 +242,10 @@ may_set_not_null(const Target *target)
 	return !has_checks || !OidIsValid(function_of_stranger(target->relid));
 }
 
-/* The one ALTER TABLE of a guard; false if no part of it is missing. */
+/*
+ * Runs the one ALTER TABLE of a guard: default, NOT NULL or CHECK, row-level
+ * security enabled and forced.  Returns false if nothing was missing.
+ */
 static bool
 alter_table(const Target *target, bool null_rows)
 {
@@ -272,7 +279,8 @@ alter_table(const Target *target, bool null_rows)
 	needed = sql.len > prefix;
 	if (needed)
 	{
-		sql.data[--sql.len] = '\0';	/* the last comma */
+		Assert(sql.data[sql.len - 1] == ',');
+		sql.data[--sql.len] = '\0'; /* drop the last comma */
 		check_parts_have_owner(target->relid, false);
 		run_ddl(target->relid, sql.data);
 	}
@@ -287,10 +295,11 @@ drop_policy(Oid relid, const char *relation, const char *policy)
 }
 
 /*
- * The restrictive policy: narrows whatever else lets rows through, for every
- * command and role.  One of that name that is not as it must be, and is not
- * permissive or has our expression, was ours before it was altered: it is made
- * anew.  True if one was replaced.
+ * Creates the restrictive policy, which limits all commands of all roles to the
+ * tenant's rows, whatever permissive policies there are.  An altered policy of
+ * that name is taken for a guard's, and replaced, if it is restrictive or has the
+ * guard's expression; otherwise an error is raised.  Returns true if a policy was
+ * replaced.
  */
 static bool
 make_isolation_policy(const Target *target, const PolicyFacts *facts)
@@ -317,10 +326,9 @@ make_isolation_policy(const Target *target, const PolicyFacts *facts)
 }
 
 /*
- * The permissive policy, without which nobody would see anything; true if it
- * had to be made.  Where the
- * application has permissive policies of its own it is left out: beside them
- * it would let through what they keep back.
+ * Creates the permissive policy, without which no rows would be visible, and
+ * returns true if it did.  If the application has permissive policies of its own
+ * the guard does without: it would show rows that they hide.
  */
 static bool
 make_access_policy(const Target *target, const PolicyFacts *facts)
@@ -343,7 +351,7 @@ make_access_policy(const Target *target, const PolicyFacts *facts)
 	return true;
 }
 
-/* Guards one table; true if anything had to be done. */
+/* Guards one table; returns true if it was not guarded in full before. */
 static bool
 guard_table(const Target *target, bool null_rows)
 {
@@ -352,21 +360,24 @@ guard_table(const Target *target, bool null_rows)
 	bool		altered = alter_table(target, null_rows);
 
 	if (make_isolation_policy(target, &facts))
-		facts = policies_of(target->relid); /* what was replaced may have been permissive */
+		facts = policies_of(target->relid); /* the replaced policy may have been permissive */
 	altered |= make_access_policy(target, &facts);
 	if (guard_of(target->relid).status != GUARD_WHOLE)
 		elog(ERROR, "could not guard table %s", target->name);
 	return altered || !whole;
 }
 
-/* All targets of a hierarchy, its root first, locked and found fit. */
+/*
+ * Locks a table and all its partitions and children, and checks that each can be
+ * guarded.  Returns a list of Targets, the table first.
+ */
 static List *
 check_hierarchy(Oid root, const char *column, bool made_now)
 {
 	List	   *targets = NIL;
 	ListCell   *lc;
 
-	LockRelationOid(root, AccessExclusiveLock); /* find_all_inheritors does not */
+	LockRelationOid(root, AccessExclusiveLock); /* find_all_inheritors does not lock the root */
 	foreach(lc, find_all_inheritors(root, AccessExclusiveLock, NULL))
 	{
 		Target	   *target = palloc0(sizeof(Target));
@@ -380,14 +391,13 @@ check_hierarchy(Oid root, const char *column, bool made_now)
 }
 
 /*
- * Guards a table and all its partitions and children by the named column, or
- * by the one that guards it already where "column" is NULL.  Idempotent: true
- * if anything had to be done.  Raises where a table cannot be guarded, having
- * changed nothing that the transaction's abort does not undo.
+ * Guards a table and all its partitions and children by the named column.
+ * Returns true if any of them was not guarded in full before.  Raises an error if
+ * one cannot be guarded.
  *
- * With NULL_ROWS_TOLERATED rows of no tenant may stay: nobody sees them, and a
- * CHECK that is NOT VALID lets no new ones in.  Of a table guarded that way
- * they are no reason to refuse.
+ * With NULL_ROWS_TOLERATED there may be rows whose tenant is null: no tenant sees
+ * them, and a CHECK constraint that is NOT VALID prevents new ones.  A table that
+ * is guarded in that way already can be guarded again with NULL_ROWS_REFUSED.
  */
 bool
 guard_hierarchy(Oid root, const char *column, NullRows null_rows)
@@ -422,14 +432,14 @@ guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 }
 
 /* ----------------------------------------------------------------
- *		Taking it off
+ *		Removing the guard
  * ----------------------------------------------------------------
  */
 
 /*
- * Drops the CHECK that stood in for NOT NULL once the column is NOT NULL by
- * itself, in the table and in all that inherit the CHECK from it; true if it
- * was there to drop.
+ * Drops the CHECK constraint that a guard has in place of NOT NULL, if the column
+ * is NOT NULL now in the table and all its partitions and children.  Returns true
+ * if it was dropped.
  */
 bool
 drop_obsolete_check(Oid relid)
@@ -451,7 +461,7 @@ drop_obsolete_check(Oid relid)
 	return true;
 }
 
-/* Has this column a default of ours? */
+/* Is the column's default a getter? */
 static bool
 has_own_default(Relation rel, AttrNumber attnum)
 {
@@ -461,8 +471,8 @@ has_own_default(Relation rel, AttrNumber attnum)
 }
 
 /*
- * The column whose default guard_table has set, or 0: the tenant column, or
- * where no policy tells which that is the first that has such a default.
+ * Returns the column whose default is a getter, or 0: the tenant column, or, if
+ * that is not known, the first such column.
  */
 static AttrNumber
 own_default_column(Oid relid, AttrNumber tenant_column)
@@ -479,9 +489,9 @@ own_default_column(Oid relid, AttrNumber tenant_column)
 }
 
 /*
- * Takes off what guard_table put on, of however little is left of it.  NOT
- * NULL stays: it is no guard, and the application may count on it.  Where the
- * application has policies of its own, row-level security stays on and forced.
+ * Removes the guard of one table, or what is left of it.  NOT NULL stays, since
+ * the application may rely on it.  If the application has policies of its own,
+ * row-level security stays enabled and forced.
  */
 static void
 unguard_table(Oid relid)
@@ -507,7 +517,7 @@ unguard_table(Oid relid)
 				 errdetail("The table has policies that tenant_guard did not make.")));
 }
 
-/* Takes the guard off a table and all its partitions and children. */
+/* Removes the guards of a table and all its partitions and children. */
 void
 unguard_hierarchy(Oid root)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * install_guard.h
- *	  Puts a guard on a table and takes it off.
+ *	  Guards tables, and removes their guards.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,11 +11,11 @@
 #include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 
-/* What to do where rows have a null in the tenant column. */
+/* What to do if rows have a null in the tenant column. */
 typedef enum NullRows
 {
-	NULL_ROWS_REFUSED,
-	NULL_ROWS_TOLERATED			/* CHECK ... NOT VALID keeps out new ones */
+	NULL_ROWS_REFUSED,			/* raise an error */
+	NULL_ROWS_TOLERATED			/* prevent new ones by CHECK ... NOT VALID */
 } NullRows;
 
 extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);

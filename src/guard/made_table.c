@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * made_table.c
- *	  Tables that EXPLAIN makes.
+ *	  Collects tables that EXPLAIN creates.
  *
- * EXPLAIN ANALYZE CREATE TABLE AS is no statement that event triggers see, nor
- * does anything tell the table that it made: its query may have changed what
- * the name means.  So object_access_hook collects the relations that are made
- * while the statement is carried out, and by itself: what a function of its
- * query sends is a utility statement of its own.
+ * PostgreSQL fires no event triggers for EXPLAIN ANALYZE CREATE TABLE AS, and
+ * the table cannot be looked up by its name afterwards, since the query may have
+ * changed what that name means.  So object_access_hook collects the relations
+ * that are created while the statement runs, at the statement's own nesting
+ * depth: what a function in its query creates is created by another utility
+ * statement.
  *
  * A session that does not preload the library may load it by planning such a
- * query.  The statement that is under way then was not seen when it began, but
- * its table is made later; it is kept until the query has finished.
+ * query.  Then no hook was called when the statement began; but the table is
+ * created later, and is remembered until the query has finished.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,16 +24,17 @@
 #include "made_table.h"
 #include "own_sql.h"
 
+/* The innermost EXPLAIN for which relations are collected. */
 static MadeRelations *collecting = NULL;
 
-/* Has no statement begun yet that our hooks have seen? */
+/* Has no hook been called yet at the beginning of a statement? */
 static bool loading = true;
 
-/* In TopTransactionContext, good in one transaction. */
+/* OIDs of the relations created by such a statement, in TopTransactionContext of transaction "made_unseen_in". */
 static List *made_unseen = NIL;
 static LocalTransactionId made_unseen_in = InvalidLocalTransactionId;
 
-/* Collects what the statement makes that is about to begin. */
+/* Begins to collect what the utility statement creates that is about to be run, in the current memory context. */
 void
 begin_collecting(MadeRelations *made)
 {
@@ -42,16 +44,17 @@ begin_collecting(MadeRelations *made)
 	collecting = made;
 }
 
-/* Ends it, by an error too. */
+/* Must be called when the statement ends, with or without an error. */
 void
 end_collecting(const MadeRelations *made)
 {
+	Assert(collecting == made);
 	collecting = made->outer;
 }
 
 /*
- * For object_access_hook: a relation of any kind is there, and cannot be
- * looked at before the next command.
+ * For object_access_hook: a relation of any kind was created.  It is not visible
+ * until the next command begins.
  */
 void
 relation_was_made(Oid relid)
@@ -75,14 +78,14 @@ relation_was_made(Oid relid)
 	}
 }
 
-/* A statement begins of which hooks.c or an event trigger knows. */
+/* To be called when a utility statement begins, or an event trigger fires. */
 void
 statement_is_seen(void)
 {
 	loading = false;
 }
 
-/* What was made by the statement that loaded the library; told once. */
+/* Returns, once, the OIDs of the relations created by the statement that loaded the library. */
 List *
 made_while_loading(void)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * made_table.h
- *	  Tables that EXPLAIN makes.
+ *	  Collects tables that EXPLAIN creates.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,11 +10,11 @@
 
 #include "nodes/pg_list.h"
 
-/* What one statement makes; on its stack. */
+/* What one statement creates; a local variable of the function that runs it. */
 typedef struct MadeRelations
 {
-	int			depth;			/* of the statement, among utility statements */
-	List	   *relids;			/* in "context" */
+	int			depth;			/* the statement's nesting depth among utility statements */
+	List	   *relids;			/* OIDs, in "context" */
 	MemoryContext context;
 	struct MadeRelations *outer;
 } MadeRelations;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * not_null.c
- *	  Is the tenant column NOT NULL?
+ *	  Finds out whether the tenant column can be null.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +22,7 @@
 #include "compat.h"
 #include "not_null.h"
 
-/* Does this constraint keep nulls out of the column? */
+/* Is the constraint an enforced CHECK (column IS NOT NULL)? */
 static bool
 constraint_forbids_null(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
 {
@@ -41,6 +41,7 @@ constraint_forbids_null(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
 		IsA(test->arg, Var) && ((Var *) test->arg)->varattno == attnum;
 }
 
+/* Does the table have such a CHECK on the column, with "validated" one that is not NOT VALID? */
 static bool
 check_forbids_null(Oid relid, AttrNumber attnum, bool validated)
 {
@@ -63,9 +64,9 @@ check_forbids_null(Oid relid, AttrNumber attnum, bool validated)
 }
 
 /*
- * Has this table itself, not by inheritance, the CHECK that stands in for NOT
- * NULL on its tenant column?  One of that name that says something else is
- * not ours.
+ * Does the table have the CHECK constraint that a guard adds in place of NOT
+ * NULL, not inherited?  A constraint of that name with another expression does
+ * not count.
  */
 bool
 has_not_null_check(Oid relid, AttrNumber attnum)
@@ -88,7 +89,7 @@ has_not_null_check(Oid relid, AttrNumber attnum)
 	return found;
 }
 
-/* Is the column NOT NULL?  With "validated", are its present rows too? */
+/* Is the column NOT NULL?  With "validated", is that constraint not NOT VALID? */
 bool
 column_has_not_null(Oid relid, AttrNumber attnum, bool validated)
 {
@@ -104,12 +105,13 @@ column_has_not_null(Oid relid, AttrNumber attnum, bool validated)
 }
 
 /*
- * Can no new row have a null in the column, by NOT NULL or by a CHECK?  With
- * "validated", has no present row one either?
+ * Does NOT NULL or a CHECK prevent that new rows have a null in the column?
+ * With "validated", is it also known that no existing row has one?
  */
 bool
 column_is_not_null(Oid relid, AttrNumber attnum, bool validated)
 {
+	Assert(attnum > 0);
 	return column_has_not_null(relid, attnum, validated) ||
 		check_forbids_null(relid, attnum, validated);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * not_null.h
- *	  Is the tenant column NOT NULL?
+ *	  Finds out whether the tenant column can be null.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +10,7 @@
 
 #include "access/attnum.h"
 
-/* The CHECK that stands in for NOT NULL while rows with a null may be there. */
+/* Name of the CHECK constraint that a guard has in place of NOT NULL while there may be rows with a null. */
 #define NOT_NULL_CHECK		"tenant_not_null"
 
 extern bool has_not_null_check(Oid relid, AttrNumber attnum);

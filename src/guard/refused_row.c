@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * refused_row.c
- *	  Says of a row that the policy's check refused why that is.
+ *	  Adds a hint to the error for a row that violates the policy.
  *
- * PostgreSQL names the policy and the table, and no more.  The row itself is
- * gone when the error is caught: whether its tenant was null or another's is
- * not told, for what a trigger made of it is not in the plan, and another's
- * tenant must not be named.  The SQLSTATE and the message stay as they are.
+ * PostgreSQL's error names only the policy and the table.  The hint does not say
+ * whether the row's tenant was null or another one: the row is not available
+ * when the error is caught, triggers may have changed it, and another tenant's
+ * identifier must not be shown.  SQLSTATE and message are not changed.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +15,7 @@
 #include "guard_policy.h"
 #include "refused_row.h"
 
-/* Is this the refusal of a new row by the policy of ours?  Its text may be translated. */
+/* Does the error say that a new row violates tenant_isolation?  Compares message_id, since the message may be translated. */
 static bool
 refuses_new_row(const ErrorData *error)
 {
@@ -25,8 +25,9 @@ refuses_new_row(const ErrorData *error)
 }
 
 /*
- * To be called in PG_CATCH, with a context that outlives it.  Returns where there is nothing to add; the caller
- * throws the error again then.  Otherwise throws it with a hint.
+ * To be called in PG_CATCH, with the memory context that was current before.  If
+ * the current error is that one, throws it with a hint.  Otherwise returns, and
+ * the caller must rethrow the error.
  */
 void
 explain_refused_row(MemoryContext context)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * refused_row.h
- *	  Says of a row that the policy's check refused why that is.
+ *	  Adds a hint to the error for a row that violates the policy.
  *
  *-------------------------------------------------------------------------
  */

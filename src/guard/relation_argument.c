@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * relation_argument.c
- *	  May the caller change this table?
+ *	  Checks and locks the table that is the argument of a SQL function.
  *
- * What a DBA calls changes tables as ALTER TABLE does, and asks for the same:
- * that the caller owns the table.  That is checked before a lock is asked for,
- * since whoever waits for one makes others wait; and again with the lock held:
- * the table may have another owner by then, or be gone.
+ * The functions that a DBA calls change tables as ALTER TABLE does, and require
+ * the same: that the caller owns the table.  This is checked before locking, so
+ * that a role without the right cannot make others wait behind its lock request,
+ * and again with the lock held, since the table may have been dropped or given
+ * to another owner meanwhile.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +29,10 @@
 #include "own_sql.h"
 #include "relation_argument.h"
 
-/* Refuses what does not exist, is not the caller's, or is the system's. */
+/*
+ * Raises an error if the relation does not exist, belongs to another role, is a
+ * system catalog, or is no table.
+ */
 void
 check_relation(Oid relid)
 {
@@ -48,7 +52,7 @@ check_relation(Oid relid)
 		raise_refusal(not_a_table(relation_name(relid)));
 }
 
-/* The same with the lock held that the caller's next step needs. */
+/* Checks and locks a table, in ACCESS EXCLUSIVE mode. */
 void
 lock_relation(Oid relid)
 {
@@ -57,7 +61,11 @@ lock_relation(Oid relid)
 	check_relation(relid);
 }
 
-/* The same of a table with all its parts, which it returns, the table first. */
+/*
+ * Checks and locks a table and all its partitions and children, in ACCESS
+ * EXCLUSIVE mode, and keeps their schemas from being renamed.  Returns their
+ * OIDs, the table first.
+ */
 List *
 lock_hierarchy(Oid relid)
 {
@@ -70,6 +78,7 @@ lock_hierarchy(Oid relid)
 			check_relation(lfirst_oid(lc));
 	lock_relation(relid);
 	parts = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	Assert(linitial_oid(parts) == relid);
 	foreach(lc, parts)
 	{
 		check_relation(lfirst_oid(lc));
@@ -79,9 +88,9 @@ lock_hierarchy(Oid relid)
 }
 
 /*
- * A partition or child of a table that another role owns, or InvalidOid.  With
- * "trusts_superusers" a superuser's does not count: to run what a superuser
- * wrote as someone else gives nobody anything.
+ * Returns a partition or child of a table that another role than the table's
+ * owner owns, or InvalidOid.  With "trusts_superusers" those of superusers do
+ * not count: a superuser gains nothing if their code runs as another role.
  */
 static Oid
 part_of_other_owner(Oid relid, bool trusts_superusers)
@@ -99,6 +108,7 @@ part_of_other_owner(Oid relid, bool trusts_superusers)
 	return InvalidOid;
 }
 
+/* Does the owner of a table own all its partitions and children? */
 bool
 parts_have_owner(Oid relid, bool trusts_superusers)
 {
@@ -106,8 +116,8 @@ parts_have_owner(Oid relid, bool trusts_superusers)
 }
 
 /*
- * Refuses a table some part of which another role owns, since what is done to
- * the table is done to its parts as the same role.
+ * Raises an error if another role owns a partition or child of the table, since
+ * a statement that runs as the table's owner is also run on its parts.
  */
 void
 check_parts_have_owner(Oid relid, bool trusts_superusers)
@@ -119,7 +129,7 @@ check_parts_have_owner(Oid relid, bool trusts_superusers)
 										  GetUserNameFromId(object_owner(RelationRelationId, relid), true)));
 }
 
-/* The relation argument of a function; null is no table. */
+/* Returns the first argument of a SQL function, a regclass; raises an error if it is null. */
 Oid
 relation_argument(FunctionCallInfo fcinfo)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * relation_argument.h
- *	  May the caller change this table?
+ *	  Checks and locks the table that is the argument of a SQL function.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * table_label.c
- *	  Security labels of tables, by which they are declared to be no one tenant's.
+ *	  Security labels that say that a table is not to be guarded.
  *
- * 'shared' declares a table as shared by all tenants (share, unshare);
- * 'unprotected' remembers that unprotect() took a guard off.  Neither is
- * guarded by later DDL.  Labels are ordinary catalog rows: pg_dump carries
- * them, and a table's partitions and children follow its label.
+ * The label 'shared' declares a table as shared by all tenants (share, unshare);
+ * 'unprotected' records that unprotect() removed a guard.  Later DDL guards
+ * neither automatically.  Labels are dumped by pg_dump.  A table's label applies
+ * to its partitions and children, too.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +21,7 @@
 #include "library.h"
 #include "table_label.h"
 
-/* Our label on a table itself, or NULL. */
+/* Returns the label of a table itself, or NULL; palloc'd. */
 char *
 label_of(Oid relid)
 {
@@ -31,7 +31,7 @@ label_of(Oid relid)
 	return GetSecurityLabel(&object, EXTENSION_NAME);
 }
 
-/* The label of a table, or of the nearest ancestor that has one, or NULL. */
+/* Returns the label of a table, or else of the nearest ancestor that has one, or NULL; palloc'd. */
 char *
 inherited_label(Oid relid)
 {
@@ -49,7 +49,7 @@ inherited_label(Oid relid)
 	return NULL;
 }
 
-/* Sets a table's label, or with NULL removes it. */
+/* Sets a table's label; NULL removes it. */
 void
 set_label(Oid relid, const char *label)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * table_label.h
- *	  Security labels of tables, by which they are declared to be no one tenant's.
+ *	  Security labels that say that a table is not to be guarded.
  *
  *-------------------------------------------------------------------------
  */

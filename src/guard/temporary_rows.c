@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * temporary_rows.c
- *	  What rows a temporary table of this session holds, and whose.
+ *	  Looks for rows, and for other tenants' rows, in a temporary table.
  *
- * An index is built of rows, too, that the transaction has deleted: its
- * expressions are evaluated for what no query sees any more.  So statements
- * that look into a table are judged by all rows that VACUUM would not remove.
+ * Building an index evaluates its expressions also for rows that the transaction
+ * has deleted, which queries do not see any more.  So for statements that read a
+ * table in such a way, all rows count that VACUUM would not remove.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,7 @@
 #include "guard.h"
 #include "temporary_rows.h"
 
-/* Is a row such as is searched for? */
+/* A test for has_row: is the row in the slot one that is searched for? */
 typedef bool (*RowTest) (Relation table, TupleTableSlot *slot, const void *arg);
 
 static bool
@@ -32,6 +32,7 @@ any_row(Relation table, TupleTableSlot *slot, const void *arg)
 	return true;
 }
 
+/* Does a table have a row that the snapshot sees and that passes the test? */
 static bool
 has_row(Relation table, Snapshot snapshot, RowTest test, const void *arg)
 {
@@ -55,8 +56,9 @@ has_row(Relation table, Snapshot snapshot, RowTest test, const void *arg)
 }
 
 /*
- * Is there no row that the snapshot sees, nor, where it is of an earlier
- * command, one that was written since?
+ * Does neither the active snapshot see a row in the table, nor, if that is of an
+ * earlier command, SnapshotSelf one that was written since?  True for a table
+ * that was dropped.
  */
 bool
 is_empty_table(Oid relid)
@@ -74,7 +76,7 @@ is_empty_table(Oid relid)
 	return empty;
 }
 
-/* Is there such a row among those that VACUUM would not remove? */
+/* Does any row that VACUUM would not remove pass the test? */
 static bool
 has_row_left(Oid relid, RowTest test, const void *arg)
 {
@@ -96,20 +98,20 @@ is_deleted(Relation table, TupleTableSlot *slot, const void *arg)
 	return !table_tuple_satisfies_snapshot(table, slot, SnapshotSelf);
 }
 
-/* Has the transaction deleted rows whose place is not free yet? */
+/* Does the table have deleted rows that VACUUM would not remove? */
 bool
 has_deleted_rows(Oid relid)
 {
 	return has_row_left(relid, is_deleted, NULL);
 }
 
-/* Of a guarded table: whose rows are not searched for, and where it is told. */
+/* The argument of is_of_other: which rows of a guarded table are not other tenants'. */
 typedef struct OwnRows
 {
-	AttrNumber	attnum;
-	TenantType	type;
-	const TenantValue *tenant;	/* or NULL: no row is own but */
-	bool		nulls;			/* those that have no tenant */
+	AttrNumber	attnum;			/* tenant column, or InvalidAttrNumber if it is not known */
+	TenantType	type;			/* the tenant type of that column */
+	const TenantValue *tenant;	/* rows of this tenant, or NULL for none */
+	bool		nulls;			/* rows whose tenant is null */
 } OwnRows;
 
 static bool
@@ -130,9 +132,9 @@ is_of_other(Relation table, TupleTableSlot *slot, const void *arg)
 }
 
 /*
- * Does a guarded table hold a row of another tenant than this, or NULL for none?
- * One that has no tenant is not, with "nulls"; where the column does not tell,
- * each row is.
+ * Does a guarded table have a row of another tenant than this one?  NULL stands
+ * for no tenant.  With "nulls", rows whose tenant is null do not count.  If the
+ * tenant column is not known, or not of a tenant's type, each row counts.
  */
 bool
 has_rows_of_others(Oid relid, AttrNumber attnum, const TenantValue *tenant, bool nulls)

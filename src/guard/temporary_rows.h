@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * temporary_rows.h
- *	  What rows a temporary table of this session holds, and whose.
+ *	  Looks for rows, and for other tenants' rows, in a temporary table.
  *
  *-------------------------------------------------------------------------
  */

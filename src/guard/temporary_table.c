@@ -1,21 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * temporary_table.c
- *	  To which tenant this session's temporary tables belong.
+ *	  Remembers to which tenant this session's temporary tables belong.
  *
  * A temporary table outlives its transaction, and in a pooled session the next
- * one is another tenant's.  What a statement reads does not tell what it
- * writes, for a variable or the client may have had the rows meanwhile: so a
- * table that is written once a tenant is set belongs to that tenant.  It is
- * nobody's again when it is empty, which is looked up where another tenant, or
- * none, would use it; TRUNCATE, DELETE and ON COMMIT DELETE ROWS need no more.
+ * transaction is another tenant's.  Since rows can come from a variable or the
+ * client, any table that is written while a tenant is set belongs to that tenant.
+ * When a transaction of another tenant, or of none, uses the table and finds it
+ * empty, it belongs to no tenant any more; so TRUNCATE, DELETE and ON COMMIT
+ * DELETE ROWS need no code here.
  *
- * Left alone are tables that end with their transaction, and those with the
- * label 'shared'.  Of guarded ones each row has a tenant: they are any tenant's
- * in queries, and in statements that look into them if they hold no other's rows.
+ * Tables with ON COMMIT DROP, and those with the label 'shared', belong to no
+ * tenant.  In a guarded table each row has a tenant: queries of all tenants can
+ * use it, and statements that read all its rows can if it has no other tenant's.
  *
- * Invariants: what a (sub)transaction has noted ends with it where it is
- * rolled back, as the rows do; a table's entry ends with the table.
+ * Invariants: when a (sub)transaction is rolled back, what it changed here is
+ * undone, as its rows are; a table's entry is removed when the table is dropped.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,56 +40,55 @@
 #include "temporary_rows.h"
 #include "temporary_table.h"
 
-/*
- * Whose a table is, as one subtransaction has left it; in TopMemoryContext,
- * as is the tenant's text.
- */
+/* To which tenant a table belongs: an element of a stack, in TopMemoryContext, as is the tenant's text. */
 typedef struct Belonging
 {
-	struct Belonging *outer;	/* what a rollback returns to, or NULL */
-	SubTransactionId since;		/* Invalid: an earlier transaction */
-	CommandId	from;			/* snapshots of earlier commands see what was before */
-	bool		free;			/* nobody's: it was empty, or dropped */
+	struct Belonging *outer;	/* the state before, to which a rollback returns, or NULL */
+	SubTransactionId since;		/* the subtransaction; InvalidSubTransactionId: an earlier transaction */
+	CommandId	from;			/* snapshots of earlier commands see the state before */
+	bool		free;			/* the table belongs to no tenant, since it was empty or dropped */
 	bool		dropped;
-	TenantValue tenant;
+	TenantValue tenant;			/* valid unless "free" */
 } Belonging;
 
 typedef struct TableEntry
 {
 	Oid			relid;			/* hash key */
-	Belonging  *belonging;		/* NULL: nobody's */
-	bool		touched;		/* listed in "touched" */
-	bool		guarded;		/* it was guarded when it was written: its rows tell */
-	bool		handed_on;		/* an older snapshot may see rows of another's */
+	Belonging  *belonging;		/* top of the stack; NULL: the table belongs to no tenant */
+	bool		touched;		/* is the table in the list "touched"? */
+	bool		guarded;		/* was it guarded when it was written, so that its rows have tenants? */
+	bool		handed_on;		/* can an older snapshot see rows of a tenant to whom it belonged before? */
 } TableEntry;
 
 static HTAB *tables = NULL;
 
-/* OIDs of the tables whose belonging this transaction has changed. */
+/* OIDs of the tables whose stack this transaction has changed; in TopMemoryContext. */
 static List *touched = NIL;
 
-/* None of these changes was noted in a later subtransaction than this one. */
+/* The highest subtransaction that has changed one. */
 static SubTransactionId last_noted = InvalidSubTransactionId;
 
 /*
  * Has this transaction written a temporary table before it had a tenant?  True
- * at first, since the library may have come in the middle of a statement.
+ * at first, since the library may have been loaded in the middle of a statement.
  */
 static bool without_tenant = true;
 
-/* Is the transaction's snapshot another session's, which may be older? */
+/* Did the transaction import another session's snapshot, which can be older? */
 static bool snapshot_imported = false;
 
 /* ----------------------------------------------------------------
- *		The memory
+ *		Entries and their stacks
  * ----------------------------------------------------------------
  */
 
+/* Pops and frees the top of a table's stack. */
 static void
 forget_belonging(TableEntry *entry)
 {
 	Belonging  *belonging = entry->belonging;
 
+	Assert(belonging != NULL);
 	entry->belonging = belonging->outer;
 	if (belonging->tenant.text != NULL)
 		pfree((char *) belonging->tenant.text);
@@ -122,12 +121,13 @@ make_entry(Oid relid)
 	return entry;
 }
 
-/* With NULL the table is nobody's. */
+/* Makes an element of a stack; NULL stands for no tenant. */
 static Belonging *
 make_belonging(const TenantValue *tenant)
 {
 	Belonging  *made = MemoryContextAllocZero(TopMemoryContext, sizeof(Belonging));
 
+	Assert(IsTransactionState());
 	made->free = tenant == NULL;
 	made->since = GetCurrentSubTransactionId();
 	made->from = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : GetCurrentCommandId(false);
@@ -136,7 +136,7 @@ make_belonging(const TenantValue *tenant)
 	return made;
 }
 
-/* Notes whose a table is from now on, in this subtransaction. */
+/* Sets to which tenant a table belongs from now on; NULL stands for none.  Undone if the subtransaction is rolled back. */
 static void
 set_belonging(Oid relid, const TenantValue *tenant)
 {
@@ -158,8 +158,10 @@ set_belonging(Oid relid, const TenantValue *tenant)
 }
 
 /*
- * To whom a table belongs, or NULL.  A snapshot that is older than what made it
- * somebody else's, as a STABLE function has, still sees the rows deleted then.
+ * Returns the tenant to which a table belongs, or NULL.  If the active snapshot
+ * is of an earlier command than the last change, as in a STABLE function, that is
+ * the tenant before the change, since the snapshot still sees the rows that were
+ * deleted before it.
  */
 static const TenantValue *
 tenant_of_table(Oid relid)
@@ -173,7 +175,7 @@ tenant_of_table(Oid relid)
 	return belonging == NULL || belonging->free ? NULL : &belonging->tenant;
 }
 
-/* What a subtransaction has noted becomes its parent's, or ends with it. */
+/* Undoes what a subtransaction has changed, or makes it its parent's. */
 static void
 end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId parent, void *arg)
 {
@@ -181,7 +183,7 @@ end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId 
 
 	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
 		return;
-	/* it counts up: exception blocks in a loop need not look at each table */
+	/* subtransaction ids increase, so exception blocks in a loop need not look at each table */
 	if (ended > last_noted)
 		return;
 	foreach(lc, touched)
@@ -200,6 +202,7 @@ end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId 
 	}
 }
 
+/* Undoes what the transaction has changed of an entry, or makes it permanent; removes the entry if it says nothing. */
 static void
 end_entry(TableEntry *entry, bool committed)
 {
@@ -248,7 +251,7 @@ end_transaction(XactEvent event, void *arg)
 }
 
 /* ----------------------------------------------------------------
- *		What is written
+ *		Writing
  * ----------------------------------------------------------------
  */
 
@@ -269,6 +272,7 @@ is_own_temporary(Oid relid)
 	return session_has_temporary() && isTempNamespace(get_rel_namespace(relid));
 }
 
+/* Notes that one relation is written, if it is a temporary table. */
 static void
 note_table_written(Oid relid)
 {
@@ -289,14 +293,14 @@ note_table_written(Oid relid)
 		set_belonging(relid, tenant);
 }
 
-/* SET TRANSACTION SNAPSHOT is about to be carried out, or to fail. */
+/* To be called before SET TRANSACTION SNAPSHOT. */
 void
 note_snapshot_imported(void)
 {
 	snapshot_imported = true;
 }
 
-/* A table, and with "parts" its partitions and children. */
+/* Returns the OIDs of a table and, with "parts", of its partitions and children. */
 static List *
 parts_of(Oid relid, bool parts)
 {
@@ -304,10 +308,10 @@ parts_of(Oid relid, bool parts)
 }
 
 /*
- * A relation is being written, with "parts" its partitions and children too:
- * what of it is a temporary table belongs to the transaction's tenant, if there
- * is one, and unless it is another's, to whom it must stay where somebody
- * bypasses.
+ * To be called when a relation is written, and with "parts" its partitions and
+ * children, too.  Those that are temporary tables belong to the transaction's
+ * tenant from now on, if it has one.  A table that belongs to another tenant, and
+ * is written by bypassing isolation, stays that tenant's.
  */
 void
 note_written(Oid relid, bool parts)
@@ -316,14 +320,14 @@ note_written(Oid relid, bool parts)
 
 	if (setting_temporary_tables == TEMPORARY_TABLES_IGNORED || !session_has_temporary())
 		return;
-	/* of a partitioned table all partitions are temporary, or none */
+	/* either all partitions of a partitioned table are temporary, or none */
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE && !is_own_temporary(relid))
 		return;
 	foreach(lc, parts_of(relid, parts))
 		note_table_written(lfirst_oid(lc));
 }
 
-/* A relation is dropped; if that is not rolled back its entry ends too. */
+/* To be called when a relation is dropped; unless that is rolled back, its entry is removed. */
 void
 note_dropped(Oid relid)
 {
@@ -335,15 +339,15 @@ note_dropped(Oid relid)
 	entry->belonging->dropped = true;
 }
 
-/* Does a statement look at a relation's partitions and children too? */
+/* Does a query access a relation's partitions and children, too? */
 bool
 includes_parts(const PermissionInfo *info)
 {
-	/* INSERT names a partitioned table alone, and reaches the others */
+	/* "inh" is false for INSERT, which can write to a partitioned table's partitions */
 	return info->inh || get_rel_relkind(info->relid) == RELKIND_PARTITIONED_TABLE;
 }
 
-/* Notes what a query, or COPY, writes.  FOR UPDATE needs the right to UPDATE, and changes no column. */
+/* Notes the tables that a query, or COPY, writes.  (SELECT FOR UPDATE requires ACL_UPDATE, but has no updatedCols.) */
 void
 note_writing(List *permission_infos)
 {
@@ -363,8 +367,9 @@ note_writing(List *permission_infos)
 }
 
 /*
- * May this transaction have written a temporary table before it had a tenant?
- * If the statement that did has set one meanwhile, it is to be noted now.
+ * Can this transaction have written a temporary table before it had a tenant?
+ * Then note_writing must be called again at the end of the statement, which may
+ * have set one.
  */
 bool
 wrote_without_tenant(void)
@@ -373,11 +378,11 @@ wrote_without_tenant(void)
 }
 
 /* ----------------------------------------------------------------
- *		What is used
+ *		Using
  * ----------------------------------------------------------------
  */
 
-/* Is it a temporary table of this session, with rows, where those are somebody's? */
+/* Is it a temporary table of this session that has rows, and are such tables looked at? */
 bool
 is_filled_temporary(Oid relid)
 {
@@ -385,7 +390,7 @@ is_filled_temporary(Oid relid)
 		get_rel_relkind(relid) == RELKIND_RELATION && !is_empty_table(relid);
 }
 
-/* Would somebody's code see the rows that DELETE deletes? */
+/* Can a trigger or rule of the table see the rows that DELETE deletes?  True if the table was dropped. */
 static bool
 shows_deleted(Oid relid)
 {
@@ -410,7 +415,11 @@ is_shared(Oid relid)
 	return label != NULL && strcmp(label, LABEL_SHARED) == 0;
 }
 
-/* A guarded table is nobody's, and each of its rows is: without a tenant, whose the table was before it was guarded. */
+/*
+ * Does a guarded temporary table have rows of another tenant?  Rows whose tenant
+ * is null are from before it was guarded, and belong to the tenant to which the
+ * table belonged then.
+ */
 static bool
 holds_rows_of_others(Oid relid, const Guard *guard)
 {
@@ -422,7 +431,7 @@ holds_rows_of_others(Oid relid, const Guard *guard)
 		has_rows_of_others(relid, guard->attnum, tenant, nulls);
 }
 
-/* Might the transaction see rows of another tenant that were deleted before it began? */
+/* Can the transaction see rows of another tenant that were deleted before it began, by an imported snapshot? */
 static bool
 sees_rows_handed_on(Oid relid)
 {
@@ -431,6 +440,7 @@ sees_rows_handed_on(Oid relid)
 	return entry != NULL && (entry->handed_on || entry->guarded) && snapshot_imported;
 }
 
+/* See table_of_other_tenant().  A table that is found empty belongs to no tenant any more. */
 static bool
 belongs_to_other_tenant(Oid relid, bool deletes)
 {
@@ -460,11 +470,11 @@ nothing_is_noted(void)
 }
 
 /*
- * The table, or with "parts" a part of it, that belongs to another tenant than
- * the transaction's, or InvalidOid.  With "deletes" the statement looks at no
- * row and merely deletes all, which is as good as TRUNCATE where no trigger
- * and no rule sees them: of the table itself, whose transition tables have the
- * rows of its parts, or of the part.
+ * Returns the table or, with "parts", one of its partitions and children, that
+ * belongs to another tenant than the transaction's, or InvalidOid.  With
+ * "deletes" the statement is a DELETE that reads no column.  That is allowed, as
+ * TRUNCATE is, unless a trigger or rule can see the rows: of the partition or
+ * child, or of the table itself, whose transition tables have their rows, too.
  */
 Oid
 table_of_other_tenant(Oid relid, bool parts, bool deletes)
@@ -480,7 +490,7 @@ table_of_other_tenant(Oid relid, bool parts, bool deletes)
 	return InvalidOid;
 }
 
-/* Has a table been another tenant's, at the beginning of the transaction or since? */
+/* Has a table belonged to another tenant, at the beginning of the transaction or since? */
 static bool
 was_of_other_tenant(Oid relid)
 {
@@ -495,8 +505,8 @@ was_of_other_tenant(Oid relid)
 }
 
 /*
- * Has the transaction deleted rows of another tenant, of which an index would be
- * built?  (Of a guarded table such rows are always looked at.)
+ * Does a table that is not guarded have deleted rows of another tenant?  (For a
+ * guarded one, table_of_other_tenant() looks at deleted rows, too.)
  */
 bool
 has_deleted_of_other(Oid relid)
@@ -505,7 +515,7 @@ has_deleted_of_other(Oid relid)
 		!is_shared(relid) && has_deleted_rows(relid);
 }
 
-/* Does a table, or with "parts" a part of it, belong to some tenant? */
+/* Does a table, or with "parts" one of its partitions and children, belong to any tenant? */
 bool
 belongs_to_tenant(Oid relid, bool parts)
 {
@@ -519,17 +529,14 @@ belongs_to_tenant(Oid relid, bool parts)
 	return false;
 }
 
-/* May any table belong to some tenant?  Cheap. */
+/* Can there be a table that belongs to a tenant?  Cheap. */
 bool
 tenants_have_tables(void)
 {
 	return !nothing_is_noted();
 }
 
-/*
- * All tables that belong to some tenant, or did when the transaction began, or
- * hold some tenants' rows: a list of OIDs, palloc'd.
- */
+/* Returns the OIDs of all tables that belong to a tenant, or did when the transaction began, or are guarded; palloc'd. */
 List *
 tables_of_tenants(void)
 {
@@ -544,14 +551,13 @@ tables_of_tenants(void)
 		if (get_rel_relkind(entry->relid) != '\0')
 			relids = entry->belonging != NULL || entry->guarded ? lappend_oid(relids, entry->relid) : relids;
 		else if (entry->belonging == NULL)
-			hash_search(tables, &entry->relid, HASH_REMOVE, NULL);	/* its making was rolled back */
+			hash_search(tables, &entry->relid, HASH_REMOVE, NULL);	/* CREATE TABLE was rolled back */
 	return relids;
 }
 
 /*
- * The guarded table of the same name that search_path finds, were it not for
- * this temporary relation, or InvalidOid.  One that ends with the transaction
- * may hide it.
+ * Returns the guarded table that search_path would find without this temporary
+ * relation, or InvalidOid.  A relation with ON COMMIT DROP may hide it.
  */
 Oid
 hidden_table(Oid relid)
@@ -573,9 +579,9 @@ hidden_table(Oid relid)
 }
 
 /*
- * Does a temporary relation hide a guarded table from a name without a schema
- * now?  A parallel worker reads none, and does not know which end with the
- * transaction; its leader has looked.
+ * Does an unqualified name now mean a temporary relation in place of a guarded
+ * table?  False in parallel workers, which cannot read temporary tables, nor know
+ * those with ON COMMIT DROP; the leader has checked.
  */
 bool
 hides_table(Oid relid)
@@ -583,6 +589,7 @@ hides_table(Oid relid)
 	return !IsParallelWorker() && OidIsValid(hidden_table(relid)) && RelnameGetRelid(get_rel_name(relid)) == relid;
 }
 
+/* Must be called once, by _PG_init. */
 void
 init_temporary_tables(void)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * temporary_table.h
- *	  To which tenant this session's temporary tables belong.
+ *	  Remembers to which tenant this session's temporary tables belong.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_qual.c
- *	  The tenant's qual among those that row-level security gives a table.
+ *	  Finds the tenant's qual among the security quals of a range-table entry.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,8 +14,8 @@
 #include "tenant_qual.h"
 
 /*
- * The tenant's qual of a table, if the policies that protect() makes are the
- * only security quals, and all of them, else NULL.
+ * Returns the qual "column = current_tenant()" of a guarded table, if all its
+ * security quals are those of the policies that protect() creates, else NULL.
  */
 Node *
 tenant_qual(const RangeTblEntry *rte, Index rti)
@@ -24,6 +24,7 @@ tenant_qual(const RangeTblEntry *rte, Index rti)
 	Guard		guard;
 	ListCell   *lc;
 
+	Assert(rti > 0);
 	if (rte->rtekind != RTE_RELATION || rte->securityQuals == NIL)
 		return NULL;
 	guard = guard_of(rte->relid);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_qual.h
- *	  The tenant's qual among those that row-level security gives a table.
+ *	  Finds the tenant's qual among the security quals of a range-table entry.
  *
  *-------------------------------------------------------------------------
  */

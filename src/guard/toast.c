@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * toast.c
- *	  The table that a TOAST table belongs to.
+ *	  Finds the table to which a TOAST table belongs.
  *
- * A TOAST table has the long values of its table's rows and no policy.  Its name
- * has the OID of the table it was made for, which is another's after CLUSTER has
- * swapped them; pg_class.reltoastrelid tells, and has no index.
+ * A TOAST table has the long values of its table's rows, and no policies.  Its
+ * name contains the OID of the table for which it was created, but CLUSTER and
+ * other rewrites swap TOAST tables.  pg_class.reltoastrelid is authoritative,
+ * and has no index.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,7 +43,7 @@ has_toast(Oid relid, Oid toast)
 	return has;
 }
 
-/* Reads all of pg_class. */
+/* Finds the table by a scan of pg_class; InvalidOid if there is none. */
 static Oid
 find_table(Oid toast)
 {
@@ -62,7 +63,7 @@ find_table(Oid toast)
 	return table;
 }
 
-/* InvalidOid where there is none: it was dropped, or rewritten, just now. */
+/* Returns the table, or InvalidOid if it was dropped or rewritten concurrently. */
 Oid
 table_of_toast(Oid toast)
 {

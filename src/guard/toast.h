@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * toast.h
- *	  The table that a TOAST table belongs to.
+ *	  Finds the table to which a TOAST table belongs.
  *
  *-------------------------------------------------------------------------
  */
