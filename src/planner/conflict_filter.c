@@ -53,7 +53,9 @@ order_checks(const List *checks)
 		else
 			others = lappend(others, lfirst(lc));
 	}
-	return list_concat(first, others);
+	first = list_concat(first, others);
+	Assert(list_length(first) == list_length(checks));
+	return first;
 }
 
 /* Returns a copy of the tenant's qual for the conflicting row of table "rti", or NULL if no check has it. */
@@ -95,6 +97,7 @@ put_tenant_before_conflict(ModifyTable *plan)
 
 	if (plan->onConflictAction == ONCONFLICT_NONE || plan->withCheckOptionLists == NIL)
 		return;
+	Assert(list_length(plan->withCheckOptionLists) == list_length(plan->resultRelations));
 	checks = order_checks(linitial(plan->withCheckOptionLists));
 	linitial(plan->withCheckOptionLists) = checks;
 	condition = tenants_condition(checks, linitial_int(plan->resultRelations));

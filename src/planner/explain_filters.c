@@ -67,6 +67,7 @@ enter_explain(Explained *inner)
 void
 leave_explain(Explained *outer)
 {
+	Assert(explaining != NULL && explaining != outer);
 	explaining = outer;
 }
 

@@ -32,6 +32,7 @@
 #include "nodes/plannodes.h"
 #include "nodes/primnodes.h"
 #include "parser/parsetree.h"
+#include "storage/lmgr.h"
 #include "utils/rel.h"
 
 #include "catalog.h"
@@ -58,11 +59,12 @@ triggers_change_rows(const TriggerDesc *triggers, CmdType command)
 static bool
 rows_are_as_computed(Oid relid, AttrNumber attnum, CmdType command)
 {
-	Relation	relation = table_open(relid, NoLock);	/* asserts the lock */
+	Relation	relation = table_open(relid, NoLock);
 	bool		computed = !triggers_change_rows(relation->trigdesc, command) &&
 		relation->rd_rel->relkind == RELKIND_RELATION && !relation->rd_rel->relhassubclass &&
 		TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attgenerated == '\0';
 
+	Assert(CheckRelationLockedByMe(relation, AccessShareLock, true));
 	table_close(relation, NoLock);
 	return computed;
 }
@@ -130,6 +132,7 @@ drop_redundant_checks(Query *query)
 	bool		dropped = false;
 	ListCell   *lc;
 
+	Assert(query->withCheckOptions == NIL || query->resultRelation > 0);
 	foreach(lc, query->withCheckOptions)
 	{
 		const WithCheckOption *check = lfirst_node(WithCheckOption, lc);

@@ -308,6 +308,8 @@ put_tenant_before_merge(const ModifyTable *merge, const PlannedStmt *plan)
 	ListCell   *actions;
 	ListCell   *rti;
 
+	Assert(merge->mergeActionLists == NIL ||
+		   list_length(merge->mergeActionLists) == list_length(merge->resultRelations));
 	forboth(actions, merge->mergeActionLists, rti, merge->resultRelations)
 		put_tenant_before_actions(lfirst(actions), plan, lfirst_int(rti));
 }

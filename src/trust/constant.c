@@ -174,6 +174,7 @@ fold_query(Query *query, ParamListInfo params)
 {
 	PlannerInfo *root = make_root(query, params);
 
+	Assert(query->commandType != CMD_UTILITY);
 	fold_parts(query, root);
 	return root->glob->invalItems;
 }

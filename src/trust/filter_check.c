@@ -311,6 +311,7 @@ check_filter_within(Node *node, List *enclosing, FilterCheck *check)
 	bool		direct = check->direct;
 	bool		distrusted;
 
+	Assert(enclosing != NIL);
 	check->enclosing = enclosing;
 	check->direct = false;
 	distrusted = check_filter(node, check);
@@ -773,6 +774,7 @@ check_filters(Query *query, ParamListInfo params)
 	FilterCheck check = {.query = query,.constants.params = params};
 	FilterVerdict verdict;
 
+	Assert(query->commandType != CMD_UTILITY && query->hasRowSecurity);
 	if (!check_query_filters(query, &check))
 		(void) types_could_be_dropped(&check);
 	/* what is around a node is restored on the way up */

@@ -177,6 +177,7 @@ texts_are_safe(TrustCondition condition, Datum array, Oid collation)
 	bool	   *nulls;
 	int			n;
 
+	Assert(ARR_ELEMTYPE(DatumGetArrayTypeP(array)) == TEXTOID);
 	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
 					  &elements, &nulls, &n);
 	for (int i = 0; i < n; i++)

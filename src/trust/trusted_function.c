@@ -34,6 +34,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_authid.h"
@@ -530,12 +531,31 @@ listed_function(int i, ListedFunction *function)
 	return true;
 }
 
+/* Asserts that the list names each built-in function once, as functions of at most two arguments. */
+static void
+assert_list_is_sound(void)
+{
+#ifdef USE_ASSERT_CHECKING
+	for (int i = 0; i < lengthof(trusted_built_ins); i++)
+	{
+		const TrustedFunction *function = &trusted_built_ins[i];
+
+		Assert(function->funcid != InvalidOid && function->funcid < FirstGenbkiObjectId);
+		Assert(function->reason->condition != TRUST_NONE && function->reason->condition != TRUST_TENANT);
+		Assert(OidIsValid(function->arguments[0]) || !OidIsValid(function->arguments[1]));
+		Assert(find_listed(function->funcid) == function);
+	}
+#endif
+}
+
+/* Called once, by _PG_init. */
 void
 init_trusted(void)
 {
 	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TrustEntry)};
 
 	Assert(verdicts == NULL);	/* the callbacks are registered once */
+	assert_list_is_sound();
 	verdicts = hash_create("tenant_guard trusted functions", 256, &ctl,
 						   HASH_ELEM | HASH_BLOBS);
 	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);

@@ -146,7 +146,7 @@ find_query_column_origin(OriginSearch *search, const Query *query, AttrNumber at
 	int			depth = 0;
 	ListCell   *lc;
 
-	Assert(search->find_origin != NULL);
+	Assert(search->find_origin != NULL && attnum > 0);
 	foreach(lc, search->columns)
 	{
 		column = lfirst(lc);

@@ -69,6 +69,7 @@ add_mismatch(Walk *walk, const Origin *origin, Oid text_type, int location)
 {
 	Mismatch *mismatch = palloc0(sizeof(Mismatch));
 
+	Assert(OidIsValid(origin->relid) && origin->attnum > 0 && !is_text_like(origin->type));
 	mismatch->relid = origin->relid;
 	mismatch->attnum = origin->attnum;
 	mismatch->column_type = origin->type;
@@ -299,6 +300,7 @@ walk_query(Walk *walk, const Query *query)
 	walk->scope = &scope;
 	check_set_operation(walk, query->setOperations, query);
 	query_tree_walker(unconstify(Query *, query), walk_node, walk, QTW_IGNORE_JOINALIASES);
+	Assert(walk->scope == &scope);
 	walk->scope = outer;
 }
 
@@ -401,6 +403,7 @@ mismatches_in_query(const Query *query, const char *source)
 	Walk		walk = {.search = begin_origin_search(),.source = source};
 
 	walk_query(&walk, query);
+	Assert(walk.search.case_arg == NULL && walk.search.sublink == NULL);
 	end_origin_search(&walk.search);
 	return walk.found;
 }

@@ -336,6 +336,7 @@ parse_body(void *argument)
 	Body	   *body = argument;
 	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(body->proc);
 
+	Assert(GetUserId() == proc->proowner);
 	set_for_level("search_path", body->search_path);
 	apply_settings(body->proc);
 	set_for_level("lock_timeout", LOCK_TIMEOUT);

@@ -218,6 +218,7 @@ written_test(const Wording *wording, const char *operator)
 const char *
 write_comparison(NodeTag form, const char *left, const char *operator, const char *right)
 {
+	Assert(operator != NULL);
 	if (form == T_DistinctExpr)
 		return psprintf("%s IS [NOT] DISTINCT FROM %s", left, right);
 	if (form == T_NullIfExpr)

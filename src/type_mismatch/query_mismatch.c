@@ -33,6 +33,7 @@ report_comparisons(const Query *query, ParseState *pstate, int level)
 	List	   *found = mismatches_in_query(query, pstate->p_sourcetext);
 	ListCell   *lc;
 
+	Assert(level != 0 || is_collecting_mismatches());
 	if (is_collecting_mismatches())
 	{
 		collect_mismatches(found);

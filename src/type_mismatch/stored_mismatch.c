@@ -163,6 +163,7 @@ query_over(Oid relid)
 {
 	Query	   *query = makeNode(Query);
 
+	Assert(OidIsValid(relid));
 	query->commandType = CMD_SELECT;
 	query->rtable = list_make1(range_table_entry(relid, get_rel_name(relid)));
 	return query;
