@@ -147,7 +147,7 @@ constant_value(Node *node, Constants *constants)
 }
 
 /* ----------------------------------------------------------------
- *		What the conditions ask
+ *		Properties of functions and arguments
  * ----------------------------------------------------------------
  */
 
@@ -442,7 +442,7 @@ static const ConditionRow conditions[] = {
 	"the tsquery is known to the planner, and short"},
 	[TRUST_CASE] = {case_holds, PLAIN_REASON, ENCODING_TEXT},
 	[TRUST_CLOCK] = {clock_holds, "function %s could go out of range",
-	"now() or its like, and a known interval below 1,000 years"},
+	"now() or the like, and a known interval below 1,000 years"},
 	[TRUST_ELEMENTS] = {elements_hold, TYPE_REASON, "the elements' own comparison is trusted"},
 	[TRUST_RANGE] = {range_holds, TYPE_REASON, "a built-in range, whose bounds' comparison is trusted"},
 	[TRUST_TENANT] = {getter_holds, PLAIN_REASON, NULL},

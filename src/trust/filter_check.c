@@ -777,7 +777,7 @@ check_filters(Query *query, ParamListInfo params)
 	Assert(query->commandType != CMD_UTILITY && query->hasRowSecurity);
 	if (!check_query_filters(query, &check))
 		(void) types_could_be_dropped(&check);
-	/* what is around a node is restored on the way up */
+	/* these are restored after each node, unless the walk ended early */
 	Assert(check.reason != NULL || (check.enclosing == NIL && !check.copied && !check.direct));
 	verdict.reason = check.reason;
 	verdict.unfolded = check.constants.unfolded;

@@ -79,7 +79,7 @@ static const TrustReason numeric_comparison = {TRUST_ALWAYS,
 static const TrustReason larger_or_smaller = {TRUST_ALWAYS,
 "picks one of two values by a comparison that every value of the type allows"};
 static const TrustReason timestamp_comparison = {TRUST_ALWAYS,
-"what is beyond the other type counts as infinite and raises nothing"};
+"a value out of the other type's range counts as infinite; no error is raised"};
 static const TrustReason timestamp_to_date = {TRUST_ALWAYS,
 "every timestamp that can be stored has a date"};
 static const TrustReason clock_reading = {TRUST_ALWAYS,
@@ -87,35 +87,35 @@ static const TrustReason clock_reading = {TRUST_ALWAYS,
 static const TrustReason clock_shift = {TRUST_CLOCK,
 "out of range only for intervals of many thousand years"};
 static const TrustReason like_match = {TRUST_LIKE,
-"fails for nothing but its pattern: one that ends with its escape character, or recurses too deeply"};
+"fails only if the pattern ends with its escape character, or makes it recurse too deeply"};
 static const TrustReason ilike_match = {TRUST_ILIKE,
-"as LIKE; lower case is looked up, which fails only in encodings that the locale may not know"};
+"as for LIKE; looks up lower case, which fails only in encodings that the locale may not support"};
 static const TrustReason regex_match = {TRUST_REGEX,
 "a pattern that compiles, without back-references and look-around, is matched by an automaton that cannot fail"};
 static const TrustReason iregex_match = {TRUST_IREGEX,
-"as the others; the case of a letter is part of the automaton"};
+"as for case-sensitive regular expressions; the cases of a letter are part of the automaton"};
 static const TrustReason string_length = {TRUST_ALWAYS,
-"counts or joins bytes; what it makes is limited as any value is"};
+"counts or concatenates bytes; the length of the result is limited like that of any value"};
 static const TrustReason case_mapping = {TRUST_CASE,
-"maps letters; fails only in encodings that the locale may not know"};
+"maps letters; fails only in encodings that the locale may not support"};
 static const TrustReason blank_trimming = {TRUST_ALWAYS,
-"takes trailing blanks off"};
+"removes trailing blanks"};
 static const TrustReason jsonb_access = {TRUST_ALWAYS,
-"jsonb is parsed when it is stored; what is not there is null, and numbers and strings compare as everywhere"};
+"jsonb is parsed when it is stored; a missing element is null, and numbers and strings compare like numeric and text"};
 static const TrustReason jsonb_containment = {TRUST_JSONB,
-"recurses as deep as both sides are, of which one must be known and not deep"};
+"recurses at most as deep as the shallower side; one side must be known and not deep"};
 static const TrustReason tsvector_comparison = {TRUST_ALWAYS,
-"compares words that are parsed when they are stored"};
+"compares lexemes, which are parsed when they are stored"};
 static const TrustReason tsquery_match = {TRUST_TSQUERY,
-"both sides are parsed when they are stored; matching recurses as deep as the query, which must be known and short"};
+"both sides are parsed when they are stored; matching recurses as deep as the tsquery, which must be known and short"};
 static const TrustReason array_comparison = {TRUST_ELEMENTS,
 "calls nothing but the comparison of the elements"};
 static const TrustReason range_comparison = {TRUST_RANGE,
 "calls nothing but the comparison of the bounds; makes no new range"};
 static const TrustReason network_comparison = {TRUST_ALWAYS,
-"compares bits; two families of addresses are just not equal"};
+"compares bits; addresses of different families are unequal"};
 static const TrustReason enum_comparison = {TRUST_ALWAYS,
-"compares OIDs, or the places of two labels that exist"};
+"compares OIDs, or the positions of two labels that exist"};
 
 static const TrustedFunction trusted_built_ins[] = {
 	{F_NUMERIC_EQ, "numeric_eq", "numeric_eq", {NUMERICOID, NUMERICOID}, &numeric_comparison},
