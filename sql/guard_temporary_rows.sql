@@ -348,6 +348,44 @@ DROP TABLE r;
 RESET ROLE;
 RESET tenant_guard.one_tenant_per_transaction;
 
+-- Whose the rows of a guarded temporary table are is known for each type of
+-- tenants: its own tenant alters it, and another one does not.
+SET tenant_guard.tenant_type = 'text';
+SET ROLE regress_app;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = 'acme';
+CREATE TEMP TABLE r (tenant_id text, body text);
+INSERT INTO r (body) VALUES ('of acme');
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = 'acme';
+ALTER TABLE r ADD COLUMN n int DEFAULT 1;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = 'acm';
+ALTER TABLE r ADD COLUMN m int DEFAULT 1;
+ROLLBACK;
+DROP TABLE r;
+RESET ROLE;
+SET tenant_guard.tenant_type = 'bigint';
+SET ROLE regress_app;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = '7';
+CREATE TEMP TABLE r (tenant_id int, body text);
+INSERT INTO r (body) VALUES ('of 7');
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = '7';
+ALTER TABLE r ADD COLUMN n int DEFAULT 1;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = '8';
+ALTER TABLE r ADD COLUMN m int DEFAULT 1;
+ROLLBACK;
+DROP TABLE r;
+RESET ROLE;
+RESET tenant_guard.tenant_type;
+
 RESET ROLE;
 RESET search_path;
 SET client_min_messages = warning;
