@@ -119,6 +119,37 @@ EXECUTE fetched;
 EXECUTE fetched_kept;
 COMMIT;
 
+-- So must it be of a function that is SECURITY DEFINER, or sets a parameter.
+RESET ROLE;
+CREATE FUNCTION t.first_as_owner() RETURNS text LANGUAGE plpgsql IMMUTABLE SET work_mem = '1MB' AS $$ BEGIN RETURN (SELECT min(body) FROM t.notes); END $$;
+SET ROLE regress_app;
+PREPARE first_as_owner AS SELECT t.first_as_owner();
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+EXECUTE first_as_owner;
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+EXECUTE first_as_owner;
+COMMIT;
+
+-- A STABLE function is called for an estimate, too: once for the plan, which must be kept then, and once by each EXECUTE.
+RESET ROLE;
+CREATE FUNCTION t.stable_body() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE NOTICE 'called'; RETURN (SELECT min(body) FROM t.notes); END $$;
+CREATE INDEX ON t.notes (tenant_id, body);
+SET enable_seqscan = off;
+SET ROLE regress_app;
+PREPARE stable_body AS SELECT count(*) FROM t.notes WHERE body = t.stable_body();
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+EXECUTE stable_body;
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+EXECUTE stable_body;
+COMMIT;
+RESET enable_seqscan;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

@@ -8,14 +8,18 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 
 #include "extension_function.h"
 #include "function_hook.h"
 #include "function_mismatch.h"
 #include "noforce.h"
 #include "own_sql.h"
+#include "tenant_plan.h"
 
 static needs_fmgr_hook_type prev_needs_fmgr = NULL;
 static fmgr_hook_type prev_fmgr = NULL;
@@ -29,6 +33,15 @@ typedef struct FunctionCall
 	Datum		prev_arg;		/* state of the previous hook */
 } FunctionCall;
 
+/* What a function of a user's returns that he calls IMMUTABLE, the planner may put into a plan. */
+static void
+note_function_of_plan(Oid funcid)
+{
+	if (is_planning() && funcid >= FirstNormalObjectId && extension_function(funcid) == EXTENSION_NONE &&
+		func_volatile(funcid) == PROVOLATILE_IMMUTABLE)
+		note_immutable_function();
+}
+
 /*
  * fmgr_hook is needed for functions that are looked up while a foreign key's
  * statement is planned, and for all that run under run_as_owner.  It is not
@@ -40,6 +53,7 @@ needs_fmgr(Oid funcid)
 {
 	bool		wanted = prev_needs_fmgr && prev_needs_fmgr(funcid);
 
+	note_function_of_plan(funcid);
 	return wanted ||
 		((InNoForceRLSOperation() || runs_as_owner()) && extension_function(funcid) != EXTENSION_KEY_CHECK);
 }
@@ -60,6 +74,8 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 	{
 		case FHET_START:
 			check_called_by_parser(flinfo->fn_oid);
+			/* PostgreSQL does not ask needs_fmgr of one that is SECURITY DEFINER, or sets a parameter */
+			note_function_of_plan(flinfo->fn_oid);
 			if (call == NULL)
 			{
 				call = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(FunctionCall));

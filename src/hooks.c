@@ -299,7 +299,7 @@ static PlannedStmt *
 plan_query(PLANNER_PARAMETERS)
 {
 	bool		row_security = query->hasRowSecurity;
-	uint64		rows_read = times_tenants_rows_read();
+	Planning	start = enter_planning();
 	bool		unchecked = drop_redundant_checks(query);
 	KeyAction  *action = read_key_action(query);
 	List	   *dependencies = trust_filters(query, params);
@@ -315,7 +315,7 @@ plan_query(PLANNER_PARAMETERS)
 	if (unchecked)
 		mark_plan(plan, MARK_LACKS_CHECKS);
 	mark_skewed_plan(plan);
-	if (plan_may_hold_rows(rows_read))
+	if (leave_planning(&start))
 		keep_plan_for_transaction(plan);
 	mark_plan_as_ours(plan);
 	note_planned(query, plan);

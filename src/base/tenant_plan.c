@@ -39,6 +39,10 @@ static uint64 rows_read = 0;
 /* Are there plans with MARK_OF_ONE_TRANSACTION? */
 static bool plans_hold_rows = false;
 
+/* While a statement is planned: how many calls of functions that users call IMMUTABLE were prepared. */
+static uint64 immutable_functions = 0;
+static bool planning = false;	/* left over by an error at most to the end of its transaction */
+
 static uint64
 hash_of(const char *tenant)
 {
@@ -86,24 +90,49 @@ note_tenants_rows(void)
 	rows_read++;
 }
 
-/* Returns that count.  The planner hook compares it before and after planning. */
+/* Returns that count. */
 uint64
 times_tenants_rows_read(void)
 {
 	return rows_read;
 }
 
+/* For leave_planning. */
+Planning
+enter_planning(void)
+{
+	Planning	start = {rows_read, immutable_functions, planning};
+
+	planning = true;
+	return start;
+}
+
 /*
- * May a new plan have constants that were read from a tenant's rows?  "before"
- * is what times_tenants_rows_read() returned before it was planned.  Where such
- * a plan exists already, a function that was called meanwhile may have used its
- * constants without reading rows.
+ * May the new plan have constants that were read from a tenant's rows?  Only a
+ * function declared IMMUTABLE gives constants; a STABLE one is called for
+ * estimates alone.  Where a plan with such constants exists already, a function
+ * that was called meanwhile may have used them without reading rows.
  */
 bool
-plan_may_hold_rows(uint64 before)
+leave_planning(const Planning *start)
 {
-	Assert(before <= rows_read);
-	return rows_read != before || plans_hold_rows;
+	Assert(start->rows_read <= rows_read);
+	planning = start->outer;
+	return immutable_functions != start->immutable_functions &&
+		(rows_read != start->rows_read || plans_hold_rows);
+}
+
+bool
+is_planning(void)
+{
+	return planning;
+}
+
+/* A call of such a function is prepared, by the planner or by what that has called. */
+void
+note_immutable_function(void)
+{
+	immutable_functions++;
 }
 
 /* Marks a new plan that may have constants read from a tenant's rows: it is dropped when the transaction ends. */
@@ -117,8 +146,10 @@ keep_plan_for_transaction(PlannedStmt *plan)
 static void
 end_transaction(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		drop_plans_that_hold_rows();
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+		return;
+	planning = false;
+	drop_plans_that_hold_rows();
 }
 
 /* Must be called once, by _PG_init. */

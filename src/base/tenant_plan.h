@@ -10,13 +10,24 @@
 
 #include "nodes/plannodes.h"
 
+/* What had happened in the session before a statement was planned. */
+typedef struct Planning
+{
+	uint64		rows_read;
+	uint64		immutable_functions;
+	bool		outer;			/* another statement's planning called for it */
+} Planning;
+
 extern void keep_plan_for(const char *tenant, PlannedStmt *plan);
 extern void drop_plans_of_others(const char *tenant);
 
 extern void init_tenant_plans(void);
 extern void note_tenants_rows(void);
 extern uint64 times_tenants_rows_read(void);
-extern bool plan_may_hold_rows(uint64 before);
+extern Planning enter_planning(void);
+extern bool leave_planning(const Planning *start);
+extern bool is_planning(void);
+extern void note_immutable_function(void);
 extern void keep_plan_for_transaction(PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_TENANT_PLAN_H */
