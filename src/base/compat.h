@@ -25,6 +25,7 @@
 #include "nodes/parsenodes.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/prep.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
@@ -330,6 +331,20 @@ user_owns_relation(Oid relid)
 	return object_ownercheck(RelationRelationId, relid, GetUserId());
 #else
 	return pg_class_ownercheck(relid, GetUserId());
+#endif
+}
+
+/* Does this backend hold just this lock on a relation?  For assertions. */
+static inline bool
+relation_is_locked(Oid relid, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(&tag, mode, false);
+#else
+	return LockHeldByMe(&tag, mode);
 #endif
 }
 

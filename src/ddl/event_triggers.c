@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -153,6 +154,7 @@ guard_changed(CheckedCommand *cmd)
 	const TableChange *change = cmd->change;
 	ListCell   *lc;
 
+	Assert(cmd->guarded == NIL);
 	if (change->actions & BRINGS_TENANT_COLUMN)
 		cmd->guarded = auto_protect_all(cmd->touched);
 	else if ((change->actions & COMPLETES_GUARD) && guard_of(change->relid).status != GUARD_NONE)
@@ -290,6 +292,7 @@ check_change(const TableChange *change)
 		return NIL;
 	cmd.touched = get_rel_relkind(change->relid) == RELKIND_COMPOSITE_TYPE ?
 		typed_tables(change->relid) : list_make1_oid(change->relid);
+	Assert(!(change->actions & (RENAMES_SCHEMA | MAKES_TRIGGER | MAKES_CAST)));
 	for (int i = 0; i < lengthof(checks); i++)
 		if (checks[i].actions == ANY_ACTION || (change->actions & checks[i].actions))
 			checks[i].check(&cmd);
@@ -381,6 +384,7 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 	List	   *changed = NIL;
 	ListCell   *lc;
 
+	Assert(IsTransactionState());
 	if (is_exempt(stmt))
 		PG_RETURN_NULL();
 	/* the CollectedCommands live as long as the outer statement */

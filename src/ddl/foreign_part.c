@@ -34,6 +34,7 @@ check_foreign_part(Oid foreign_table, Oid root)
 {
 	Refusal		refusal = foreign_part(relation_name(foreign_table), relation_name(root));
 
+	Assert(OidIsValid(root) && foreign_table != root);
 	if (row_security && !weakening_is_meant(root))
 		raise_refusal(refusal);
 	ereport(WARNING,

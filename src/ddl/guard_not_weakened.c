@@ -195,6 +195,7 @@ check_invariants(List *tables, int which, bool made)
 	ListCell   *lc;
 	ListCell   *broken;
 
+	Assert((which & ~ALL_INVARIANTS) == 0);
 	if (which == 0)
 		return;
 	foreach(lc, tables)

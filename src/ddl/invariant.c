@@ -32,6 +32,10 @@ add_broken(List *found, Invariant invariant, Oid relid, Oid other, const char *k
 {
 	BrokenInvariant *broken = palloc(sizeof(BrokenInvariant));
 
+	Assert(OidIsValid(relid) && relid != other);
+	Assert(detail != NULL);
+	Assert((invariant & (invariant - 1)) == 0); /* one bit */
+
 	*broken = (BrokenInvariant) {
 		invariant, relid, other, detail, key
 	};

@@ -44,6 +44,7 @@ policy_clause(Relation rel, Node *clause, const char *query_string)
 	ParseNamespaceItem *nsitem;
 	Node	   *qual;
 
+	Assert(clause != NULL);
 	pstate->p_sourcetext = query_string;
 	nsitem = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, false, false);
 	addNSItemToQuery(pstate, nsitem, false, true, true);

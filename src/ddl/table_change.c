@@ -208,6 +208,8 @@ read_action(const AlterTableCmd *cmd, TableChange *change)
 
 	if (!row_security)
 		actions &= ~COMPLETES_GUARD;
+	Assert(!((actions & JOINS_PARENT) && (actions & LEAVES_PARENT)));
+	Assert((effect.breaks & ~ALL_INVARIANTS) == 0);
 	change->actions |= actions;
 	change->breaks |= effect.breaks;
 	if (actions & JOINS_PARENT)
@@ -289,6 +291,7 @@ read_statement(const CollectedCommand *cmd, TableChange *change)
 
 	if (effect.actions == 0 && effect.breaks == 0)
 		return;
+	Assert(OidIsValid(cmd->d.simple.address.objectId));
 	change->object = cmd->d.simple.address.objectId;
 	change->relid = relation_of_object(cmd);
 	if (is_dropped_on_commit_by(cmd->parsetree))
@@ -313,9 +316,14 @@ read_change(const CollectedCommand *cmd)
 	else if (cmd->type == SCT_AlterTable)
 	{
 		change.relid = cmd->d.alterTable.objectId;
+		Assert(OidIsValid(change.relid));
 		foreach(lc, actions_of(cmd))
 			read_action(lfirst_node(AlterTableCmd, lc), &change);
 	}
+	Assert(change.renewed == NIL || (change.actions & RENEWS_COLUMN));
+	Assert(change.unenforced == NIL || (change.actions & UNENFORCES_KEY));
+	Assert(change.joined == NIL || (change.actions & JOINS_PARENT));
+	Assert(change.left == NIL || (change.actions & LEAVES_PARENT));
 	return change;
 }
 

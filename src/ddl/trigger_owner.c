@@ -111,6 +111,7 @@ check_trigger_on(Oid relid)
 {
 	bool		guarded = guard_of(relid).status != GUARD_NONE;
 
+	Assert(OidIsValid(relid));
 	if (user_owns_relation(relid) || !has_rights_of_owner(relid) || weakening_is_meant(relid))
 		return;
 	raise_refusal(trigger_of_other(guarded ? "guarded table" : get_rel_relkind(relid) == RELKIND_VIEW ? "view" : "table",

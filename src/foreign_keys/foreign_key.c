@@ -120,6 +120,8 @@ read_key(HeapTuple tuple)
 	DeconstructFkConstraintRow(tuple, &key->ncolumns, key->columns, key->referenced,
 							   key->operators, NULL, NULL,
 							   &key->nset, key->set_columns);
+	Assert(key->ncolumns > 0 && key->ncolumns <= INDEX_MAX_KEYS);
+	Assert(key->nset >= 0 && key->nset <= key->ncolumns);
 	key->on_update = con->confupdtype;
 	key->on_delete = con->confdeltype;
 	key->match = con->confmatchtype;

@@ -54,6 +54,7 @@ forget_noted(void *arg)
 
 	while (*link != NULL && *link != arg)
 		link = &(*link)->next;
+	Assert(*link != NULL);
 	if (*link != NULL)
 		*link = (*link)->next;
 }

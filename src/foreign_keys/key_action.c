@@ -512,6 +512,7 @@ check_scan(Plan *plan, void *context)
 	AttrNumber	attnum;
 	Expr	   *becomes;
 
+	Assert(varno <= list_length(checking->plan->rtable));
 	if (varno == 0 || !plan_writes_to(checking->plan, varno))
 		return;
 	relid = rt_fetch(varno, checking->plan->rtable)->relid;
@@ -540,6 +541,8 @@ check_key_action(PlannedStmt *plan, const KeyAction *action)
 
 	if (action == NULL)
 		return;
+	Assert(action->ncolumns > 0 && OidIsValid(action->table));
+	Assert(action->command == CMD_UPDATE || action->targets == NIL);
 	checking.triggered = triggers_change_rows(action);
 	visit_plan_nodes(plan, check_scan, &checking);
 	check_rows_to_store(&checking);

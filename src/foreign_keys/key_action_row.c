@@ -103,6 +103,7 @@ is_tenant(FunctionCallInfo fcinfo, int argument, const RowCheck *check)
 
 	if (PG_ARGISNULL(argument) || !OidIsValid(check->type))
 		return false;
+	Assert(check->tenant != NULL);
 	view_tenant(check->tenant->type, PG_GETARG_DATUM(argument), check->type, &value);
 	return tenant_equal(&value, check->tenant);
 }
@@ -195,6 +196,7 @@ tenant_guard_check_key_action(PG_FUNCTION_ARGS)
 {
 	RowCheck   *check = fcinfo->flinfo->fn_extra;
 
+	Assert(PG_NARGS() == ARG_BECOMES || PG_NARGS() == ARG_BECOMES + 1);
 	if (check == NULL)
 		check = begin_check(fcinfo);
 	if (!check->ignored &&

@@ -127,6 +127,7 @@ hide_detail(MemoryContext context)
 {
 	ErrorData  *error;
 
+	Assert(context != ErrorContext);
 	if (!is_of_constraint(geterrcode()))
 		return;
 	MemoryContextSwitchTo(context);

@@ -126,6 +126,7 @@ lock_tables(List *tables)
 
 	foreach(lc, tables)
 	{
+		Assert(foreach_current_index(lc) == 0 || list_nth_oid(tables, foreach_current_index(lc) - 1) < lfirst_oid(lc));
 		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
 		keep_name(lfirst_oid(lc));
 		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
@@ -462,6 +463,7 @@ apply_key_setting(Oid root, KeyOccasion occasion)
 void
 check_key_setting_applied(Oid relid, const char *detail)
 {
+	Assert(detail != NULL);
 	if (setting_foreign_keys == FOREIGN_KEYS_PAIR || setting_foreign_keys == FOREIGN_KEYS_ERROR)
 		raise_refusal(key_setting_not_applied(relation_name(relid), detail));
 }

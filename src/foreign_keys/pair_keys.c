@@ -471,6 +471,7 @@ pair_by_statement(Oid child, List *pairings)
 	const char *separator = "";
 	ListCell   *lc;
 
+	Assert(pairings != NIL);
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER TABLE %s", relation_name(child));
 	foreach(lc, pairings)
@@ -575,6 +576,9 @@ pair_keys(List *keys, bool validate)
 	{
 		ForeignKey *key = lfirst(lc);
 
+		Assert(key->kind == KEY_UNPAIRED);
+		Assert(relation_is_locked(key->child, AccessExclusiveLock));
+		Assert(relation_is_locked(key->parent, AccessExclusiveLock));
 		pairings = lappend(pairings, check_key(key, validate));
 		children = list_append_unique_oid(children, key->child);
 	}

@@ -143,6 +143,7 @@ add_column(const ForeignKey *key, const char *column)
 
 	get_atttypetypmodcoll(key->parent, key->parent_tenant, &type, &typmod, &collation);
 	type = getBaseTypeAndTypmod(type, &typmod);
+	Assert(relation_is_locked(key->child, AccessExclusiveLock));
 	run_ddl(key->child, psprintf("ALTER TABLE %s ADD COLUMN %s %s%s", relation_name(key->child),
 								 quote_identifier(column),
 								 format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),
@@ -158,6 +159,7 @@ fill_column(const ForeignKey *key, const char *column)
 	EphemeralNamedRelation parents = read_parents(key);
 	uint64		rows;
 
+	Assert(relation_is_locked(key->parent, AccessShareLock));
 	rows = update_noforce(object_owner(RelationRelationId, key->child),
 						  psprintf("UPDATE %s AS c SET %s = p.%s FROM %s AS p WHERE %s",
 								   relation_name(key->child), quote_identifier(column),

@@ -97,6 +97,7 @@ rethrow_for_prove(MemoryContext context, const char *statement)
 {
 	ErrorData  *error;
 
+	Assert(context != ErrorContext);
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();
@@ -146,6 +147,7 @@ execute(void *argument)
 	Execution  *execution = argument;
 	char	   *value;
 
+	Assert(runs_as_owner());
 	SPI_connect();
 	set_for_level("search_path", execution->search_path);
 	/* an error in a parallel worker would have another CONTEXT */

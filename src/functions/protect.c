@@ -100,6 +100,7 @@ protect_table(Oid relid, const char *column)
 	foreach(lc, ancestors_of(relid))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_WHOLE)
 			warn_of_unguarded_parent(relid, lfirst_oid(lc));
+	Assert(relation_is_locked(relid, AccessExclusiveLock));
 	if (!guard_hierarchy(relid, column_for(relid, column), NULL_ROWS_REFUSED))
 		return false;
 	check_functions_of_first_guards(parts);
@@ -179,6 +180,7 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 	bool		was_guarded;
 	ListCell   *lc;
 
+	Assert(linitial_oid(parts) == relid);
 	if (transaction_has_tenant())
 		raise_refusal(unprotect_under_tenant(relation_name(relid)));
 	check_unprotect(parts);

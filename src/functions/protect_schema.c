@@ -75,6 +75,7 @@ try_table(TableAction action, Report *report, const char *column)
 	MemoryContext oldcontext = CurrentMemoryContext;
 	ResourceOwner oldowner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
+	int			level PG_USED_FOR_ASSERTS_ONLY = GetCurrentTransactionNestLevel();
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(oldcontext);
@@ -93,6 +94,7 @@ try_table(TableAction action, Report *report, const char *column)
 			ReThrowError(error);
 	}
 	PG_END_TRY();
+	Assert(GetCurrentTransactionNestLevel() == level);
 	MemoryContextSwitchTo(oldcontext);
 	CurrentResourceOwner = oldowner;
 	return error;
@@ -196,6 +198,8 @@ guard_tables(List *tables, Oid schema, const char *column)
 			if (due)
 			{
 				Report	   *kept = palloc(sizeof(Report));
+
+				Assert(report.status != NULL && report.detail != NULL);
 
 				*kept = report;
 				kept->status = pstrdup(report.status);
