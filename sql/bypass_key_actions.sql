@@ -54,7 +54,7 @@ DELETE FROM t.children WHERE id = 20;
 ROLLBACK;
 RESET ROLE;
 
--- Of an owner whom row-level security does not bind it must be refused.
+-- If row-level security does not apply to the owner, it must be refused.
 ALTER TABLE t.children OWNER TO CURRENT_USER;
 SET ROLE regress_app;
 BEGIN;

@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * access_check.c
- *	  Who may touch a guarded table: the verdict.
+ *	  Decides which accesses to guarded tables are allowed.
  *
- * Row-level security binds neither superusers nor roles with BYPASSRLS, nor
- * the views, rules and SECURITY DEFINER functions that they own.  An access to
- * a guarded table that it does not bind is refused here, unless it is meant:
- * by tenant_guard.bypass, or by row_security = off of a role that may bypass
- * row-level security and acts itself, as pg_dump does.  One that it binds
- * needs a tenant, whether or not any row would be read.
+ * Row-level security does not apply to superusers and roles with BYPASSRLS, nor
+ * to the views, rules and SECURITY DEFINER functions that they own.  An access to
+ * a guarded table to which it does not apply is refused here, unless the user has
+ * opted in: by tenant_guard.bypass, or by row_security = off, as pg_dump does,
+ * of a role that may bypass row-level security and acts itself.  An access to
+ * which it applies needs a tenant, whether or not any row would be read.
  *
- * Excused are pg_upgrade, walsenders (logged), and the foreign-key machinery's
- * own statements.  Those run as the table's owner with FORCE suspended; the
- * functions and rules that they run into are not excused.
+ * pg_upgrade, walsenders (logged), and the foreign-key machinery's own statements
+ * are exempt.  The latter run as the table's owner with FORCE suspended; the
+ * functions and rules that they invoke are not exempt.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,22 +55,23 @@
 typedef enum AccessVerdict
 {
 	ACCESS_NOT_GUARDED,
-	ACCESS_EXCUSED,				/* foreign keys, walsenders, pg_upgrade */
+	ACCESS_EXEMPT,				/* foreign keys, pg_upgrade */
 	ACCESS_BOUND,				/* row-level security applies: needs a tenant */
-	ACCESS_MEANT,				/* bypasses on purpose */
+	ACCESS_MEANT,				/* bypasses on purpose: logged */
+	/* the others are refused */
 	ACCESS_BYPASSES,			/* bypasses by accident */
-	ACCESS_DAMAGED,				/* its guard is not whole */
-	ACCESS_MATERIALIZES,		/* would keep rows beyond their tenant */
-	ACCESS_HOLDS,
-	ACCESS_HIDES,				/* a temporary relation of a guarded table's name */
-	ACCESS_OTHER_TENANT,		/* a temporary table of another tenant */
-	ACCESS_DETACHES				/* would overlook other tenants' references */
+	ACCESS_DAMAGED,				/* the table's guard is damaged */
+	ACCESS_MATERIALIZES,		/* a materialized view would keep rows for other tenants */
+	ACCESS_HOLDS,				/* a cursor WITH HOLD would keep rows for other tenants */
+	ACCESS_HIDES,				/* a temporary relation hides a guarded table */
+	ACCESS_OTHER_TENANT,		/* a temporary table belongs to another tenant */
+	ACCESS_DETACHES				/* DETACH PARTITION would not see references in other tenants' rows */
 } AccessVerdict;
 
 /*
  * Is this the foreign-key machinery's own statement?  All its relations are
- * checked as the current user.  Where some relation is checked as another, a
- * rule has added to the statement what is not the machinery's.
+ * checked as the current user.  If one is checked as another role, a rule has
+ * added it to the statement.
  */
 bool
 is_foreign_key_statement(List *permission_infos)
@@ -86,9 +87,10 @@ is_foreign_key_statement(List *permission_infos)
 }
 
 /*
- * The temporary table of another tenant that a query reaches by a relation, or
- * InvalidOid.  A policy is somebody's code that sees the rows which are deleted,
- * and so is a view: it needs no right to SELECT then, but has columns.
+ * Returns the temporary table of another tenant that a query accesses through a
+ * relation, or InvalidOid.  A DELETE that reads no column is allowed (see
+ * table_of_other_tenant), unless code can see the deleted rows: policies, which
+ * read columns without needing SELECT, and views, which have selectedCols.
  */
 static Oid
 reached_of_other_tenant(const PermissionInfo *info, Oid relid)
@@ -100,17 +102,18 @@ reached_of_other_tenant(const PermissionInfo *info, Oid relid)
 }
 
 /*
- * A temporary table that ends with the transaction needs no guard, for its
- * rows end with it, and another is its tenant's as long as it holds rows.  What
- * copies them out of one may be a tenant's.
+ * The verdict on a table that is not guarded: only temporary tables can be
+ * refused.  One that belongs to another tenant is.  One with ON COMMIT DROP, or
+ * of the transaction's tenant, must not be the source of rows that outlive the
+ * transaction.
  */
 static AccessVerdict
-judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
+judge_unguarded(const PermissionInfo *info, Oid relid, const char **reason)
 {
 	if (OidIsValid(reached_of_other_tenant(info, relid)))
 	{
-		*means = bypass_reason(info->checkAsUser);
-		return *means ? ACCESS_MEANT : ACCESS_OTHER_TENANT;
+		*reason = bypass_reason(info->checkAsUser);
+		return *reason ? ACCESS_MEANT : ACCESS_OTHER_TENANT;
 	}
 	if (belongs_to_tenant(relid, includes_parts(info)) || (is_dropped_on_commit(relid) && transaction_has_tenant()))
 		note_tenants_rows();
@@ -123,12 +126,12 @@ judge_unguarded(const PermissionInfo *info, Oid relid, const char **means)
 }
 
 /*
- * The verdict on one relation of a query.  "means" is set where something is
- * let through that would be refused otherwise.  A TOAST table is judged as its
- * table, but for the policies, which do not reach it.
+ * The verdict on one relation of a query.  "relid" is the relation or, if that is
+ * a TOAST table, its table; policies do not apply to a TOAST table.  *reason is
+ * set to the bypass reason if the access would be refused without it.
  */
 static AccessVerdict
-judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char **means)
+judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char **reason)
 {
 	Guard		guard = guard_of(relid);
 	Oid			check_as_user = info->checkAsUser;
@@ -138,34 +141,34 @@ judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char
 
 	if (!toast && hides_table(relid))
 	{
-		*means = bypass_reason(check_as_user);
-		if (*means == NULL)
+		*reason = bypass_reason(check_as_user);
+		if (*reason == NULL)
 			return ACCESS_HIDES;
 	}
 	if (guard.status == GUARD_NONE)
-		return judge_unguarded(info, relid, means);
+		return judge_unguarded(info, relid, reason);
 	if (IsBinaryUpgrade || foreign_key)
-		return ACCESS_EXCUSED;
+		return ACCESS_EXEMPT;
 
 	if (current_statement_kind() == STATEMENT_MATERIALIZES)
 	{
-		*means = bypass_reason_outside();
-		return *means ? ACCESS_MEANT : ACCESS_MATERIALIZES;
+		*reason = bypass_reason_outside();
+		return *reason ? ACCESS_MEANT : ACCESS_MATERIALIZES;
 	}
 	bypass = bypass_reason(check_as_user);
 	bound = !toast && check_enable_rls(relid, check_as_user, true) == RLS_ENABLED &&
 		guard.status == GUARD_WHOLE;
 	if (rows_are_kept())
 	{
-		*means = bypass;
+		*reason = bypass;
 		if (bypass == NULL)
 			return ACCESS_HOLDS;
 	}
 	if (bound)
 		return current_statement_kind() == STATEMENT_DETACHES ? ACCESS_DETACHES : ACCESS_BOUND;
 
-	*means = bypass ? bypass : am_walsender ? "a replication connection" : NULL;
-	if (*means != NULL)
+	*reason = bypass ? bypass : am_walsender ? "a replication connection" : NULL;
+	if (*reason != NULL)
 		return ACCESS_MEANT;
 	return guard.status == GUARD_DAMAGED ? ACCESS_DAMAGED : ACCESS_BYPASSES;
 }
@@ -175,6 +178,7 @@ judge_access(const PermissionInfo *info, Oid relid, bool foreign_key, const char
  * ----------------------------------------------------------------
  */
 
+/* Is the relation a view that accesses its tables as its owner? */
 static bool
 is_view_of_its_owner(Oid relid)
 {
@@ -188,7 +192,7 @@ is_view_of_its_owner(Oid relid)
 	return found;
 }
 
-/* The view of this owner that the query goes through as the owner, or InvalidOid. */
+/* Returns the first view in the query that belongs to this role and accesses its tables as its owner, or InvalidOid. */
 static Oid
 view_of_owner(List *permission_infos, Oid owner)
 {
@@ -204,7 +208,7 @@ view_of_owner(List *permission_infos, Oid owner)
 	return InvalidOid;
 }
 
-/* Which refusal of an accidental bypass fits the case? */
+/* Returns the refusal of an accidental bypass, whose texts depend on how the table is accessed. */
 static Refusal
 bypass_refusal(Oid relid, bool toast, Oid check_as_user, List *permission_infos)
 {
@@ -225,6 +229,7 @@ bypass_refusal(Oid relid, bool toast, Oid check_as_user, List *permission_infos)
 	return bypass_by_role(relation, role);
 }
 
+/* Raises the error for a verdict that is one of refusal; else returns. */
 static void
 refuse_access(AccessVerdict verdict, Oid relid, bool toast, Oid check_as_user, List *permission_infos)
 {
@@ -245,7 +250,7 @@ refuse_access(AccessVerdict verdict, Oid relid, bool toast, Oid check_as_user, L
 		case ACCESS_OTHER_TENANT:
 			raise_refusal(temporary_table_of_other(get_rel_name(table_of_other_tenant(relid, true, false))));
 		case ACCESS_NOT_GUARDED:
-		case ACCESS_EXCUSED:
+		case ACCESS_EXEMPT:
 		case ACCESS_BOUND:
 		case ACCESS_MEANT:
 			break;
@@ -273,11 +278,14 @@ have_one_owner(List *permission_infos)
 }
 
 /*
- * Checks every relation of a query.  False, with "raise" false, where a
- * foreign key may not be validated by one query over whole tables: what that
- * query would see of a guarded table depends on who asks, and PostgreSQL then
- * validates row by row, which does not.  Nor may it where its tables have two
- * owners, and what one of them wrote would run as the other (own_sql.c).
+ * Checks every relation of a query, seals the tenant if one is needed, and notes
+ * and logs what must be; raises an error if an access is refused.
+ *
+ * PostgreSQL calls it with "raise" false before it validates a foreign key by one
+ * query over both tables (RI_Initial_Check); if it returns false, the key is
+ * validated row by row.  It does if a table is guarded, since the rows that the
+ * query sees would depend on the role, or if the tables have two owners, since
+ * code of one could run as the other (own_sql.c).
  */
 bool
 check_access(List *permission_infos, bool raise)
@@ -295,7 +303,7 @@ check_access(List *permission_infos, bool raise)
 		PermissionInfo *info = lfirst(lc);
 		Oid			relid = info->relid;
 		bool		toast;
-		const char *means = NULL;
+		const char *reason = NULL;
 		AccessVerdict verdict;
 
 		if (!OidIsValid(relid) || info->requiredPerms == 0)
@@ -303,23 +311,24 @@ check_access(List *permission_infos, bool raise)
 		toast = is_toast_table(relid);
 		if (toast && !OidIsValid(relid = table_of_toast(relid)))
 			raise_refusal(bypass_by_toast(relation_name(info->relid)));
-		verdict = judge_access(info, relid, foreign_key, &means);
-		if (verdict == ACCESS_NOT_GUARDED || verdict == ACCESS_EXCUSED)
+		verdict = judge_access(info, relid, foreign_key, &reason);
+		Assert(verdict != ACCESS_MEANT || reason != NULL);
+		if (verdict == ACCESS_NOT_GUARDED || verdict == ACCESS_EXEMPT)
 			continue;
 		if (!raise && verdict != ACCESS_MEANT)
 			return false;
 
 		refuse_access(verdict, relid, toast, info->checkAsUser, permission_infos);
-		/* with row_security off PostgreSQL refuses, and says why */
+		/* with row_security = off PostgreSQL raises an error by itself */
 		if (verdict == ACCESS_BOUND && row_security)
 		{
 			require_tenant();
 			note_tenants_rows();
 		}
-		if (means != NULL)
+		if (reason != NULL)
 		{
 			bypassed = list_append_unique_oid(bypassed, relid);
-			bypassed_by = means;
+			bypassed_by = reason;
 		}
 	}
 	if (raise)
@@ -330,9 +339,10 @@ check_access(List *permission_infos, bool raise)
 }
 
 /*
- * A plan that goes on may have been started by another statement, as a cursor's
- * was: its rows must not be kept either, nor be read of a temporary table whose
- * tenant is not the transaction's any more.  (A parallel worker's was not.)
+ * Checks the relations of a plan again when it goes on.  It may have been started
+ * by another statement, as a cursor's was: meanwhile a statement may have begun
+ * that keeps its rows, or a temporary table may belong to another tenant.  (This
+ * cannot happen in a parallel worker.)
  */
 void
 check_plan_goes_on(List *permission_infos)
@@ -341,7 +351,11 @@ check_plan_goes_on(List *permission_infos)
 		(void) check_access(permission_infos, true);
 }
 
-/* Before a query is planned, which asks for a tenant where DETACH is refused with one, too. */
+/*
+ * Checks the relations of the query of DETACH PARTITION before it is planned:
+ * planning it would raise the error that no tenant is set, but setting one would
+ * not help.
+ */
 void
 check_detaching(List *permission_infos)
 {
@@ -350,25 +364,26 @@ check_detaching(List *permission_infos)
 }
 
 /*
- * TRUNCATE knows no row-level security: it takes every tenant's rows.  What is
- * left in a temporary table may be taken by the next, who may drop it, too.
+ * Refuses TRUNCATE of a guarded table, unless the user has opted in, since it
+ * removes every tenant's rows.  A temporary table may be truncated: the next
+ * client of the session could drop it, too.
  */
 void
 check_truncate(Oid relid)
 {
-	const char *means;
+	const char *reason;
 
 	if (guard_of(relid).status == GUARD_NONE || IsBinaryUpgrade || is_own_temporary(relid))
 		return;
-	means = bypass_reason(InvalidOid);
-	if (means == NULL)
+	reason = bypass_reason(InvalidOid);
+	if (reason == NULL)
 		raise_refusal(truncates_table(relation_name(relid)));
-	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), means);
+	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), reason);
 }
 
 /*
- * A role's attributes have changed.  Until minor releases of 2025 the plan
- * cache does not hear of it, and a role that has lost BYPASSRLS would keep
+ * A role's attributes have changed.  Before the minor releases of 2025 the plan
+ * cache has no callback for that, and a role that lost BYPASSRLS would go on using
  * plans without the policies.
  */
 static void
@@ -377,6 +392,7 @@ forget_plans(Datum arg, int cacheid, uint32 hashvalue)
 	ResetPlanCache();
 }
 
+/* Must be called once, by _PG_init. */
 void
 init_access(void)
 {

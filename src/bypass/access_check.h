@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * access_check.h
- *	  Who may touch a guarded table: the verdict.
+ *	  Decides which accesses to guarded tables are allowed.
  *
  *-------------------------------------------------------------------------
  */

@@ -11,7 +11,7 @@
 
 #include "access_refusals.h"
 
-/* The message that the ways to bypass have in common. */
+/* The refusals of an accidental bypass have the same message. */
 static Refusal
 bypass(const char *relation, char *detail, const char *hint)
 {
@@ -27,7 +27,7 @@ Refusal
 bypass_by_role(const char *relation, const char *role)
 {
 	return bypass(relation,
-				  psprintf("Row-level security does not bind role \"%s\".", role),
+				  psprintf("Row-level security does not apply to role \"%s\".", role),
 				  "Connect as a role without SUPERUSER and BYPASSRLS. If every tenant's rows are meant, run SET row_security = off, or SET tenant_guard.bypass = on.");
 }
 
@@ -43,7 +43,7 @@ Refusal
 bypass_by_view(const char *relation, const char *view, const char *owner)
 {
 	return bypass(relation,
-				  psprintf("View %s reads and writes it as its owner \"%s\", whom row-level security does not bind.",
+				  psprintf("View %s reads and writes it as its owner \"%s\", to whom row-level security does not apply.",
 						   view, owner),
 				  psprintf("Run ALTER VIEW %s SET (security_invoker = true), or give it an owner without SUPERUSER and BYPASSRLS.",
 						   view));
@@ -53,7 +53,7 @@ Refusal
 bypass_by_rule(const char *relation, const char *owner)
 {
 	return bypass(relation,
-				  psprintf("A rule reads or writes it as its owner \"%s\", whom row-level security does not bind.", owner),
+				  psprintf("A rule reads or writes it as its owner \"%s\", to whom row-level security does not apply.", owner),
 				  "Replace the rule by a trigger, or give its table or view an owner without SUPERUSER and BYPASSRLS.");
 }
 
@@ -61,7 +61,7 @@ Refusal
 bypass_by_function(const char *relation, const char *owner)
 {
 	return bypass(relation,
-				  psprintf("A SECURITY DEFINER function, or a trigger that a foreign key's action fired, reads or writes it as \"%s\", whom row-level security does not bind.",
+				  psprintf("A SECURITY DEFINER function, or a trigger that a foreign key's action fired, reads or writes it as \"%s\", to whom row-level security does not apply.",
 						   owner),
 				  "Run ALTER FUNCTION (of a trigger: ALTER TABLE) ... OWNER TO a role without SUPERUSER and BYPASSRLS. If the function is to see every tenant's rows, run ALTER FUNCTION ... SET tenant_guard.bypass = on.");
 }
@@ -72,7 +72,7 @@ damaged_guard(const char *relation, const char *damage)
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("the guard of table %s is damaged", relation),
-			psprintf("A part of it is there, but %s.", damage),
+			psprintf("The table has a part of a guard, but %s.", damage),
 			psprintf("As its owner, run SELECT tenant_guard.protect(%s).", quote_literal_cstr(relation))
 	};
 }

@@ -23,7 +23,7 @@
 #include "compat.h"
 #include "settings.h"
 
-/* Does the role act itself, and not someone else's function for it? */
+/* Does the role act itself?  False in SECURITY DEFINER functions and the like of other roles. */
 static bool
 acts_itself(void)
 {
@@ -32,10 +32,11 @@ acts_itself(void)
 }
 
 /*
- * By what means is bypassing meant, or NULL?  "check_as_user" is the owner of
- * the view or rule by which the table is reached, or InvalidOid.  For
- * row_security = off the role must act itself: what an unprivileged caller
- * sets must gain nothing through someone else's view or function.
+ * How did the user opt in to bypassing isolation?  Returns a constant for the
+ * log, or NULL if the user did not.  "check_as_user" is the owner of the view or
+ * rule through which the table is accessed, or InvalidOid.  row_security = off
+ * counts only if the role acts itself: an unprivileged caller can set it, and
+ * must gain nothing by that in another role's view or function.
  */
 const char *
 bypass_reason(Oid check_as_user)
@@ -49,8 +50,8 @@ bypass_reason(Oid check_as_user)
 }
 
 /*
- * The same for what runs as an owner for the role that asks: REFRESH of a
- * materialized view, and foreign keys' actions.
+ * The bypass reason for a statement that runs as an owner, but on behalf of the
+ * session's role: REFRESH MATERIALIZED VIEW, and foreign keys' actions.
  */
 const char *
 bypass_reason_outside(void)
@@ -63,8 +64,8 @@ bypass_reason_outside(void)
 }
 
 /*
- * Has this statement of the client's said so already?  A function may bypass
- * for each of a query's rows.
+ * Has this line been logged for the client's current statement?  A function may
+ * bypass isolation for each row of a query.  If it has not, remembers the line.
  */
 static bool
 is_logged_already(const char *line)
@@ -90,19 +91,21 @@ is_logged_already(const char *line)
 }
 
 /*
- * One line in the server log, once a statement.  The statement itself and its
- * context stay out of it: they may hold rows' values.
+ * Writes a line to the server log, once for each statement of the client.  The
+ * statement's text and context are not logged, since they may have values of
+ * rows.
  */
 static void
-log_bypass_of(Oid role, const char *what, const char *means)
+log_bypass_of(Oid role, const char *what, const char *reason)
 {
 	char	   *line;
 
+	Assert(what != NULL && reason != NULL);
 	if (!setting_log_bypass)
 		return;
 	line = psprintf("role \"%s\" bypassed the isolation of tenants in database \"%s\": %s (by means of %s, application \"%s\")",
 					GetUserNameFromId(role, true),
-					get_database_name(MyDatabaseId), what, means,
+					get_database_name(MyDatabaseId), what, reason,
 					application_name ? application_name : "");
 	if (!is_logged_already(line))
 		ereport(LOG_SERVER_ONLY,
@@ -111,22 +114,23 @@ log_bypass_of(Oid role, const char *what, const char *means)
 	pfree(line);
 }
 
+/* Logs a bypass; "reason" is what bypass_reason returned. */
 void
-log_bypass(const char *what, const char *means)
+log_bypass(const char *what, const char *reason)
 {
-	log_bypass_of(GetUserId(), what, means);
+	log_bypass_of(GetUserId(), what, reason);
 }
 
-/* The same where bypass_reason_outside has said how. */
+/* Logs a bypass; "reason" is what bypass_reason_outside returned. */
 void
-log_bypass_outside(const char *what, const char *means)
+log_bypass_outside(const char *what, const char *reason)
 {
-	log_bypass_of(GetOuterUserId(), what, means);
+	log_bypass_of(GetOuterUserId(), what, reason);
 }
 
 /*
- * The first query that a parallel worker starts is its leader's, who has
- * logged it.
+ * Has the leader logged the bypasses of this query?  The first query that a
+ * parallel worker starts is its leader's.  Must be called once for each query.
  */
 bool
 leader_has_logged(void)
@@ -138,27 +142,29 @@ leader_has_logged(void)
 	return logged;
 }
 
+/* Logs a query that bypasses the isolation of these relations, in one line. */
 void
-log_bypassed_relations(List *relids, const char *means)
+log_bypassed_relations(List *relids, const char *reason)
 {
 	StringInfoData names;
 	ListCell   *lc;
 
+	Assert(relids != NIL);
 	initStringInfo(&names);
 	foreach(lc, relids)
 		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
 						 relation_name(lfirst_oid(lc)));
-	log_bypass(names.data, means);
+	log_bypass(names.data, reason);
 	pfree(names.data);
 }
 
-/* May a table be weakened?  Then the log says so. */
+/* Has the user opted in to weakening the guard of a table?  If so, logs that. */
 bool
 weakening_is_meant(Oid relid)
 {
-	const char *means = bypass_reason(InvalidOid);
+	const char *reason = bypass_reason(InvalidOid);
 
-	if (means != NULL)
-		log_bypass(psprintf("a statement weakened the guard of %s", relation_name(relid)), means);
-	return means != NULL;
+	if (reason != NULL)
+		log_bypass(psprintf("a statement weakened the guard of %s", relation_name(relid)), reason);
+	return reason != NULL;
 }

@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * index_code.c
- *	  Does maintenance of a table call functions that roles have made?
+ *	  Finds out whether maintenance of a table calls user-defined functions.
  *
  * VACUUM, ANALYZE, CLUSTER and REINDEX evaluate the expressions of indexes and of
- * extended statistics over all rows.  Who may replace a function that stands
- * there, or chooses by search_path what it calls, hears of them.  Read are the
- * expressions as they are stored: what is inlined now may be replaced later.
+ * extended statistics for all rows.  A role that can replace a function in them,
+ * or choose by search_path what that calls, can see the rows.  The expressions
+ * are examined as they are stored, before functions are inlined, since an inlined
+ * one can be replaced later.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,7 +32,7 @@ is_made_by_role(Oid funcid, void *context)
 	return funcid >= FirstNormalObjectId;
 }
 
-/* A domain's constraints may be added later. */
+/* Does an expression call a user-defined function?  Coercion to a domain counts, since a constraint can be added later. */
 static bool
 calls_code(Node *node, void *context)
 {
@@ -41,7 +42,7 @@ calls_code(Node *node, void *context)
 		expression_tree_walker(node, calls_code, context);
 }
 
-/* An expression, or a list of such, that a row of a catalog has. */
+/* Does an expression, or a list of them, that is stored in an attribute of a catalog's row? */
 static bool
 stored_calls_code(int cache, HeapTuple tuple, AttrNumber attnum)
 {
@@ -76,7 +77,7 @@ statistics_call_code(Oid statistics)
 	return calls;
 }
 
-/* Of a range, its difference is a function of whoever made the type. */
+/* Is it a user-defined range or multirange type?  ANALYZE calls its subtype_diff function. */
 static bool
 is_made_range(Oid type)
 {
@@ -95,6 +96,7 @@ has_made_range(Relation table)
 	return false;
 }
 
+/* Do VACUUM, ANALYZE, CLUSTER or REINDEX of the table call user-defined functions? */
 bool
 maintenance_calls_code(Oid relid)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * index_code.h
- *	  Does maintenance of a table call functions that roles have made?
+ *	  Finds out whether maintenance of a table calls user-defined functions.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,23 +1,26 @@
 /*-------------------------------------------------------------------------
  *
  * late_plan.c
- *	  Plans that were made before the library was loaded.
+ *	  Refuses plans that were made before the library was loaded.
  *
- * Where a query compares the tenant column itself, PostgreSQL's planner
- * compares rows with the query's value and that value with the tenant once,
- * before the scan (tenant_qual_first.c):
+ * If a query compares the tenant column with a value, PostgreSQL's planner makes
+ * an equivalence class of column, value and current tenant: the scan compares
+ * the column with the value, and the value is compared with the tenant once,
+ * before the scan (tenant_qual_first.c).  So
  *
  *		WHERE tenant_id = current_setting('my.x')::uuid AND set_config('my.x', ..., true) IS NOT NULL
  *
- * reads another tenant's rows.  So a plan that we had no part in does not run
- * on a guarded table.  Where a policy's function is what loads the library, its
- * query has such a plan: it is looked up at the latest when the executor starts
- * that plan, and runs it through our hook.  Others are of a session that loaded
- * the library by a function of ours or by LOAD: a cursor that was open, a
- * query that does both.  Plans that the session keeps are dropped (library.c).
+ * reads another tenant's rows.  Our planner hook prevents that, and a plan that
+ * was made without it does not run on a guarded table.
  *
- * Only sessions that did not preload the library have such plans, and marks on
- * the others.
+ * If a policy's function loads the library, its query has such a plan.  The
+ * function is looked up when the executor starts that plan, at the latest, so
+ * that the plan is then run through our ExecutorRun hook.  If another function or
+ * LOAD loads the library, such plans are those of open cursors, and of the query
+ * that called the function.  Cached plans are dropped (library.c).
+ *
+ * Only sessions that did not preload the library have such plans.  In these, the
+ * plans that are made with our hook get a mark.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,7 +37,7 @@
 #include "preloading.h"
 #include "tenant_refusals.h"
 
-/* For a plan that was just made. */
+/* Marks a new plan, in a session that did not preload the library. */
 void
 mark_plan_as_ours(PlannedStmt *plan)
 {
@@ -43,7 +46,7 @@ mark_plan_as_ours(PlannedStmt *plan)
 		mark_plan(plan, MARK_OURS);
 }
 
-/* The first table of a plan that is guarded, or InvalidOid. */
+/* Returns the first guarded table of a plan, or InvalidOid. */
 static Oid
 guarded_table(const PlannedStmt *plan)
 {
@@ -60,8 +63,9 @@ guarded_table(const PlannedStmt *plan)
 }
 
 /*
- * For a plan that is about to run.  What check_access says of it comes first: its
- * tables may not have been checked when it was started.
+ * Raises an error if a plan that is about to run has guarded tables and was made
+ * without the library.  Calls check_access before that, since the plan may have
+ * been started without our hooks.
  */
 void
 check_planned_with_library(const PlannedStmt *plan)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * late_plan.h
- *	  Plans that were made before the library was loaded.
+ *	  Refuses plans that were made before the library was loaded.
  *
  *-------------------------------------------------------------------------
  */

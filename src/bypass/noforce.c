@@ -1,16 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * noforce.c
- *	  Statements of our own that must see all rows of a table.
+ *	  Runs our own statements that must see all rows of a table.
  *
  * They run as the owner of the table (own_sql.c), with FORCE ROW LEVEL SECURITY
- * suspended as the foreign-key machinery does it (ri_triggers.c); access_check.c
- * excuses them.  When they run, FORCE is back (hooks.c), so functions that they
- * call are bound; and the plans are not kept.
+ * suspended, as the foreign-key machinery does it (ri_triggers.c), and are exempt
+ * from access_check.c.  FORCE is suspended only for planning and checking them,
+ * and applies again while they run (executor_hooks.c, function_hook.c), so that
+ * it applies to functions that they call; and their plans are not cached.
  *
- * A statement about two tables of different owners would run what one of them
- * wrote as the other.  It is divided: the rows of one are read as its owner, and
- * kept in a named tuplestore; the statement about the other table joins that.
+ * A statement on two tables of different owners would run code of one owner as
+ * the other.  So it is divided: the rows of one table are read as its owner into
+ * a named tuplestore, which the statement on the other table joins.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,14 +28,14 @@
 #include "noforce.h"
 #include "own_sql.h"
 
-/* The session's own replication role, while update_noforce has put in another. */
+/* session_replication_role as it was before update_noforce set it, or NO_ROLE if that is not running. */
 #define NO_ROLE (-1)
 static int	role_of_session = NO_ROLE;
 
 /*
- * A function that a statement of ours calls, such as that of a CHECK, must not
- * be without triggers and foreign keys: it gets the session's own replication
- * role.  Returns the one to put back by resume_replication_role.
+ * Restores session_replication_role while a function runs that our UPDATE calls,
+ * such as that of a CHECK: triggers and foreign keys must work in it.  Returns
+ * what must be passed to resume_replication_role afterwards.
  */
 int
 suspend_replication_role(void)
@@ -53,23 +54,24 @@ resume_replication_role(int role)
 		SessionReplicationRole = role;
 }
 
-/* Is update_noforce at work? */
+/* Is update_noforce running? */
 bool
 updates_noforce(void)
 {
 	return role_of_session != NO_ROLE;
 }
 
-/* A statement for run_as_owner, and what comes of it. */
+/* The argument of the OwnerActions below: a statement, and its results. */
 typedef struct Statement
 {
 	const char *sql;
-	EphemeralNamedRelation rows;	/* that it may join, or that it is to fill; or NULL */
-	int64		counts[2];		/* what a query of two counts has returned */
-	uint64		changed;		/* rows of an UPDATE */
-	MemoryContext caller;		/* lives longer than the statement */
+	EphemeralNamedRelation rows;	/* rows that it can join, or, for read_rows, is to fill; or NULL */
+	int64		counts[2];		/* result of count_rows */
+	uint64		changed;		/* result of update_rows */
+	MemoryContext caller;		/* for read_rows: where "rows" is allocated */
 } Statement;
 
+/* SPI_connect(), with "rows", which may be NULL, as a table that queries can use. */
 static void
 connect_with_rows(EphemeralNamedRelation rows)
 {
@@ -93,7 +95,7 @@ prepare(const char *sql)
  * ----------------------------------------------------------------
  */
 
-/* Fills "rows" with what a query returns. */
+/* An OwnerAction: fills "rows" with the rows that a query returns. */
 static void
 read_rows(void *argument)
 {
@@ -114,7 +116,7 @@ read_rows(void *argument)
 
 	options.dest = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(options.dest, store, statement->caller, true, NULL, NULL);
-	/* with the latest snapshot: what a REPEATABLE READ one hides counts too */
+	/* uses the latest snapshot, to see rows that a REPEATABLE READ transaction's does not */
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT)
 		elog(ERROR, "could not read rows");
@@ -123,9 +125,9 @@ read_rows(void *argument)
 }
 
 /*
- * What a query returns, read as the owner of the table that it reads.  Another
- * statement can join it by "name".  Lives in the current memory context, until
- * forget_rows.
+ * Runs a query as "owner", the owner of the table that it reads, with FORCE
+ * suspended.  Returns its rows, which another statement can join as "name".  They
+ * are in the current memory context; the caller must free them by forget_rows.
  */
 EphemeralNamedRelation
 read_noforce(Oid owner, const char *sql, const char *name)
@@ -142,7 +144,7 @@ read_noforce(Oid owner, const char *sql, const char *name)
 	return rows;
 }
 
-/* "rows" may be NULL. */
+/* Frees what read_noforce returned; NULL is allowed. */
 void
 forget_rows(EphemeralNamedRelation rows)
 {
@@ -150,13 +152,14 @@ forget_rows(EphemeralNamedRelation rows)
 		tuplestore_end(rows->reldata);
 }
 
+/* An OwnerAction: runs a query that returns one row of two counts. */
 static void
 count_rows(void *argument)
 {
 	Statement  *statement = argument;
 
 	connect_with_rows(statement->rows);
-	/* with the latest snapshot: what a REPEATABLE READ one hides counts too */
+	/* uses the latest snapshot, to see rows that a REPEATABLE READ transaction's does not */
 	if (SPI_execute_snapshot(prepare(statement->sql), NULL, NULL, GetLatestSnapshot(), InvalidSnapshot,
 							 true, false, 0) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not count rows");
@@ -171,8 +174,10 @@ count_rows(void *argument)
 }
 
 /*
- * Runs a query of two counts as the owner of the table that it reads, with
- * names that are qualified; returns the first.  It may join "rows".
+ * Runs a query that returns one row of two counts as "owner", the owner of the
+ * table that it reads, with FORCE suspended.  Names in it must be qualified; it
+ * can join "rows", which may be NULL.  Returns the first count, and the second in
+ * *second.
  */
 int64
 query_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows, int64 *second)
@@ -189,6 +194,7 @@ query_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows, int64 *se
  * ----------------------------------------------------------------
  */
 
+/* An OwnerAction: runs an UPDATE. */
 static void
 update_rows(void *argument)
 {
@@ -202,10 +208,10 @@ update_rows(void *argument)
 }
 
 /*
- * Runs an UPDATE as the owner of its table, with names that are qualified, as
- * if in session_replication_role = replica: neither triggers nor rules fire,
- * but for those that are ENABLE ALWAYS or REPLICA.  It may join "rows".
- * Returns the number of rows.
+ * Runs an UPDATE as "owner", the owner of its table, with FORCE suspended and
+ * session_replication_role = replica, so that only those triggers and rules fire
+ * that are ENABLE ALWAYS or REPLICA.  Names in it must be qualified; it can join
+ * "rows", which may be NULL.  Returns the number of rows updated.
  */
 uint64
 update_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows)
@@ -213,7 +219,7 @@ update_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows)
 	int			outer_role = role_of_session;
 	Statement	statement = {.sql = sql,.rows = rows};
 
-	/* a function that an outer one calls may have come here too */
+	/* a function that an outer UPDATE calls may have called us */
 	if (outer_role == NO_ROLE)
 		role_of_session = SessionReplicationRole;
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
@@ -223,6 +229,7 @@ update_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows)
 	}
 	PG_FINALLY();
 	{
+		Assert(role_of_session != NO_ROLE);
 		SessionReplicationRole = role_of_session;
 		role_of_session = outer_role;
 	}
@@ -231,11 +238,12 @@ update_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows)
 }
 
 /*
- * A foreign key's statement is planned and checked as the table's owner with
- * FORCE ROW LEVEL SECURITY suspended.  What is good for it is not for a user's
- * function that it calls: FORCE is back while one is called and while the
- * statement runs, so that the plans a function makes, and keeps, are bound.
- * True if there is anything to resume.
+ * Makes FORCE ROW LEVEL SECURITY apply again, if it is suspended.  A foreign key's
+ * statement, or one of ours, is planned and checked as the table's owner with
+ * FORCE suspended.  But FORCE must apply while the statement runs, and while a
+ * function is called, so that row-level security applies to the plans that
+ * functions make and cache.  Returns true if resume_noforce must be called
+ * afterwards.
  */
 bool
 suspend_noforce(void)
@@ -250,6 +258,7 @@ suspend_noforce(void)
 	return true;
 }
 
+/* Suspends FORCE ROW LEVEL SECURITY again. */
 void
 resume_noforce(void)
 {

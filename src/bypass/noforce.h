@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * noforce.h
- *	  Statements of our own that must see all rows of a table.
+ *	  Runs our own statements that must see all rows of a table.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * prepared_transaction.c
- *	  PREPARE TRANSACTION, of a transaction that has a tenant.
+ *	  Refuses PREPARE TRANSACTION in a transaction that has a tenant.
  *
- * What it has locked and written would outlive its session, and with it what
- * says whose it is.
+ * The locks and changes of a prepared transaction outlive its session, but the
+ * information to which tenant they belong does not.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,26 +20,27 @@
 #include "refusal.h"
 #include "tenant_source.h"
 
-/* The transaction of which it is known that bypass is meant. */
+/* The local transaction id of the transaction for which a bypass reason was found and logged. */
 static LocalTransactionId meant_in = InvalidLocalTransactionId;
 
+/* Raises an error if the transaction has a tenant, unless the user has opted in. */
 static void
 refuse_with_tenant(void)
 {
-	const char *means;
+	const char *reason;
 
 	if (!transaction_has_tenant() || meant_in == current_lxid())
 		return;
-	means = bypass_reason(InvalidOid);
-	if (means == NULL)
+	reason = bypass_reason(InvalidOid);
+	if (reason == NULL)
 		raise_refusal(prepares_transaction());
-	log_bypass("PREPARE TRANSACTION with a tenant", means);
+	log_bypass("PREPARE TRANSACTION with a tenant", reason);
 	meant_in = current_lxid();
 }
 
 /*
- * Refuses PREPARE TRANSACTION with a tenant, unless bypass is meant.  In a
- * transaction that is aborted already it just rolls back.
+ * Checks a utility statement before it is run.  PREPARE TRANSACTION in an aborted
+ * transaction is not checked, since it just rolls back.
  */
 void
 check_prepare(const Node *stmt)
@@ -50,7 +51,7 @@ check_prepare(const Node *stmt)
 		refuse_with_tenant();
 }
 
-/* Deferred triggers have run now, one of which may have set the tenant, or brought the library. */
+/* Checks again after deferred triggers have run: one of them may have set the tenant, or loaded the library. */
 static void
 at_prepare(XactEvent event, void *arg)
 {
@@ -58,6 +59,7 @@ at_prepare(XactEvent event, void *arg)
 		refuse_with_tenant();
 }
 
+/* Must be called once, by _PG_init. */
 void
 init_prepared_transactions(void)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * prepared_transaction.h
- *	  PREPARE TRANSACTION, of a transaction that has a tenant.
+ *	  Refuses PREPARE TRANSACTION in a transaction that has a tenant.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * statement_kind.c
- *	  What kind of statement is this, for access to guarded tables?
+ *	  Classifies statements by how their access to guarded tables is checked.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,12 +14,12 @@
 #include "statement_kind.h"
 #include "tenant_source.h"
 
-/* A StatementKind; an int, since parallel workers get their leader's as a GUC. */
+/* The StatementKind of the running statement; an int, since it is a GUC, to be copied to parallel workers. */
 static int	statement_kind = STATEMENT_PLAIN;
 
 /*
- * The CREATE TABLE AS that an EXPLAIN carries out, or NULL.  EXPLAIN is no
- * statement that event triggers see.
+ * Returns the CREATE TABLE AS that an EXPLAIN ANALYZE executes, or NULL for
+ * other statements.  (Event triggers do not fire for it.)
  */
 const CreateTableAsStmt *
 made_by_explain(const Node *stmt)
@@ -51,7 +51,7 @@ detaches_partition(const Node *stmt)
 	return false;
 }
 
-/* What kind of statement is this, for access to guarded tables? */
+/* Returns the kind of a utility statement. */
 StatementKind
 kind_of_statement(const Node *stmt)
 {
@@ -70,13 +70,14 @@ kind_of_statement(const Node *stmt)
 	return STATEMENT_PLAIN;
 }
 
-/* Would rows that are read for this kind of statement outlive their transaction? */
+/* Can rows that this kind of statement reads outlive the transaction? */
 static bool
 keeps_rows(StatementKind kind)
 {
 	return kind == STATEMENT_MATERIALIZES || kind == STATEMENT_HOLDS;
 }
 
+/* Is the active portal that of a cursor WITH HOLD? */
 static bool
 portal_holds(void)
 {
@@ -84,8 +85,9 @@ portal_holds(void)
 }
 
 /*
- * Returns the kind that was in force, for leave_statement.  What a statement
- * that keeps rows runs in its turn, keeps them too.
+ * Must be called before a statement is run.  Returns the outer statement's kind,
+ * which must be passed to leave_statement afterwards, with or without an error.
+ * A statement inside of one that keeps rows is taken to keep them, too.
  */
 StatementKind
 enter_statement(StatementKind kind)
@@ -97,7 +99,7 @@ enter_statement(StatementKind kind)
 	return outer;
 }
 
-/* The same, for a plan that the active portal runs. */
+/* Like enter_statement, before a plan is run: it may be that of a cursor WITH HOLD. */
 StatementKind
 enter_portal(void)
 {
@@ -110,14 +112,14 @@ leave_statement(StatementKind outer)
 	statement_kind = outer;
 }
 
-/* Would rows that are read now outlive the transaction? */
+/* Can rows that are read now outlive the transaction? */
 bool
 rows_are_kept(void)
 {
 	return keeps_rows(statement_kind) || portal_holds();
 }
 
-/* The same of the statement that runs, a cursor's portal aside. */
+/* Does the running statement keep rows, apart from the active portal? */
 bool
 statement_keeps_rows(void)
 {
@@ -130,7 +132,7 @@ current_statement_kind(void)
 	return statement_kind;
 }
 
-/* Parallel workers get the leader's. */
+/* Makes the kind a GUC, so that it is copied to parallel workers.  Must be called once. */
 void
 define_leader_statement(void)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * statement_kind.h
- *	  What kind of statement is this, for access to guarded tables?
+ *	  Classifies statements by how their access to guarded tables is checked.
  *
  *-------------------------------------------------------------------------
  */

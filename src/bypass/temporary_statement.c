@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * temporary_statement.c
- *	  Statements that are no queries, on temporary tables of a tenant.
+ *	  Checks utility statements on temporary tables that belong to a tenant.
  *
- * ALTER TABLE, CREATE INDEX, ALTER DOMAIN and others evaluate expressions over
- * the rows of a table, and no permission of the executor's is asked for them.
+ * ALTER TABLE, CREATE INDEX, ALTER DOMAIN and others evaluate expressions for the
+ * rows of a table, without calling ExecutorCheckPerms_hook.
  *
- * Maintenance of all tables, and of guarded ones, is let through where it calls
- * no functions but PostgreSQL's own.
+ * Maintenance of all tables, and of guarded ones, is allowed if it calls no
+ * user-defined functions.
  *
- * What ANALYZE finds of a table stands in pg_stats, which is read by all
- * sessions of a role.  Of a tenant's temporary table it serves the planner to
- * the end of the transaction and is then deleted.
+ * ANALYZE stores values of rows in pg_statistic, which all sessions of the role
+ * can read through pg_stats.  Statistics of a tenant's temporary table are deleted
+ * at the end of the transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,7 +50,7 @@
 #include "temporary_statement.h"
 #include "temporary_table.h"
 
-/* Has ANALYZE been run in this transaction, or is it running, in several of its own? */
+/* Has VACUUM or ANALYZE been run in this transaction?  Is it running, perhaps in several transactions of its own? */
 static bool analyzed = false;
 static bool analyzing = false;
 
@@ -59,7 +59,11 @@ static bool analyzing = false;
  * ----------------------------------------------------------------
  */
 
-/* A table that is attached is read through the whole's partition key, and indexed as the whole is. */
+/*
+ * Returns the tables whose rows ALTER TABLE can read, as RangeVars.  One that is
+ * attached counts: its rows are checked by the partition key of the partitioned
+ * table, and it gets that table's indexes.
+ */
 static List *
 tables_altered(const AlterTableStmt *stmt)
 {
@@ -72,7 +76,7 @@ tables_altered(const AlterTableStmt *stmt)
 	return found;
 }
 
-/* Is it a table of this composite type, whose columns are the type's? */
+/* Is it a table created OF this composite type? */
 static bool
 is_of_type(Oid relid, Oid type)
 {
@@ -86,7 +90,7 @@ is_of_type(Oid relid, Oid type)
 	return found;
 }
 
-/* The tables that a statement names and looks into: a list of RangeVars. */
+/* Returns the tables, as RangeVars, that a statement names and whose rows it can read. */
 static List *
 tables_looked_into(const Node *stmt)
 {
@@ -109,7 +113,7 @@ tables_looked_into(const Node *stmt)
 				found = lappend(found, lfirst_node(VacuumRelation, lc)->relation);
 			break;
 		case T_CreateStatsStmt:
-			/* an ANALYZE that names no table evaluates its expressions later */
+			/* a later ANALYZE without a table evaluates the expressions */
 			foreach(lc, ((const CreateStatsStmt *) stmt)->relations)
 				if (IsA(lfirst(lc), RangeVar))
 					found = lappend(found, lfirst(lc));
@@ -119,7 +123,7 @@ tables_looked_into(const Node *stmt)
 				found = list_copy(((const CreateStmt *) stmt)->inhRelations);
 			break;
 		case T_SecLabelStmt:
-			/* 'shared' opens the table: share() refuses the same */
+			/* 'shared' makes a table usable by all tenants; share() is refused, too */
 			if (((const SecLabelStmt *) stmt)->objtype == OBJECT_TABLE)
 				found = list_make1(makeRangeVarFromNameList(castNode(List, ((const SecLabelStmt *) stmt)->object)));
 			break;
@@ -131,7 +135,7 @@ tables_looked_into(const Node *stmt)
 	return found;
 }
 
-/* A table that a statement names, or the table of such an index, or InvalidOid. */
+/* Returns the table of this name, or the table of the index of this name, or InvalidOid. */
 static Oid
 table_of_name(RangeVar *name)
 {
@@ -143,22 +147,22 @@ table_of_name(RangeVar *name)
 	return relid;
 }
 
-/* What a domain is made of, or InvalidOid. */
+/* Returns the type over which a domain is defined, which may be a domain; InvalidOid for other types. */
 static Oid
-domain_made_of(Oid type)
+type_below_domain(Oid type)
 {
 	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-	Oid			made_of = InvalidOid;
+	Oid			below = InvalidOid;
 
 	if (HeapTupleIsValid(tuple))
 	{
-		made_of = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
+		below = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
 		ReleaseSysCache(tuple);
 	}
-	return made_of;
+	return below;
 }
 
-/* Does a table have a column of this domain, or of one that is made of it? */
+/* Does a table have a column of this domain, or of a domain over it? */
 static bool
 has_column_of_domain(Oid relid, Oid domain)
 {
@@ -172,14 +176,14 @@ has_column_of_domain(Oid relid, Oid domain)
 		Oid			type = TupleDescAttr(RelationGetDescr(table), i)->atttypid;
 
 		while (OidIsValid(type) && type != domain)
-			type = domain_made_of(type);
+			type = type_below_domain(type);
 		found = found || OidIsValid(type);
 	}
 	relation_close(table, AccessShareLock);
 	return found;
 }
 
-/* The composite type that a statement alters, or InvalidOid. */
+/* Returns the composite type that ALTER TYPE alters, or InvalidOid for other statements. */
 static Oid
 composite_altered(const Node *stmt)
 {
@@ -190,17 +194,19 @@ composite_altered(const Node *stmt)
 	return OidIsValid(relid) ? get_rel_type_id(relid) : InvalidOid;
 }
 
-/* The domain to which a statement adds a constraint, or whose it validates, or InvalidOid. */
+/* Returns the domain for which ALTER DOMAIN adds or validates a constraint, or InvalidOid for other statements. */
 static Oid
 domain_checked(const Node *stmt)
 {
 	const AlterDomainStmt *alter = (const AlterDomainStmt *) stmt;
 
+	/* C: add constraint, O: SET NOT NULL, V: validate constraint */
 	if (!IsA(stmt, AlterDomainStmt) || strchr("COV", alter->subtype) == NULL)
 		return InvalidOid;
 	return LookupTypeNameOid(NULL, makeTypeNameFromNameList(alter->typeName), true);
 }
 
+/* Is it CREATE INDEX IF NOT EXISTS of an index that exists? */
 static bool
 makes_no_index(const Node *stmt, Oid relid)
 {
@@ -210,6 +216,7 @@ makes_no_index(const Node *stmt, Oid relid)
 		OidIsValid(get_relname_relid(index->idxname, get_rel_namespace(relid)));
 }
 
+/* Does it consist of ADD COLUMN IF NOT EXISTS of columns that exist? */
 static bool
 adds_no_column(const Node *stmt, Oid relid)
 {
@@ -228,14 +235,14 @@ adds_no_column(const Node *stmt, Oid relid)
 	return true;
 }
 
-/* IF NOT EXISTS, of what exists: functions that fill a table begin so. */
+/* Does IF NOT EXISTS make the statement do nothing?  Functions that fill a temporary table often begin with one. */
 static bool
 does_nothing(const Node *stmt, Oid relid)
 {
 	return makes_no_index(stmt, relid) || adds_no_column(stmt, relid);
 }
 
-/* Is it maintenance of all tables? */
+/* Is it VACUUM, ANALYZE, CLUSTER, REPACK or REINDEX of all tables? */
 static bool
 maintains_all(const Node *stmt)
 {
@@ -243,14 +250,14 @@ maintains_all(const Node *stmt)
 		(IsA(stmt, ReindexStmt) && ((const ReindexStmt *) stmt)->relation == NULL);
 }
 
-/* A table, and its partitions and children. */
+/* Returns the OIDs of a table and its partitions and children. */
 static List *
 with_parts(Oid relid)
 {
 	return has_subclass(relid) ? find_all_inheritors(relid, NoLock, NULL) : list_make1_oid(relid);
 }
 
-/* The relations that a statement looks into: a list of OIDs. */
+/* Returns the OIDs of the relations whose rows a statement can read. */
 static List *
 relations_looked_into(const Node *stmt)
 {
@@ -263,7 +270,7 @@ relations_looked_into(const Node *stmt)
 	{
 		Oid			relid = table_of_name(lfirst(lc));
 
-		/* the default partition is searched for rows of a new one */
+		/* CREATE TABLE ... PARTITION OF reads the default partition */
 		if (OidIsValid(relid) && IsA(stmt, CreateStmt))
 			relid = get_default_partition_oid(relid);
 		if (OidIsValid(relid) && !does_nothing(stmt, relid))
@@ -278,7 +285,7 @@ relations_looked_into(const Node *stmt)
 	return found;
 }
 
-/* Are all columns of an index the table's, and all rows in it? */
+/* Is an index one on plain columns, and not partial? */
 static bool
 is_plain_index(const IndexStmt *index)
 {
@@ -291,8 +298,8 @@ is_plain_index(const IndexStmt *index)
 }
 
 /*
- * May a statement evaluate expressions of an index over deleted rows?  By
- * functions of PostgreSQL's own, too, whose errors may show values.
+ * Can a statement evaluate expressions of an index for deleted rows?  Built-in
+ * functions count, too, since their errors may show values.
  */
 static bool
 looks_into_deleted(const Node *stmt, Oid relid)
@@ -303,10 +310,11 @@ looks_into_deleted(const Node *stmt, Oid relid)
 }
 
 /*
- * Does it show nothing of a table that is another tenant's?  Maintenance that
- * names no table is refused for the sake of functions only that it calls.  A
- * guarded table is any tenant's to vacuum and to analyze; of those that are not,
- * whoever names one could read in pg_stats what ANALYZE finds.
+ * Does a statement reveal nothing of another tenant's table?  Maintenance of all
+ * tables does not, nor VACUUM and ANALYZE of a guarded table, unless they call
+ * user-defined functions.  (After ANALYZE of a table that is not guarded, its
+ * values could be read in pg_stats until the end of the transaction; ANALYZE of
+ * all tables deletes them at once.)
  */
 static bool
 shows_nothing(const Node *stmt, Oid relid)
@@ -315,26 +323,27 @@ shows_nothing(const Node *stmt, Oid relid)
 		!maintenance_calls_code(relid);
 }
 
-/* Does a table belong to another tenant, or hold rows of one, with "deleted" such as the transaction has deleted? */
+/* Does a table belong to another tenant, or have rows of one?  With "deleted", deleted rows count. */
 static bool
 is_of_others(Oid relid, bool deleted)
 {
 	return OidIsValid(table_of_other_tenant(relid, false, false)) || (deleted && has_deleted_of_other(relid));
 }
 
-/* Refuses it, unless it is meant. */
+/* Raises an error, unless the user has opted in. */
 static void
 refuse_looking_into(Oid relid)
 {
 	char	   *name = get_rel_name(relid);
-	const char *means = bypass_reason(InvalidOid);
+	const char *reason = bypass_reason(InvalidOid);
 
-	if (means != NULL)
-		log_bypass(relation_name(relid), means);
+	if (reason != NULL)
+		log_bypass(relation_name(relid), reason);
 	else
 		raise_refusal(guard_of(relid).status == GUARD_NONE ? temporary_table_of_other(name) : looks_into_rows_of_others(name));
 }
 
+/* Is it SET TRANSACTION SNAPSHOT? */
 static bool
 imports_snapshot(const Node *stmt)
 {
@@ -344,9 +353,10 @@ imports_snapshot(const Node *stmt)
 }
 
 /*
- * Refuses a statement that looks into another tenant's temporary table.  Is
- * note_temporary_statement to be called when it has been carried out?  Of
- * others, as ROLLBACK, the parse tree may be gone by then.
+ * Raises an error if a utility statement would read rows of another tenant's
+ * temporary table.  Returns true if note_temporary_statement must be called after
+ * it was run.  (It cannot be called for each statement: ROLLBACK, for instance,
+ * may free the parse tree.)
  */
 bool
 check_temporary_statement(const Node *stmt)
@@ -363,7 +373,11 @@ check_temporary_statement(const Node *stmt)
 	return IsA(stmt, VacuumStmt) || IsA(stmt, CopyStmt);
 }
 
-/* The same of functions that evaluate an index's expressions: they name the index by a value. */
+/*
+ * Raises an error if a function that evaluates an index's expressions could do so
+ * for rows of another tenant.  The index is an argument that is not known here,
+ * so all tables are checked.
+ */
 void
 check_maintaining_function(Oid funcid)
 {
@@ -382,8 +396,9 @@ check_maintaining_function(Oid funcid)
  */
 
 /*
- * Of a permanent table with its parts, what was found just now: what was found
- * elsewhere knows nothing of this session's.
+ * Deletes the inherited statistics of a permanent table that this transaction has
+ * stored.  Those stored by other sessions do not include this session's temporary
+ * children.
  */
 static void
 delete_inherited(Relation table)
@@ -406,6 +421,7 @@ delete_inherited(Relation table)
 		RemoveStatisticsDataById(lfirst_oid(lc), true);
 }
 
+/* Deletes all statistics of a table. */
 static void
 delete_own(Relation table)
 {
@@ -419,7 +435,11 @@ delete_own(Relation table)
 	}
 }
 
-/* pg_stats knows of a table's policies, and not of its indexes'. */
+/*
+ * Deletes statistics that could show another tenant's values: of a guarded table
+ * those of its indexes only, since pg_stats applies the table's policies to the
+ * others.
+ */
 static void
 delete_statistics_of(Oid relid)
 {
@@ -437,7 +457,10 @@ delete_statistics_of(Oid relid)
 	relation_close(table, NoLock);
 }
 
-/* The temporary tables that are some tenant's, or were in this transaction, or merely those that are another's than the transaction's. */
+/*
+ * Returns the OIDs of the temporary tables that belong to a tenant, or did in this
+ * transaction; with "of_others", only of those of other tenants.
+ */
 static List *
 tables_to_hide(bool of_others)
 {
@@ -450,19 +473,19 @@ tables_to_hide(bool of_others)
 	return found;
 }
 
-/* Of these tables, and of the tables that they are parts of, unless those are guarded. */
+/* Deletes statistics of these tables, and of their ancestors that are not guarded. */
 static void
 delete_statistics(List *relids)
 {
-	List	   *wholes = NIL;
+	List	   *ancestors = NIL;
 	ListCell   *lc;
 	ListCell   *above;
 
 	foreach(lc, relids)
 		foreach(above, ancestors_of(lfirst_oid(lc)))
 			if (guard_of(lfirst_oid(above)).status == GUARD_NONE)
-				wholes = list_append_unique_oid(wholes, lfirst_oid(above));
-	relids = list_concat_unique_oid(relids, wholes);
+				ancestors = list_append_unique_oid(ancestors, lfirst_oid(above));
+	relids = list_concat_unique_oid(relids, ancestors);
 	if (relids == NIL)
 		return;
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -473,10 +496,10 @@ delete_statistics(List *relids)
 }
 
 /*
- * A statement has been carried out.  ANALYZE that names no table may have looked
- * into another tenant's, and the transaction could read what it found.  COPY may
- * have set a tenant by a trigger or a default.  (What a query writes is noted at
- * its end, too.)
+ * Must be called after such a statement was run.  ANALYZE of all tables may have
+ * stored statistics of another tenant's, which the transaction could read.  COPY
+ * may have set a tenant, by a trigger or a default; then the table belongs to that
+ * tenant.  (For queries, executor_finish does that.)
  */
 void
 note_temporary_statement(const Node *stmt)
@@ -522,6 +545,7 @@ end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId 
 		analyzing = false;
 }
 
+/* Must be called once, by _PG_init. */
 void
 init_temporary_statements(void)
 {

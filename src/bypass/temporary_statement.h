@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * temporary_statement.h
- *	  Statements that are no queries, on temporary tables of a tenant.
+ *	  Checks utility statements on temporary tables that belong to a tenant.
  *
  *-------------------------------------------------------------------------
  */

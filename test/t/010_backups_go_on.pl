@@ -162,7 +162,7 @@ is(superuser_says($node, $rows_alone, 'SET row_security = off; ALTER MATERIALIZE
 	'ERROR 42501', 'a materialized view is refreshed if its owner may bypass row-level security');
 
 # What a role that may bypass it would get with row-level security on is every tenant's rows: it must say so.
-dump_fails(qr/access to table public\.customers would bypass the isolation of tenants.*Row-level security does not bind role "$_"/s,
+dump_fails(qr/access to table public\.customers would bypass the isolation of tenants.*Row-level security does not apply to role "$_"/s,
 	"$_: --enable-row-security is refused", $_, '', '--enable-row-security')
   foreach $superuser, 'backup';
 dump_fails(qr/access to table public\.customers would bypass/, "$_: also with a tenant", $_, "-c tenant_guard.tenant_id=$TENANT_A", '--enable-row-security')
