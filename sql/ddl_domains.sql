@@ -12,7 +12,9 @@ SET ROLE regress_app;
 CREATE FUNCTION t.looks(text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''looks at %'', $1; RETURN true; END';
 CREATE FUNCTION t.sure(text) RETURNS bool IMMUTABLE LANGUAGE sql RETURN true;
 CREATE DOMAIN t.email AS text;
-CREATE DOMAIN t.checked AS text CHECK (t.looks(VALUE));
+CREATE DOMAIN t.checked AS text;
+-- From 19 on VALIDATE CONSTRAINT looks at no row where it is valid.
+ALTER DOMAIN t.checked ADD CHECK (t.looks(VALUE)) NOT VALID;
 CREATE DOMAIN t.short AS t.email;
 SET ROLE regress_owner;
 CREATE TABLE t.people (tenant_id uuid, email t.email);
