@@ -61,7 +61,6 @@ ancestors_of(Oid relid)
 	List	   *found = list_make1_oid(relid);
 	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
 
-	Assert(OidIsValid(relid));
 	for (int i = 0; i < list_length(found); i++)
 	{
 		ScanKeyData key;

@@ -85,7 +85,7 @@ has_this_library(const List *libraries)
  * InvalidOid.
  */
 static char *
-whose_list(Oid database, Oid role)
+object_with_list(Oid database, Oid role)
 {
 	const char *in_database = OidIsValid(database) ? get_database_name(database) : NULL;
 	const char *of_role = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
@@ -107,19 +107,19 @@ static char *
 statement_for(Oid database, Oid role, bool *listed)
 {
 	const char *list = list_in_force(database, role);
-	const char *whose = whose_list(database, role);
+	const char *object = object_with_list(database, role);
 	List	   *libraries;
 	ListCell   *lc;
 	StringInfoData statement;
 
 	*listed = false;
-	if (list == NULL || whose == NULL || !SplitDirectoriesString(pstrdup(list), ',', &libraries))
+	if (list == NULL || object == NULL || !SplitDirectoriesString(pstrdup(list), ',', &libraries))
 		return NULL;
 	*listed = has_this_library(libraries);
 	if (*listed)
 		return NULL;
 	initStringInfo(&statement);
-	appendStringInfo(&statement, "ALTER %s SET %s = ", whose, LIST_OF_LIBRARIES);
+	appendStringInfo(&statement, "ALTER %s SET %s = ", object, LIST_OF_LIBRARIES);
 	foreach(lc, libraries)
 		if (((const char *) lfirst(lc))[0] != '\0')
 			appendStringInfo(&statement, "%s, ", quote_literal_cstr(lfirst(lc)));
