@@ -2,13 +2,13 @@
 --
 -- Stored code that takes a tenant for text: for the DBA, and whom the DBA grants it to
 --
-CREATE FUNCTION tenant_guard_internal.mixed_comparisons_of(catalog oid, object oid, OUT detail text, OUT remedy text)
+CREATE FUNCTION tenant_guard_internal.type_mismatches_of(catalog oid, object oid, OUT detail text, OUT remedy text)
 RETURNS SETOF record
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_mixed_comparisons_of';
-COMMENT ON FUNCTION tenant_guard_internal.mixed_comparisons_of(oid, oid) IS 'where an object of a catalog takes a tenant for text';
-REVOKE ALL ON FUNCTION tenant_guard_internal.mixed_comparisons_of(oid, oid) FROM PUBLIC;
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_type_mismatches_of';
+COMMENT ON FUNCTION tenant_guard_internal.type_mismatches_of(oid, oid) IS 'where an object of a catalog takes a tenant for text';
+REVOKE ALL ON FUNCTION tenant_guard_internal.type_mismatches_of(oid, oid) FROM PUBLIC;
 
-CREATE FUNCTION mixed_comparisons(OUT object text, OUT kind text, OUT detail text, OUT remedy text)
+CREATE FUNCTION type_mismatches(OUT object text, OUT kind text, OUT detail text, OUT remedy text)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC -- without a search_path of its own: bodies of functions are parsed with the caller's
@@ -39,7 +39,7 @@ BEGIN ATOMIC -- without a search_path of its own: bodies of functions are parsed
 				ELSE o.type END COLLATE "C",
 		   m.detail, m.remedy
 	FROM stored s
-		 CROSS JOIN LATERAL tenant_guard_internal.mixed_comparisons_of(s.catalog, s.oid) m
+		 CROSS JOIN LATERAL tenant_guard_internal.type_mismatches_of(s.catalog, s.oid) m
 		 CROSS JOIN LATERAL pg_identify_object(s.catalog, s.oid, 0) o
 		 LEFT JOIN pg_rewrite r ON s.catalog = 'pg_rewrite'::regclass AND r.oid = s.oid AND r.rulename = '_RETURN'
 		 LEFT JOIN pg_class v ON v.oid = r.ev_class
@@ -47,5 +47,5 @@ BEGIN ATOMIC -- without a search_path of its own: bodies of functions are parsed
 	WHERE s.oid >= 16384
 	ORDER BY 2, 1, 3;
 END;
-COMMENT ON FUNCTION mixed_comparisons() IS 'views, functions, policies and other stored code that take a tenant for text';
-REVOKE ALL ON FUNCTION mixed_comparisons() FROM PUBLIC;
+COMMENT ON FUNCTION type_mismatches() IS 'views, functions, policies and other stored code that take a tenant for text';
+REVOKE ALL ON FUNCTION type_mismatches() FROM PUBLIC;

@@ -78,7 +78,7 @@ RESET ROLE;
 GRANT USAGE ON SCHEMA tenant_guard_internal TO regress_owner;
 GRANT SELECT ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status, tenant_guard.trusted_functions TO regress_owner;
 GRANT EXECUTE ON FUNCTION tenant_guard.guard_status, tenant_guard.broken_invariants, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded, tenant_guard.preload_statement,
-	tenant_guard.mixed_comparisons, tenant_guard_internal.mixed_comparisons_of TO regress_owner;
+	tenant_guard.type_mismatches, tenant_guard_internal.type_mismatches_of TO regress_owner;
 SET ROLE regress_owner;
 SELECT rule, object FROM tenant_guard.audit() WHERE rule = 'unguarded_table';
 SELECT guarded, damaged, unguarded, unprotected, shared, errors - (SELECT count(*) FROM tenant_guard.audit() WHERE rule = 'server_outdated') AS errors, version = library_version AS one_version FROM tenant_guard.status;
@@ -87,7 +87,7 @@ RESET ROLE;
 REVOKE USAGE ON SCHEMA tenant_guard_internal FROM regress_owner;
 REVOKE ALL ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_guard.status, tenant_guard.trusted_functions FROM regress_owner;
 REVOKE ALL ON FUNCTION tenant_guard.guard_status, tenant_guard.broken_invariants, tenant_guard.audit, tenant_guard.library_version, tenant_guard.library_preloaded, tenant_guard.preload_statement,
-	tenant_guard.mixed_comparisons, tenant_guard_internal.mixed_comparisons_of FROM regress_owner;
+	tenant_guard.type_mismatches, tenant_guard_internal.type_mismatches_of FROM regress_owner;
 
 DROP VIEW findings;
 DROP TABLE staging;

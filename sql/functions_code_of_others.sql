@@ -201,8 +201,8 @@ INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.trusted_built_ins()', 'SELECT tenant_guard_internal.trusted_built_ins()'),
 	('guard_status(regclass)', 'SELECT tenant_guard.guard_status(c.oid) FROM pg_catalog.pg_class c'),
 	('broken_invariants(regclass)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.broken_invariants()'),
-	('tenant_guard_internal.mixed_comparisons_of(oid,oid)', 'SELECT tenant_guard_internal.mixed_comparisons_of(''pg_catalog.pg_proc''::pg_catalog.regclass, p.oid) FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384'),
-	('mixed_comparisons()', 'SELECT tenant_guard.mixed_comparisons()'),
+	('tenant_guard_internal.type_mismatches_of(oid,oid)', 'SELECT tenant_guard_internal.type_mismatches_of(''pg_catalog.pg_proc''::pg_catalog.regclass, p.oid) FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384'),
+	('type_mismatches()', 'SELECT tenant_guard.type_mismatches()'),
 	('audit()', 'SELECT tenant_guard.audit()'),
 	('audit()', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.audit()'),
 	('prove(regclass,name,text)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove()'),
@@ -316,7 +316,7 @@ FROM tried WHERE as_superuser <> 0 OR as_alice <> 0;
 -- What must be done is done: these cases fail, each for its reason.
 SELECT DISTINCT function COLLATE "C" AS function, role, replace(state, format('"%s"', current_user), 'superuser') AS state FROM tried WHERE state <> 'done' ORDER BY 1, 2, 3;
 -- Bodies in SQL are looked at, whatever types they name.
-SELECT * FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%not looked at%';
+SELECT * FROM tenant_guard.type_mismatches() WHERE detail LIKE '%not looked at%';
 -- The traps are alive: what a superuser does to such tables without the extension runs a good part of them as superuser.
 SELECT kinds(as_superuser) @> '{1, 4, 7, 9, 10, 11, 13, 17}' AS alive
 FROM try('SELECT (''(5)''::hostile.comp).x; UPDATE hostile.rows SET id = id + 10, colour = ''red''; UPDATE hostile.parents SET extra = 1; SELECT count(*) FROM hostile.parents WHERE checked = 1', 'superuser', 'public');

@@ -147,12 +147,12 @@ ALTER TABLE notes ADD CONSTRAINT mixed_again CHECK (tenant_id::text <> content);
 -- All that is there must be listed, each with its remedy, also while the check
 -- is off, and nothing else; for the DBA alone.
 DROP VIEW v;
-SELECT * FROM tenant_guard.mixed_comparisons();
+SELECT * FROM tenant_guard.type_mismatches();
 RESET ROLE;
-SELECT object, kind, detail FROM tenant_guard.mixed_comparisons();
-SELECT DISTINCT remedy COLLATE "C" AS remedy FROM tenant_guard.mixed_comparisons() ORDER BY 1;
+SELECT object, kind, detail FROM tenant_guard.type_mismatches();
+SELECT DISTINCT remedy COLLATE "C" AS remedy FROM tenant_guard.type_mismatches() ORDER BY 1;
 SET tenant_guard.type_mismatch = off;
-SELECT count(*) FROM tenant_guard.mixed_comparisons();
+SELECT count(*) FROM tenant_guard.type_mismatches();
 RESET tenant_guard.type_mismatch;
 SHOW check_function_bodies;
 SHOW search_path;

@@ -106,7 +106,7 @@ FROM tenant_guard.trusted_functions f WHERE f.declared_by = 'label'
 -- stored code that takes a tenant for text; bodies of functions only as far as they name what they use by its schema
 UNION ALL
 SELECT 'mixed_comparison', 'warning', m.object, m.detail || COALESCE(': ' || m.remedy, ''), NULL, 0
-FROM tenant_guard.mixed_comparisons() m
+FROM tenant_guard.type_mismatches() m
 
 -- a trigger that a foreign key's action fires runs as the owner of the table, not as the user
 UNION ALL

@@ -8,7 +8,7 @@
  * generated columns, partition keys, conditions of triggers, rules, row filters of
  * publications and bodies written BEGIN ATOMIC.  Those are read from the catalogs
  * here: after the statement that has made them, for the event trigger, and at any
- * time for mixed_comparisons().
+ * time for type_mismatches().
  *
  * An index on the tenant as text supports only comparisons as text, and comparisons
  * with a generated column that has the tenant as text cannot be recognized.  So both
@@ -52,7 +52,7 @@
 #include "mismatch_refusals.h"
 #include "stored_mismatch.h"
 
-PG_FUNCTION_INFO_V1(tenant_guard_mixed_comparisons_of);
+PG_FUNCTION_INFO_V1(tenant_guard_type_mismatches_of);
 
 /* ----------------------------------------------------------------
  *		Refusals
@@ -429,9 +429,9 @@ mismatches_in_command(const CollectedCommand *cmd)
 	return mismatches_in_any(address.classId, address.objectId, false);
 }
 
-/* SQL function mixed_comparisons_of(catalog, object): the detail and the remedy of each comparison. */
+/* SQL function type_mismatches_of(catalog, object): the detail and the remedy of each comparison. */
 Datum
-tenant_guard_mixed_comparisons_of(PG_FUNCTION_ARGS)
+tenant_guard_type_mismatches_of(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	ListCell   *lc;

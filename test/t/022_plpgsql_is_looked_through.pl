@@ -1,4 +1,4 @@
-# mixed_comparisons() looks through functions in PL/pgSQL with plpgsql_check, and leaves the session as it was.
+# type_mismatches() looks through functions in PL/pgSQL with plpgsql_check, and leaves the session as it was.
 
 use strict;
 use warnings;
@@ -32,17 +32,17 @@ CREATE FUNCTION mixes_nothing(wanted text) RETURNS bigint LANGUAGE plpgsql AS
 CREATE FUNCTION is_broken() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT no_column FROM no_table); END';
 SQL
 
-my $list = q{SELECT object, remedy FROM tenant_guard.mixed_comparisons()};
+my $list = q{SELECT object, remedy FROM tenant_guard.type_mismatches()};
 
 is(superuser_says($node, 'postgres', $list), '', 'without plpgsql_check its functions are not listed');
 $node->safe_psql('postgres', 'CREATE SCHEMA elsewhere; CREATE EXTENSION plpgsql_check SCHEMA elsewhere');
 is( superuser_says($node, 'postgres', $list),
 	"public.mixes(pg_catalog.text)|Write notes.tenant_id = wanted::uuid.; public.mixes(pg_catalog.text)|Write tenant_id = '...'::uuid.",
 	'with it each place is');
-is(superuser_says($node, 'postgres', "BEGIN; SAVEPOINT s; SELECT count(*) FROM tenant_guard.mixed_comparisons(); ROLLBACK TO s; COMMIT"),
+is(superuser_says($node, 'postgres', "BEGIN; SAVEPOINT s; SELECT count(*) FROM tenant_guard.type_mismatches(); ROLLBACK TO s; COMMIT"),
 	'2', 'also in a transaction with savepoints');
 is(superuser_says($node, 'postgres', "SET row_security = off; SELECT count(*) FROM notes"), '0', 'and nothing of them was run');
-is( superuser_says($node, 'postgres', "SELECT count(*) FROM tenant_guard.mixed_comparisons(); SELECT count(*) FROM notes WHERE tenant_id::text = 'x'"),
+is( superuser_says($node, 'postgres', "SELECT count(*) FROM tenant_guard.type_mismatches(); SELECT count(*) FROM notes WHERE tenant_id::text = 'x'"),
 	'2; ERROR TG004', 'after it queries are refused as before');
 
 # plpgsql_check plans statements, and planning evaluates immutable functions: that must be their owners' doing, not the superuser's.
@@ -59,7 +59,7 @@ BEGIN
 END $$;
 CREATE FUNCTION built.calls() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM built.evaluated(1); RETURN 1; END';
 SQL
-is(superuser_says($node, 'postgres', 'SELECT count(*) FROM tenant_guard.mixed_comparisons(); SELECT last_value FROM built.reached'), '2; 42',
+is(superuser_says($node, 'postgres', 'SELECT count(*) FROM tenant_guard.type_mismatches(); SELECT last_value FROM built.reached'), '2; 42',
 	'what is evaluated by the way is evaluated as the owner of the function');
 
 # What a third role wrote is not evaluated with that owner's rights either: the body is named and not looked at.
@@ -79,7 +79,7 @@ GRANT USAGE ON SEQUENCE lent.reached TO PUBLIC;
 SET ROLE builder;
 CREATE FUNCTION built.calls_hers() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM lent.evaluated(1); RETURN 1; END';
 SQL
-my $kept_back = q{SELECT detail FROM tenant_guard.mixed_comparisons() WHERE detail LIKE '%was not parsed%'};
+my $kept_back = q{SELECT detail FROM tenant_guard.type_mismatches() WHERE detail LIKE '%was not parsed%'};
 is(superuser_says($node, 'postgres', "$kept_back; SELECT is_called FROM lent.reached"),
 	'the body of built.calls_hers() was not parsed, since that would run, or wait for, function lent.evaluated(integer) of role "mallory"; f',
 	"a body that calls a third role's function is named and not looked at");
@@ -134,7 +134,7 @@ SET ROLE mallory;
 CREATE FUNCTION lent.pretends(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RAISE 'no' USING ERRCODE = '57014'; END$$;
 CREATE FUNCTION lent.calls_pretender() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM lent.pretends(1); RETURN 1; END';
 SQL
-is(superuser_says($node, 'postgres', 'SELECT count(*) FROM tenant_guard.mixed_comparisons()'), '2', 'only a cancel ends the statement');
+is(superuser_says($node, 'postgres', 'SELECT count(*) FROM tenant_guard.type_mismatches()'), '2', 'only a cancel ends the statement');
 
 # What the owner's own function does cannot hang the caller.
 $node->safe_psql('postgres', <<'SQL');
@@ -142,7 +142,7 @@ SET ROLE builder;
 CREATE FUNCTION built.sleeps(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'DECLARE ignored text := pg_sleep(1000); BEGIN RETURN 1; END';
 CREATE FUNCTION built.calls_sleeper() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM built.sleeps(1); RETURN 1; END';
 SQL
-is(superuser_says($node, 'postgres', "SET statement_timeout = '1s'; SELECT count(*) FROM tenant_guard.mixed_comparisons()"), 'ERROR 57014',
+is(superuser_says($node, 'postgres', "SET statement_timeout = '1s'; SELECT count(*) FROM tenant_guard.type_mismatches()"), 'ERROR 57014',
 	'a statement that parses bodies can be cancelled');
 
 $node->stop;
