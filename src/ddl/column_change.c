@@ -102,7 +102,7 @@ check_gained(Oid relid)
 
 	if (column != NULL && strcmp(column, setting_tenant_column) != 0 && !weakening_is_meant(relid))
 		raise_refusal(column_does_not_guard(relation_name(relid), setting_tenant_column, column));
-	if (label != NULL && strcmp(label, LABEL_SHARED) == 0)
+	if (parse_label(label) == LABEL_SHARED)
 		ereport(NOTICE,
 				(errmsg("table %s has column \"%s\" now, and is not guarded: it is declared as shared by all tenants",
 						relation_name(relid), setting_tenant_column),

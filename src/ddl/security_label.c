@@ -36,7 +36,7 @@ refuse_label(const char *label)
 			(errcode(ERRCODE_INVALID_NAME),
 			 errmsg("\"%s\" is not a security label of tenant_guard", label),
 			 errhint("Its labels are '%s' and '%s' for tables, '%s' for functions.",
-					 LABEL_SHARED, LABEL_UNPROTECTED, LABEL_TRUSTED)));
+					 label_word(LABEL_SHARED), label_word(LABEL_UNPROTECTED), label_word(LABEL_TRUSTED))));
 }
 
 static void
@@ -82,14 +82,21 @@ check_function_label(const ObjectAddress *object, const char *label)
 static void
 check_label(const ObjectAddress *object, const char *label)
 {
-	if (label == NULL)
-		;
-	else if (strcmp(label, LABEL_SHARED) == 0 || strcmp(label, LABEL_UNPROTECTED) == 0)
-		check_table_label(object, label);
-	else if (strcmp(label, LABEL_TRUSTED) == 0)
-		check_function_label(object, label);
-	else
-		refuse_label(label);
+	switch (parse_label(label))
+	{
+		case LABEL_NONE:
+			break;
+		case LABEL_SHARED:
+		case LABEL_UNPROTECTED:
+			check_table_label(object, label);
+			break;
+		case LABEL_TRUSTED:
+			check_function_label(object, label);
+			break;
+		case LABEL_UNKNOWN:
+			refuse_label(label);
+			break;
+	}
 
 	if (object->classId == ProcedureRelationId)
 		CacheInvalidateRelcacheAll();

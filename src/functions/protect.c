@@ -82,7 +82,7 @@ protect_table(Oid relid, const char *column)
 	Oid			extension;
 	ListCell   *lc;
 
-	if (label != NULL && strcmp(label, LABEL_SHARED) == 0)
+	if (parse_label(label) == LABEL_SHARED)
 		raise_refusal(table_is_shared(relation_name(relid)));
 	extension = getExtensionOfObject(RelationRelationId, relid);
 	if (OidIsValid(extension) && guard_of(relid).status == GUARD_NONE && !OidIsValid(nearest_guarded_ancestor(relid)))
@@ -190,7 +190,7 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 	foreach(lc, parts)
 		check_references_kept(lfirst_oid(lc));
 	foreach(lc, parts)
-		set_label(lfirst_oid(lc), LABEL_UNPROTECTED);
+		set_label(lfirst_oid(lc), label_word(LABEL_UNPROTECTED));
 
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("tenant_guard: table %s was unprotected by role \"%s\"",
@@ -230,7 +230,7 @@ tenant_guard_share(PG_FUNCTION_ARGS)
 		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
 			raise_refusal(table_is_guarded(relation_name(lfirst_oid(lc))));
 	check_not_of_other_tenant(relid);
-	set_label(relid, LABEL_SHARED);
+	set_label(relid, label_word(LABEL_SHARED));
 	ereport(NOTICE,
 			(errmsg("table %s is shared by all tenants", relation_name(relid))));
 	PG_RETURN_VOID();
@@ -244,7 +244,7 @@ tenant_guard_unshare(PG_FUNCTION_ARGS)
 
 	lock_relation(relid);
 	label = label_of(relid);
-	if (label == NULL || strcmp(label, LABEL_SHARED) != 0)
+	if (parse_label(label) != LABEL_SHARED)
 		ereport(NOTICE,
 				(errmsg("table %s was not shared", relation_name(relid))));
 	else

@@ -8,8 +8,7 @@
 #ifndef TENANT_GUARD_TABLE_LABEL_H
 #define TENANT_GUARD_TABLE_LABEL_H
 
-#define LABEL_SHARED		"shared"
-#define LABEL_UNPROTECTED	"unprotected"
+#include "label.h"
 
 extern char *label_of(Oid relid);
 extern char *inherited_label(Oid relid);

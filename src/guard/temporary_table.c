@@ -412,7 +412,7 @@ is_shared(Oid relid)
 {
 	char	   *label = inherited_label(relid);
 
-	return label != NULL && strcmp(label, LABEL_SHARED) == 0;
+	return parse_label(label) == LABEL_SHARED;
 }
 
 /*

@@ -52,6 +52,7 @@
 
 #include "compat.h"
 #include "extension_function.h"
+#include "label.h"
 #include "library.h"
 #include "trusted_function.h"
 
@@ -404,7 +405,7 @@ is_labelled(Oid funcid)
 
 	ObjectAddressSet(object, ProcedureRelationId, funcid);
 	label = GetSecurityLabel(&object, EXTENSION_NAME);
-	return label != NULL && strcmp(label, LABEL_TRUSTED) == 0;
+	return parse_label(label) == LABEL_TRUSTED;
 }
 
 /*

@@ -8,8 +8,6 @@
 #ifndef TENANT_GUARD_TRUSTED_FUNCTION_H
 #define TENANT_GUARD_TRUSTED_FUNCTION_H
 
-#define LABEL_TRUSTED		"trusted"
-
 /* The condition on which a call of a function is trusted (the tests are in call_condition.c) */
 typedef enum TrustCondition
 {
