@@ -194,15 +194,17 @@ keys AS MATERIALIZED (
 				THEN substr(pg_get_indexdef(i.indexrelid), length(format('CREATE UNIQUE INDEX %I ON %s%s USING ', c.relname, CASE WHEN g.relkind = 'p' THEN 'ONLY ' END, g.name)) + 1)
 				ELSE pg_get_constraintdef(k.oid) END AS definition,
 		   u.needed_by,
-		   EXISTS (SELECT FROM unnest(i.indkey::int2[]) n JOIN pg_attribute a ON a.attrelid = g.oid AND a.attnum = n
-						LEFT JOIN pg_attrdef d ON d.adrelid = g.oid AND d.adnum = n
-				   WHERE a.atttypid = 'uuid'::regtype OR a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%'
-						 OR (g.oid, n) IN (SELECT r.relation, r.attnum FROM referencing r)) AS private
+		   i.indnkeyatts, v.random, v.numbered, v.random OR v.numbered OR v.owned AS private
 	FROM guarded g
 		 JOIN pg_index i ON i.indrelid = g.oid AND (i.indisunique OR i.indisexclusion)
 		 JOIN pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
 		 LEFT JOIN uses u ON u.index = i.indexrelid
 		 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = g.oid AND k.contype IN ('p', 'u', 'x')
+		 CROSS JOIN LATERAL (SELECT COALESCE(bool_or(a.atttypid = 'uuid'::regtype), false) AS random,
+									COALESCE(bool_or(a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%'), false) AS numbered,
+									COALESCE(bool_or((g.oid, n) IN (SELECT r.relation, r.attnum FROM referencing r)), false) AS owned
+							 FROM unnest(i.indkey::int2[]) n JOIN pg_attribute a ON a.attrelid = g.oid AND a.attnum = n
+								  LEFT JOIN pg_attrdef d ON d.adrelid = g.oid AND d.adnum = n) v
 	WHERE g.tenant_attnum <> ALL ((i.indkey::int2[])[0:i.indnkeyatts - 1])
 )
 
@@ -210,10 +212,14 @@ keys AS MATERIALIZED (
 SELECT 'unique_without_tenant', CASE WHEN k.private AND NOT k.excludes THEN 'info' ELSE 'warning' END, format('%I on %s', k.index, k.name),
 	   CASE WHEN k.needed_by IS NOT NULL THEN format('is unique over all tenants, and foreign keys need it: %s', k.needed_by)
 			WHEN k.excludes THEN 'holds over all tenants: an error tells that another tenant has a row that conflicts'
-			WHEN k.private THEN 'is unique over all tenants; its values are not easily guessed'
-			ELSE 'is unique over all tenants: an error tells that another tenant has the value' END,
-	   -- another primary key is a change to the application
-	   CASE WHEN k.needed_by IS NOT NULL OR k.private AND k.indisprimary AND NOT k.excludes THEN NULL
+			WHEN k.random THEN 'is unique over all tenants; its values are not easily guessed'
+			WHEN k.numbered THEN 'is unique over all tenants; its values come from a sequence, which tells how many rows there are'
+			WHEN k.private THEN 'is unique over all tenants; a column of it references a guarded table, and so a row of one tenant'
+			WHEN k.indnkeyatts = 1 THEN format('is unique over all tenants: an error tells that another tenant has the value. If each tenant may have it, %s comes first in '
+											   'the key, and in each ON CONFLICT, GROUP BY and REFERENCES that names its column', k.key)
+			ELSE format('is unique over all tenants: an error tells that another tenant has the value. Each ON CONFLICT that names its columns then has to name %s, too', k.key) END,
+	   -- whether a value may be used once or once a tenant is the application's decision, and so is another primary key
+	   CASE WHEN k.needed_by IS NOT NULL OR NOT k.excludes AND (k.indisprimary OR k.indnkeyatts = 1) THEN NULL
 			WHEN k.constraint IS NULL
 			THEN format('DROP INDEX %s; CREATE UNIQUE INDEX %I ON %s USING %s', k.index_name, k.index, k.name,
 						regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || ', '))
