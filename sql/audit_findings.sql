@@ -61,6 +61,11 @@ ALTER TABLE t.line_notes ADD FOREIGN KEY (line) REFERENCES t.lines;
 CREATE TABLE t.keyed (id uuid, tenant_id uuid, good bigint, mail text UNIQUE, code text, no int, EXCLUDE USING btree (no WITH =), EXCLUDE USING btree (id WITH =), identity bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
 	FOREIGN KEY (tenant_id, good) REFERENCES t.good);
 ALTER TABLE t.keyed ADD CONSTRAINT crossing FOREIGN KEY (good) REFERENCES t.good (id);
+CREATE TABLE t.orgs (id uuid PRIMARY KEY, secret text, best bigint REFERENCES t.good (id));
+CREATE TABLE t.of_orgs (id uuid, tenant_id uuid REFERENCES t.orgs);
+CREATE INDEX ON t.of_orgs (tenant_id);
+CREATE TABLE t.undecided (a bigint REFERENCES t.good (id), b bigint CONSTRAINT "odd b" REFERENCES t.good (id));
+CREATE TABLE t.decided (a bigint REFERENCES t.good (id), b bigint NOT NULL REFERENCES t.good (id), c bigint NOT NULL REFERENCES t.good (id) ON DELETE CASCADE);
 CREATE INDEX ON t.keyed (tenant_id, good);
 CREATE UNIQUE INDEX keyed_code ON t.keyed (lower(code)) WHERE code <> '';
 CREATE UNIQUE INDEX "odd USING btree (" ON t.keyed (code) INCLUDE (no);

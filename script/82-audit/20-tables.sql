@@ -53,8 +53,8 @@ WHERE t.status = 'unprotected' AND whole.status IS DISTINCT FROM 'unprotected'
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_guards() IS 'rules about guards; a part of audit()';
 
--- Tenant columns: where there are none, and what they lack.
-CREATE FUNCTION tenant_guard_internal.audit_tenant_columns() RETURNS SETOF tenant_guard_internal.finding
+-- Tables that have no tenant column.
+CREATE FUNCTION tenant_guard_internal.audit_missing_columns() RETURNS SETOF tenant_guard_internal.finding
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $rules$
@@ -63,34 +63,75 @@ guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged'
 foreign_keys AS MATERIALIZED (SELECT * FROM tenant_guard_internal.foreign_keys()),
 -- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
 settings AS MATERIALIZED (
-	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
-		   current_setting('tenant_guard.tenant_column', true) AS tenant_column
+	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type
 ),
--- tables that reach a guarded one by foreign keys and have no tenant column, nearest first
+-- the tables that tenant columns reference, whose rows are the tenants, and the column that says which
+tenants AS MATERIALIZED (
+	SELECT p.oid, p.name, p.status, a.attname AS column, tenant_guard_internal.tenant_type_of(a.atttypid) AS serves,
+		   string_agg(DISTINCT c.name, ', ') AS referenced_by
+	FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid AND k.conkey = ARRAY[c.tenant_attnum] JOIN t p ON p.oid = k.confrelid
+		 JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
+	WHERE p.status NOT IN ('guarded', 'damaged')
+	GROUP BY p.oid, p.name, p.status, a.attname, a.atttypid
+),
+-- tables that reach a guarded one by foreign keys and have no tenant column
 adrift (oid, via, foreign_key, step) AS (
-	SELECT c.oid, g.oid, k.conname, 1
+	SELECT c.oid, g.oid, k.oid, 1
 	FROM t c JOIN foreign_keys k ON k.conrelid = c.oid JOIN guarded g ON g.oid = k.confrelid
-	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL
+	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND c.oid NOT IN (SELECT n.oid FROM tenants n)
 	UNION
-	SELECT c.oid, a.oid, k.conname, a.step + 1
+	SELECT c.oid, a.oid, k.oid, a.step + 1
 	FROM adrift a JOIN foreign_keys k ON k.confrelid = a.oid JOIN t c ON c.oid = k.conrelid
-	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND a.step < 20
+	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND a.step < 20 AND c.oid NOT IN (SELECT n.oid FROM tenants n)
 		  AND NOT EXISTS (SELECT FROM foreign_keys d JOIN guarded g ON g.oid = d.confrelid WHERE d.conrelid = c.oid)
+),
+-- by which key each is a tenant's: one that references the tenant column, the nearest, one whose columns are not null, one that deletes
+-- the row with the other; "ways" counts those between which only its author can decide
+ways AS MATERIALIZED (
+	SELECT b.oid, b.step, min(b.conname::text) AS foreign_key, min(b.via::text) AS via, count(*) AS ways,
+		   string_agg(DISTINCT quote_ident(b.conname), ', ') AS foreign_keys, min(b.direct) AS direct
+	FROM (SELECT x.oid, x.step, k.conname, x.via::regclass AS via, m.direct,
+				 rank() OVER (PARTITION BY x.oid ORDER BY m.direct IS NULL, x.step, NOT m.mandatory, k.confdeltype <> 'c') AS rank
+		  FROM adrift x JOIN foreign_keys k ON k.oid = x.foreign_key JOIN t v ON v.oid = x.via
+			   CROSS JOIN LATERAL (SELECT min(n.attname::text) FILTER (WHERE pair.parent = v.tenant_attnum AND v.status IN ('guarded', 'damaged')) AS direct,
+										  bool_and(n.attnotnull) AS mandatory
+								   FROM unnest(k.conkey, k.confkey) AS pair (child, parent)
+										JOIN pg_attribute n ON n.attrelid = k.conrelid AND n.attnum = pair.child) m) b
+	WHERE b.rank = 1
+	GROUP BY b.oid, b.step
 )
 
 -- rows that are a tenant's by what they reference, in a table without the column
 SELECT 'tenant_column_missing', 'error', c.name,
-	   format('references %s by foreign key %I and has no tenant column: every tenant sees every row', via.name, a.foreign_key),
-	   COALESCE((SELECT format('SELECT tenant_guard.protect(%L, %L)', c.name, n.attname)
-				 FROM foreign_keys k JOIN guarded g ON g.oid = k.confrelid
-					  CROSS JOIN unnest(k.conkey, k.confkey) AS pair (child, parent) JOIN pg_attribute n ON n.attrelid = k.conrelid AND n.attnum = pair.child
-				 WHERE k.conrelid = c.oid AND k.conname = a.foreign_key AND pair.parent = g.tenant_attnum),
-				format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key)), a.step
-FROM (SELECT DISTINCT ON (x.oid) x.* FROM adrift x ORDER BY x.oid, x.step, x.foreign_key) a
-	 JOIN t c ON c.oid = a.oid JOIN t via ON via.oid = a.via
+	   CASE WHEN a.ways = 1 THEN format('references %s by foreign key %I and has no tenant column: every tenant sees every row', a.via, a.foreign_key)
+			ELSE format('references guarded tables by foreign keys %s and has no tenant column: every tenant sees every row. Which of them tells the tenant is to be decided', a.foreign_keys) END,
+	   CASE WHEN a.ways > 1 THEN NULL
+			WHEN a.direct IS NOT NULL THEN format('SELECT tenant_guard.protect(%L, %L)', c.name, a.direct)
+			ELSE format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key) END, a.step
+FROM ways a JOIN t c ON c.oid = a.oid
+
+-- the table of the tenants themselves, which each tenant may read in whole
+UNION ALL
+SELECT 'tenants_table_open', 'error', n.name, format('is referenced by tenant columns, of %s, and has no guard: every tenant sees the rows of all tenants', n.referenced_by),
+	   CASE WHEN n.serves = (SELECT tenant_type FROM settings) THEN format('SELECT tenant_guard.protect(%L, %L)', n.name, n.column) END, 0
+FROM tenants n
+WHERE n.status = 'unguarded'
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_missing_columns() IS 'rules about tables without a tenant column; a part of audit()';
+
+-- Tenant columns, and what they lack.
+CREATE FUNCTION tenant_guard_internal.audit_tenant_columns() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
+-- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
+settings AS MATERIALIZED (
+	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
+		   current_setting('tenant_guard.tenant_column', true) AS tenant_column
+)
 
 -- a column of the name that tenant columns have, in a table that it does not guard
-UNION ALL
 SELECT 'tenant_column_unused', CASE WHEN t.status = 'shared' THEN 'info' ELSE 'warning' END, t.name,
 	   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', s.tenant_column)
 			ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, s.tenant_column) END,

@@ -19,6 +19,7 @@ SET jit = off -- each statement is run once
 AS $$
 SELECT f.rule, f.level, f.object, f.detail, f.remedy
 FROM (SELECT * FROM tenant_guard_internal.audit_guards()
+	  UNION ALL SELECT * FROM tenant_guard_internal.audit_missing_columns()
 	  UNION ALL SELECT * FROM tenant_guard_internal.audit_tenant_columns()
 	  UNION ALL SELECT * FROM tenant_guard_internal.audit_foreign_tables()
 	  UNION ALL SELECT * FROM tenant_guard_internal.audit_policies()
