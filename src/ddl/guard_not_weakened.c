@@ -98,10 +98,30 @@ check_new_type(Oid relid, const char *column, const ColumnDef *def)
 											  setting_tenant_type, known ? &serves : NULL));
 }
 
+/* Is this the type that a column has? */
+static bool
+has_type(Oid relid, AttrNumber attnum, const TypeName *name)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	int32		new_typmod;
+	Type		new_type = name ? LookupTypeName(NULL, name, &new_typmod, true) : NULL;
+	bool		same;
+
+	if (new_type == NULL)
+		return false;
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	same = typeTypeId(new_type) == type && new_typmod == typmod;
+	ReleaseSysCache(new_type);
+	return same;
+}
+
 /*
  * Refuses to drop the tenant column or to change its type, for which PostgreSQL
  * would advise CASCADE; and to change its generation expression or to add an
- * identity, after which the guard looks whole.
+ * identity, after which the guard looks whole.  PostgreSQL itself refuses the type
+ * that the column has already: the policy names the column.
  */
 void
 check_alter_table(const AlterTableStmt *stmt)
@@ -122,6 +142,9 @@ check_alter_table(const AlterTableStmt *stmt)
 			continue;
 		if (cmd->subtype == AT_DropColumn)
 			refuse_weakening(relid, "it has no tenant column");
+		if (cmd->subtype == AT_AlterColumnType &&
+			has_type(relid, guard.attnum, ((const ColumnDef *) cmd->def)->typeName))
+			continue;
 		if (cmd->subtype == AT_AlterColumnType)
 			check_new_type(relid, column, (const ColumnDef *) cmd->def);
 		if (cmd->subtype == AT_AlterColumnType)
