@@ -28,7 +28,7 @@ bypass_by_role(const char *relation, const char *role)
 {
 	return bypass(relation,
 				  psprintf("Row-level security does not apply to role \"%s\".", role),
-				  "Connect as a role without SUPERUSER and BYPASSRLS. If every tenant's rows are meant, run SET row_security = off, or SET tenant_guard.bypass = on.");
+				  "Connect as a role without SUPERUSER and BYPASSRLS. If every tenant's rows are meant, run SET tenant_guard.bypass = on, or SET row_security = off, under which new tables are not guarded.");
 }
 
 Refusal
