@@ -1,14 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * access_check.c
- *	  Decides which accesses to guarded tables are allowed.
+ *	  Decides which accesses to guarded tables, and to temporary tables of other
+ *	  tenants, are allowed.
  *
  * Row-level security does not apply to superusers and roles with BYPASSRLS, nor
  * to the views, rules and SECURITY DEFINER functions that they own.  An access to
  * a guarded table to which it does not apply is refused here, unless the user has
- * opted in: by tenant_guard.bypass, or by row_security = off, as pg_dump does,
- * of a role that may bypass row-level security and acts itself.  An access to
- * which it applies needs a tenant, whether or not any row would be read.
+ * opted in: by tenant_guard.bypass, or by row_security = off, as pg_dump does.
+ * The latter counts only for a role that may bypass row-level security, outside
+ * of views and SECURITY DEFINER functions of other roles (bypass.c).  An access to
+ * which row-level security applies needs a tenant, whether or not any row would be
+ * read.
  *
  * pg_upgrade, walsenders (logged), and the foreign-key machinery's own statements
  * are exempt.  The latter run as the table's owner with FORCE suspended; the
@@ -283,9 +286,9 @@ have_one_owner(List *permission_infos)
  *
  * PostgreSQL calls it with "raise" false before it validates a foreign key by one
  * query over both tables (RI_Initial_Check); if it returns false, the key is
- * validated row by row.  It does if a table is guarded, since the rows that the
- * query sees would depend on the role, or if the tables have two owners, since
- * code of one could run as the other (own_sql.c).
+ * validated row by row.  It returns false if a table is guarded, since the rows
+ * that the query sees would depend on the role, and if the tables have two owners,
+ * since code of one could run as the other (own_sql.c).
  */
 bool
 check_access(List *permission_infos, bool raise)

@@ -3,6 +3,11 @@
  * guard_policy.c
  *	  Recognises the policies of a guard.
  *
+ * A policy is recognised by its expression, which calls functions of this
+ * extension, and tenant_isolation by its name, too: a policy that was renamed or
+ * altered is still seen to be a part of a guard (PolicyFacts.trace).  Whether a
+ * guard is complete is decided in guard.c.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -194,7 +199,8 @@ version_counts(HeapTuple tuple)
 
 /*
  * Returns the table of a policy that this transaction has dropped or altered, if
- * the policy is a guard's tenant_isolation or was one before, else InvalidOid.
+ * the policy is the tenant_isolation of a guard or was it before; otherwise
+ * InvalidOid.
  */
 Oid
 table_of_isolation_policy(Oid policyid)

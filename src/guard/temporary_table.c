@@ -12,7 +12,8 @@
  *
  * Tables with ON COMMIT DROP, and those with the label 'shared', belong to no
  * tenant.  In a guarded table each row has a tenant: queries of all tenants can
- * use it, and statements that read all its rows can if it has no other tenant's.
+ * use it, and statements that read all rows of the table are allowed while it has
+ * no rows of another tenant.
  *
  * Invariants: when a (sub)transaction is rolled back, what it changed here is
  * undone, as its rows are; a table's entry is removed when the table is dropped.
@@ -202,7 +203,7 @@ end_subtransaction(SubXactEvent event, SubTransactionId ended, SubTransactionId 
 	}
 }
 
-/* Undoes what the transaction has changed of an entry, or makes it permanent; removes the entry if it says nothing. */
+/* Undoes what the transaction has changed of an entry, or makes it permanent; removes the entry if it is no longer needed. */
 static void
 end_entry(TableEntry *entry, bool committed)
 {
@@ -382,7 +383,7 @@ wrote_without_tenant(void)
  * ----------------------------------------------------------------
  */
 
-/* Is it a temporary table of this session that has rows, and are such tables looked at? */
+/* Is it a temporary table of this session that has rows?  Always false if the setting temporary_tables is off. */
 bool
 is_filled_temporary(Oid relid)
 {
@@ -473,8 +474,9 @@ nothing_is_noted(void)
  * Returns the table or, with "parts", one of its partitions and children, that
  * belongs to another tenant than the transaction's, or InvalidOid.  With
  * "deletes" the statement is a DELETE that reads no column.  That is allowed, as
- * TRUNCATE is, unless a trigger or rule can see the rows: of the partition or
- * child, or of the table itself, whose transition tables have their rows, too.
+ * TRUNCATE is, unless a trigger or rule can see the rows.  It can be one of the
+ * partition or child, or one of the table itself: the transition tables of its
+ * triggers contain the rows of partitions and children.
  */
 Oid
 table_of_other_tenant(Oid relid, bool parts, bool deletes)

@@ -11,8 +11,8 @@
  * set before tenant_type is, so it is judged when it is first used.
  *
  * The first tenant that is set in a transaction (tenant_source.c) is its only
- * one.  Another one is refused when it is set, or, if it returns without a check
- * hook being called, when it is used.
+ * one, unless one_tenant_per_transaction is off.  Another one is refused when it
+ * is set or, if it was set where guc.c calls no check hook, when it is used.
  *
  * The seal is a copy of the tenant that this transaction uses, made at first
  * use.  Getters return that copy, and raise an error if the setting differs from
@@ -136,7 +136,7 @@ judge_tenant(TenantValue *value)
 	return TENANT_USABLE;
 }
 
-/* Has this transaction used a tenant, or is one set that it can use, or could but for late loading? */
+/* Has this transaction used a tenant, or is one set that it can use?  One that only late loading makes unusable counts. */
 bool
 transaction_has_tenant(void)
 {
@@ -204,9 +204,10 @@ seal_tenant(const TenantValue *value)
 }
 
 /*
- * Seals the tenant that is set.  If that cannot be used, returns true when
- * "kept" is true and the seal's tenant can be used in its place, returns false
- * when none is set and missing_tenant is "empty", and raises an error otherwise.
+ * Seals the tenant that is set, and returns true.  If none is set and
+ * missing_tenant is "empty", returns false.  If the one that is set cannot be
+ * used, or none is set, returns true if "kept" is true and there is a seal, which
+ * the caller uses instead; otherwise raises an error.
  */
 static bool
 use_tenant(bool kept)
@@ -336,7 +337,7 @@ judge_and_get_tenant(FunctionCallInfo fcinfo)
 	Oid			type = get_fn_expr_rettype(fcinfo->flinfo);
 	TenantType	returned;
 
-	/* a query's call says it, and each that is planned or started asks anew */
+	/* the call's expression has the type; without an expression, pg_proc has it */
 	if (!OidIsValid(type))
 		type = get_func_rettype(fcinfo->flinfo->fn_oid);
 	if (!type_serves(type, &returned))

@@ -9,11 +9,12 @@
  * the filters call must be trusted (trusted_function.c) in the way it is called
  * (call_condition.c).
  *
- * Filters are WHERE and ON of the query and of all queries in it, HAVING, and
- * those columns of another query's output that a filter refers to, since the
- * planner substitutes their expressions (views, sub-selects in FROM, WITH, merged
- * join columns).  The argument of an aggregate that an index may answer, such as
- * min() and max(), is a filter too: the planner adds "argument IS NOT NULL".
+ * Filters are WHERE and ON of the query and of all queries in it, and HAVING.  If
+ * a filter refers to an output column of a view, a sub-select in FROM or a WITH
+ * query, or to a merged join column, the expression of that column is a filter
+ * too, since the planner substitutes it.  So is the argument of an aggregate that
+ * an index may answer, such as min() and max(): the planner adds the filter
+ * "argument IS NOT NULL".
  *
  * Values are all other expressions: select lists, SET, RETURNING, GROUP BY,
  * ORDER BY, other aggregates, window functions.  The executor computes them from
@@ -22,15 +23,17 @@
  * p <-> q where an index computes it; the security barrier does not prevent that
  * either.)
  *
- * A sub-select in a filter is executed because there is a row, and any of its
- * effects reveals that row: its locks, its statistics, what it logs.  It is
- * trusted only if the planner makes a join of it (sublink_pullup.c).
+ * A sub-select in a filter is executed only if there is a row to filter.  So
+ * anything that shows that it was executed reveals the row: its locks, its
+ * statistics, what it logs.  A sub-select is trusted only if the planner makes a
+ * join of it (sublink_pullup.c).
  *
- * A function that makes a new value of its arguments raises an error if the
- * result is too long.  A query could provoke that by a value of its own that is
- * almost too long, in an expression that another tenant's row completes.  So new
- * values may only be made of columns of one table, that is, of one row, and of
- * short constants, and only of few of them.
+ * A function that makes a new value of its arguments, such as ||, raises an error
+ * if the result is too long.  A query could concatenate a value of its own that
+ * has almost the maximal length with a column, and learn from the error how long
+ * another tenant's value is.  So new values may only be made of columns of one
+ * table, that is, of one row, and of short constants, and only of few of them
+ * (MAX_COPIES, MAX_COPIED_CONSTANT).
  *
  * The executor recurses for each level of a plan, and raises an error where the
  * stack ends.  So the number of a query's parts is limited (stack_reserve.c).
@@ -72,7 +75,7 @@
 /* Limits the work: the expression that a column stands for is checked each time a filter refers to the column. */
 #define MAX_VISITS		20000
 
-/* A value may be made of this many columns and constants, and of constants of this many bytes. */
+/* A new value may be made of this many columns and constants, each constant of at most this many bytes. */
 #define MAX_COPIES		16
 #define MAX_COPIED_CONSTANT	10000
 
@@ -86,7 +89,7 @@ typedef struct Source
 /* What was found in one clause of a filter */
 typedef struct Clause
 {
-	List	   *sources;		/* Sources that it refers to, the first one of each query */
+	List	   *sources;		/* of the Sources in each query's range table, the first that it refers to */
 	bool		joins;			/* it refers to several sources of one query, or to an outer query's */
 	bool		copies_column;	/* it makes a new value of a column */
 } Clause;
@@ -463,7 +466,7 @@ check_computed(Node *node, FilterCheck *check)
  * ----------------------------------------------------------------
  */
 
-/* Checks a cast, which must be to text of a built-in type, or of a constant. */
+/* Checks a cast.  Trusted are casts to text that cannot fail (is_plain_output), and casts of constant expressions. */
 static bool
 check_cast(Node *node, Node *arg, FilterCheck *check)
 {

@@ -377,8 +377,9 @@ walk_node(Node *node, void *context)
 }
 
 /*
- * Returns the query inside a utility statement for which the parse hook is called
- * with the statement only; NULL for any other statement.
+ * Returns the query of CREATE TABLE AS or DECLARE CURSOR on servers that call
+ * post_parse_analyze_hook for the statement but not for the query in it.  Returns
+ * NULL on other servers, and for any other statement.
  */
 const Query *
 query_of_utility(const Node *stmt)
