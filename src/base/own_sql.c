@@ -61,7 +61,7 @@ static int	utilities = 0;
 /* Nesting depth of the calls of run_as_owner. */
 static int	owners = 0;
 
-/* The first function that raised the error with which run_as_owner is being left, or InvalidOid. */
+/* While an error leaves run_as_owner: the function that raised it, the innermost of those that were called; or InvalidOid. */
 static Oid	failed_function = InvalidOid;
 
 /* ----------------------------------------------------------------
@@ -223,8 +223,8 @@ is_renamed_by_others(Form_pg_namespace schema, Oid role)
 }
 
 /*
- * Prevents that a table's qualified name comes to mean another table before
- * the transaction ends.  The caller has locked the table, so that it cannot be
+ * Prevents a table's qualified name from meaning another table before the
+ * transaction ends.  The caller has locked the table, so that it cannot be
  * renamed.  But the owner of its schema could rename that, and give its name to
  * another schema: our statement would then run as this table's owner on a table
  * of the schema's owner.  So the schema's row in pg_namespace is locked.
@@ -369,8 +369,9 @@ run_own_ddl(Oid relid, Oid role, bool noforce, const char *sql)
 }
 
 /*
- * Runs a DDL statement on a table as its owner.  Names in it must be qualified,
- * and the table locked by the caller; so for the next two functions.
+ * Runs a DDL statement on a table as its owner.  For this function and the next
+ * two, names in the statement must be qualified, and the caller must have locked
+ * the table.
  */
 void
 run_ddl(Oid relid, const char *sql)

@@ -6,8 +6,9 @@
  * Event triggers see every form of statement, with the OIDs of what it made,
  * after it ended and inside its transaction.  At ddl_command_end a table that
  * has gained the tenant column is guarded, or the statement fails; a statement
- * that has weakened a guard fails.  At sql_drop a statement fails that has
- * dropped the policy of a table that stays.
+ * that has weakened a guard fails.  At sql_drop a statement fails that has dropped
+ * a policy or the tenant column of a guarded table, but not the table; and the
+ * companions of foreign keys that were dropped are dropped, too.
  *
  * Decisions are made by what the statement has left in the catalogs.  Its parse
  * tree (table_change.c) says only what to look at.
@@ -180,7 +181,7 @@ check_triggers_under_key(CheckedCommand *cmd)
 	check_old_triggers(cmd->change->relid, ERROR);
 }
 
-/* So do those of a parent's foreign keys the triggers of a table that has joined it. */
+/* The actions of a parent's foreign keys also fire the triggers of a table that became its partition or child. */
 static void
 check_triggers_of_joined(CheckedCommand *cmd)
 {
@@ -217,7 +218,7 @@ note_written_rows(CheckedCommand *cmd)
 	note_written(cmd->change->relid, true);
 }
 
-/* Checks the hierarchies of tables that were guarded only now; those of new tables are checked below. */
+/* Checks the parents, partitions and children of tables that were guarded only now; check_hierarchies does so for new tables. */
 static void
 check_hierarchies_of_guarded(CheckedCommand *cmd)
 {
@@ -241,7 +242,7 @@ drop_checks(CheckedCommand *cmd)
 
 #define ANY_ACTION 0
 
-/* The checks in the order in which they run, each after a command that did one of the actions. */
+/* The checks in the order in which they run, each if the command did one of the actions. */
 static const struct
 {
 	int			actions;
@@ -276,9 +277,9 @@ needs_key_setting(const TableChange *change)
 }
 
 /*
- * Checks one command, guards what is to be guarded, and makes foreign keys and
- * their companions alike.  A guard that the command has damaged is not repaired,
- * but refused.  Returns the tables to whose foreign keys the setting
+ * Checks one command, guards what is to be guarded, and alters the companions of
+ * foreign keys as the command has altered the keys.  If the command has damaged a
+ * guard, it is refused, and the guard is not repaired.  Returns the tables to whose foreign keys the setting
  * foreign_keys is to be applied when the statement has ended.
  */
 static List *
@@ -287,7 +288,7 @@ check_change(const TableChange *change)
 	CheckedCommand cmd = {.change = change};
 	ListCell   *lc;
 
-	/* an earlier command's table may be gone by the end of the statement */
+	/* a statement can contain several commands, and a later one can have dropped the table */
 	if (!OidIsValid(change->relid) || get_rel_relkind(change->relid) == '\0')
 		return NIL;
 	cmd.touched = get_rel_relkind(change->relid) == RELKIND_COMPOSITE_TYPE ?
@@ -404,8 +405,9 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 }
 
 /*
- * The OIDs of the objects of a catalog that the statement has dropped, as far as
- * the condition "which" on pg_event_trigger_dropped_objects holds for them.
+ * Returns the OIDs of those objects of a catalog that the statement has dropped
+ * and for which the condition "which", on the columns of
+ * pg_event_trigger_dropped_objects(), holds.
  */
 static List *
 dropped_objects(const char *catalog, const char *which)
@@ -461,9 +463,10 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 }
 
 /*
- * Calling this function loads the library, so that SECURITY LABEL finds its
- * label provider.  Otherwise pg_restore could not restore the extension's labels
- * on a server that does not preload the library.
+ * Checks ALTER TABLE and ALTER DOMAIN before they run.  The call also loads the
+ * library, if that was not done before, so that SECURITY LABEL finds its label
+ * provider: otherwise pg_restore could not restore the extension's labels on a
+ * server that does not preload the library.
  */
 Datum
 tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)

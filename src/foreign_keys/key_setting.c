@@ -5,9 +5,10 @@
  *	  guarded tables.
  *
  * When a table becomes guarded or gains a foreign key, there may be a foreign key
- * between two guarded tables that does not carry the tenant.  Depending on
- * tenant_guard.foreign_keys it is paired (pair_keys.c), reported or refused, in
- * whatever order tables and keys are made.
+ * between two guarded tables that does not carry the tenant: an unpaired key.
+ * Depending on tenant_guard.foreign_keys it is paired, that is, changed so that it
+ * carries the tenant (pair_keys.c), reported or refused.  The result does not
+ * depend on the order in which tables and keys are created.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,8 +43,8 @@ typedef enum KeyDirection
 } KeyDirection;
 
 /*
- * The keys from a table and its partitions and children, or from and to them:
- * a list of ForeignKeys, each once.
+ * Returns the foreign keys of a table, its partitions and its children in this
+ * direction: a list of ForeignKeys without duplicates.
  */
 static List *
 all_keys_of_hierarchy(Oid root, KeyDirection direction)
@@ -83,7 +84,7 @@ has_keys(Oid root)
 	return false;
 }
 
-/* The keys of this kind from, or from and to, a table and its partitions and children. */
+/* Returns those keys of a table, its partitions and its children that are of this kind. */
 static List *
 keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
 {
@@ -96,7 +97,7 @@ keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
 	return found;
 }
 
-/* The tables at both ends of these keys, each once, in the order of their OIDs. */
+/* Returns the tables at both ends of these keys, without duplicates, in the order of their OIDs. */
 static List *
 tables_of(List *keys)
 {
@@ -141,7 +142,7 @@ cross_tenant_keys(Oid root, KeyDirection direction)
 	return keys_of_hierarchy(root, KEY_CROSSES_TENANTS, direction);
 }
 
-/* Warns of keys whose only column is not the tenant column and references a tenant column. */
+/* Warns of keys of one column, not the tenant column, that reference the tenant column of another table. */
 static void
 warn_of_keys_to_tenant_column(Oid root, KeyDirection direction)
 {
@@ -357,8 +358,8 @@ pair_keys_of(Oid root, bool validate)
 }
 
 /*
- * The referencing tables of those keys from and to a table, its partitions and
- * children to which the setting is to be applied.
+ * Returns the referencing tables of the keys from and to a table, its partitions
+ * and its children, as far as the setting is to be applied to those keys.
  */
 List *
 tables_with_unpaired_keys(Oid root)
@@ -442,8 +443,9 @@ apply_setting(Oid root, KeyDirection direction)
 
 /*
  * Applies the setting to the keys from and to a table that has become guarded or
- * gained a key.  Returns false if the setting is off or there are no keys.  While
- * a script of pg_dump makes foreign keys no table is guarded yet.
+ * gained a key.  Returns false if the setting is off or there are no keys.  There
+ * is no warning of keys from unguarded tables with row_security = off, as in a
+ * script of pg_dump, which may create keys before it guards the tables.
  */
 bool
 apply_key_setting(Oid root, KeyOccasion occasion)
@@ -469,8 +471,9 @@ check_key_setting_applied(Oid relid, const char *detail)
 }
 
 /*
- * Applies the setting if a framework's key no longer has a companion that is
- * checked before it.  Other unpaired keys were not changed by this statement.
+ * Applies the setting if a key with a name of Django or Rails has no companion
+ * that carries the tenant, or one that is checked later than the key itself.  For
+ * a statement that can have separated the two, but has made no key unpaired.
  */
 void
 apply_key_setting_to_companions(Oid root)

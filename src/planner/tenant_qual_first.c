@@ -63,8 +63,8 @@
 #include "tenant_type.h"
 
 /*
- * Returns the Var of the scanned table that a node in a scan's filter is, without
- * relabeling; NULL if it is anything else.
+ * If a node in a scan's filter is a column of the scanned table, below any
+ * RelabelTypes, returns its Var; otherwise NULL.
  */
 static const Var *
 column_of(const Plan *scan, Node *node)
@@ -240,8 +240,9 @@ order_filters(Plan *scan, AttrNumber attnum)
 }
 
 /*
- * Returns the table itself if it is guarded, else the ancestor that is, of a partition or child that the planner
- * has expanded or that is queried directly; InvalidOid if none is.
+ * Returns the table itself if it is guarded.  A partition or child may have no
+ * guard of its own: if the planner has added it to a query on its parent, or if it
+ * is a partition, returns its guarded ancestor.  Otherwise returns InvalidOid.
  */
 static Oid
 guarded_ancestor(const RangeTblEntry *rte)
@@ -360,9 +361,11 @@ has_guarded_table(const PlannedStmt *plan)
 
 /*
  * Puts the tenant's qual first in all nodes of a plan that was just made.
- * "row_security" is the query's hasRowSecurity.  The planner sets dependsOnRole if
- * it has inlined a function with such a query.  dependsOnRole is set for plans with
- * guarded tables, as the plan cache does where hasRowSecurity is set.
+ * "row_security" is the query's hasRowSecurity; if it is false, the plan can still
+ * contain a query with row-level security, of a function that the planner has
+ * inlined, and then has dependsOnRole.  Sets dependsOnRole for every plan with a
+ * guarded table to which row-level security may apply, so that the plan is not
+ * reused for another role.
  */
 void
 put_tenant_first(PlannedStmt *plan, bool row_security)
