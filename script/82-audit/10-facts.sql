@@ -2,11 +2,11 @@
 --
 -- What several rules of audit() speak of
 --
--- PUBLIC may read these, and call the rules, since whoever may call audit() must; but it has no USAGE of their schema, and what
--- they call of tenant_guard is revoked from it.
+-- A role that may call audit() needs SELECT on these views and EXECUTE on the functions with the rules. PUBLIC has both; but
+-- PUBLIC has no USAGE on the schema, nor EXECUTE on the functions of tenant_guard that the views and rules call.
 --
--- A view is parsed when it is made, and finds what it was made with. What is not the same in all versions of PostgreSQL is
--- a function, which is parsed when it is called.
+-- These are views, except what depends on the version of PostgreSQL: that is a function, whose body is parsed when it is called.
+-- A view is parsed when it is created, and would keep the columns of that version through pg_upgrade.
 --
 CREATE TYPE tenant_guard_internal.finding AS (rule text, level text, object text, detail text, remedy text, step integer);
 COMMENT ON TYPE tenant_guard_internal.finding IS 'a row of audit(); findings of one rule whose remedies must be run in an order have steps';
@@ -33,13 +33,13 @@ CREATE VIEW tenant_guard_internal.guarded_tables AS
 SELECT * FROM tenant_guard_internal.audited_tables t WHERE t.status IN ('guarded', 'damaged');
 COMMENT ON VIEW tenant_guard_internal.guarded_tables IS 'those of them that have a guard; a part of audit()';
 
--- the roles whom row-level security does not bind
+-- the roles to which row-level security does not apply
 CREATE VIEW tenant_guard_internal.unbound_roles AS
 SELECT r.oid, r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser' ELSE 'has BYPASSRLS' END AS why
 FROM pg_roles r WHERE r.rolsuper OR r.rolbypassrls;
 COMMENT ON VIEW tenant_guard_internal.unbound_roles IS 'roles whom row-level security does not bind; a part of audit()';
 
--- what others than its owner may do with a relation, or with the column "attnum" of it; grantee 0 is PUBLIC
+-- the privileges that roles other than the owner have on a relation, or on its column "attnum"; grantee 0 is PUBLIC
 CREATE VIEW tenant_guard_internal.granted_privileges AS
 SELECT c.oid AS relation, NULL::int2 AS attnum, e.grantee, e.privilege_type AS privilege
 FROM pg_class c, aclexplode(c.relacl) e WHERE e.grantee <> c.relowner
@@ -48,7 +48,7 @@ SELECT c.oid, a.attnum, e.grantee, e.privilege_type
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) e WHERE e.grantee <> c.relowner;
 COMMENT ON VIEW tenant_guard_internal.granted_privileges IS 'what others than its owner may do with a relation; a part of audit()';
 
--- to whom what row-level security cannot bind is open
+-- materialized views and foreign tables, which cannot have row-level security, and the roles that have privileges on them
 CREATE VIEW tenant_guard_internal.open_relations AS
 SELECT c.oid, string_agg(DISTINCT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, ', ') AS roles
 FROM pg_class c JOIN tenant_guard_internal.granted_privileges g ON g.relation = c.oid
@@ -56,7 +56,7 @@ WHERE c.relkind IN ('m', 'f')
 GROUP BY c.oid;
 COMMENT ON VIEW tenant_guard_internal.open_relations IS 'to whom relations are open that have no row-level security; a part of audit()';
 
--- foreign keys, each once: not those that partitions have of their whole
+-- every foreign key, without those that a partition inherits from its partitioned table
 CREATE FUNCTION tenant_guard_internal.foreign_keys(
 	OUT oid oid, OUT conname name, OUT conrelid oid, OUT confrelid oid, OUT conkey smallint[], OUT confkey smallint[], OUT confdeltype "char",
 	OUT confupdtype "char", OUT confdelsetcols smallint[], OUT convalidated boolean, OUT enforced boolean)
@@ -65,7 +65,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated,
-	   -- before 18 there is no such column: the name is then the outer one
+	   -- before 18 pg_constraint has no column conenforced, and the name refers to the null of the outer query
 	   (SELECT conenforced::text FROM pg_constraint i WHERE i.oid = k.oid) IS DISTINCT FROM 'false' AS enforced
 FROM (SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype, k.confdelsetcols, k.convalidated,
 			 NULL::text AS conenforced
@@ -99,8 +99,8 @@ WHERE c.relkind IN ('v', 'm') AND c.oid IN (SELECT r.view FROM reads r JOIN guar
 	  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
 COMMENT ON VIEW tenant_guard_internal.views_of_guarded IS 'views that read guarded tables; a part of audit()';
 
--- what bypasses when one whom row-level security does not bind reads it: guarded tables, and views that read them for
--- whoever reads the view
+-- relations through which a role that row-level security does not bind sees the rows of every tenant: guarded tables, and
+-- views with security_invoker that read them
 CREATE VIEW tenant_guard_internal.bypassable_relations AS
 WITH RECURSIVE touchable (oid, relname, name) AS (
 	SELECT g.oid, g.relname, g.name FROM tenant_guard_internal.guarded_tables g
@@ -127,7 +127,7 @@ FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) kv
 WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()));
 COMMENT ON VIEW tenant_guard_internal.stored_settings IS 'what is set for this database and for roles in it; a part of audit()';
 
--- Roles whose sessions have a list of their own of what they preload, and not the library in it.
+-- Roles with a session_preload_libraries of their own; "statement" adds the library to it, and is null if it is in the list.
 CREATE VIEW tenant_guard_internal.roles_without_library AS
 SELECT s.setrole, s.setdatabase, tenant_guard.preload_statement(s.setdatabase, s.setrole) AS statement
 FROM tenant_guard_internal.stored_settings s
