@@ -150,6 +150,25 @@ EXECUTE stable_body;
 COMMIT;
 RESET enable_seqscan;
 
+-- Nor what a type's equality has read, STABLE though it is: the first comparison looks it up, and array_eq() is IMMUTABLE.
+RESET ROLE;
+CREATE TYPE t.word AS (body text);
+CREATE FUNCTION t.same(t.word, t.word) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN ($1).body = (SELECT min(body) FROM t.notes); END $$;
+CREATE FUNCTION t.compare(t.word, t.word) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE OPERATOR t.= (LEFTARG = t.word, RIGHTARG = t.word, FUNCTION = t.same);
+CREATE OPERATOR CLASS t.words DEFAULT FOR TYPE t.word USING btree AS OPERATOR 3 t.=, FUNCTION 1 t.compare(t.word, t.word);
+SET ROLE regress_app;
+PREPARE same AS SELECT ARRAY[ROW('mine 120')::t.word] = ARRAY[ROW('x')::t.word] AS is_of_a;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT ARRAY[ROW(body)::t.word] = ARRAY[ROW(body)::t.word] AS is_of_a FROM t.notes;
+EXECUTE same;
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+EXECUTE same;
+COMMIT;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

@@ -8,11 +8,22 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "extension_function.h"
 #include "function_hook.h"
@@ -33,13 +44,76 @@ typedef struct FunctionCall
 	Datum		prev_arg;		/* state of the previous hook */
 } FunctionCall;
 
+/* Does an operator, an operator class or a type use this function? */
+static bool
+is_used_by_type(Oid funcid)
+{
+	bool		found = false;
+	ScanKeyData key[2];
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(funcid));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, key);
+	while (!found && HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		Oid			user = ((Form_pg_depend) GETSTRUCT(row))->classid;
+
+		found = user == OperatorRelationId || user == AccessMethodProcedureRelationId || user == TypeRelationId;
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return found;
+}
+
+/*
+ * May PostgreSQL keep this function looked up, to compare or hash values of a
+ * type, or to make a range canonical?  One in C is not expected to read rows.
+ */
+static bool
+may_be_kept_for_type(Oid funcid)
+{
+	HeapTuple	row = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	Form_pg_proc proc;
+	bool		possible;
+
+	if (!HeapTupleIsValid(row))
+		return false;
+	proc = (Form_pg_proc) GETSTRUCT(row);
+	possible = (proc->pronargs == 1 || proc->pronargs == 2) &&
+		proc->prolang != ClanguageId && proc->prolang != INTERNALlanguageId &&
+		(proc->prorettype == BOOLOID || proc->prorettype == INT4OID || proc->prorettype == INT8OID ||
+		 proc->prorettype == proc->proargtypes.values[0]);
+	ReleaseSysCache(row);
+	return possible && is_used_by_type(funcid);
+}
+
+static bool
+is_users_function(Oid funcid)
+{
+	return funcid >= FirstNormalObjectId && extension_function(funcid) == EXTENSION_NONE;
+}
+
 /* What a function of a user's returns that he calls IMMUTABLE, the planner may put into a plan. */
 static void
 note_function_of_plan(Oid funcid)
 {
-	if (is_planning() && funcid >= FirstNormalObjectId && extension_function(funcid) == EXTENSION_NONE &&
-		func_volatile(funcid) == PROVOLATILE_IMMUTABLE)
+	if (is_planning() && is_users_function(funcid) && func_volatile(funcid) == PROVOLATILE_IMMUTABLE)
 		note_immutable_function();
+}
+
+/*
+ * An IMMUTABLE function of PostgreSQL, such as array_eq(), calls the functions
+ * of a type, be they IMMUTABLE or not.  The type cache and the relation cache
+ * look them up once in a session, maybe before a statement is planned.
+ */
+static void
+note_function_of_type(Oid funcid)
+{
+	if (!types_have_functions() && is_users_function(funcid) && may_be_kept_for_type(funcid))
+		note_function_of_types();
 }
 
 /*
@@ -54,6 +128,7 @@ needs_fmgr(Oid funcid)
 	bool		wanted = prev_needs_fmgr && prev_needs_fmgr(funcid);
 
 	note_function_of_plan(funcid);
+	note_function_of_type(funcid);
 	return wanted ||
 		((InNoForceRLSOperation() || runs_as_owner()) && extension_function(funcid) != EXTENSION_KEY_CHECK);
 }
@@ -76,6 +151,8 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 			check_called_by_parser(flinfo->fn_oid);
 			/* PostgreSQL does not ask needs_fmgr of one that is SECURITY DEFINER, or sets a parameter */
 			note_function_of_plan(flinfo->fn_oid);
+			if (is_planning())
+				note_function_of_type(flinfo->fn_oid);
 			if (call == NULL)
 			{
 				call = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(FunctionCall));

@@ -43,6 +43,9 @@ static bool plans_hold_rows = false;
 static uint64 immutable_functions = 0;
 static bool planning = false;	/* left over by an error at most to the end of its transaction */
 
+/* Has a function of a user's been looked up that compares, hashes or makes values of a type? */
+static bool functions_of_types = false;
+
 static uint64
 hash_of(const char *tenant)
 {
@@ -110,7 +113,8 @@ enter_planning(void)
 /*
  * May the new plan have constants that were read from a tenant's rows?  Only a
  * function declared IMMUTABLE gives constants; a STABLE one is called for
- * estimates alone.  Where a plan with such constants exists already, a function
+ * estimates alone.  A function of a type is called without being looked up for
+ * the plan: where there is one, it may have read the rows.  Where a plan with such constants exists already, a function
  * that was called meanwhile may have used them without reading rows.
  */
 bool
@@ -118,7 +122,7 @@ leave_planning(const Planning *start)
 {
 	Assert(start->rows_read <= rows_read);
 	planning = start->outer;
-	return immutable_functions != start->immutable_functions &&
+	return (immutable_functions != start->immutable_functions || functions_of_types) &&
 		(rows_read != start->rows_read || plans_hold_rows);
 }
 
@@ -133,6 +137,19 @@ void
 note_immutable_function(void)
 {
 	immutable_functions++;
+}
+
+/* A function of a type is looked up, and may be kept for the rest of the session. */
+void
+note_function_of_types(void)
+{
+	functions_of_types = true;
+}
+
+bool
+types_have_functions(void)
+{
+	return functions_of_types;
 }
 
 /* Marks a new plan that may have constants read from a tenant's rows: it is dropped when the transaction ends. */

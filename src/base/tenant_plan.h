@@ -28,6 +28,8 @@ extern Planning enter_planning(void);
 extern bool leave_planning(const Planning *start);
 extern bool is_planning(void);
 extern void note_immutable_function(void);
+extern void note_function_of_types(void);
+extern bool types_have_functions(void);
 extern void keep_plan_for_transaction(PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_TENANT_PLAN_H */
