@@ -22,6 +22,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -43,6 +44,13 @@ typedef struct FunctionCall
 	int			role;			/* what that returned, to be restored */
 	Datum		prev_arg;		/* state of the previous hook */
 } FunctionCall;
+
+/*
+ * The functions that were last found to be no type's, until an operator, an
+ * operator class, a type or a function changes: each query that calls one asks.
+ */
+static Oid	of_no_type[16];
+static int	next_of_no_type = 0;
 
 /* Does an operator, an operator class or a type use this function? */
 static bool
@@ -112,8 +120,22 @@ note_function_of_plan(Oid funcid)
 static void
 note_function_of_type(Oid funcid)
 {
-	if (!types_have_functions() && is_users_function(funcid) && may_be_kept_for_type(funcid))
+	if (types_have_functions() || funcid < FirstNormalObjectId)
+		return;
+	for (int i = 0; i < lengthof(of_no_type); i++)
+		if (of_no_type[i] == funcid)
+			return;
+	if (is_users_function(funcid) && may_be_kept_for_type(funcid))
 		note_function_of_types();
+	of_no_type[next_of_no_type] = funcid;
+	next_of_no_type = (next_of_no_type + 1) % lengthof(of_no_type);
+}
+
+/* A syscache callback */
+static void
+forget_functions_of_no_type(Datum arg, int cacheid, uint32 hashvalue)
+{
+	memset(of_no_type, 0, sizeof(of_no_type));
 }
 
 /*
@@ -190,6 +212,10 @@ void
 install_function_hook(void)
 {
 	Assert(fmgr_hook != fmgr);
+	CacheRegisterSyscacheCallback(OPEROID, forget_functions_of_no_type, (Datum) 0);
+	CacheRegisterSyscacheCallback(AMPROCNUM, forget_functions_of_no_type, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, forget_functions_of_no_type, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, forget_functions_of_no_type, (Datum) 0);
 	prev_needs_fmgr = needs_fmgr_hook;
 	needs_fmgr_hook = needs_fmgr;
 	prev_fmgr = fmgr_hook;

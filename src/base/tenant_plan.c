@@ -114,8 +114,9 @@ enter_planning(void)
  * May the new plan have constants that were read from a tenant's rows?  Only a
  * function declared IMMUTABLE gives constants; a STABLE one is called for
  * estimates alone.  A function of a type is called without being looked up for
- * the plan: where there is one, it may have read the rows.  Where a plan with such constants exists already, a function
- * that was called meanwhile may have used them without reading rows.
+ * the plan: where there is one, it may have read the rows.  Where a plan with
+ * such constants exists already, a function that was called meanwhile may have
+ * used them without reading rows.
  */
 bool
 leave_planning(const Planning *start)
