@@ -7,7 +7,7 @@
  * known to hold: INSERT leaves the tenant column to its default, which is the
  * getter that the check compares with, and UPDATE does not assign to the tenant
  * column of a row that the policy's USING has passed.  Then the check, which costs
- * a twentieth of writing the row, is redundant.
+ * up to a tenth of the statement (docs/performance.md), is redundant.
  *
  * That is known only if nothing but the query computes the row: there is no
  * BEFORE trigger, no child or partition that might have one, and the tenant column
