@@ -8,11 +8,11 @@
 # 50 ms: a few minutes, good for looking at plans.
 #
 # Prints a table of medians and of their ratios to the hand-written query, for a tenant with half of the rows (whale) and
-# a small one, in simple and prepared protocol. The hand-written query and the guarded one share a connection, each
-# transaction one of them by lot, and what counts is the median of the rounds' ratios; the others go by turns. In the
-# midst of the rounds the two change places: where a copy of a table lies in memory makes up to a fifth of a scan's time,
-# so the ratio is the geometric mean of both halves'. A measurement is the mean of the middle half of its transactions,
-# those that nothing else of the machine has met. Leaves results.csv, results.svg, results.md, others.md, hooks.txt and
+# a small one, in simple and prepared protocol. The hand-written query and the guarded one share a connection, and each
+# transaction runs one of them at random; the result is the median of the rounds' ratios. The other queries take turns.
+# After half of the rounds the guards are moved to the other copy of the tables: the place of a table in memory changes
+# the time of a scan by up to a fifth, so the ratio is the geometric mean of both halves. A measurement is the mean of the
+# middle half of its transactions by their time, since other programs disturb some transactions. Leaves results.csv, results.svg, results.md, others.md, hooks.txt and
 # the plans of every query in bench/results/ of the directory that it is called in, and says where the guarded query's
 # plan is not of the hand-written one's shape. The server is a throwaway one, of a private copy of PostgreSQL.
 set -u -o pipefail
