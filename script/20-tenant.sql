@@ -41,7 +41,7 @@ COMMENT ON FUNCTION has_tenant() IS 'whether a tenant is set that this transacti
 --
 CREATE FUNCTION preload_statement(database oid, role oid) RETURNS text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED STRICT AS 'MODULE_PATHNAME', 'tenant_guard_preload_statement';
-COMMENT ON FUNCTION preload_statement(oid, oid) IS 'what adds the library to session_preload_libraries of a database, a role, or (0: no matter which) both';
+COMMENT ON FUNCTION preload_statement(oid, oid) IS 'the statement that adds the library to session_preload_libraries of a database, a role, or a role in a database; 0 is any';
 REVOKE ALL ON FUNCTION preload_statement(oid, oid) FROM PUBLIC;
 
 CREATE FUNCTION check_library() RETURNS void

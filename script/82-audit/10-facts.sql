@@ -9,7 +9,7 @@
 -- A view is parsed when it is created, and would keep the columns of that version through pg_upgrade.
 --
 CREATE TYPE tenant_guard_internal.finding AS (rule text, level text, object text, detail text, remedy text, step integer);
-COMMENT ON TYPE tenant_guard_internal.finding IS 'a row of audit(); findings of one rule whose remedies must be run in an order have steps';
+COMMENT ON TYPE tenant_guard_internal.finding IS 'a row of audit(); "step" orders findings of one rule whose remedies must be run in an order';
 
 CREATE VIEW tenant_guard_internal.schemas_left_alone AS
 SELECT n.oid AS schema
@@ -31,13 +31,13 @@ COMMENT ON VIEW tenant_guard_internal.audited_tables IS 'every table that audit(
 
 CREATE VIEW tenant_guard_internal.guarded_tables AS
 SELECT * FROM tenant_guard_internal.audited_tables t WHERE t.status IN ('guarded', 'damaged');
-COMMENT ON VIEW tenant_guard_internal.guarded_tables IS 'those of them that have a guard; a part of audit()';
+COMMENT ON VIEW tenant_guard_internal.guarded_tables IS 'audited tables that have a guard; a part of audit()';
 
 -- the roles to which row-level security does not apply
 CREATE VIEW tenant_guard_internal.unbound_roles AS
 SELECT r.oid, r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser' ELSE 'has BYPASSRLS' END AS why
 FROM pg_roles r WHERE r.rolsuper OR r.rolbypassrls;
-COMMENT ON VIEW tenant_guard_internal.unbound_roles IS 'roles whom row-level security does not bind; a part of audit()';
+COMMENT ON VIEW tenant_guard_internal.unbound_roles IS 'roles to which row-level security does not apply; a part of audit()';
 
 -- the privileges that roles other than the owner have on a relation, or on its column "attnum"; grantee 0 is PUBLIC
 CREATE VIEW tenant_guard_internal.granted_privileges AS
@@ -46,7 +46,7 @@ FROM pg_class c, aclexplode(c.relacl) e WHERE e.grantee <> c.relowner
 UNION ALL
 SELECT c.oid, a.attnum, e.grantee, e.privilege_type
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) e WHERE e.grantee <> c.relowner;
-COMMENT ON VIEW tenant_guard_internal.granted_privileges IS 'what others than its owner may do with a relation; a part of audit()';
+COMMENT ON VIEW tenant_guard_internal.granted_privileges IS 'privileges of roles other than the owner on relations; a part of audit()';
 
 -- materialized views and foreign tables, which cannot have row-level security, and the roles that have privileges on them
 CREATE VIEW tenant_guard_internal.open_relations AS
@@ -54,7 +54,7 @@ SELECT c.oid, string_agg(DISTINCT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quo
 FROM pg_class c JOIN tenant_guard_internal.granted_privileges g ON g.relation = c.oid
 WHERE c.relkind IN ('m', 'f')
 GROUP BY c.oid;
-COMMENT ON VIEW tenant_guard_internal.open_relations IS 'to whom relations are open that have no row-level security; a part of audit()';
+COMMENT ON VIEW tenant_guard_internal.open_relations IS 'materialized views and foreign tables, and the roles with privileges on them; a part of audit()';
 
 -- every foreign key, without those that a partition inherits from its partitioned table
 CREATE FUNCTION tenant_guard_internal.foreign_keys(
@@ -108,7 +108,7 @@ WITH RECURSIVE touchable (oid, relname, name) AS (
 	SELECT v.oid, v.relname, v.name FROM touchable x JOIN tenant_guard_internal.named_relations n ON n.names = x.oid AND n.ev_type = '1' JOIN tenant_guard_internal.views_of_guarded v ON v.oid = n.relation AND v.invoker
 )
 SELECT * FROM touchable;
-COMMENT ON VIEW tenant_guard_internal.bypassable_relations IS 'what bypasses isolation when one reads it whom row-level security does not bind; a part of audit()';
+COMMENT ON VIEW tenant_guard_internal.bypassable_relations IS 'relations through which a role that row-level security does not bind sees all rows; a part of audit()';
 
 -- functions of users
 CREATE VIEW tenant_guard_internal.user_functions AS
@@ -125,13 +125,13 @@ CREATE VIEW tenant_guard_internal.stored_settings AS
 SELECT s.setdatabase, s.setrole, lower(split_part(kv, '=', 1)) AS setting, lower(substr(kv, strpos(kv, '=') + 1)) AS value
 FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) kv
 WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()));
-COMMENT ON VIEW tenant_guard_internal.stored_settings IS 'what is set for this database and for roles in it; a part of audit()';
+COMMENT ON VIEW tenant_guard_internal.stored_settings IS 'settings stored for this database and for roles in it; a part of audit()';
 
 -- Roles with a session_preload_libraries of their own; "statement" adds the library to it, and is null if it is in the list.
 CREATE VIEW tenant_guard_internal.roles_without_library AS
 SELECT s.setrole, s.setdatabase, tenant_guard.preload_statement(s.setdatabase, s.setrole) AS statement
 FROM tenant_guard_internal.stored_settings s
 WHERE s.setting = 'session_preload_libraries' AND s.setrole <> 0;
-COMMENT ON VIEW tenant_guard_internal.roles_without_library IS 'roles whose sessions preload other libraries; a part of audit()';
+COMMENT ON VIEW tenant_guard_internal.roles_without_library IS 'roles with a session_preload_libraries of their own; a part of audit()';
 
 GRANT SELECT ON ALL TABLES IN SCHEMA tenant_guard_internal TO PUBLIC;
