@@ -27,7 +27,7 @@ BEGIN
 END
 $$;
 CREATE SCHEMA tenant_guard_internal;
-COMMENT ON SCHEMA tenant_guard_internal IS 'what the functions of tenant_guard are made of; not to be called by hand';
+COMMENT ON SCHEMA tenant_guard_internal IS 'the internal functions and views of tenant_guard; not to be called by hand';
 
 GRANT USAGE ON SCHEMA tenant_guard TO PUBLIC;
 COMMENT ON SCHEMA tenant_guard IS 'keeps the tenants of shared tables apart';

@@ -9,7 +9,7 @@ REVOKE ALL ON FUNCTION library_version() FROM PUBLIC;
 
 CREATE FUNCTION library_preloaded() RETURNS boolean
 LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_library_preloaded';
-COMMENT ON FUNCTION library_preloaded() IS 'whether this session had the library loaded before its first statement';
+COMMENT ON FUNCTION library_preloaded() IS 'whether the library was loaded before the first statement of this session';
 REVOKE ALL ON FUNCTION library_preloaded() FROM PUBLIC;
 
 -- Who may ask: see 82-audit/10-facts.sql.

@@ -16,25 +16,25 @@ COMMENT ON FUNCTION set_tenant(bigint, boolean) IS 'sets the tenant of the trans
 
 CREATE FUNCTION clear_tenant() RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_clear_tenant';
-COMMENT ON FUNCTION clear_tenant() IS 'unsets the tenant; another cannot be set in a transaction that has used one';
+COMMENT ON FUNCTION clear_tenant() IS 'unsets the tenant; a transaction that has set one cannot set another';
 
 -- They cost a few instructions.  With any cost that counts, the tenant's filter would be estimated dearer than a
 -- hand-written one, and be evaluated after others.
 CREATE FUNCTION current_tenant() RETURNS uuid
 LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME', 'tenant_guard_current_tenant';
-COMMENT ON FUNCTION current_tenant() IS 'the tenant of the transaction where tenant_guard.tenant_type is uuid; an error where none is set';
+COMMENT ON FUNCTION current_tenant() IS 'the tenant of the transaction if tenant_guard.tenant_type is uuid; raises an error if none is set';
 
 CREATE FUNCTION current_tenant_text() RETURNS text
 LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME', 'tenant_guard_current_tenant';
-COMMENT ON FUNCTION current_tenant_text() IS 'the tenant of the transaction where tenant_guard.tenant_type is text; an error where none is set';
+COMMENT ON FUNCTION current_tenant_text() IS 'the tenant of the transaction if tenant_guard.tenant_type is text; raises an error if none is set';
 
 CREATE FUNCTION current_tenant_bigint() RETURNS bigint
 LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 1e-30 AS 'MODULE_PATHNAME', 'tenant_guard_current_tenant';
-COMMENT ON FUNCTION current_tenant_bigint() IS 'the tenant of the transaction where tenant_guard.tenant_type is bigint; an error where none is set';
+COMMENT ON FUNCTION current_tenant_bigint() IS 'the tenant of the transaction if tenant_guard.tenant_type is bigint; raises an error if none is set';
 
 CREATE FUNCTION has_tenant() RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_has_tenant';
-COMMENT ON FUNCTION has_tenant() IS 'whether a tenant is set that this transaction may use; never an error';
+COMMENT ON FUNCTION has_tenant() IS 'whether a tenant is set that this transaction can use; raises no error';
 
 --
 -- How sessions load the library: for the DBA, and whom the DBA grants it to
@@ -46,7 +46,7 @@ REVOKE ALL ON FUNCTION preload_statement(oid, oid) FROM PUBLIC;
 
 CREATE FUNCTION check_library() RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_check_library';
-COMMENT ON FUNCTION check_library() IS 'an error where this session''s queries on guarded tables are refused, since one of them was what loaded the library';
+COMMENT ON FUNCTION check_library() IS 'raises an error if this session refuses queries on guarded tables, because one of them loaded the library';
 REVOKE ALL ON FUNCTION check_library() FROM PUBLIC;
 
 --

@@ -4,7 +4,7 @@
 --
 CREATE FUNCTION guarded() RETURNS boolean
 LANGUAGE C IMMUTABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME', 'tenant_guard_guarded';
-COMMENT ON FUNCTION guarded() IS 'true; the qual of policy tenant_access, which goes with the extension';
+COMMENT ON FUNCTION guarded() IS 'returns true; the qual of policy tenant_access, which DROP EXTENSION CASCADE drops with it';
 
 --
 -- Where isolation stands: for the DBA, and whom the DBA grants it to

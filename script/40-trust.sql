@@ -16,7 +16,7 @@ SELECT l.objoid::pg_catalog.regprocedure, 'label', NULL, NULL
 FROM pg_catalog.pg_seclabel l
 WHERE l.provider = 'tenant_guard' AND l.label = 'trusted'
 	  AND l.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass;
-COMMENT ON VIEW trusted_functions IS 'the functions that are trusted with every tenant''s rows without being LEAKPROOF';
-COMMENT ON COLUMN trusted_functions.declared_by IS 'built-in, or label: a superuser, by SECURITY LABEL';
-COMMENT ON COLUMN trusted_functions.condition IS 'when a call of the function is trusted; null: always';
-COMMENT ON COLUMN trusted_functions.reason IS 'why it cannot tell of a row';
+COMMENT ON VIEW trusted_functions IS 'functions that filters may call for rows of every tenant without being LEAKPROOF';
+COMMENT ON COLUMN trusted_functions.declared_by IS 'built-in, or label if a superuser declared it by SECURITY LABEL';
+COMMENT ON COLUMN trusted_functions.condition IS 'the condition on which a call is trusted; null if every call is';
+COMMENT ON COLUMN trusted_functions.reason IS 'why the function cannot reveal a value; null for a label';

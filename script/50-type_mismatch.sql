@@ -5,7 +5,7 @@
 CREATE FUNCTION tenant_guard_internal.type_mismatches_of(catalog oid, object oid, OUT detail text, OUT remedy text)
 RETURNS SETOF record
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_type_mismatches_of';
-COMMENT ON FUNCTION tenant_guard_internal.type_mismatches_of(oid, oid) IS 'where an object of a catalog takes a tenant for text';
+COMMENT ON FUNCTION tenant_guard_internal.type_mismatches_of(oid, oid) IS 'the comparisons of a tenant as text in an object of a catalog';
 REVOKE ALL ON FUNCTION tenant_guard_internal.type_mismatches_of(oid, oid) FROM PUBLIC;
 
 CREATE FUNCTION type_mismatches(OUT object text, OUT kind text, OUT detail text, OUT remedy text)
@@ -47,5 +47,5 @@ BEGIN ATOMIC -- without a search_path of its own: bodies of functions are parsed
 	WHERE s.oid >= 16384
 	ORDER BY 2, 1, 3;
 END;
-COMMENT ON FUNCTION type_mismatches() IS 'views, functions, policies and other stored code that take a tenant for text';
+COMMENT ON FUNCTION type_mismatches() IS 'views, functions, policies and other stored code that compare a tenant as text';
 REVOKE ALL ON FUNCTION type_mismatches() FROM PUBLIC;

@@ -5,15 +5,15 @@
 -- PostgreSQL calls them for the rows that a foreign key's action meets, as the owner of the table: so everyone may.
 CREATE FUNCTION tenant_guard_internal.check_key_action(relation oid, foreign_key oid, tenant "any") RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_key_action';
-COMMENT ON FUNCTION tenant_guard_internal.check_key_action(oid, oid, "any") IS 'true, or an error where the row that a foreign key''s action meets is another tenant''s; not to be called by hand';
+COMMENT ON FUNCTION tenant_guard_internal.check_key_action(oid, oid, "any") IS 'returns true, or raises an error if a foreign key''s action reaches a row of another tenant; not to be called by hand';
 
 CREATE FUNCTION tenant_guard_internal.check_key_action(relation oid, foreign_key oid, tenant "any", becomes "any") RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_key_action';
-COMMENT ON FUNCTION tenant_guard_internal.check_key_action(oid, oid, "any", "any") IS 'the same of a row that the action would give a new tenant';
+COMMENT ON FUNCTION tenant_guard_internal.check_key_action(oid, oid, "any", "any") IS 'the same for an action that updates the row; "becomes" is the tenant that the row would have; not to be called by hand';
 
 CREATE FUNCTION tenant_guard_internal.check_tenant_kept(relation oid, changed boolean, tenant "any") RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_tenant_kept';
-COMMENT ON FUNCTION tenant_guard_internal.check_tenant_kept(oid, boolean, "any") IS 'true, or an error where a trigger has changed the tenant of the row that a foreign key''s action changes; not to be called by hand';
+COMMENT ON FUNCTION tenant_guard_internal.check_tenant_kept(oid, boolean, "any") IS 'returns true, or raises an error if a trigger has changed the tenant of a row that a foreign key''s action changes; not to be called by hand';
 
 -- For the owner of the tables, as ALTER TABLE is: it checks ownership.
 CREATE FUNCTION pair_foreign_keys(relation regclass, validate boolean DEFAULT true) RETURNS void
@@ -26,4 +26,4 @@ COMMENT ON FUNCTION pair_foreign_keys(regclass, boolean) IS 'makes foreign keys 
 CREATE FUNCTION tenant_guard_internal.key_kinds(relation oid, OUT foreign_key oid, OUT kind text, OUT own_tenants_key text)
 RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_key_kinds';
-COMMENT ON FUNCTION tenant_guard_internal.key_kinds(oid) IS 'what the foreign keys of a guarded table say of tenants, and, of one that references rows of any tenant, the key to make instead; a part of audit()';
+COMMENT ON FUNCTION tenant_guard_internal.key_kinds(oid) IS 'the kind of each foreign key of a guarded table and, for a key that references rows of any tenant, the key to create instead; a part of audit()';

@@ -3,26 +3,26 @@
 -- Event triggers: guard what is created, refuse what weakens a guard
 --
 CREATE FUNCTION tenant_guard_internal.on_ddl_command_start() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_on_ddl_command_start';
-COMMENT ON FUNCTION tenant_guard_internal.on_ddl_command_start() IS 'loads the library, and refuses to drop or retype a tenant column';
+COMMENT ON FUNCTION tenant_guard_internal.on_ddl_command_start() IS 'loads the library, and refuses statements that drop a tenant column or change its type';
 REVOKE ALL ON FUNCTION tenant_guard_internal.on_ddl_command_start() FROM PUBLIC;
 
 CREATE FUNCTION tenant_guard_internal.on_ddl_command_end() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_on_ddl_command_end';
-COMMENT ON FUNCTION tenant_guard_internal.on_ddl_command_end() IS 'guards tables that a statement made, and refuses one that weakened a guard';
+COMMENT ON FUNCTION tenant_guard_internal.on_ddl_command_end() IS 'guards tables that a statement created, and refuses statements that weakened a guard';
 REVOKE ALL ON FUNCTION tenant_guard_internal.on_ddl_command_end() FROM PUBLIC;
 
 CREATE FUNCTION tenant_guard_internal.on_sql_drop() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_on_sql_drop';
-COMMENT ON FUNCTION tenant_guard_internal.on_sql_drop() IS 'refuses a statement that dropped the policy of a guarded table';
+COMMENT ON FUNCTION tenant_guard_internal.on_sql_drop() IS 'refuses statements that dropped a policy or column of a guarded table; drops companions with their foreign keys';
 REVOKE ALL ON FUNCTION tenant_guard_internal.on_sql_drop() FROM PUBLIC;
 
 CREATE EVENT TRIGGER tenant_guard_ddl_command_start ON ddl_command_start
 	EXECUTE FUNCTION tenant_guard_internal.on_ddl_command_start();
-COMMENT ON EVENT TRIGGER tenant_guard_ddl_command_start IS 'loads the library, and refuses to drop or retype a tenant column';
+COMMENT ON EVENT TRIGGER tenant_guard_ddl_command_start IS 'loads the library, and refuses statements that drop a tenant column or change its type';
 CREATE EVENT TRIGGER tenant_guard_ddl_command_end ON ddl_command_end
 	EXECUTE FUNCTION tenant_guard_internal.on_ddl_command_end();
-COMMENT ON EVENT TRIGGER tenant_guard_ddl_command_end IS 'guards tables that a statement made, and refuses one that weakened a guard';
+COMMENT ON EVENT TRIGGER tenant_guard_ddl_command_end IS 'guards tables that a statement created, and refuses statements that weakened a guard';
 CREATE EVENT TRIGGER tenant_guard_sql_drop ON sql_drop
 	EXECUTE FUNCTION tenant_guard_internal.on_sql_drop();
-COMMENT ON EVENT TRIGGER tenant_guard_sql_drop IS 'refuses a statement that dropped the policy of a guarded table';
+COMMENT ON EVENT TRIGGER tenant_guard_sql_drop IS 'refuses statements that dropped a policy or column of a guarded table; drops companions with their foreign keys';
 
 -- session_replication_role = replica must not skip them
 ALTER EVENT TRIGGER tenant_guard_ddl_command_start ENABLE ALWAYS;

@@ -14,7 +14,7 @@ COMMENT ON FUNCTION protect_schema(regnamespace, name) IS 'guards every table of
 
 CREATE FUNCTION unprotect(relation regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unprotect';
-COMMENT ON FUNCTION unprotect(regclass) IS 'takes the guard off a table and its partitions and children';
+COMMENT ON FUNCTION unprotect(regclass) IS 'removes the guard of a table and its partitions and children';
 
 CREATE FUNCTION share(relation regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_share';
@@ -22,7 +22,7 @@ COMMENT ON FUNCTION share(regclass) IS 'declares a table as shared by all tenant
 
 CREATE FUNCTION unshare(relation regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unshare';
-COMMENT ON FUNCTION unshare(regclass) IS 'takes back that a table is shared by all tenants';
+COMMENT ON FUNCTION unshare(regclass) IS 'revokes that a table is shared by all tenants';
 
 CREATE FUNCTION derive_tenant_column(relation regclass, foreign_key name DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_derive_tenant_column';

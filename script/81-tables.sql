@@ -43,8 +43,8 @@ FROM tenant_guard.tables_and_partitions t
 				GROUP BY 1) parts ON parts.root = t.relation
 WHERE t.partition_of IS NULL
 	  OR t.status IS DISTINCT FROM (tenant_guard.guard_status(t.partition_of)).status;
-COMMENT ON VIEW tables IS 'every table of a user, and whether it is guarded; a partition only where it differs from the whole';
+COMMENT ON VIEW tables IS 'every table of a user, and whether it is guarded; a partition only if its status differs from that of the partitioned table';
 COMMENT ON COLUMN tables.status IS 'guarded, damaged, shared, unprotected or unguarded';
-COMMENT ON COLUMN tables.estimated_rows IS 'as VACUUM or ANALYZE last counted, partitions included; null where neither has';
-COMMENT ON COLUMN tables.partitions IS 'of a partitioned table, how many parts hold rows';
+COMMENT ON COLUMN tables.estimated_rows IS 'as counted by the last VACUUM or ANALYZE, partitions included; null if there was none';
+COMMENT ON COLUMN tables.partitions IS 'for a partitioned table, the number of partitions that store rows';
 COMMENT ON COLUMN tables.detail IS 'what damages the guard, or why there is none';

@@ -38,7 +38,7 @@ FROM (SELECT * FROM tenant_guard_internal.audit_guards()
 	  UNION ALL SELECT * FROM tenant_guard_internal.audit_replication()) f
 ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.level), f.rule COLLATE "C", f.step, f.object COLLATE "C"
 $$;
-COMMENT ON FUNCTION audit() IS 'what is wrong with the isolation of tenants, or should be known, and the SQL that mends it';
+COMMENT ON FUNCTION audit() IS 'what is wrong with the isolation of tenants, or should be known, and the SQL that corrects it';
 REVOKE ALL ON FUNCTION audit() FROM PUBLIC;
 
 -- One row, for dashboards.

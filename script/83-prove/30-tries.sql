@@ -98,7 +98,7 @@ SELECT CASE WHEN refused THEN true
 			WHEN state IN ('38000', '38002') THEN format('not tried: a function that it calls raised: %s', message)
 			ELSE format('not tried: %s: %s', state, message) END
 $$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_verdict(text, boolean, text, boolean, text, text) IS 'what a try tells; a part of prove()';
+COMMENT ON FUNCTION tenant_guard_internal.probe_verdict(text, boolean, text, boolean, text, text) IS 'the result of a statement that was tried; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_verdict(text, boolean, text, boolean, text, text) FROM PUBLIC;
 
 -- Tries to insert a row, and if it is refused, or swallowed, tries again without triggers: it may have been one's doing.
