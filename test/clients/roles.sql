@@ -15,6 +15,6 @@ ALTER ROLE shop_reporting SET default_transaction_read_only = on;
 CREATE ROLE shop_backup LOGIN BYPASSRLS;               -- pg_dump, which sets row_security = off by itself
 GRANT pg_read_all_data TO shop_backup;
 
-CREATE ROLE shop_tester LOGIN CREATEDB;                -- automatic tests: it may put off one rule, and empty tables
+CREATE ROLE shop_tester LOGIN CREATEDB;                -- automatic tests: may turn off one rule, and truncate
 ALTER ROLE shop_tester SET tenant_guard.one_tenant_per_transaction = off;
 GRANT SET ON PARAMETER tenant_guard.bypass, tenant_guard.auto_protect TO shop_tester;
