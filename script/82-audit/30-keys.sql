@@ -136,7 +136,7 @@ reached_by_actions (oid, role) AS (
 	WHERE k.contype = 'f' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
 )
 
--- a key that calls a function as who owns guarded tables, and did not write it: such as was there before, or came by a script
+-- a key that calls a function of another role as an owner of guarded tables: it existed before the table was guarded, or a script created it
 SELECT DISTINCT ON (k.oid) 'key_calls_function', 'error', format('%I on %s', k.conname, k.conrelid::regclass),
 	   format('calls function %s of role %I as role %I, which owns guarded tables', f.oid::regprocedure, f.proowner::regrole, p.relowner::regrole),
 	   format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname), 0

@@ -33,7 +33,7 @@ FROM named_by n JOIN pg_rewrite r ON r.oid = n.rule AND r.ev_type <> '1'
 	 JOIN unbound u ON u.oid = c.relowner
 GROUP BY r.rulename, r.ev_class, u.rolname, u.why
 
--- a materialized view keeps every tenant's rows and knows no row-level security
+-- a materialized view contains the rows of every tenant, and cannot have row-level security
 UNION ALL
 SELECT 'materialized_view_exposes', 'error', v.name,
 	   format('keeps rows of %s, and is open to %s', v.guarded, concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(v.relowner)) END, o.roles)),
@@ -157,8 +157,9 @@ with_rights AS MATERIALIZED (
 	SELECT v.oid, v.name, v.relowner, false FROM views v WHERE v.relkind = 'v'
 )
 
--- what GRANT ALL gives beside reading and writing: one to whom it is granted, or PUBLIC, by which another role than the
--- owner's logs in. A trigger that a foreign key's action fires runs as the owner; a key that references tells of rows.
+-- TRIGGER and REFERENCES, which GRANT ALL includes, granted to PUBLIC or to a role, if a role that can log in has them by that
+-- grant and is no member of the owner. A trigger that a foreign key's action fires runs as the owner; the errors of a foreign
+-- key reveal which rows the referenced table has.
 SELECT 'trigger_granted', 'warning', CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END,
 	   format('lets log-in roles, %s first, %s', quote_ident(h.first_role),
 			  concat_ws('; ', CASE WHEN h.may_trigger THEN format('put triggers on %s, which get what every tenant writes, and which a foreign key''s action runs as the owner', h.triggers) END,
@@ -176,7 +177,7 @@ FROM (SELECT e.grantee, min(r.rolname) AS first_role,
 	  WHERE e.privilege = 'TRIGGER' OR (e.privilege = 'REFERENCES' AND g.oid IN (SELECT o.oid FROM guarded o))
 	  GROUP BY e.grantee) h
 
--- a trigger that was there before, whose function's owner has so the privileges of the table's
+-- a trigger that existed before the table was guarded, by which the owner of its function gets the privileges of the table's owner
 UNION ALL
 SELECT 'trigger_of_other', CASE WHEN w.acted_on THEN 'error' ELSE 'warning' END, w.name,
 	   format('trigger %1$I calls %2$s%3$s. Read what it calls; if that is as it should be, let role %4$I own it (ALTER ROUTINE ... OWNER TO), or else run DROP TRIGGER %1$I ON %5$s',

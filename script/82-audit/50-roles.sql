@@ -10,7 +10,7 @@ AS $rules$
 WITH guarded AS MATERIALIZED (SELECT * FROM tenant_guard_internal.guarded_tables),
 unbound AS MATERIALIZED (SELECT * FROM tenant_guard_internal.unbound_roles)
 
--- roles that log in and are not bound; the superuser that initdb made is none of anybody's making
+-- roles that can log in and are superusers or have BYPASSRLS, except the superuser that initdb creates
 SELECT 'role_bypasses', CASE WHEN r.rolsuper THEN 'warning' ELSE 'info' END, quote_ident(r.rolname),
 	   format('logs in and %s: row-level security does not bind it', u.why),
 	   format('ALTER ROLE %I%s%s', r.rolname, CASE WHEN r.rolsuper THEN ' NOSUPERUSER' END, CASE WHEN r.rolbypassrls THEN ' NOBYPASSRLS' END), 0
@@ -23,7 +23,7 @@ SELECT 'role_bypasses', 'warning', quote_ident(r.rolname),
 FROM pg_roles r JOIN unbound u ON pg_has_role(r.oid, u.oid, 'MEMBER')
 WHERE r.rolcanlogin AND r.oid NOT IN (SELECT b.oid FROM unbound b)
 
--- roles that log in and come to rows past every policy, through the server's files, its log or its programs
+-- roles that can log in and can read rows without a policy: by files or programs of the server, or its write-ahead log
 UNION ALL
 SELECT 'role_reaches_around', w.level, quote_ident(r.rolname), format('logs in and is a member of %s: it %s', w.name, w.consequence),
 	   CASE WHEN EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = p.oid AND m.member = r.oid) THEN format('REVOKE %s FROM %I', w.name, r.rolname) END, 0

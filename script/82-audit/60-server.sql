@@ -10,8 +10,8 @@ AS $rules$
 WITH stored AS MATERIALIZED (SELECT * FROM tenant_guard_internal.stored_settings),
 without_library AS MATERIALIZED (SELECT * FROM tenant_guard_internal.roles_without_library)
 
--- without the library's hooks there is row-level security alone, which a query's own filters can outwit: so one that is
--- planned without them is refused
+-- without the library's hooks only row-level security applies, and the filters of a query can make it read rows of another tenant;
+-- so a query that is planned without the hooks is refused
 SELECT 'not_preloaded', 'warning', current_database()::text,
 	   'this session did not preload the library: where a query on a guarded table is what loads it, that one and the session''s others are refused; and until it is loaded, superusers, views of theirs and actions of foreign keys are not',
 	   COALESCE((SELECT tenant_guard.preload_statement(d.oid, 0) FROM pg_database d WHERE d.datname = current_database()),
@@ -85,7 +85,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $rules$
 WITH stored AS MATERIALIZED (SELECT * FROM tenant_guard_internal.stored_settings),
--- settings that loosen what is promised, their values, and what then may happen
+-- settings and values that weaken a guarantee, and the consequence
 loose (setting, loose, level, consequence) AS (
 	VALUES ('tenant_guard.bypass', '^(on|1|t|tr|tru|true|y|ye|yes)$', 'error', 'nothing that would bypass isolation is refused'),
 		   ('event_triggers', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'error', 'new tables are not guarded, and guards may be weakened'),
