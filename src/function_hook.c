@@ -22,6 +22,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -44,13 +45,6 @@ typedef struct FunctionCall
 	int			role;			/* what that returned, to be restored */
 	Datum		prev_arg;		/* state of the previous hook */
 } FunctionCall;
-
-/*
- * The functions that were last found to be no type's, until an operator, an
- * operator class, a type or a function changes: each query that calls one asks.
- */
-static Oid	of_no_type[16];
-static int	next_of_no_type = 0;
 
 /* Does an operator, an operator class or a type use this function? */
 static bool
@@ -76,6 +70,43 @@ is_used_by_type(Oid funcid)
 	return found;
 }
 
+/* Functions of which is_used_by_type() has returned false; NULL if there are none. */
+static HTAB *not_used = NULL;
+static bool not_used_is_stale = false;
+
+/* An operator, a support function or a range type has been made or changed. */
+static void
+types_changed(Datum arg, int cache, uint32 hash)
+{
+	not_used_is_stale = true;
+}
+
+/* is_used_by_type(), which reads all that depends on the function, at most once for each. */
+static bool
+is_known_to_be_used_by_type(Oid funcid)
+{
+	bool		used;
+
+	if (not_used_is_stale && not_used != NULL)
+	{
+		hash_destroy(not_used);
+		not_used = NULL;
+	}
+	not_used_is_stale = false;
+	if (not_used == NULL)
+	{
+		HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(Oid)};
+
+		not_used = hash_create("tenant_guard functions of no type", 64, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	if (hash_search(not_used, &funcid, HASH_FIND, NULL) != NULL)
+		return false;
+	used = is_used_by_type(funcid);
+	if (!used)
+		(void) hash_search(not_used, &funcid, HASH_ENTER, NULL);
+	return used;
+}
+
 /*
  * May PostgreSQL keep this function looked up, to compare or hash values of a
  * type, or to make a range canonical?  One in C is not expected to read rows.
@@ -95,7 +126,7 @@ may_be_kept_for_type(Oid funcid)
 		(proc->prorettype == BOOLOID || proc->prorettype == INT4OID || proc->prorettype == INT8OID ||
 		 proc->prorettype == proc->proargtypes.values[0]);
 	ReleaseSysCache(row);
-	return possible && is_used_by_type(funcid);
+	return possible && is_known_to_be_used_by_type(funcid);
 }
 
 static bool
@@ -120,22 +151,8 @@ note_function_of_plan(Oid funcid)
 static void
 note_function_of_type(Oid funcid)
 {
-	if (types_have_functions() || funcid < FirstNormalObjectId)
-		return;
-	for (int i = 0; i < lengthof(of_no_type); i++)
-		if (of_no_type[i] == funcid)
-			return;
-	if (is_users_function(funcid) && may_be_kept_for_type(funcid))
+	if (!types_have_functions() && is_users_function(funcid) && may_be_kept_for_type(funcid))
 		note_function_of_types();
-	of_no_type[next_of_no_type] = funcid;
-	next_of_no_type = (next_of_no_type + 1) % lengthof(of_no_type);
-}
-
-/* A syscache callback */
-static void
-forget_functions_of_no_type(Datum arg, int cacheid, uint32 hashvalue)
-{
-	memset(of_no_type, 0, sizeof(of_no_type));
 }
 
 /*
@@ -212,12 +229,11 @@ void
 install_function_hook(void)
 {
 	Assert(fmgr_hook != fmgr);
-	CacheRegisterSyscacheCallback(OPEROID, forget_functions_of_no_type, (Datum) 0);
-	CacheRegisterSyscacheCallback(AMPROCNUM, forget_functions_of_no_type, (Datum) 0);
-	CacheRegisterSyscacheCallback(TYPEOID, forget_functions_of_no_type, (Datum) 0);
-	CacheRegisterSyscacheCallback(PROCOID, forget_functions_of_no_type, (Datum) 0);
 	prev_needs_fmgr = needs_fmgr_hook;
 	needs_fmgr_hook = needs_fmgr;
 	prev_fmgr = fmgr_hook;
 	fmgr_hook = fmgr;
+	CacheRegisterSyscacheCallback(OPEROID, types_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AMPROCNUM, types_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(RANGETYPE, types_changed, (Datum) 0);
 }
