@@ -30,6 +30,7 @@
 #include "extension_function.h"
 #include "function_hook.h"
 #include "function_mismatch.h"
+#include "library.h"
 #include "noforce.h"
 #include "own_sql.h"
 #include "tenant_plan.h"
@@ -236,4 +237,6 @@ install_function_hook(void)
 	CacheRegisterSyscacheCallback(OPEROID, types_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AMPROCNUM, types_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(RANGETYPE, types_changed, (Datum) 0);
+	if (library_came_late())
+		note_function_of_types();	/* one may be kept that was looked up before */
 }

@@ -181,6 +181,19 @@ is(app_says("BEGIN; $local_a " . explained('copied', 'SELECT set_config(\'\'sear
 is(app_says(explained('unread', 'SELECT NULL::uuid AS tenant_id')), 'f', 'one that reads none is not');
 is($node->safe_psql('postgres', "SELECT object FROM tenant_guard.audit() WHERE rule = 'unguarded_table'"), 'made.unread', 'and audit() finds it');
 
+# What the type cache looked up before the library came, no hook has seen: a plan is not kept for what it reads.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TYPE word AS (body text);
+CREATE FUNCTION same(word, word) RETURNS boolean LANGUAGE plpgsql STABLE AS
+	$$ BEGIN IF ($1).body = 'none' THEN RETURN false; END IF; RETURN ($1).body = (SELECT min(body) FROM t); END $$;
+CREATE FUNCTION compare(word, word) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE OPERATOR = (LEFTARG = word, RIGHTARG = word, FUNCTION = same);
+CREATE OPERATOR CLASS words DEFAULT FOR TYPE word USING btree AS OPERATOR 3 =, FUNCTION 1 compare(word, word);
+SQL
+is(app_says("SET plan_cache_mode = force_generic_plan; SELECT ARRAY[ROW('none')::word] = ARRAY[ROW('none')::word];
+	SELECT tenant_guard.has_tenant(); PREPARE is_a AS SELECT ARRAY[ROW('of a')::word] = ARRAY[ROW('x')::word];
+	BEGIN; $local_a EXECUTE is_a; COMMIT; BEGIN; $local_b EXECUTE is_a; COMMIT;"), 'f; f; t; f', 'nothing that the functions of a type read is kept for the next tenant');
+
 # Other ways to load it.
 is(app_says("$set_a LOAD 'tenant_guard'; $look"), 'ERROR 42501; ERROR TG006', 'LOAD is not an application\'s');
 is(superuser_says($node, 'postgres', "$set_a LOAD 'tenant_guard'; SET ROLE app; $look"), 'ERROR TG006', 'after LOAD a tenant of before is stale');
