@@ -202,6 +202,21 @@ SET ROLE regress_app;
 EXECUTE fill;
 
 -- Nothing of another tenant must have come of it all.
+-- The hint must name the getter of the tenant type.
+RESET ROLE;
+SET tenant_guard.tenant_type = bigint;
+SET client_min_messages = warning;
+CREATE TABLE t.numbered (id int, tenant_id bigint);
+RESET client_min_messages;
+GRANT ALL ON t.numbered TO regress_app;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(1);
+\set VERBOSITY default
+INSERT INTO t.numbered VALUES (1, 2);
+\set VERBOSITY terse
+ROLLBACK;
+
 RESET ROLE;
 SET tenant_guard.bypass = on;
 SELECT count(*) FROM t.notes WHERE tenant_id <> :a;

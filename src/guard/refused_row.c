@@ -14,6 +14,7 @@
 
 #include "guard_policy.h"
 #include "refused_row.h"
+#include "tenant_type.h"
 
 /* Does the error say that a new row violates tenant_isolation?  Compares message_id, since the message may be translated. */
 static bool
@@ -41,7 +42,8 @@ explain_refused_row(MemoryContext context)
 	error = CopyErrorData();
 	if (error->hint == NULL && refuses_new_row(error))
 	{
-		error->hint = pstrdup("The tenant of the row is null, or is not the transaction's. Leave the tenant column out, for its default to set it, or set it to the tenant of the transaction, as tenant_guard.current_tenant() returns it.");
+		error->hint = psprintf("The tenant of the row is null, or is not the transaction's. Leave the tenant column out, for its default to set it, or set it to the tenant of the transaction, as %s returns it.",
+							   tenant_getter(setting_tenant_type));
 		FlushErrorState();
 		ReThrowError(error);
 	}
