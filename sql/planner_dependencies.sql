@@ -134,6 +134,7 @@ EXECUTE first_as_owner;
 COMMIT;
 
 -- A STABLE function is called for an estimate, too: once for the plan, which must be kept then, and once by each EXECUTE.
+-- A session that loaded the library late keeps no such plan: there each EXECUTE plans anew (planner_dependencies_1.out).
 RESET ROLE;
 CREATE FUNCTION t.stable_body() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE NOTICE 'called'; RETURN (SELECT min(body) FROM t.notes); END $$;
 CREATE INDEX ON t.notes (tenant_id, body);
