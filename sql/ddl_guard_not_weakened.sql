@@ -44,8 +44,10 @@ ALTER TABLE t.notes DROP COLUMN tenant_id;
 ALTER TABLE t.notes DROP COLUMN tenant_id CASCADE;
 ALTER TABLE t.notes ALTER COLUMN tenant_id TYPE text;
 -- The type that it has is no other: PostgreSQL's own words must say why it cannot be given again, with other values or without.
+\set VERBOSITY terse
 ALTER TABLE t.notes ALTER COLUMN tenant_id TYPE uuid;
 ALTER TABLE t.notes ALTER COLUMN tenant_id TYPE uuid USING gen_random_uuid();
+\set VERBOSITY default
 ALTER TABLE t.parent DROP COLUMN tenant_id;
 ALTER TABLE t.notes ALTER COLUMN tenant_id DROP NOT NULL;
 ALTER TABLE t.parent ALTER COLUMN tenant_id DROP NOT NULL;

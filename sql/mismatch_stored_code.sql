@@ -94,7 +94,9 @@ ALTER TABLE notes ADD FOREIGN KEY (tenant_id) REFERENCES tenants_as_text;
 ALTER TABLE notes ALTER COLUMN tenant_id TYPE text;
 \echo :LAST_ERROR_SQLSTATE
 ALTER TABLE notes ALTER COLUMN tenant_id TYPE bigint USING 1;
+\set VERBOSITY terse
 ALTER TABLE notes ALTER COLUMN tenant_id TYPE uuid;
+\set VERBOSITY default
 
 -- By warning, all of it must be let through and be told, once.
 RESET client_min_messages;

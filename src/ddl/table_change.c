@@ -294,6 +294,12 @@ read_statement(const CollectedCommand *cmd, TableChange *change)
 	Assert(OidIsValid(cmd->d.simple.address.objectId));
 	change->object = cmd->d.simple.address.objectId;
 	change->relid = relation_of_object(cmd);
+	if (IsA(cmd->parsetree, CreatePolicyStmt) && !OidIsValid(change->relid) && row_security)
+	{
+		/* a tenant_access alone makes a damaged guard of the table, and completes none */
+		change->relid = table_of_guard_policy(change->object);
+		effect = (Effect) {effect.actions & ~COMPLETES_GUARD, INVARIANT_ABOVE};
+	}
 	if (is_dropped_on_commit_by(cmd->parsetree))
 		effect.actions |= DROPS_ON_COMMIT;
 	if (renames_to_tenant_column(cmd->parsetree))

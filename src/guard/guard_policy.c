@@ -198,12 +198,11 @@ version_counts(HeapTuple tuple)
 }
 
 /*
- * Returns the table of a policy that this transaction has dropped or altered, if
- * the policy is the tenant_isolation of a guard or was it before; otherwise
- * InvalidOid.
+ * Returns the table of a policy that this transaction has made, dropped or altered,
+ * if the policy is part of a guard or was it before; otherwise InvalidOid.
  */
-Oid
-table_of_isolation_policy(Oid policyid)
+static Oid
+table_of_policy(Oid policyid, bool permissive)
 {
 	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
 	Oid			relid = InvalidOid;
@@ -219,7 +218,7 @@ table_of_isolation_policy(Oid policyid)
 		Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
 		PolicyFacts facts = {0};
 
-		if (policy->polpermissive || !version_counts(tuple))
+		if ((policy->polpermissive && !permissive) || !version_counts(tuple))
 			continue;
 		read_policy(tuple, RelationGetDescr(policies), &facts);
 		if (facts.trace)
@@ -228,6 +227,20 @@ table_of_isolation_policy(Oid policyid)
 	systable_endscan(scan);
 	table_close(policies, AccessShareLock);
 	return relid;
+}
+
+/* Returns the table of a policy, as above, that is or was a tenant_isolation. */
+Oid
+table_of_isolation_policy(Oid policyid)
+{
+	return table_of_policy(policyid, false);
+}
+
+/* Returns the table of a policy, as above, that is or was a tenant_isolation or a tenant_access, whatever its name. */
+Oid
+table_of_guard_policy(Oid policyid)
+{
+	return table_of_policy(policyid, true);
 }
 
 /* isolation_policy(), access_policy(): the names of a guard's policies, for SQL. */

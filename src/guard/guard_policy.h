@@ -35,5 +35,6 @@ extern bool calls_getter(Node *expression);
 extern bool is_access_qual(Node *qual);
 extern PolicyFacts policies_of(Oid relid);
 extern Oid	table_of_isolation_policy(Oid policyid);
+extern Oid	table_of_guard_policy(Oid policyid);
 
 #endif							/* TENANT_GUARD_GUARD_POLICY_H */
