@@ -14,6 +14,7 @@
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -121,6 +122,21 @@ begin_catalog_scan(Oid catalog, Oid index, AttrNumber attnum, Oid value, Snapsho
 		ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
 	scan.scan = systable_beginscan(scan.catalog, index, OidIsValid(index), snapshot,
 								   OidIsValid(index) ? 1 : 0, OidIsValid(index) ? &key : NULL);
+	return scan;
+}
+
+/* Begins a scan of the rows of pg_depend for what depends on an object of a catalog. */
+CatalogScan
+begin_dependents_scan(Oid catalog, Oid object)
+{
+	CatalogScan scan = {.catalog = table_open(DependRelationId, AccessShareLock)};
+	ScanKeyData key[2];
+
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(catalog));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(object));
+	scan.scan = systable_beginscan(scan.catalog, DependReferenceIndexId, true, NULL, 2, key);
 	return scan;
 }
 

@@ -19,8 +19,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -30,7 +28,6 @@
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -46,18 +43,12 @@
 
 /* Adds the types that depend on a type to *types, and the tables that have a column of it to *tables. */
 static void
-add_dependents(Relation depends, Oid type, List **types, List **tables)
+add_dependents(Oid type, List **types, List **tables)
 {
-	ScanKeyData key[2];
-	SysScanDesc scan;
+	CatalogScan scan = begin_dependents_scan(TypeRelationId, type);
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(TypeRelationId));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(type));
-	scan = systable_beginscan(depends, DependReferenceIndexId, true, NULL, 2, key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
 
@@ -71,20 +62,18 @@ add_dependents(Relation depends, Oid type, List **types, List **tables)
 				*types = list_append_unique_oid(*types, get_rel_type_id(depend->objid));
 		}
 	}
-	systable_endscan(scan);
+	end_catalog_scan(&scan);
 }
 
 /* The tables that have a column of this type, or of a type that depends on it, such as a domain over it. */
 static List *
 tables_with(Oid type)
 {
-	Relation	depends = table_open(DependRelationId, AccessShareLock);
 	List	   *types = list_make1_oid(type);
 	List	   *tables = NIL;
 
 	for (int i = 0; i < list_length(types); i++)
-		add_dependents(depends, list_nth_oid(types, i), &types, &tables);
-	table_close(depends, AccessShareLock);
+		add_dependents(list_nth_oid(types, i), &types, &tables);
 	return tables;
 }
 

@@ -18,8 +18,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
@@ -305,18 +303,11 @@ foreign_keys_from(Oid relid)
 static List *
 tables_referencing(Oid relid)
 {
-	Relation	depends = table_open(DependRelationId, AccessShareLock);
+	CatalogScan scan = begin_dependents_scan(RelationRelationId, relid);
 	List	   *tables = NIL;
-	ScanKeyData scan_key[2];
-	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&scan_key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&scan_key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(depends, DependReferenceIndexId, true, NULL, 2, scan_key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
 		HeapTuple	constraint = depend->classid == ConstraintRelationId ?
@@ -331,8 +322,7 @@ tables_referencing(Oid relid)
 			ReleaseSysCache(constraint);
 		}
 	}
-	systable_endscan(scan);
-	table_close(depends, AccessShareLock);
+	end_catalog_scan(&scan);
 	list_sort(tables, list_oid_cmp);
 	return tables;
 }

@@ -12,9 +12,7 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
@@ -24,10 +22,10 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "extension_function.h"
 #include "guard_policy.h"
@@ -163,19 +161,12 @@ PolicyFacts
 policies_of(Oid relid)
 {
 	PolicyFacts facts = {0};
-	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
+	CatalogScan scan = begin_catalog_scan(PolicyRelationId, PolicyPolrelidPolnameIndexId, Anum_pg_policy_polrelid, relid, NULL);
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true,
-							  NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		read_policy(tuple, RelationGetDescr(policies), &facts);
-	systable_endscan(scan);
-	table_close(policies, AccessShareLock);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+		read_policy(tuple, RelationGetDescr(scan.catalog), &facts);
+	end_catalog_scan(&scan);
 	return facts;
 }
 
@@ -204,28 +195,22 @@ version_counts(HeapTuple tuple)
 static Oid
 table_of_policy(Oid policyid, bool permissive)
 {
-	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
+	CatalogScan scan = begin_catalog_scan(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, policyid, SnapshotAny);
 	Oid			relid = InvalidOid;
-	ScanKeyData key;
-	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(policyid));
-	scan = systable_beginscan(policies, PolicyOidIndexId, true, SnapshotAny, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
 		PolicyFacts facts = {0};
 
 		if ((policy->polpermissive && !permissive) || !version_counts(tuple))
 			continue;
-		read_policy(tuple, RelationGetDescr(policies), &facts);
+		read_policy(tuple, RelationGetDescr(scan.catalog), &facts);
 		if (facts.trace)
 			relid = policy->polrelid;
 	}
-	systable_endscan(scan);
-	table_close(policies, AccessShareLock);
+	end_catalog_scan(&scan);
 	return relid;
 }
 

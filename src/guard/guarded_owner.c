@@ -10,14 +10,13 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 
+#include "catalog.h"
 #include "guard.h"
 #include "guarded_owner.h"
 #include "library.h"
@@ -29,12 +28,11 @@
 bool
 owns_guarded_table(Oid role, List *except)
 {
-	Relation	classes = table_open(RelationRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(classes, InvalidOid, false, NULL, 0, NULL);
+	CatalogScan scan = begin_catalog_scan(RelationRelationId, InvalidOid, InvalidAttrNumber, InvalidOid, NULL);
 	bool		found = false;
 	HeapTuple	tuple;
 
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
 
@@ -42,8 +40,7 @@ owns_guarded_table(Oid role, List *except)
 			!list_member_oid(except, class->oid) && has_privs_of_role(role, class->relowner) &&
 			guard_of(class->oid).status != GUARD_NONE;
 	}
-	systable_endscan(scan);
-	table_close(classes, AccessShareLock);
+	end_catalog_scan(&scan);
 	return found;
 }
 

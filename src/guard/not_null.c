@@ -7,18 +7,17 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "not_null.h"
 
@@ -45,21 +44,14 @@ constraint_forbids_null(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
 static bool
 check_forbids_null(Oid relid, AttrNumber attnum, bool validated)
 {
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
+	CatalogScan scan = begin_catalog_scan(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid, NULL);
 	HeapTuple	tuple;
 	bool		found = false;
 
-	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true,
-							  NULL, 1, &key);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 		found = (!validated || ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated) &&
-			constraint_forbids_null(tuple, RelationGetDescr(constraints), attnum);
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
+			constraint_forbids_null(tuple, RelationGetDescr(scan.catalog), attnum);
+	end_catalog_scan(&scan);
 	return found;
 }
 

@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -28,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "catalog.h"
 #include "pending_trigger.h"
 
 /* OIDs of the tables with deferrable user triggers, in TopMemoryContext; valid if tables_are_known. */
@@ -51,15 +51,14 @@ forget_tables(Datum arg, Oid relid)
 static void
 find_deferring_tables(void)
 {
-	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	CatalogScan scan;
 	uint64		before = changes;
-	SysScanDesc scan;
 	HeapTuple	tuple;
 
 	list_free(deferring_tables);
 	deferring_tables = NIL;
-	scan = systable_beginscan(triggers, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	scan = begin_catalog_scan(TriggerRelationId, InvalidOid, InvalidAttrNumber, InvalidOid, NULL);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 		MemoryContext oldcontext;
@@ -70,8 +69,7 @@ find_deferring_tables(void)
 		deferring_tables = list_append_unique_oid(deferring_tables, trigger->tgrelid);
 		MemoryContextSwitchTo(oldcontext);
 	}
-	systable_endscan(scan);
-	table_close(triggers, AccessShareLock);
+	end_catalog_scan(&scan);
 	tables_are_known = (before == changes);
 }
 

@@ -246,19 +246,13 @@ mismatches_in_row_filter(Relation catalog, HeapTuple tuple)
 static List *
 mismatches_in_publication(Oid publication)
 {
-	Relation	catalog = table_open(PublicationRelRelationId, AccessShareLock);
+	CatalogScan scan = begin_catalog_scan(PublicationRelRelationId, PublicationRelPrpubidIndexId, Anum_pg_publication_rel_prpubid, publication, NULL);
 	List	   *refusals = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_publication_rel_prpubid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(publication));
-	scan = systable_beginscan(catalog, PublicationRelPrpubidIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		refusals = list_concat(refusals, mismatches_in_row_filter(catalog, tuple));
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+		refusals = list_concat(refusals, mismatches_in_row_filter(scan.catalog, tuple));
+	end_catalog_scan(&scan);
 	return refusals;
 }
 
@@ -367,25 +361,20 @@ mismatches_in_object(Oid catalog, Oid object)
 static List *
 mismatches_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid relid)
 {
-	Relation	catalog = table_open(catalogid, AccessShareLock);
+	CatalogScan scan = begin_catalog_scan(catalogid, index, key_column, relid, NULL);
 	List	   *parts = NIL;
 	List	   *refusals = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
 	HeapTuple	tuple;
 	ListCell   *lc;
 
-	ScanKeyInit(&key, key_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(catalog, index, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 		if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
 			parts = lappend_oid(parts, catalogid == IndexRelationId ?
 								((Form_pg_index) GETSTRUCT(tuple))->indexrelid :
 								catalogid == AttrDefaultRelationId ?
 								((Form_pg_attrdef) GETSTRUCT(tuple))->oid :
 								((Form_pg_constraint) GETSTRUCT(tuple))->oid);
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
+	end_catalog_scan(&scan);
 
 	foreach(lc, parts)
 		refusals = list_concat(refusals,
