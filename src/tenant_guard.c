@@ -12,6 +12,7 @@
 #include "utils/guc.h"
 
 #include "access_check.h"
+#include "constant_function.h"
 #include "current_tenant.h"
 #include "extension_function.h"
 #include "guard.h"
@@ -70,6 +71,7 @@ _PG_init(void)
 	register_labels();
 	init_key_actions();
 	init_key_errors();
+	init_constant_functions();
 	install_hooks();
 	RESUME_INTERRUPTS();
 }
