@@ -76,6 +76,19 @@ ALTER TABLE t.whole ATTACH PARTITION t.part_3 FOR VALUES FROM (20) TO (30);
 ALTER TABLE t.whole DETACH PARTITION t.part_1;
 SELECT child, definition FROM t.keys;
 DROP TABLE t.whole, t.part_1;
+
+-- A partition that is detached keeps its share of a key that was left open on purpose: no row references more than before.
+RESET ROLE;
+SET tenant_guard.foreign_keys = off;
+SET ROLE regress_owner;
+CREATE TABLE t.whole (id int, tenant_id uuid, p int REFERENCES t.parents) PARTITION BY RANGE (id);
+RESET ROLE;
+RESET tenant_guard.foreign_keys;
+SET ROLE regress_owner;
+CREATE TABLE t.part_1 PARTITION OF t.whole FOR VALUES FROM (1) TO (10);
+ALTER TABLE t.whole DETACH PARTITION t.part_1;
+SELECT child, definition FROM t.keys;
+DROP TABLE t.whole, t.part_1;
 RESET client_min_messages;
 
 -- By DDL inside a function, and inside DO.

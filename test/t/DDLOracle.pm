@@ -17,6 +17,7 @@ our @EXPORT = qw($ORACLE $VISIBLE $FUNCTION);
 #   key       a foreign key between guarded tables that does not carry the tenant, nor has one beside it that does
 #   function  the extension's own broken_invariants() says something else
 #   covered   no fault: a key that does not, and has one beside it
+#   share     no fault of its own: a partition's share of such a key ("parent": the key of the table above)
 #   status    a table of which the extension says another status
 our $ORACLE = <<'SQL';
 WITH RECURSIVE
@@ -48,10 +49,10 @@ up (oid, above) AS (
 	SELECT inhrelid, inhparent FROM pg_inherits
 	UNION SELECT u.oid, i.inhparent FROM up u JOIN pg_inherits i ON i.inhrelid = u.above),
 key AS (
-	SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, c.name AS child, p.name AS parent, c.attnum AS own, p.attnum AS its,
+	SELECT k.oid, k.conname, k.conparentid, k.conrelid, k.confrelid, k.conkey, k.confkey, c.name AS child, p.name AS parent, c.attnum AS own, p.attnum AS its,
 		   EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS x (a, b) WHERE x.a = c.attnum AND x.b = p.attnum) AS carries
 	FROM pg_constraint k JOIN guard c ON c.oid = k.conrelid AND c.whole JOIN guard p ON p.oid = k.confrelid AND p.whole
-	WHERE k.contype = 'f' AND k.conparentid = 0),
+	WHERE k.contype = 'f'),
 found AS (
 	SELECT 'damaged' AS what, g.oid AS a, 0::oid AS b, g.name AS names, NULL AS key FROM guard g WHERE g.trace AND NOT g.whole
 	UNION ALL
@@ -63,8 +64,9 @@ found AS (
 	FROM up u JOIN guard w ON w.oid = u.above JOIN guard g ON g.oid = u.oid
 	WHERE g.trace AND NOT w.trace
 	UNION ALL
-	SELECT CASE WHEN EXISTS (SELECT FROM key o
-							 WHERE o.carries AND o.conrelid = k.conrelid AND o.confrelid = k.confrelid
+	SELECT CASE WHEN k.conparentid <> 0 THEN 'share'
+				WHEN EXISTS (SELECT FROM key o
+							 WHERE o.conparentid = 0 AND o.carries AND o.conrelid = k.conrelid AND o.confrelid = k.confrelid
 								   AND NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS x (a, b)
 												   WHERE NOT EXISTS (SELECT FROM unnest(o.conkey, o.confkey) AS y (a, b) WHERE (x.a, x.b) = (y.a, y.b))))
 				THEN 'covered' ELSE 'key' END,
@@ -79,7 +81,8 @@ broken AS (
 	SELECT * FROM found
 -- function
 )
-SELECT json_build_object('broken', b.what || ' ' || b.a || ' ' || b.b, 'what', b.what, 'names', b.names, 'key', b.key)::text FROM broken b
+SELECT json_build_object('broken', b.what || ' ' || b.a || ' ' || b.b, 'what', b.what, 'names', b.names, 'key', b.key,
+						 'parent', (SELECT k.conparentid::bigint FROM pg_constraint k WHERE b.what = 'share' AND k.oid = b.a))::text FROM broken b
 UNION ALL
 SELECT json_build_object('oid', g.oid, 'temporary', c.relpersistence = 't', 'schema', g.nspname, 'name', g.relname, 'kind', g.relkind, 'partition', g.relispartition, 'bounds', pg_get_partkeydef(g.oid), 'mine', pg_has_role(c.relowner, 'MEMBER'), 'guarded', g.whole, 'column', g.attname,
 		   'label', EXISTS (SELECT FROM pg_seclabel l WHERE l.objoid = g.oid AND l.provider = 'tenant_guard'),
