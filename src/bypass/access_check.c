@@ -215,21 +215,19 @@ view_of_owner(List *permission_infos, Oid owner)
 static Refusal
 bypass_refusal(Oid relid, bool toast, Oid check_as_user, List *permission_infos)
 {
-	char	   *relation = relation_name(relid);
-	Oid			user = OidIsValid(check_as_user) ? check_as_user : GetUserId();
-	char	   *role = GetUserNameFromId(user, true);
+	Oid			role = OidIsValid(check_as_user) ? check_as_user : GetUserId();
 	Oid			view = OidIsValid(check_as_user) ?
 		view_of_owner(permission_infos, check_as_user) : InvalidOid;
 
 	if (toast)
-		return bypass_by_toast(relation);
+		return bypass_by_toast(relid);
 	if (OidIsValid(view))
-		return bypass_by_view(relation, relation_name(view), role);
+		return bypass_by_view(relid, view, role);
 	if (OidIsValid(check_as_user) || (InNoForceRLSOperation() && !is_foreign_key_statement(permission_infos)))
-		return bypass_by_rule(relation, role);
+		return bypass_by_rule(relid, role);
 	if (InLocalUserIdChange())
-		return bypass_by_function(relation, role);
-	return bypass_by_role(relation, role);
+		return bypass_by_function(relid, role);
+	return bypass_by_role(relid, role);
 }
 
 /* Raises the error for a verdict that is one of refusal; else returns. */
@@ -241,15 +239,15 @@ refuse_access(AccessVerdict verdict, Oid relid, bool toast, Oid check_as_user, L
 		case ACCESS_BYPASSES:
 			raise_refusal(bypass_refusal(relid, toast, check_as_user, permission_infos));
 		case ACCESS_DAMAGED:
-			raise_refusal(damaged_guard(relation_name(relid), guard_of(relid).damage));
+			raise_refusal(damaged_guard(relid, guard_of(relid).damage));
 		case ACCESS_MATERIALIZES:
-			raise_refusal(materializes_rows(relation_name(relid)));
+			raise_refusal(materializes_rows(relid));
 		case ACCESS_HOLDS:
-			raise_refusal(holds_rows(relation_name(relid)));
+			raise_refusal(holds_rows(relid));
 		case ACCESS_DETACHES:
-			raise_refusal(detaches_unseen(relation_name(relid)));
+			raise_refusal(detaches_unseen(relid));
 		case ACCESS_HIDES:
-			raise_refusal(shadows_table(get_rel_name(relid), relation_name(hidden_table(relid))));
+			raise_refusal(shadows_table(relid, hidden_table(relid)));
 		case ACCESS_OTHER_TENANT:
 			raise_refusal(temporary_table_of_other(get_rel_name(table_of_other_tenant(relid, true, false))));
 		case ACCESS_NOT_GUARDED:
@@ -313,7 +311,7 @@ check_access(List *permission_infos, bool raise)
 			continue;
 		toast = is_toast_table(relid);
 		if (toast && !OidIsValid(relid = table_of_toast(relid)))
-			raise_refusal(bypass_by_toast(relation_name(info->relid)));
+			raise_refusal(bypass_by_toast(info->relid));
 		verdict = judge_access(info, relid, foreign_key, &reason);
 		Assert(verdict != ACCESS_MEANT || reason != NULL);
 		if (verdict == ACCESS_NOT_GUARDED || verdict == ACCESS_EXEMPT)
@@ -380,7 +378,7 @@ check_truncate(Oid relid)
 		return;
 	reason = bypass_reason(InvalidOid);
 	if (reason == NULL)
-		raise_refusal(truncates_table(relation_name(relid)));
+		raise_refusal(truncates_table(relid));
 	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), reason);
 }
 

@@ -7,68 +7,76 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "access_refusals.h"
+#include "catalog.h"
 
 /* The refusals of an accidental bypass have the same message. */
 static Refusal
-bypass(const char *relation, char *detail, const char *hint)
+bypass(Oid relid, char *detail, const char *hint)
 {
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
-			psprintf("access to table %s would bypass the isolation of tenants", relation),
+			psprintf("access to table %s would bypass the isolation of tenants", relation_name(relid)),
 			detail,
 			hint
 	};
 }
 
 Refusal
-bypass_by_role(const char *relation, const char *role)
+bypass_by_role(Oid relid, Oid role)
 {
-	return bypass(relation,
-				  psprintf("Row-level security does not apply to role \"%s\".", role),
+	return bypass(relid,
+				  psprintf("Row-level security does not apply to role \"%s\".", GetUserNameFromId(role, true)),
 				  "Connect as a role without SUPERUSER and BYPASSRLS. If every tenant's rows are meant, run SET tenant_guard.bypass = on, or SET row_security = off, under which new tables are not guarded.");
 }
 
 Refusal
-bypass_by_toast(const char *relation)
+bypass_by_toast(Oid relid)
 {
-	return bypass(relation,
+	return bypass(relid,
 				  pstrdup("Its TOAST table has the long values of its rows, and no policy."),
 				  "Read the values from the table itself. If every tenant's are meant, run SET tenant_guard.bypass = on.");
 }
 
 Refusal
-bypass_by_view(const char *relation, const char *view, const char *owner)
+bypass_by_view(Oid relid, Oid view, Oid owner)
 {
-	return bypass(relation,
+	const char *name = relation_name(view);
+
+	return bypass(relid,
 				  psprintf("View %s reads and writes it as its owner \"%s\", to whom row-level security does not apply.",
-						   view, owner),
+						   name, GetUserNameFromId(owner, true)),
 				  psprintf("Run ALTER VIEW %s SET (security_invoker = true), or give it an owner without SUPERUSER and BYPASSRLS.",
-						   view));
+						   name));
 }
 
 Refusal
-bypass_by_rule(const char *relation, const char *owner)
+bypass_by_rule(Oid relid, Oid owner)
 {
-	return bypass(relation,
-				  psprintf("A rule reads or writes it as its owner \"%s\", to whom row-level security does not apply.", owner),
+	return bypass(relid,
+				  psprintf("A rule reads or writes it as its owner \"%s\", to whom row-level security does not apply.",
+						   GetUserNameFromId(owner, true)),
 				  "Replace the rule by a trigger, or give its table or view an owner without SUPERUSER and BYPASSRLS.");
 }
 
 Refusal
-bypass_by_function(const char *relation, const char *owner)
+bypass_by_function(Oid relid, Oid owner)
 {
-	return bypass(relation,
+	return bypass(relid,
 				  psprintf("A SECURITY DEFINER function, or a trigger that a foreign key's action fired, reads or writes it as \"%s\", to whom row-level security does not apply.",
-						   owner),
+						   GetUserNameFromId(owner, true)),
 				  "Run ALTER FUNCTION (of a trigger: ALTER TABLE) ... OWNER TO a role without SUPERUSER and BYPASSRLS. If the function is to see every tenant's rows, run ALTER FUNCTION ... SET tenant_guard.bypass = on.");
 }
 
 Refusal
-damaged_guard(const char *relation, const char *damage)
+damaged_guard(Oid relid, const char *damage)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("the guard of table %s is damaged", relation),
@@ -78,41 +86,43 @@ damaged_guard(const char *relation, const char *damage)
 }
 
 Refusal
-materializes_rows(const char *relation)
+materializes_rows(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
-			psprintf("a materialized view of table %s would bypass the isolation of tenants", relation),
+			psprintf("a materialized view of table %s would bypass the isolation of tenants", relation_name(relid)),
 			"A materialized view cannot have row-level security: it would show the rows that it holds to every tenant.",
 			"Use a view with security_invoker, or a table with the tenant column. If it is meant, run SET tenant_guard.bypass = on first."
 	};
 }
 
 Refusal
-holds_rows(const char *relation)
+holds_rows(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
-			psprintf("a cursor WITH HOLD on table %s would bypass the isolation of tenants", relation),
+			psprintf("a cursor WITH HOLD on table %s would bypass the isolation of tenants", relation_name(relid)),
 			"It would carry the rows of this transaction's tenant into transactions of others.",
 			"Declare the cursor without WITH HOLD, and fetch in the same transaction."
 	};
 }
 
 Refusal
-detaches_unseen(const char *relation)
+detaches_unseen(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
-			psprintf("a partition cannot be detached by a role that sees only one tenant's rows of table %s", relation),
+			psprintf("a partition cannot be detached by a role that sees only one tenant's rows of table %s", relation_name(relid)),
 			"PostgreSQL looks for rows that still reference the partition, and would overlook those of other tenants.",
 			"Let a superuser, or a role with BYPASSRLS that is a member of the owner, run SET row_security = off and detach it."
 	};
 }
 
 Refusal
-truncates_table(const char *relation)
+truncates_table(Oid relid)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("TRUNCATE of table %s would take every tenant's rows", relation),
@@ -123,11 +133,12 @@ truncates_table(const char *relation)
 }
 
 Refusal
-shadows_table(const char *name, const char *relation)
+shadows_table(Oid temporary, Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("temporary relation %s would hide guarded table %s", quote_identifier(name), relation),
+			psprintf("temporary relation %s would hide guarded table %s",
+					 quote_identifier(get_rel_name(temporary)), relation_name(relid)),
 			"In a pooled session the next client would read and write the temporary relation in its place.",
 			"Give it another name, or create a table with ON COMMIT DROP."
 	};

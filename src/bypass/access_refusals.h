@@ -3,6 +3,8 @@
  * access_refusals.h
  *	  Refusals of access to a guarded table.
  *
+ * "relid" is the table.  What a refusal names by its OID must exist.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef TENANT_GUARD_ACCESS_REFUSALS_H
@@ -10,17 +12,17 @@
 
 #include "refusal.h"
 
-extern Refusal bypass_by_role(const char *relation, const char *role);
-extern Refusal bypass_by_toast(const char *relation);
-extern Refusal bypass_by_view(const char *relation, const char *view, const char *owner);
-extern Refusal bypass_by_rule(const char *relation, const char *owner);
-extern Refusal bypass_by_function(const char *relation, const char *owner);
-extern Refusal damaged_guard(const char *relation, const char *damage);
-extern Refusal materializes_rows(const char *relation);
-extern Refusal holds_rows(const char *relation);
-extern Refusal detaches_unseen(const char *relation);
-extern Refusal truncates_table(const char *relation);
-extern Refusal shadows_table(const char *name, const char *relation);
+extern Refusal bypass_by_role(Oid relid, Oid role);
+extern Refusal bypass_by_toast(Oid relid);
+extern Refusal bypass_by_view(Oid relid, Oid view, Oid owner);
+extern Refusal bypass_by_rule(Oid relid, Oid owner);
+extern Refusal bypass_by_function(Oid relid, Oid owner);
+extern Refusal damaged_guard(Oid relid, const char *damage);
+extern Refusal materializes_rows(Oid relid);
+extern Refusal holds_rows(Oid relid);
+extern Refusal detaches_unseen(Oid relid);
+extern Refusal truncates_table(Oid relid);
+extern Refusal shadows_table(Oid temporary, Oid relid);
 extern Refusal prepares_transaction(void);
 
 #endif							/* TENANT_GUARD_ACCESS_REFUSALS_H */

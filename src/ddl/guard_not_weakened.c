@@ -174,7 +174,7 @@ check_shadowing(Oid relid)
 	if (!OidIsValid(hidden))
 		return;
 	if (reason == NULL)
-		raise_refusal(shadows_table(get_rel_name(relid), relation_name(hidden)));
+		raise_refusal(shadows_table(relid, hidden));
 	log_bypass(psprintf("a temporary relation hides %s", relation_name(hidden)), reason);
 }
 
