@@ -14,8 +14,10 @@
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -49,6 +51,13 @@ object_owner(Oid catalog, Oid object)
 	owner = DatumGetObjectId(SysCacheGetAttr(cache, tuple, get_object_attnum_owner(catalog), &isnull));
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+/* Returns the name of the role that owns a relation; palloc'd. */
+char *
+owner_name(Oid relid)
+{
+	return GetUserNameFromId(object_owner(RelationRelationId, relid), true);
 }
 
 /*

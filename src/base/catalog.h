@@ -23,6 +23,7 @@ typedef struct CatalogScan
 
 extern char *relation_name(Oid relid);
 extern Oid	object_owner(Oid catalog, Oid object);
+extern char *owner_name(Oid relid);
 extern List *ancestors_of(Oid relid);
 extern bool has_column(Oid relid, const char *name);
 extern CatalogScan begin_catalog_scan(Oid catalog, Oid index, AttrNumber attnum, Oid value, Snapshot snapshot);

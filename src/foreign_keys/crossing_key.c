@@ -72,10 +72,7 @@ crossing_key(const ForeignKey *key)
 {
 	ForeignKey	own = with_own_tenant(key);
 
-	return key_crosses_tenants(key->name, relation_name(key->child), relation_name(key->parent),
-							   get_attname(key->child, naming_column(key), false),
-							   get_attname(key->child, key->tenant, false),
-							   key_definition(&own, key->name, false, true));
+	return key_crosses_tenants(key, key_definition(&own, key->name, false, true));
 }
 
 /* Refuses the first of these keys, if there are any. */

@@ -131,7 +131,7 @@ refuse_trigger(Oid table)
 		log_bypass_outside(psprintf("a trigger on a foreign key's action on %s", relation_name(table)), reason);
 		return;
 	}
-	refusal = trigger_changes_tenant(relation_name(table));
+	refusal = trigger_changes_tenant(table);
 	if (setting_foreign_key_actions == ACTIONS_ARE_ERRORS)
 		raise_refusal(refusal);
 	report_refusal(WARNING, refusal, 0);

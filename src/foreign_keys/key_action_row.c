@@ -130,7 +130,7 @@ refusal_of_action(Oid table, Oid key, bool deletes, bool changes)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
 	char	   *name = NULL;
-	char	   *parent = "that it references";
+	Oid			parent = InvalidOid;
 	bool		by_tenant = false;
 
 	if (HeapTupleIsValid(tuple))
@@ -140,13 +140,13 @@ refusal_of_action(Oid table, Oid key, bool deletes, bool changes)
 		if (con->contype == CONSTRAINT_FOREIGN && con->conrelid == table)
 		{
 			name = pstrdup(NameStr(con->conname));
-			parent = relation_name(con->confrelid);
+			parent = con->confrelid;
 			by_tenant = key_has_column(tuple, guard_of(table).attnum);
 		}
 		ReleaseSysCache(tuple);
 	}
-	return changes ? action_changes_tenant(name, relation_name(table)) :
-		action_on_other_tenant(name, relation_name(table), parent, deletes, by_tenant);
+	return changes ? action_changes_tenant(name, table) :
+		action_on_other_tenant(name, table, parent, deletes, by_tenant);
 }
 
 /* Would the action change the tenant of the row? */

@@ -95,7 +95,7 @@ function_of_key(const ForeignKey *key, Oid trusted)
 static void
 refuse_pairing(const ForeignKey *key, const char *reason, const char *hint)
 {
-	raise_refusal(key_cannot_be_paired(key->name, relation_name(key->child), reason, hint));
+	raise_refusal(key_cannot_be_paired(key, reason, hint));
 }
 
 /* The columns that the paired key will reference, as a list in SQL. */

@@ -379,18 +379,10 @@ tables_with_unpaired_keys(Oid root)
  * ----------------------------------------------------------------
  */
 
-static Refusal
-unpaired_key(const ForeignKey *key)
-{
-	return key_without_tenant(key->name, relation_name(key->child),
-							  psprintf("DROP CONSTRAINT %s", quote_identifier(key->name)),
-							  key_references(key, true));
-}
-
 static void
 warn_of_key(const ForeignKey *key)
 {
-	Refusal		refusal = unpaired_key(key);
+	Refusal		refusal = key_without_tenant(key);
 
 	ereport(WARNING,
 			(errcode(refusal.sqlstate),
@@ -427,7 +419,7 @@ apply_setting(Oid root, KeyDirection direction)
 			refuse_crossing_keys(cross_tenant_keys(root, direction));
 			keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
 			if (keys != NIL)
-				raise_refusal(unpaired_key(linitial(keys)));
+				raise_refusal(key_without_tenant(linitial(keys)));
 			break;
 		case FOREIGN_KEYS_WARNING:
 			(void) hold_ends(root, direction, NIL);
@@ -467,7 +459,7 @@ check_key_setting_applied(Oid relid, const char *detail)
 {
 	Assert(detail != NULL);
 	if (setting_foreign_keys == FOREIGN_KEYS_PAIR || setting_foreign_keys == FOREIGN_KEYS_ERROR)
-		raise_refusal(key_setting_not_applied(relation_name(relid), detail));
+		raise_refusal(key_setting_not_applied(relid, detail));
 }
 
 /*
@@ -508,7 +500,7 @@ tenant_guard_pair_foreign_keys(PG_FUNCTION_ARGS)
 
 	lock_relation(relid);
 	if (guard_of(relid).status != GUARD_WHOLE)
-		raise_refusal(pairs_of_unguarded_table(relation_name(relid)));
+		raise_refusal(pairs_of_unguarded_table(relid));
 	if (pair_keys_of(relid, validate) == 0)
 		ereport(NOTICE,
 				(errmsg("table %s has no foreign key from or to a guarded table that does not carry the tenant",

@@ -220,7 +220,7 @@ index_columns(const ForeignKey *key)
 static void
 refuse_key(const ForeignKey *key, const char *reason, const char *hint)
 {
-	raise_refusal(key_cannot_be_paired(key->name, relation_name(key->child), reason, hint));
+	raise_refusal(key_cannot_be_paired(key, reason, hint));
 }
 
 /* Refuses a key if the user does not own the referencing table.  Needs no lock. */
@@ -331,7 +331,7 @@ check_no_event_pending(Oid root)
 
 	foreach(lc, find_all_inheritors(root, NoLock, NULL))
 		if (AfterTriggerPendingOnRel(lfirst_oid(lc)))
-			raise_refusal(key_events_pending(relation_name(lfirst_oid(lc))));
+			raise_refusal(key_events_pending(lfirst_oid(lc)));
 }
 
 /* ----------------------------------------------------------------

@@ -51,18 +51,11 @@ reaches_tenants(const ForeignKey *key)
 		key->kind != KEY_HAS_COMPANION && key->kind != KEY_TO_TENANT_COLUMN;
 }
 
-static char *
-owner_name(Oid relid)
-{
-	return GetUserNameFromId(object_owner(RelationRelationId, relid), true);
-}
-
 static void
 check_reference(const ForeignKey *key)
 {
 	if (reaches_tenants(key) && !user_owns_relation(key->parent) && !weakening_is_meant(key->parent))
-		raise_refusal(key_of_other(key->name, relation_name(key->child), relation_name(key->parent),
-								   owner_name(key->parent)));
+		raise_refusal(key_of_other(key));
 }
 
 /* A stranger's function that a key calls as this owner of the referenced table, or InvalidOid. */
@@ -76,8 +69,7 @@ static void
 refuse_function(const ForeignKey *key, Oid function, bool stands)
 {
 	if (!weakening_is_meant(key->parent))
-		raise_refusal(key_calls_function(key->name, relation_name(key->child), relation_name(key->parent),
-										 owner_name(key->parent), format_procedure_qualified(function), stands));
+		raise_refusal(key_calls_function(key, function, stands));
 }
 
 /*

@@ -37,6 +37,6 @@ check_keys_enforced(Oid relid, List *names)
 			continue;
 		foreach(ln, names)
 			if (strcmp(key->name, lfirst(ln)) == 0 && !weakening_is_meant(relid))
-				raise_refusal(key_not_enforced(key->name, relation_name(key->child), relation_name(key->parent)));
+				raise_refusal(key_not_enforced(key));
 	}
 }

@@ -45,26 +45,6 @@ PG_FUNCTION_INFO_V1(tenant_guard_derive_tenant_column);
  * ----------------------------------------------------------------
  */
 
-/* The names of keys and of the tables that they reference, for a message; NULL if there are none. */
-static char *
-names_of_keys(List *keys)
-{
-	StringInfoData names;
-	ListCell   *lc;
-
-	if (keys == NIL)
-		return NULL;
-	initStringInfo(&names);
-	foreach(lc, keys)
-	{
-		ForeignKey *key = lfirst(lc);
-
-		appendStringInfo(&names, "%s\"%s\" to table %s", names.len > 0 ? ", " : "",
-						 key->name, relation_name(key->parent));
-	}
-	return names.data;
-}
-
 /* The key of this name; an error if there is none, or if it references a table that is not guarded. */
 static ForeignKey *
 key_of_name(Oid relid, const char *name)
@@ -79,11 +59,10 @@ key_of_name(Oid relid, const char *name)
 		if (strcmp(key->name, name) != 0)
 			continue;
 		if (guard_of(key->parent).status != GUARD_WHOLE)
-			raise_refusal(key_of_unguarded_parent(name, relation_name(relid), relation_name(key->parent),
-												  get_attnum(key->parent, setting_tenant_column) > 0));
+			raise_refusal(key_of_unguarded_parent(key, get_attnum(key->parent, setting_tenant_column) > 0));
 		return key;
 	}
-	raise_refusal(no_such_key(name, relation_name(relid), names_of_keys(keys)));
+	raise_refusal(no_such_key(name, relid, keys));
 }
 
 /* The only key from a table to another, guarded table; an error if there is none or several. */
@@ -102,12 +81,9 @@ only_key(Oid relid)
 			guarded = lappend(guarded, key);
 	}
 	if (guarded == NIL)
-		raise_refusal(derives_by_no_key(relation_name(relid),
-										keys == NIL ? "It has no foreign keys." :
-										psprintf("Its foreign keys are %s.", names_of_keys(keys))));
+		raise_refusal(derives_by_no_key(relid, keys));
 	if (list_length(guarded) > 1)
-		raise_refusal(derives_by_several_keys(relation_name(relid), names_of_keys(guarded),
-											  ((ForeignKey *) linitial(guarded))->name));
+		raise_refusal(derives_by_several_keys(relid, guarded));
 	return linitial(guarded);
 }
 
@@ -118,10 +94,10 @@ check_is_root(Oid relid)
 	List	   *ancestors = ancestors_of(relid);
 
 	if (ancestors != NIL)
-		raise_refusal(derives_for_part(relation_name(relid), relation_name(llast_oid(ancestors))));
+		raise_refusal(derives_for_part(relid, llast_oid(ancestors)));
 	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE &&
 		list_length(find_all_inheritors(relid, NoLock, NULL)) > 1)
-		raise_refusal(derives_for_parent(relation_name(relid)));
+		raise_refusal(derives_for_parent(relid));
 }
 
 /* ----------------------------------------------------------------
@@ -196,7 +172,7 @@ check_all_are_filled(const ForeignKey *key, const char *column)
 									 NULL, &nulls);
 
 	if (rows > 0)
-		raise_refusal(rows_without_parent(table, key->name, rows, nulls,
+		raise_refusal(rows_without_parent(key, rows, nulls,
 										  readable_sql(psprintf("SELECT c.* FROM %s AS c WHERE NOT EXISTS (SELECT FROM %s AS p WHERE %s);",
 																table, only_table(key->parent),
 																key_match(key, "c", "p")))));
@@ -207,7 +183,7 @@ static void
 check_parent(const ForeignKey *key)
 {
 	if (!user_owns_relation(key->parent))
-		raise_refusal(key_cannot_be_paired(key->name, relation_name(key->child),
+		raise_refusal(key_cannot_be_paired(key,
 										   psprintf("Table %s, which it references, belongs to another role.",
 													relation_name(key->parent)),
 										   psprintf("Let a superuser run SELECT tenant_guard.derive_tenant_column(%s, %s);",
@@ -219,11 +195,8 @@ check_parent(const ForeignKey *key)
 static void
 check_no_column_names_tenant(const ForeignKey *key)
 {
-	AttrNumber	column = naming_column(key);
-
-	if (column != InvalidAttrNumber)
-		raise_refusal(column_names_tenant(relation_name(key->child), get_attname(key->child, column, false),
-										  key->name, relation_name(key->parent)));
+	if (naming_column(key) != InvalidAttrNumber)
+		raise_refusal(column_names_tenant(key));
 }
 
 Datum
@@ -242,7 +215,7 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	keep_name(key->parent);
 	column = get_attname(key->parent, key->parent_tenant, false);
 	if (get_attnum(relid, column) != InvalidAttrNumber)
-		raise_refusal(column_is_there(relation_name(relid), column));
+		raise_refusal(column_is_there(relid, column));
 	check_no_column_names_tenant(key);
 	check_no_event_pending(relid);
 	check_two_owners(key);

@@ -125,7 +125,7 @@ belongs_to_other_role(Oid relid)
 	if (IsCatalogNamespace(get_rel_namespace(relid)))
 		return "is a system catalog";
 	return psprintf("belongs to role \"%s\". As that role, run SELECT tenant_guard.protect(%s);",
-					GetUserNameFromId(object_owner(RelationRelationId, relid), true),
+					owner_name(relid),
 					quote_literal_cstr(relation_name(relid)));
 }
 
