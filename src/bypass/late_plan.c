@@ -80,5 +80,5 @@ check_planned_with_library(const PlannedStmt *plan)
 		return;
 	(void) check_access(plan_permission_infos(plan), true);
 	if (bypass_reason(InvalidOid) == NULL)
-		raise_refusal(planned_without_library(relation_name(relid), how_to_preload()));
+		raise_refusal(planned_without_library(relid, how_to_preload()));
 }

@@ -6,6 +6,8 @@
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include "catalog.h"
 #include "plan_refusals.h"
 
 Refusal
@@ -20,11 +22,11 @@ no_stack_for_filters(void)
 }
 
 Refusal
-trigger_is_new(const char *relation)
+trigger_is_new(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("table %s gained a BEFORE trigger after this statement was planned", relation),
+			psprintf("table %s gained a BEFORE trigger after this statement was planned", relation_name(relid)),
 			"The plan does not check new rows, since without a BEFORE trigger they are known to be the tenant's.",
 			"Run the statement again."
 	};

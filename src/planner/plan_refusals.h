@@ -11,6 +11,6 @@
 #include "refusal.h"
 
 extern Refusal no_stack_for_filters(void);
-extern Refusal trigger_is_new(const char *relation);
+extern Refusal trigger_is_new(Oid relid);
 
 #endif							/* TENANT_GUARD_PLAN_REFUSALS_H */

@@ -35,7 +35,6 @@
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
-#include "catalog.h"
 #include "compat.h"
 #include "guard.h"
 #include "guard_policy.h"
@@ -173,6 +172,6 @@ check_unchecked_rows(const QueryDesc *query_desc)
 		const ResultRelInfo *result = query_desc->estate->es_result_relations[lfirst_int(lc) - 1];
 
 		if (result != NULL && triggers_change_rows(result->ri_TrigDesc, query_desc->operation))
-			raise_refusal(trigger_is_new(relation_name(RelationGetRelid(result->ri_RelationDesc))));
+			raise_refusal(trigger_is_new(RelationGetRelid(result->ri_RelationDesc)));
 	}
 }

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "catalog.h"
 #include "settings.h"
 #include "tenant_refusals.h"
 
@@ -237,11 +238,11 @@ loaded_by_parallel_query(const char *hint)
 }
 
 Refusal
-planned_without_library(const char *relation, const char *hint)
+planned_without_library(Oid relid, const char *hint)
 {
 	return (Refusal) {
 		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("a query on table %s was planned before tenant_guard was loaded", relation),
+			psprintf("a query on table %s was planned before tenant_guard was loaded", relation_name(relid)),
 			"In a query that was planned without the library, a filter can change the tenant whose rows are read.",
 			hint
 	};

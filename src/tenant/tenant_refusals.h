@@ -29,6 +29,6 @@ extern Refusal getter_type_differs(TenantType returned, TenantType wanted);
 extern Refusal role_sets_own_tenant(void);
 extern Refusal library_came_too_late(const char *hint);
 extern Refusal loaded_by_parallel_query(const char *hint);
-extern Refusal planned_without_library(const char *relation, const char *hint);
+extern Refusal planned_without_library(Oid relid, const char *hint);
 
 #endif							/* TENANT_GUARD_TENANT_REFUSALS_H */

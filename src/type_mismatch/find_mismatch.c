@@ -33,7 +33,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
-#include "catalog.h"
 #include "compat.h"
 #include "expression_origin.h"
 #include "extension_function.h"
@@ -439,14 +438,8 @@ mismatches_as_value(Node *expression, const Query *query)
 Refusal
 compares_tenant(const Mismatch *mismatch)
 {
-	char	   *column = get_attname(mismatch->relid, mismatch->attnum, true);
-	char	   *type = format_type_be(mismatch->column_type);
-
-	if (column == NULL)
-		column = pstrdup("...");
-	return compared_as_text(relation_name(mismatch->relid), column, type, format_type_be(mismatch->text_type),
-							hint_of_comparison(quote_identifier(column), type, mismatch->rewritten,
-											   mismatch->pattern, mismatch->via));
+	return compared_as_text(mismatch->relid, mismatch->attnum, mismatch->column_type, mismatch->text_type,
+							mismatch->rewritten, mismatch->pattern, mismatch->via);
 }
 
 /* Returns the Mismatches of all queries in a list, or list of lists, such as the body of a function. */

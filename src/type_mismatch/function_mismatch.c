@@ -377,7 +377,7 @@ add_obstacle(List *refusals, HeapTuple proc)
 {
 	Refusal    *refusal = palloc(sizeof(Refusal));
 
-	*refusal = body_not_parsed(format_procedure_qualified(((Form_pg_proc) GETSTRUCT(proc))->oid), obstacle);
+	*refusal = body_not_parsed(((Form_pg_proc) GETSTRUCT(proc))->oid, obstacle);
 	return lappend(refusals, refusal);
 }
 

@@ -68,8 +68,7 @@ add_refusal(List *refusals, Refusal refusal)
 	return lappend(refusals, copy);
 }
 
-typedef Refusal (*refusal_of_value) (const char *object, const char *relation, const char *column,
-									 const char *type, const char *text_type);
+typedef Refusal (*refusal_of_value) (const char *object, Oid relid, AttrNumber attnum, Oid type, Oid text_type);
 
 /* Adds a refusal of a stored value for each Mismatch of a list. */
 static List *
@@ -80,11 +79,9 @@ add_values(List *refusals, List *found, refusal_of_value refuse, const char *obj
 	foreach(lc, found)
 	{
 		const Mismatch *mismatch = lfirst(lc);
-		char	   *column = get_attname(mismatch->relid, mismatch->attnum, true);
 
-		refusals = add_refusal(refusals,
-							   refuse(object, relation_name(mismatch->relid), column ? column : "...",
-									  format_type_be(mismatch->column_type), format_type_be(mismatch->text_type)));
+		refusals = add_refusal(refusals, refuse(object, mismatch->relid, mismatch->attnum,
+												mismatch->column_type, mismatch->text_type));
 	}
 	return refusals;
 }
