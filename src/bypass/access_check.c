@@ -249,7 +249,7 @@ refuse_access(AccessVerdict verdict, Oid relid, bool toast, Oid check_as_user, L
 		case ACCESS_HIDES:
 			raise_refusal(shadows_table(relid, hidden_table(relid)));
 		case ACCESS_OTHER_TENANT:
-			raise_refusal(temporary_table_of_other(get_rel_name(table_of_other_tenant(relid, true, false))));
+			raise_refusal(temporary_table_of_other(table_of_other_tenant(relid, true, false)));
 		case ACCESS_NOT_GUARDED:
 		case ACCESS_EXEMPT:
 		case ACCESS_BOUND:

@@ -334,13 +334,12 @@ is_of_others(Oid relid, bool deleted)
 static void
 refuse_looking_into(Oid relid)
 {
-	char	   *name = get_rel_name(relid);
 	const char *reason = bypass_reason(InvalidOid);
 
 	if (reason != NULL)
 		log_bypass(relation_name(relid), reason);
 	else
-		raise_refusal(guard_of(relid).status == GUARD_NONE ? temporary_table_of_other(name) : looks_into_rows_of_others(name));
+		raise_refusal(guard_of(relid).status == GUARD_NONE ? temporary_table_of_other(relid) : looks_into_rows_of_others(relid));
 }
 
 /* Is it SET TRANSACTION SNAPSHOT? */

@@ -85,7 +85,7 @@ check_same_column(Oid relid)
 		char	   *wanted = above.attnum ? get_attname(lfirst_oid(lc), above.attnum, true) : NULL;
 
 		if (wanted != NULL && strcmp(column, wanted) != 0)
-			raise_refusal(guarded_by_other_column(relation_name(relid), column, wanted));
+			raise_refusal(guarded_by_other_column(relid, column, wanted));
 	}
 }
 

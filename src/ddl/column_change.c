@@ -85,7 +85,7 @@ check_renewed_columns(List *tables, List *columns)
 			(get_attgenerated(relid, attnum) == '\0' && !is_identity(relid, attnum)) ||
 			weakening_is_meant(relid))
 			continue;
-		raise_refusal(column_renewed(relation_name(relid), column));
+		raise_refusal(column_renewed(relid, column));
 	}
 }
 
@@ -101,7 +101,7 @@ check_gained(Oid relid)
 	char	   *label = guard_of(relid).status == GUARD_NONE ? inherited_label(relid) : NULL;
 
 	if (column != NULL && strcmp(column, setting_tenant_column) != 0 && !weakening_is_meant(relid))
-		raise_refusal(column_does_not_guard(relation_name(relid), setting_tenant_column, column));
+		raise_refusal(column_does_not_guard(relid, setting_tenant_column, column));
 	if (parse_label(label) == LABEL_SHARED)
 		ereport(NOTICE,
 				(errmsg("table %s has column \"%s\" now, and is not guarded: it is declared as shared by all tenants",
@@ -134,5 +134,5 @@ check_lost_column(Oid relid)
 	if (get_rel_relkind(relid) == '\0' || guard_of(relid).status == GUARD_NONE ||
 		user_owns_relation(relid) || weakening_is_meant(relid))
 		return;
-	raise_refusal(column_lost(relation_name(relid)));
+	raise_refusal(column_lost(relid));
 }

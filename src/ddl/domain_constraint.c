@@ -89,8 +89,7 @@ check_domain(Oid domain, const char *what)
 
 	foreach(lc, tables_with(domain))
 		if (!user_owns_relation(lfirst_oid(lc)) && has_rights_of_owner(lfirst_oid(lc)) && !weakening_is_meant(lfirst_oid(lc)))
-			raise_refusal(domain_of_other(what, format_type_be_qualified(domain), relation_name(lfirst_oid(lc)),
-										  GetUserNameFromId(object_owner(RelationRelationId, lfirst_oid(lc)), true)));
+			raise_refusal(domain_of_other(what, domain, lfirst_oid(lc)));
 }
 
 /*

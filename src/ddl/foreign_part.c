@@ -32,7 +32,7 @@
 void
 check_foreign_part(Oid foreign_table, Oid root)
 {
-	Refusal		refusal = foreign_part(relation_name(foreign_table), relation_name(root));
+	Refusal		refusal = foreign_part(foreign_table, root);
 
 	Assert(OidIsValid(root) && foreign_table != root);
 	if (row_security && !weakening_is_meant(root))

@@ -56,8 +56,7 @@ refuse_weakening(Oid relid, const char *damage)
 {
 	Assert(OidIsValid(relid));
 	Assert(damage != NULL);
-	raise_refusal(weakens_guard(relation_name(relid),
-								relation_name(guarded_root(relid)), damage));
+	raise_refusal(weakens_guard(relid, guarded_root(relid), damage));
 }
 
 /*
@@ -94,8 +93,7 @@ check_new_type(Oid relid, const char *column, const ColumnDef *def)
 	ReleaseSysCache(type);
 	known = type_serves(typid, &serves);
 	if (!known || serves != setting_tenant_type)
-		raise_refusal(new_column_type_differs(relation_name(relid), column, format_type_be(typid),
-											  setting_tenant_type, known ? &serves : NULL));
+		raise_refusal(new_column_type_differs(relid, column, format_type_be(typid), setting_tenant_type, known ? &serves : NULL));
 }
 
 /* Is this the type that a column has? */
@@ -150,7 +148,7 @@ check_alter_table(const AlterTableStmt *stmt)
 		if (cmd->subtype == AT_AlterColumnType)
 			refuse_weakening(relid, "its tenant column is of another type");
 		if (cmd->subtype == AT_AddIdentity)
-			raise_refusal(identity_column(relation_name(relid), column, true));
+			raise_refusal(identity_column(relid, column, true));
 		if (is_set_expression(cmd->subtype))
 			refuse_weakening(relid, "its rows belong to other tenants");
 	}

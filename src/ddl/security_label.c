@@ -51,7 +51,7 @@ check_table_label(const ObjectAddress *object, const char *label)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("security label '%s' of tenant_guard is for tables", label)));
 	if (guard_of(object->objectId).status != GUARD_NONE)
-		raise_refusal(table_is_guarded(relation_name(object->objectId)));
+		raise_refusal(table_is_guarded(object->objectId));
 }
 
 /* Only a superuser, not the owner, may declare that a function reveals nothing. */

@@ -24,7 +24,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/rls.h"
 
 #include "bypass.h"
@@ -114,8 +113,7 @@ check_trigger_on(Oid relid)
 	Assert(OidIsValid(relid));
 	if (user_owns_relation(relid) || !has_rights_of_owner(relid) || weakening_is_meant(relid))
 		return;
-	raise_refusal(trigger_of_other(guarded ? "guarded table" : get_rel_relkind(relid) == RELKIND_VIEW ? "view" : "table",
-								   relation_name(relid), guarded));
+	raise_refusal(trigger_of_other(guarded ? "guarded table" : get_rel_relkind(relid) == RELKIND_VIEW ? "view" : "table", relid, guarded));
 }
 
 /* Does a view read a guarded table, directly or through other views? */
@@ -140,7 +138,7 @@ static void
 check_trigger_on_view(Oid view)
 {
 	if (!user_owns_relation(view) && reads_guarded_table(view) && !weakening_is_meant(view))
-		raise_refusal(trigger_on_view_of_other(relation_name(view)));
+		raise_refusal(trigger_on_view_of_other(view));
 }
 
 /*
@@ -235,10 +233,7 @@ check_no_foreign_trigger(Oid relid, int level)
 	if (!OidIsValid(found.trigger))
 		return;
 	trigger = read_trigger(found.trigger);
-	refusal = calls_function_of_other(relation_name(relid), NameStr(trigger.tgname),
-									  format_procedure_qualified(found.function),
-									  GetUserNameFromId(object_owner(ProcedureRelationId, found.function), true),
-									  GetUserNameFromId(object_owner(RelationRelationId, relid), true));
+	refusal = calls_function_of_other(relid, NameStr(trigger.tgname), found.function);
 	report_refusal(level == ERROR && row_security && !weakening_is_meant(relid) ? ERROR : WARNING, refusal, 0);
 }
 

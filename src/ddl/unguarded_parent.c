@@ -134,6 +134,6 @@ check_parent(Oid relid, Oid parent, bool made)
 {
 	Assert(OidIsValid(parent) && relid != parent);
 	if (!made && is_opened_by(relid, parent) && !weakening_is_meant(relid))
-		raise_refusal(guarded_below_unguarded(relation_name(relid), relation_name(parent)));
+		raise_refusal(guarded_below_unguarded(relid, parent));
 	warn_of_unguarded_parent(relid, parent);
 }

@@ -83,10 +83,10 @@ protect_table(Oid relid, const char *column)
 	ListCell   *lc;
 
 	if (parse_label(label) == LABEL_SHARED)
-		raise_refusal(table_is_shared(relation_name(relid)));
+		raise_refusal(table_is_shared(relid));
 	extension = getExtensionOfObject(RelationRelationId, relid);
 	if (OidIsValid(extension) && guard_of(relid).status == GUARD_NONE && !OidIsValid(nearest_guarded_ancestor(relid)))
-		raise_refusal(extension_table(relation_name(relid), get_extension_name(extension)));
+		raise_refusal(extension_table(relid, extension));
 
 	foreach(lc, parts)
 		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
@@ -165,10 +165,10 @@ check_unprotect(List *parts)
 		Oid			above = guarded_ancestor(lfirst_oid(lc), parts);
 
 		if (OidIsValid(above))
-			raise_refusal(unprotect_child(relation_name(lfirst_oid(lc)), relation_name(above)));
+			raise_refusal(unprotect_child(lfirst_oid(lc), above));
 		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE && is_filled_temporary(lfirst_oid(lc)) &&
 			bypass_reason(InvalidOid) == NULL)
-			raise_refusal(unprotect_temporary(relation_name(lfirst_oid(lc))));
+			raise_refusal(unprotect_temporary(lfirst_oid(lc)));
 	}
 }
 
@@ -182,7 +182,7 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 
 	Assert(linitial_oid(parts) == relid);
 	if (transaction_has_tenant())
-		raise_refusal(unprotect_under_tenant(relation_name(relid)));
+		raise_refusal(unprotect_under_tenant(relid));
 	check_unprotect(parts);
 
 	was_guarded = guard_of(relid).status != GUARD_NONE;
@@ -216,7 +216,7 @@ check_not_of_other_tenant(Oid relid)
 	Oid			others = table_of_other_tenant(relid, true, false);
 
 	if (OidIsValid(others) && bypass_reason(InvalidOid) == NULL)
-		raise_refusal(temporary_table_of_other(get_rel_name(others)));
+		raise_refusal(temporary_table_of_other(others));
 }
 
 Datum
@@ -228,7 +228,7 @@ tenant_guard_share(PG_FUNCTION_ARGS)
 	lock_relation(relid);
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
-			raise_refusal(table_is_guarded(relation_name(lfirst_oid(lc))));
+			raise_refusal(table_is_guarded(lfirst_oid(lc)));
 	check_not_of_other_tenant(relid);
 	set_label(relid, label_word(LABEL_SHARED));
 	ereport(NOTICE,

@@ -16,7 +16,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/regproc.h"
 
 #include "catalog.h"
 #include "foreign_code.h"
@@ -63,9 +62,7 @@ check_no_foreign_code(Oid relid)
 	Oid			function = function_of_stranger(relid);
 
 	if (OidIsValid(function))
-		raise_refusal(runs_code_of_others(relation_name(relid),
-										  GetUserNameFromId(object_owner(RelationRelationId, relid), true),
-										  format_procedure_qualified(function)));
+		raise_refusal(runs_code_of_others(relid, function));
 }
 
 /* foreign_function(relation regclass), for prove(): what function_of_stranger returns, or null. */

@@ -7,8 +7,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_proc.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
+#include "catalog.h"
 #include "guard_refusals.h"
 #include "tenant_refusals.h"
 
@@ -18,19 +24,21 @@
  */
 
 Refusal
-not_a_table(const char *relation)
+not_a_table(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_WRONG_OBJECT_TYPE,
-			psprintf("%s is not a table", relation),
+			psprintf("%s is not a table", relation_name(relid)),
 			"Only ordinary and partitioned tables can be guarded.",
 			"For a view, guard the tables it reads and run ALTER VIEW ... SET (security_invoker = true)."
 	};
 }
 
 Refusal
-foreign_table(const char *relation)
+foreign_table(Oid relid)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_WRONG_OBJECT_TYPE,
 			psprintf("foreign table %s cannot be guarded", relation),
@@ -41,36 +49,38 @@ foreign_table(const char *relation)
 }
 
 Refusal
-system_table(const char *relation)
+system_table(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_INSUFFICIENT_PRIVILEGE,
-			psprintf("permission denied: %s is a system catalog", relation),
+			psprintf("permission denied: %s is a system catalog", relation_name(relid)),
 			NULL, NULL
 	};
 }
 
 Refusal
-extension_table(const char *relation, const char *extension)
+extension_table(Oid relid, Oid extension)
 {
-	return wrong_state(psprintf("table %s belongs to extension \"%s\"", relation, extension),
+	return wrong_state(psprintf("table %s belongs to extension \"%s\"", relation_name(relid), get_extension_name(extension)),
 					   "A guard on it would not be dumped with the database.",
 					   NULL);
 }
 
 Refusal
-other_temp_table(const char *relation)
+other_temp_table(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_FEATURE_NOT_SUPPORTED,
-			psprintf("table %s is a temporary table of another session", relation),
+			psprintf("table %s is a temporary table of another session", relation_name(relid)),
 			NULL, NULL
 	};
 }
 
 Refusal
-temporary_table_of_other(const char *name)
+temporary_table_of_other(Oid relid)
 {
+	const char *name = get_rel_name(relid);
+
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("temporary table %s belongs to another tenant", quote_identifier(name)),
@@ -82,8 +92,10 @@ temporary_table_of_other(const char *name)
 }
 
 Refusal
-looks_into_rows_of_others(const char *name)
+looks_into_rows_of_others(Oid relid)
 {
+	const char *name = get_rel_name(relid);
+
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("temporary table %s holds rows of another tenant", quote_identifier(name)),
@@ -94,8 +106,10 @@ looks_into_rows_of_others(const char *name)
 }
 
 Refusal
-no_tenant_column(const char *relation, const char *column)
+no_tenant_column(Oid relid, const char *column)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_UNDEFINED_COLUMN,
 			psprintf("table %s has no column \"%s\"", relation, column),
@@ -106,10 +120,10 @@ no_tenant_column(const char *relation, const char *column)
 }
 
 static char *
-differing_types(const char *relation, const char *column, const char *type, TenantType wanted)
+differing_types(Oid relid, const char *column, const char *type, TenantType wanted)
 {
 	return psprintf("tenant column \"%s\" of table %s is of type %s, but tenant identifiers are of type %s",
-					column, relation, type, tenant_type_name(wanted));
+					column, relation_name(relid), type, tenant_type_name(wanted));
 }
 
 /*
@@ -117,20 +131,19 @@ differing_types(const char *relation, const char *column, const char *type, Tena
  * with "converts" the hint suggests a cast to the wanted type.
  */
 Refusal
-column_type_differs(const char *relation, const char *column,
-					const char *type, TenantType wanted,
+column_type_differs(Oid relid, const char *column, const char *type, TenantType wanted,
 					const TenantType *fits, bool converts)
 {
 	const char *quoted = quote_identifier(column);
 	char	   *convert = converts ?
 		psprintf("Run ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT, ALTER COLUMN %s TYPE %s USING %s::%s;",
-				 relation, quoted, quoted, tenant_type_name(wanted),
+				 relation_name(relid), quoted, quoted, tenant_type_name(wanted),
 				 quoted, tenant_type_name(wanted)) :
 		psprintf("Give the table a tenant column of type %s.", tenant_type_name(wanted));
 
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
-			differing_types(relation, column, type, wanted),
+			differing_types(relid, column, type, wanted),
 			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
 			fits == NULL ? convert :
 			psprintf("%s If tenant identifiers are of type %s, %s",
@@ -140,15 +153,14 @@ column_type_differs(const char *relation, const char *column,
 
 /* The column is created by the running statement, so the hint cannot suggest ALTER TABLE. */
 Refusal
-new_column_type_differs(const char *relation, const char *column,
-						const char *type, TenantType wanted, const TenantType *fits)
+new_column_type_differs(Oid relid, const char *column, const char *type, TenantType wanted, const TenantType *fits)
 {
 	char	   *write = psprintf("In this statement, declare column %s with type %s.",
 								 quote_identifier(column), tenant_type_name(wanted));
 
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
-			differing_types(relation, column, type, wanted),
+			differing_types(relid, column, type, wanted),
 			psprintf("Parameter \"tenant_guard.tenant_type\" is %s, and a table with the tenant column is guarded as it is made.",
 					 tenant_type_name(wanted)),
 			fits == NULL ? write :
@@ -158,11 +170,11 @@ new_column_type_differs(const char *relation, const char *column,
 }
 
 Refusal
-virtual_column(const char *relation, const char *column)
+virtual_column(Oid relid, const char *column)
 {
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
-			psprintf("tenant column \"%s\" of table %s is a virtual generated column", column, relation),
+			psprintf("tenant column \"%s\" of table %s is a virtual generated column", column, relation_name(relid)),
 			"A tenant must be stored with its row.",
 			"Declare the column as GENERATED ALWAYS AS (...) STORED, or as an ordinary one."
 	};
@@ -170,8 +182,9 @@ virtual_column(const char *relation, const char *column)
 
 /* With "made_now" the column is created by the running statement, so the hint cannot suggest ALTER TABLE. */
 Refusal
-identity_column(const char *relation, const char *column, bool made_now)
+identity_column(Oid relid, const char *column, bool made_now)
 {
+	const char *relation = relation_name(relid);
 	const char *quoted = quote_identifier(column);
 
 	return (Refusal) {
@@ -184,8 +197,10 @@ identity_column(const char *relation, const char *column, bool made_now)
 }
 
 Refusal
-column_collation(const char *relation, const char *column)
+column_collation(Oid relid, const char *column)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
 			psprintf("tenant column \"%s\" of table %s has a nondeterministic collation", column, relation),
@@ -196,8 +211,9 @@ column_collation(const char *relation, const char *column)
 }
 
 Refusal
-rows_of_no_tenant(const char *relation, const char *column, int64 rows)
+rows_of_no_tenant(Oid relid, const char *column, int64 rows)
 {
+	const char *relation = relation_name(relid);
 	const char *quoted = quote_identifier(column);
 
 	return (Refusal) {
@@ -212,49 +228,62 @@ rows_of_no_tenant(const char *relation, const char *column, int64 rows)
 }
 
 Refusal
-guarded_by_other_column(const char *relation, const char *guard, const char *column)
+guarded_by_other_column(Oid relid, const char *guard, const char *column)
 {
+	const char *relation = relation_name(relid);
+
 	return wrong_state(psprintf("table %s is guarded by column \"%s\" already", relation, guard),
 					   psprintf("It cannot be guarded by column \"%s\" too.", column),
 					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
 }
 
 Refusal
-table_is_shared(const char *relation)
+table_is_shared(Oid relid)
 {
+	const char *relation = relation_name(relid);
+
 	return wrong_state(psprintf("table %s is declared as shared by all tenants", relation),
 					   "It has the security label 'shared' of tenant_guard.",
 					   psprintf("Run SELECT tenant_guard.unshare(%s) first.", quote_literal_cstr(relation)));
 }
 
 Refusal
-table_is_guarded(const char *relation)
+table_is_guarded(Oid relid)
 {
+	const char *relation = relation_name(relid);
+
 	return wrong_state(psprintf("table %s is guarded", relation),
 					   "A table is guarded or shared, not both.",
 					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
 }
 
 Refusal
-runs_code_of_others(const char *relation, const char *owner, const char *function)
+runs_code_of_others(Oid relid, Oid funcid)
 {
-	return wrong_state(psprintf("table %s would call function %s as role \"%s\", who is a superuser", relation, function, owner),
+	const char *owner = owner_name(relid);
+	const char *function = format_procedure_qualified(funcid);
+
+	return wrong_state(psprintf("table %s would call function %s as role \"%s\", who is a superuser", relation_name(relid), function, owner),
 					   "Statements of tenant_guard on a table run as its owner, and an ordinary role owns that function.",
 					   psprintf("Give the table to an ordinary role, or review the function and run ALTER ROUTINE %s OWNER TO %s;",
 								function, quote_identifier(owner)));
 }
 
 Refusal
-parts_of_two_owners(const char *relation, const char *part, const char *owner)
+parts_of_two_owners(Oid relid, Oid partid)
 {
-	return wrong_state(psprintf("table %s and its part %s belong to different roles", relation, part),
+	const char *part = relation_name(partid);
+
+	return wrong_state(psprintf("table %s and its part %s belong to different roles", relation_name(relid), part),
 					   "A statement on the table is also run on its parts, and no code of one role may run as another.",
-					   psprintf("Run ALTER TABLE %s OWNER TO %s;", part, quote_identifier(owner)));
+					   psprintf("Run ALTER TABLE %s OWNER TO %s;", part, quote_identifier(owner_name(relid))));
 }
 
 Refusal
-policy_name_taken(const char *relation, const char *policy)
+policy_name_taken(Oid relid, const char *policy)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_DUPLICATE_OBJECT,
 			psprintf("table %s has a policy \"%s\" that tenant_guard did not make", relation, policy),
@@ -274,33 +303,34 @@ policy_name_taken(const char *relation, const char *policy)
  * one belongs, or itself.
  */
 static char *
-how_to_weaken(const char *relation, const char *root)
+how_to_weaken(Oid relid, Oid root)
 {
 	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); to mend it, SELECT tenant_guard.protect(%s). A superuser who means just this statement runs SET tenant_guard.bypass = on before it.",
-					quote_literal_cstr(root), quote_literal_cstr(relation));
+					quote_literal_cstr(relation_name(root)), quote_literal_cstr(relation_name(relid)));
 }
 
 Refusal
-weakens_guard(const char *relation, const char *root, const char *damage)
+weakens_guard(Oid relid, Oid rootid, const char *damage)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
+			psprintf("this statement would weaken the isolation of tenants in table %s", relation_name(relid)),
 			psprintf("After it, %s.", damage),
-			how_to_weaken(relation, root)
+			how_to_weaken(relid, rootid)
 	};
 }
 
 Refusal
-column_renewed(const char *relation, const char *column)
+column_renewed(Oid relid, const char *column)
 {
-	return weakens_guard(relation, relation, psprintf("its rows belong to other tenants, since the values of its tenant column \"%s\" are computed anew", column));
+	return weakens_guard(relid, relid, psprintf("its rows belong to other tenants, since the values of its tenant column \"%s\" are computed anew", column));
 }
 
 /* "column" is new, and has the name of tenant columns; "guard" is the column that guards the table. */
 Refusal
-column_does_not_guard(const char *relation, const char *column, const char *guard)
+column_does_not_guard(Oid relid, const char *column, const char *guard)
 {
+	const char *relation = relation_name(relid);
 	const char *name = quote_literal_cstr(relation);
 
 	return (Refusal) {
@@ -313,22 +343,26 @@ column_does_not_guard(const char *relation, const char *column, const char *guar
 }
 
 Refusal
-guarded_below_unguarded(const char *relation, const char *parent)
+guarded_below_unguarded(Oid relid, Oid parentid)
 {
+	const char *parent = relation_name(parentid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("this statement would weaken the isolation of tenants in table %s", relation),
+			psprintf("this statement would weaken the isolation of tenants in table %s", relation_name(relid)),
 			psprintf("After it, a query on table %s, which is not guarded, shows its rows to every tenant.", parent),
 			psprintf("Run SELECT tenant_guard.protect(%s); first.", quote_literal_cstr(parent))
 	};
 }
 
 Refusal
-foreign_part(const char *part, const char *whole)
+foreign_part(Oid partid, Oid rootid)
 {
+	const char *part = relation_name(partid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("foreign table %s cannot be a part of guarded table %s", part, whole),
+			psprintf("foreign table %s cannot be a part of guarded table %s", part, relation_name(rootid)),
 			"PostgreSQL has no row-level security for foreign tables: a query's own filters may be sent to the foreign server before the tenant's, and rows of any tenant can be written.",
 			psprintf("Leave it outside, by DETACH PARTITION or NO INHERIT if it is a part already; guard the table on the foreign server, and read %s by a function or a view of its own.",
 					 part)
@@ -336,8 +370,10 @@ foreign_part(const char *part, const char *whole)
 }
 
 Refusal
-trigger_of_other(const char *what, const char *relation, bool guarded)
+trigger_of_other(const char *what, Oid relid, bool guarded)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("only the owner of %s %s may put a trigger on it", what, relation),
@@ -349,8 +385,10 @@ trigger_of_other(const char *what, const char *relation, bool guarded)
 }
 
 Refusal
-trigger_on_view_of_other(const char *view)
+trigger_on_view_of_other(Oid viewid)
 {
+	const char *view = relation_name(viewid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("only the owner of view %s may put a trigger on it", view),
@@ -361,11 +399,16 @@ trigger_on_view_of_other(const char *view)
 }
 
 Refusal
-calls_function_of_other(const char *relation, const char *trigger, const char *function, const char *role, const char *owner)
+calls_function_of_other(Oid relid, const char *trigger, Oid funcid)
 {
+	const char *relation = relation_name(relid);
+	const char *function = format_procedure_qualified(funcid);
+	const char *owner = owner_name(relid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("trigger %s of table %s calls function %s of role \"%s\"", quote_identifier(trigger), relation, function, role),
+			psprintf("trigger %s of table %s calls function %s of role \"%s\"", quote_identifier(trigger), relation, function,
+					 GetUserNameFromId(object_owner(ProcedureRelationId, funcid), true)),
 			psprintf("Role \"%s\" owns the table, and foreign keys' actions fire its triggers as that role: whoever owns the function has its privileges.",
 					 owner),
 			psprintf("Read the function. If it is as it should be, run ALTER ROUTINE %s OWNER TO %s; or else DROP TRIGGER %s ON %s;",
@@ -374,30 +417,35 @@ calls_function_of_other(const char *relation, const char *trigger, const char *f
 }
 
 Refusal
-column_lost(const char *relation)
+column_lost(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("this statement would drop a column of guarded table %s", relation),
+			psprintf("this statement would drop a column of guarded table %s", relation_name(relid)),
 			"The column depends on what the statement drops, and holds values of every tenant; the table belongs to another role.",
 			"Let the owner of the table drop the column, or change its type, first."
 	};
 }
 
 Refusal
-domain_of_other(const char *what, const char *domain, const char *relation, const char *owner)
+domain_of_other(const char *what, Oid type, Oid relid)
 {
+	const char *domain = format_type_be_qualified(type);
+	const char *owner = owner_name(relid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("only the owner of table %s may change the %s of domain %s", relation, what, domain),
+			psprintf("only the owner of table %s may change the %s of domain %s", relation_name(relid), what, domain),
 			psprintf("The table has a column of the domain: a function that the domain calls would receive values of every tenant, or be run as role \"%s\" by a foreign key's action or a SECURITY DEFINER function.", owner),
 			psprintf("Read what the statement calls. If it is as it should be, run ALTER DOMAIN %s OWNER TO %s; and let that role run the statement.", domain, quote_identifier(owner))
 	};
 }
 
 Refusal
-unprotect_under_tenant(const char *relation)
+unprotect_under_tenant(Oid relid)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("table %s cannot be unprotected while a tenant is set", relation),
@@ -408,8 +456,10 @@ unprotect_under_tenant(const char *relation)
 }
 
 Refusal
-unprotect_temporary(const char *relation)
+unprotect_temporary(Oid relid)
 {
+	const char *relation = relation_name(relid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("temporary table %s cannot be unprotected while it holds rows", relation),
@@ -419,11 +469,13 @@ unprotect_temporary(const char *relation)
 }
 
 Refusal
-unprotect_child(const char *relation, const char *parent)
+unprotect_child(Oid relid, Oid parentid)
 {
+	const char *parent = relation_name(parentid);
+
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
-			psprintf("table %s is a part of table %s, which is guarded", relation, parent),
+			psprintf("table %s is a part of table %s, which is guarded", relation_name(relid), parent),
 			"Without a guard of its own it would show its rows to every tenant.",
 			psprintf("Run SELECT tenant_guard.unprotect(%s), or detach the table first.",
 					 quote_literal_cstr(parent))

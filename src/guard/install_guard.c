@@ -102,18 +102,16 @@ check_tenant_column_type(Target *target)
 		char	   *type_name = format_type_with_typemod(type, typmod);
 
 		if (target->made_now)
-			raise_refusal(new_column_type_differs(target->name, target->column, type_name,
-												  setting_tenant_type, served ? &serves : NULL));
-		raise_refusal(column_type_differs(target->name, target->column, type_name,
-										  setting_tenant_type, served ? &serves : NULL,
-										  converts_to_tenant_type(type)));
+			raise_refusal(new_column_type_differs(target->relid, target->column, type_name, setting_tenant_type, served ? &serves : NULL));
+		raise_refusal(column_type_differs(target->relid, target->column, type_name, setting_tenant_type,
+										  served ? &serves : NULL, converts_to_tenant_type(type)));
 	}
 	if (column_is_virtual(target->relid, target->attnum))
-		raise_refusal(virtual_column(target->name, target->column));
+		raise_refusal(virtual_column(target->relid, target->column));
 	if (column_is_identity(target->relid, target->attnum))
-		raise_refusal(identity_column(target->name, target->column, target->made_now));
+		raise_refusal(identity_column(target->relid, target->column, target->made_now));
 	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
-		raise_refusal(column_collation(target->name, target->column));
+		raise_refusal(column_collation(target->relid, target->column));
 	target->type = serves;
 }
 
@@ -135,17 +133,15 @@ check_target(Oid relid, const char *column, Oid root, Target *target)
 	if (target->relkind == RELKIND_FOREIGN_TABLE && relid != root)
 		return false;
 	if (target->relkind == RELKIND_FOREIGN_TABLE)
-		raise_refusal(foreign_table(target->name));
+		raise_refusal(foreign_table(target->relid));
 	if (isOtherTempNamespace(get_rel_namespace(relid)))
-		raise_refusal(other_temp_table(target->name));
+		raise_refusal(other_temp_table(target->relid));
 
 	target->attnum = get_attnum(relid, column);
 	if (target->attnum <= 0)
-		raise_refusal(no_tenant_column(target->name, column));
+		raise_refusal(no_tenant_column(target->relid, column));
 	if (guard.attnum != 0 && guard.attnum != target->attnum)
-		raise_refusal(guarded_by_other_column(target->name,
-											  get_attname(relid, guard.attnum, false),
-											  column));
+		raise_refusal(guarded_by_other_column(target->relid, get_attname(relid, guard.attnum, false), column));
 	check_tenant_column_type(target);
 	return true;
 }
@@ -309,7 +305,7 @@ make_isolation_policy(const Target *target, const PolicyFacts *facts)
 	if (facts->column != 0)
 		return false;
 	if (facts->isolation_permissive)
-		raise_refusal(policy_name_taken(target->name, ISOLATION_POLICY));
+		raise_refusal(policy_name_taken(target->relid, ISOLATION_POLICY));
 	if (facts->isolation)
 	{
 		drop_policy(target->relid, target->name, ISOLATION_POLICY);
@@ -343,7 +339,7 @@ make_access_policy(const Target *target, const PolicyFacts *facts)
 		return false;
 	}
 	if (facts->access)
-		raise_refusal(policy_name_taken(target->name, ACCESS_POLICY));
+		raise_refusal(policy_name_taken(target->relid, ACCESS_POLICY));
 	run_ddl(target->relid,
 			psprintf("CREATE POLICY " ACCESS_POLICY " ON %s AS PERMISSIVE"
 					 " FOR ALL TO PUBLIC USING (tenant_guard.guarded())",
@@ -412,7 +408,7 @@ guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 	foreach(lc, targets)
 		rows += count_null_rows(lfirst(lc));
 	if (rows > 0 && null_rows == NULL_ROWS_REFUSED && !was_whole)
-		raise_refusal(rows_of_no_tenant(name, column, rows));
+		raise_refusal(rows_of_no_tenant(root, column, rows));
 
 	foreach(lc, targets)
 		changed |= guard_table(lfirst(lc), rows > 0);

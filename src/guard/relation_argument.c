@@ -46,10 +46,10 @@ check_relation(Oid relid)
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
 					   get_rel_name(relid));
 	if (relid < FirstNormalObjectId || IsCatalogNamespace(get_rel_namespace(relid)))
-		raise_refusal(system_table(relation_name(relid)));
+		raise_refusal(system_table(relid));
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		relkind != RELKIND_FOREIGN_TABLE)
-		raise_refusal(not_a_table(relation_name(relid)));
+		raise_refusal(not_a_table(relid));
 }
 
 /* Checks and locks a table, in ACCESS EXCLUSIVE mode. */
@@ -125,8 +125,7 @@ check_parts_have_owner(Oid relid, bool trusts_superusers)
 	Oid			part = part_of_other_owner(relid, trusts_superusers);
 
 	if (OidIsValid(part))
-		raise_refusal(parts_of_two_owners(relation_name(relid), relation_name(part),
-										  GetUserNameFromId(object_owner(RelationRelationId, relid), true)));
+		raise_refusal(parts_of_two_owners(relid, part));
 }
 
 /* Returns the first argument of a SQL function, a regclass; raises an error if it is null. */
