@@ -59,8 +59,13 @@ build_server() {
 	! pkg-config --exists icu-uc icu-i18n || options+=(--with-icu)
 	! pkg-config --exists libxml-2.0 || options+=(--with-libxml) # a test makes XML
 	[ ! -e /usr/include/valgrind/memcheck.h ] || flags+=' -DUSE_VALGRIND'
-	cd "$source" && ./configure -q "${options[@]}" CC="$(command -v ccache) gcc" CFLAGS="$flags" && make -s -j"$(nproc)" world-bin && make -s install-world-bin &&
-		make -s -C src/test/regress all
+	cd "$source" && ./configure -q "${options[@]}" CC="$(command -v ccache) gcc" CFLAGS="$flags" && make -s -j"$(nproc)" world-bin &&
+		installs_below "$server" && make -s install-world-bin && make -s -C src/test/regress all
+}
+
+# Debian's source installs libraries among the system's own unless the prefix has "postgres" in it.
+installs_below() {
+	[[ $(src/bin/pg_config/pg_config --pkglibdir) == "$1"/* ]] || { echo "this would be installed outside $1"; return 1; }
 }
 
 part_server() {
@@ -218,7 +223,7 @@ part_random() {
 parts=("$@")
 [ $# -gt 0 ] || parts=(server asserts postgres sanitizers caches valgrind sqlsmith random)
 directory=$(realpath -m "${TG_HARDENING:-$(mktemp -d)}") && mkdir -p "$directory" && chmod a+rx "$directory" || exit 1
-server=$directory/server source=${TG_SOURCE-$(find "$directory/source" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | head -n 1)}
+server=$directory/postgres source=${TG_SOURCE-$(find "$directory/source" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | head -n 1)}
 pg_config=$("$project/test/needs.sh" regress isolation tap) || exit 1
 trap stop_servers EXIT
 for part in "${parts[@]}"; do
