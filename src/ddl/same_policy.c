@@ -28,23 +28,36 @@
 #include "guard_policy.h"
 #include "same_policy.h"
 
-/* Is the policy FOR ALL TO PUBLIC, as all policies of a guard are? */
+/* Is the policy TO PUBLIC, as all policies of a guard are? */
 static bool
-is_for_all(const CreatePolicyStmt *stmt)
+is_for_public(const CreatePolicyStmt *stmt)
 {
-	return strcmp(stmt->cmd_name, "all") == 0 && list_length(stmt->roles) == 1 &&
-		linitial_node(RoleSpec, stmt->roles)->roletype == ROLESPEC_PUBLIC;
+	return list_length(stmt->roles) == 1 && linitial_node(RoleSpec, stmt->roles)->roletype == ROLESPEC_PUBLIC;
 }
 
-/* Transforms an expression as CREATE POLICY does; the table has range-table index 1. */
+/* Returns the command of a policy as pg_policy.polcmd has it. */
+static char
+policy_command(const CreatePolicyStmt *stmt)
+{
+	static const char *const names[] = {"all", "select", "insert", "update", "delete"};
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (strcmp(stmt->cmd_name, names[i]) == 0)
+			return "*rawd"[i];
+	return '\0';
+}
+
+/* Transforms an expression as CREATE POLICY does, or NULL; the table has range-table index 1. */
 static Node *
 policy_clause(Relation rel, Node *clause, const char *query_string)
 {
-	ParseState *pstate = make_parsestate(NULL);
+	ParseState *pstate;
 	ParseNamespaceItem *nsitem;
 	Node	   *qual;
 
-	Assert(clause != NULL);
+	if (clause == NULL)
+		return NULL;
+	pstate = make_parsestate(NULL);
 	pstate->p_sourcetext = query_string;
 	nsitem = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, false, false);
 	addNSItemToQuery(pstate, nsitem, false, true, true);
@@ -58,16 +71,17 @@ static bool
 is_same_policy(const CreatePolicyStmt *stmt, Relation rel, const char *query_string)
 {
 	Guard		guard = guard_of(RelationGetRelid(rel));
+	PolicyForm	policy = {
+		stmt->policy_name, policy_command(stmt), stmt->permissive, is_for_public(stmt),
+		policy_clause(rel, stmt->qual, query_string), policy_clause(rel, stmt->with_check, query_string)
+	};
 
-	if (guard.status != GUARD_WHOLE || !is_for_all(stmt) || stmt->qual == NULL)
+	if (guard.status != GUARD_WHOLE)
 		return false;
 	if (strcmp(stmt->policy_name, ACCESS_POLICY) == 0)
-		return stmt->permissive && stmt->with_check == NULL &&
-			policies_of(RelationGetRelid(rel)).access_is_ours &&
-			is_access_qual(policy_clause(rel, stmt->qual, query_string));
-	return !stmt->permissive && stmt->with_check != NULL &&
-		tenant_qual_column(policy_clause(rel, stmt->qual, query_string), 1) == guard.attnum &&
-		tenant_qual_column(policy_clause(rel, stmt->with_check, query_string), 1) == guard.attnum;
+		return policy.permissive && policy.command == '*' && policy.for_public && policy.check == NULL &&
+			policies_of(RelationGetRelid(rel)).access_is_ours && is_access_qual(policy.qual);
+	return is_isolation_policy(&policy, guard.attnum);
 }
 
 /*
@@ -84,7 +98,7 @@ skips_same_policy(Node *node, const char *query_string)
 	bool		same;
 
 	if (!IsA(node, CreatePolicyStmt) ||
-		(strcmp(stmt->policy_name, ISOLATION_POLICY) != 0 && strcmp(stmt->policy_name, ACCESS_POLICY) != 0))
+		!(is_isolation_policy_name(stmt->policy_name) || strcmp(stmt->policy_name, ACCESS_POLICY) == 0))
 		return false;
 	relid = RangeVarGetRelid(stmt->table, NoLock, true);
 	if (guard_of(relid).status != GUARD_WHOLE || !user_owns_relation(relid))

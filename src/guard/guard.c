@@ -67,10 +67,10 @@ read_guard(Oid relid)
 	ReleaseSysCache(tuple);
 
 	facts = policies_of(relid);
-	if (facts.column == 0 && !facts.trace)
+	if (facts.shape == SHAPE_NONE)
 		return guard;
 	guard.attnum = facts.column;
-	if (facts.column == 0)
+	if (facts.shape == SHAPE_TO_MEND)
 		guard.damage = "its policy \"" ISOLATION_POLICY "\" is missing or is not the one that protect() makes";
 	else if (!enabled)
 		guard.damage = "its row-level security is not enabled";

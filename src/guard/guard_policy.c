@@ -1,11 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * guard_policy.c
- *	  Recognises the policies of a guard.
+ *	  Writes and recognises the policies of a guard.
+ *
+ * The restrictive policies of a guard have one of several shapes.  The table
+ * guard_policies has a row for each policy of a shape, from which the policy is
+ * written and by which it is recognised.  A new shape is a value of GuardShape,
+ * rows of that table, and what their expressions have that is new: a QualForm,
+ * its text, and a case of qual_has_form.
  *
  * A policy is recognised by its expression, which calls functions of this
- * extension, and tenant_isolation by its name, too: a policy that was renamed or
- * altered is still seen to be a part of a guard (PolicyFacts.trace).  Whether a
+ * extension, and a restrictive one by its name, too: a policy that was renamed or
+ * altered is still seen to be a part of a guard (PolicyFacts.own).  Whether a
  * guard is complete is decided in guard.c.
  *
  *-------------------------------------------------------------------------
@@ -30,6 +36,34 @@
 #include "extension_function.h"
 #include "guard_policy.h"
 #include "tenant_type.h"
+
+/* The expressions of policies. */
+typedef enum QualForm
+{
+	QUAL_TENANT					/* column = current_tenant*() */
+} QualForm;
+
+/* Their texts, of the column and the getter. */
+static const char *const qual_texts[] = {
+	[QUAL_TENANT] = "%s OPERATOR(pg_catalog.=) %s"
+};
+
+/* A restrictive policy, TO PUBLIC */
+typedef struct GuardPolicy
+{
+	GuardShape	shape;			/* that has it */
+	const char *name;
+	char		command;		/* as in pg_policy.polcmd */
+	const char *command_name;
+	QualForm	qual;
+	QualForm	check;
+} GuardPolicy;
+
+static const GuardPolicy guard_policies[] = {
+	{SHAPE_TENANT_COLUMN, ISOLATION_POLICY, '*', "ALL", QUAL_TENANT, QUAL_TENANT}
+};
+
+StaticAssertDecl(lengthof(guard_policies) <= 32, "PolicyFacts.found has a bit for each policy");
 
 PG_FUNCTION_INFO_V1(tenant_guard_isolation_policy);
 PG_FUNCTION_INFO_V1(tenant_guard_access_policy);
@@ -123,37 +157,127 @@ policy_is_for_public(HeapTuple tuple, TupleDesc desc)
 		!ARR_HASNULL(roles) && ((Oid *) ARR_DATA_PTR(roles))[0] == ACL_ID_PUBLIC;
 }
 
+/* Does a qual of a policy have this form, with this tenant column? */
+static bool
+qual_has_form(Node *qual, QualForm form, AttrNumber column)
+{
+	switch (form)
+	{
+		case QUAL_TENANT:
+			return column != 0 && tenant_qual_column(qual, 1) == column;
+	}
+	return false;
+}
+
+/* Returns the tenant column in the qual of a policy if the qual has one of the forms, and 0 otherwise. */
+static AttrNumber
+column_of_qual(Node *qual)
+{
+	AttrNumber	column = tenant_qual_column(qual, 1);
+
+	for (int form = 0; form < lengthof(qual_texts); form++)
+		if (qual_has_form(qual, form, column))
+			return column;
+	return 0;
+}
+
+/* Is it this policy of a guard, with this tenant column?  The name is not compared. */
+static bool
+is_guard_policy(const PolicyForm *policy, const GuardPolicy *wanted, AttrNumber column)
+{
+	return !policy->permissive && policy->command == wanted->command && policy->for_public &&
+		qual_has_form(policy->qual, wanted->qual, column) && qual_has_form(policy->check, wanted->check, column);
+}
+
+/* Adds to "facts" a policy that has the name of this one of a guard. */
+static void
+read_named_policy(const PolicyForm *policy, int i, PolicyFacts *facts)
+{
+	AttrNumber	column = column_of_qual(policy->qual);
+
+	if (is_guard_policy(policy, &guard_policies[i], column) && (facts->found == 0 || facts->column == column))
+	{
+		facts->found |= (uint32) 1 << i;
+		facts->column = column;
+	}
+	else if (policy->permissive && (column == 0 || (policy->check != NULL && column_of_qual(policy->check) != column)))
+		facts->taken = pstrdup(policy->name);
+	else
+		facts->altered = lappend(facts->altered, pstrdup(policy->name));
+}
+
+/* Returns the index in guard_policies of the policy of this name, or -1. */
+static int
+guard_policy_named(const char *name)
+{
+	for (int i = 0; i < lengthof(guard_policies); i++)
+		if (strcmp(name, guard_policies[i].name) == 0)
+			return i;
+	return -1;
+}
+
+/* Is this the name of a restrictive policy of a guard? */
+bool
+is_isolation_policy_name(const char *name)
+{
+	return guard_policy_named(name) >= 0;
+}
+
+/* Is it a restrictive policy of a guard with this tenant column? */
+bool
+is_isolation_policy(const PolicyForm *policy, AttrNumber column)
+{
+	int			i = guard_policy_named(policy->name);
+
+	return i >= 0 && is_guard_policy(policy, &guard_policies[i], column);
+}
+
 /* Adds to "facts" what a row of pg_policy says. */
 static void
 read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 {
-	Form_pg_policy policy = (Form_pg_policy) GETSTRUCT(tuple);
-	Node	   *qual = policy_expression(tuple, desc, Anum_pg_policy_polqual);
-	Node	   *check = policy_expression(tuple, desc, Anum_pg_policy_polwithcheck);
-	AttrNumber	column = tenant_qual_column(qual, 1);
-	bool		named = strcmp(NameStr(policy->polname), ISOLATION_POLICY) == 0;
-	bool		access = policy->polpermissive && is_access_qual(qual);
+	Form_pg_policy row = (Form_pg_policy) GETSTRUCT(tuple);
+	PolicyForm	policy = {
+		NameStr(row->polname), row->polcmd, row->polpermissive, policy_is_for_public(tuple, desc),
+		policy_expression(tuple, desc, Anum_pg_policy_polqual), policy_expression(tuple, desc, Anum_pg_policy_polwithcheck)
+	};
+	int			i = guard_policy_named(policy.name);
+	bool		access = policy.permissive && is_access_qual(policy.qual);
 
 	facts->any = true;
-	facts->permissive |= policy->polpermissive;
-	facts->isolation |= named;
-	facts->isolation_permissive |= named && policy->polpermissive &&
-		(column == 0 || (check != NULL && tenant_qual_column(check, 1) != column));
-	if (strcmp(NameStr(policy->polname), ACCESS_POLICY) == 0)
+	facts->permissive |= policy.permissive;
+	if (i >= 0)
+		read_named_policy(&policy, i, facts);
+	if (strcmp(policy.name, ACCESS_POLICY) == 0)
 	{
 		facts->access = true;
 		facts->access_is_ours = access;
 	}
+	if (access || (!policy.permissive && (i >= 0 || column_of_qual(policy.qual) != 0)))
+		facts->own = lappend(facts->own, pstrdup(policy.name));
+}
 
-	if (access || (!policy->polpermissive && (named || column != 0)))
-	{
-		facts->trace = true;
-		facts->own = lappend(facts->own, pstrdup(NameStr(policy->polname)));
-	}
-	if (named && !policy->polpermissive && column != 0 &&
-		tenant_qual_column(check, 1) == column &&
-		policy->polcmd == '*' && policy_is_for_public(tuple, desc))
-		facts->column = column;
+/* Returns a bit for each policy of a shape. */
+static uint32
+policies_of_shape(GuardShape shape)
+{
+	uint32		policies = 0;
+
+	for (int i = 0; i < lengthof(guard_policies); i++)
+		if (guard_policies[i].shape == shape)
+			policies |= (uint32) 1 << i;
+	return policies;
+}
+
+/* Returns the shape of a table whose policies were read; its tenant column is that of a whole shape alone. */
+static GuardShape
+recognize_shape(PolicyFacts *facts)
+{
+	for (int i = 0; i < lengthof(guard_policies); i++)
+		if (facts->found != 0 && facts->found == policies_of_shape(guard_policies[i].shape))
+			return guard_policies[i].shape;
+	facts->column = 0;
+	return facts->own != NIL ? SHAPE_TO_MEND : SHAPE_NONE;
 }
 
 /* Reads the policies of a table from pg_policy, without the cache. */
@@ -167,7 +291,32 @@ policies_of(Oid relid)
 	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 		read_policy(tuple, RelationGetDescr(scan.catalog), &facts);
 	end_catalog_scan(&scan);
+	facts.shape = recognize_shape(&facts);
 	return facts;
+}
+
+/*
+ * Returns the CREATE POLICY statements for what a table lacks of a shape.
+ * "relation" and "column" are quoted; "tenant" is a call of the getter.
+ */
+List *
+missing_policies(const PolicyFacts *facts, GuardShape shape, const char *relation, const char *column, const char *tenant)
+{
+	List	   *statements = NIL;
+
+	Assert(shape >= SHAPE_TENANT_COLUMN);
+	for (int i = 0; i < lengthof(guard_policies); i++)
+	{
+		const GuardPolicy *policy = &guard_policies[i];
+
+		if (policy->shape == shape && (facts->found & (uint32) 1 << i) == 0)
+			statements = lappend(statements,
+								 psprintf("CREATE POLICY %s ON %s AS RESTRICTIVE FOR %s TO PUBLIC USING (%s) WITH CHECK (%s)",
+										  policy->name, relation, policy->command_name,
+										  psprintf(qual_texts[policy->qual], column, tenant),
+										  psprintf(qual_texts[policy->check], column, tenant)));
+	}
+	return statements;
 }
 
 /*
@@ -207,7 +356,7 @@ table_of_policy(Oid policyid, bool permissive)
 		if ((policy->polpermissive && !permissive) || !version_counts(tuple))
 			continue;
 		read_policy(tuple, RelationGetDescr(scan.catalog), &facts);
-		if (facts.trace)
+		if (facts.own != NIL)
 			relid = policy->polrelid;
 	}
 	end_catalog_scan(&scan);

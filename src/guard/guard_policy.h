@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * guard_policy.h
- *	  Recognises the policies of a guard.
+ *	  Writes and recognises the policies of a guard.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,18 +14,38 @@
 #define ISOLATION_POLICY	"tenant_isolation"
 #define ACCESS_POLICY		"tenant_access"
 
-/* What the policies of a table are. */
+/* How the restrictive policies of a table keep tenants apart; each shape from SHAPE_TENANT_COLUMN on has rows in guard_policy.c. */
+typedef enum GuardShape
+{
+	SHAPE_NONE,					/* no policy is a guard's, or was one */
+	SHAPE_TO_MEND,				/* some are, but they are merely permissive, altered, or not all of a shape's */
+	SHAPE_TENANT_COLUMN			/* a row's tenant is the value of its tenant column */
+} GuardShape;
+
+/* A policy, as it is stored or as a statement would make it.  The table has range-table index 1 in its expressions. */
+typedef struct PolicyForm
+{
+	const char *name;
+	char		command;		/* as in pg_policy.polcmd */
+	bool		permissive;
+	bool		for_public;		/* TO PUBLIC alone */
+	Node	   *qual;			/* or NULL, as check */
+	Node	   *check;
+} PolicyForm;
+
+/* What the policies of a table are; what is palloc'd is in the current memory context. */
 typedef struct PolicyFacts
 {
 	bool		any;			/* the table has policies */
-	AttrNumber	column;			/* tenant column, if tenant_isolation is as protect() creates it; else 0 */
-	bool		isolation;		/* there is a policy named tenant_isolation */
-	bool		isolation_permissive;	/* and it is permissive, with an expression that is not a guard's */
+	GuardShape	shape;
+	AttrNumber	column;			/* tenant column; 0 if the table has no shape, or one to mend */
+	uint32		found;			/* a bit for each row of guard_policies that a policy is; private to guard_policy.c */
+	List	   *altered;		/* policies that have the name of one of a guard, but are not as protect() creates it */
+	char	   *taken;			/* such a policy that was never a guard's: it is permissive, with another expression */
 	bool		access;			/* there is a policy named tenant_access */
 	bool		access_is_ours; /* and it is as protect() creates it */
 	bool		permissive;		/* there is a permissive policy */
-	bool		trace;			/* some policy is a guard's, or was one before it was altered */
-	List	   *own;			/* the names of those policies, as char *; palloc'd */
+	List	   *own;			/* policies that are a guard's, or were one before they were altered */
 } PolicyFacts;
 
 extern Node *strip_relabel(Node *node);
@@ -34,6 +54,10 @@ extern AttrNumber tenant_qual_column(Node *qual, Index rti);
 extern bool calls_getter(Node *expression);
 extern bool is_access_qual(Node *qual);
 extern PolicyFacts policies_of(Oid relid);
+extern bool is_isolation_policy_name(const char *name);
+extern bool is_isolation_policy(const PolicyForm *policy, AttrNumber column);
+extern List *missing_policies(const PolicyFacts *facts, GuardShape shape, const char *relation,
+							  const char *column, const char *tenant);
 extern Oid	table_of_isolation_policy(Oid policyid);
 extern Oid	table_of_guard_policy(Oid policyid);
 

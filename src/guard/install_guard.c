@@ -291,34 +291,30 @@ drop_policy(Oid relid, const char *relation, const char *policy)
 }
 
 /*
- * Creates the restrictive policy, which limits all commands of all roles to the
- * tenant's rows, whatever permissive policies there are.  An altered policy of
- * that name is taken for a guard's, and replaced, if it is restrictive or has the
- * guard's expression; otherwise an error is raised.  Returns true if a policy was
- * replaced.
+ * Creates the restrictive policies of a shape, which limit all commands of all
+ * roles to the tenant's rows, whatever permissive policies there are.  An altered
+ * policy of their names is taken for a guard's, and replaced, if it is restrictive
+ * or has the guard's expression; otherwise an error is raised.  Returns true if a
+ * policy was replaced.
  */
 static bool
-make_isolation_policy(const Target *target, const PolicyFacts *facts)
+make_isolation_policies(const Target *target, const PolicyFacts *facts, GuardShape shape)
 {
-	char	   *qual;
+	ListCell   *lc;
 
-	if (facts->column != 0)
+	if (facts->shape == shape)
 		return false;
-	if (facts->isolation_permissive)
-		raise_refusal(policy_name_taken(target->relid, ISOLATION_POLICY));
-	if (facts->isolation)
+	if (facts->taken != NULL)
+		raise_refusal(policy_name_taken(target->relid, facts->taken));
+	foreach(lc, facts->altered)
 	{
-		drop_policy(target->relid, target->name, ISOLATION_POLICY);
+		drop_policy(target->relid, target->name, lfirst(lc));
 		ereport(NOTICE,
-				(errmsg("policy \"" ISOLATION_POLICY "\" of table %s is replaced", target->name)));
+				(errmsg("policy \"%s\" of table %s is replaced", (char *) lfirst(lc), target->name)));
 	}
-	qual = psprintf("%s OPERATOR(pg_catalog.=) %s",
-					quote_identifier(target->column), tenant_getter(target->type));
-	run_ddl(target->relid,
-			psprintf("CREATE POLICY " ISOLATION_POLICY " ON %s AS RESTRICTIVE"
-					 " FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
-					 target->name, qual, qual));
-	return facts->isolation;
+	foreach(lc, missing_policies(facts, shape, target->name, quote_identifier(target->column), tenant_getter(target->type)))
+		run_ddl(target->relid, lfirst(lc));
+	return facts->altered != NIL;
 }
 
 /*
@@ -355,7 +351,7 @@ guard_table(const Target *target, bool null_rows)
 	bool		whole = guard_of(target->relid).status == GUARD_WHOLE;
 	bool		altered = alter_table(target, null_rows);
 
-	if (make_isolation_policy(target, &facts))
+	if (make_isolation_policies(target, &facts, SHAPE_TENANT_COLUMN))
 		facts = policies_of(target->relid); /* the replaced policy may have been permissive */
 	altered |= make_access_policy(target, &facts);
 	if (guard_of(target->relid).status != GUARD_WHOLE)
@@ -523,7 +519,7 @@ unguard_hierarchy(Oid root)
 	{
 		Oid			relid = lfirst_oid(lc);
 
-		if (policies_of(relid).trace)
+		if (policies_of(relid).shape != SHAPE_NONE)
 			unguard_table(relid);
 	}
 }
