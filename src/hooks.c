@@ -316,7 +316,7 @@ plan_query(PLANNER_PARAMETERS)
 		mark_plan(plan, MARK_LACKS_CHECKS);
 	mark_skewed_plan(plan);
 	if (leave_planning(&start))
-		keep_plan_for_transaction(plan);
+		mark_plan_of_transaction(plan);
 	mark_plan_as_ours(plan);
 	note_planned(query, plan);
 	return plan;

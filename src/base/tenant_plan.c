@@ -54,7 +54,7 @@ hash_of(const char *tenant)
 
 /* Marks a new plan as good for one tenant only; "tenant" is in canonical form. */
 void
-keep_plan_for(const char *tenant, PlannedStmt *plan)
+mark_plan_of_tenant(PlannedStmt *plan, const char *tenant)
 {
 	Assert(tenant != NULL && tenant[0] != '\0');
 	mark_plan_to_drop(plan, MARK_SKEWED);
@@ -155,7 +155,7 @@ types_have_functions(void)
 
 /* Marks a new plan that may have constants read from a tenant's rows: it is dropped when the transaction ends. */
 void
-keep_plan_for_transaction(PlannedStmt *plan)
+mark_plan_of_transaction(PlannedStmt *plan)
 {
 	mark_plan_to_drop(plan, MARK_OF_ONE_TRANSACTION);
 	plans_hold_rows = true;

@@ -18,7 +18,7 @@ typedef struct Planning
 	bool		outer;			/* another statement's planning called for it */
 } Planning;
 
-extern void keep_plan_for(const char *tenant, PlannedStmt *plan);
+extern void mark_plan_of_tenant(PlannedStmt *plan, const char *tenant);
 extern void drop_plans_of_others(const char *tenant);
 
 extern void init_tenant_plans(void);
@@ -30,6 +30,6 @@ extern bool is_planning(void);
 extern void note_immutable_function(void);
 extern void note_function_of_types(void);
 extern bool types_have_functions(void);
-extern void keep_plan_for_transaction(PlannedStmt *plan);
+extern void mark_plan_of_transaction(PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_TENANT_PLAN_H */

@@ -284,7 +284,7 @@ mark_skewed_plan(PlannedStmt *plan)
 
 		if ((expensive && frequency > SKEWED) || (summary.loops && frequency < 1.0 / SKEWED))
 		{
-			keep_plan_for(tenant_canonical(tenant, buf), plan);
+			mark_plan_of_tenant(plan, tenant_canonical(tenant, buf));
 			return;
 		}
 	}
