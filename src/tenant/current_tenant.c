@@ -511,7 +511,7 @@ publish_departure(const char *setting)
 	bool		departed = setting != NULL && parse_tenant(setting_tenant_type, setting, &value) &&
 		departs(&value);
 
-	tell_workers_departure(departed);
+	publish_tenant_departure(departed);
 }
 
 static void
@@ -523,7 +523,7 @@ assign_tenant_id(const char *newval, void *extra)
 		return;
 	if (newval != NULL && newval[0] != '\0')
 		drop_plans_of_others(newval);
-	tell_workers_origin(tenant_origin);
+	publish_tenant_origin(tenant_origin);
 	publish_departure(newval);
 }
 

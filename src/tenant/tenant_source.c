@@ -225,7 +225,7 @@ age_replayed_setting(const char *name, const char *value)
 
 /* In the leader: publishes in which transaction the tenant was set. */
 void
-tell_workers_origin(const TenantOrigin *origin)
+publish_tenant_origin(const TenantOrigin *origin)
 {
 	if (origin == NULL)
 		leader_set_in = 0;
@@ -235,7 +235,7 @@ tell_workers_origin(const TenantOrigin *origin)
 
 /* In the leader: publishes whether the tenant differs from what this transaction has set first, or used. */
 void
-tell_workers_departure(bool departed)
+publish_tenant_departure(bool departed)
 {
 	leader_departed_in = departed ? (int) current_lxid() : 0;
 }

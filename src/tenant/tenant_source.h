@@ -44,8 +44,8 @@ extern bool is_first_tenant(const TenantValue *value);
 extern bool remember_first_tenant(const TenantValue *value);
 extern bool forget_first_tenant(SubXactEvent event);
 
-extern void tell_workers_origin(const TenantOrigin *origin);
-extern void tell_workers_departure(bool departed);
+extern void publish_tenant_origin(const TenantOrigin *origin);
+extern void publish_tenant_departure(bool departed);
 extern bool leader_has_departed(void);
 extern void define_leader_setting(const char *name, int *variable);
 extern void define_leader_settings(void);
