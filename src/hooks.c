@@ -194,7 +194,7 @@ process_utility(UTILITY_PARAMETERS)
 	bool		noted;
 
 	statement_is_seen();
-	library_is_at_work();
+	note_hook_call();
 	if (skips_same_policy(pstmt->utilityStmt, query_string))
 		return;
 	check_prepare(pstmt->utilityStmt);

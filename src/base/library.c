@@ -83,9 +83,9 @@ guard_brought_library(void)
 	return arrival == BROUGHT_BY_GUARD;
 }
 
-/* A hook of ours was called.  Unless a guard loaded the library, none will have: it must have been loaded otherwise. */
+/* Notes that a hook of ours was called.  If no guard has loaded the library by then, it was loaded otherwise. */
 void
-library_is_at_work(void)
+note_hook_call(void)
 {
 	if (arrival == JUST_LOADED)
 		arrival = BROUGHT_OTHERWISE;
@@ -114,9 +114,9 @@ runs_no_query(void)
 	return GetCommandLogLevel(stmt->utilityStmt) == LOGSTMT_DDL;
 }
 
-/* PostgreSQL looks up a function that policies call; see GUARD_FUNCTION_INFO_V1. */
+/* Notes that PostgreSQL looks up a function that policies call; see GUARD_FUNCTION_INFO_V1. */
 void
-guard_is_looked_up(void)
+note_guard_lookup(void)
 {
 	if (arrival == JUST_LOADED)
 		arrival = runs_no_query() ? BROUGHT_OTHERWISE : BROUGHT_BY_GUARD;

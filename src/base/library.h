@@ -16,8 +16,8 @@ extern void init_library(void);
 extern bool server_preloads_library(void);
 extern bool library_came_late(void);
 extern bool guard_brought_library(void);
-extern void library_is_at_work(void);
-extern void guard_is_looked_up(void);
+extern void note_hook_call(void);
+extern void note_guard_lookup(void);
 
 /* PG_FUNCTION_INFO_V1 for a function that policies call: PostgreSQL calls pg_finfo_... when it looks the function up. */
 #define GUARD_FUNCTION_INFO_V1(function) \
@@ -27,7 +27,7 @@ const Pg_finfo_record * \
 pg_finfo_##function(void) \
 { \
 	static const Pg_finfo_record info = {1}; \
-	guard_is_looked_up(); \
+	note_guard_lookup(); \
 	return &info; \
 } \
 extern int no_such_variable

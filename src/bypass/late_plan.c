@@ -41,7 +41,7 @@
 void
 mark_plan_as_ours(PlannedStmt *plan)
 {
-	library_is_at_work();
+	note_hook_call();
 	if (library_came_late())
 		mark_plan(plan, MARK_OURS);
 }
@@ -72,7 +72,7 @@ check_planned_with_library(const PlannedStmt *plan)
 {
 	Oid			relid;
 
-	library_is_at_work();
+	note_hook_call();
 	if (!library_came_late() || setting_late_loading == LATE_IS_ALLOWED || plan_is_marked(plan, MARK_OURS))
 		return;
 	relid = guarded_table(plan);
