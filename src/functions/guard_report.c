@@ -1,0 +1,135 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard_report.c
+ *	  Guards one table of many in a subtransaction, and reports what came of it.
+ *
+ * An error is reported and does not stop the others.  A query cancel does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "catalog.h"
+#include "compat.h"
+#include "guard.h"
+#include "guard_report.h"
+#include "key_setting.h"
+#include "own_sql.h"
+#include "protect.h"
+#include "table_label.h"
+
+/* The tables of a schema that have the column, in the order of their names. */
+List *
+tables_with_column(Oid schema, const char *column)
+{
+	return query_datums(psprintf("SELECT c.oid FROM pg_catalog.pg_class c"
+								 " JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid"
+								 " WHERE c.relnamespace OPERATOR(pg_catalog.=) %u"
+								 " AND a.attname OPERATOR(pg_catalog.=) %s::pg_catalog.name"
+								 " AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
+								 " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[])"
+								 " ORDER BY c.relname",
+								 schema, quote_literal_cstr(column)));
+}
+
+/*
+ * Runs an action for a table in a subtransaction.  Returns NULL or, if the action
+ * was rolled back, the error, copied to the caller's memory context.
+ */
+ErrorData *
+try_table(TableAction action, Report *report, const char *column)
+{
+	MemoryContext oldcontext = CurrentMemoryContext;
+	ResourceOwner oldowner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+	int			level PG_USED_FOR_ASSERTS_ONLY = GetCurrentTransactionNestLevel();
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(oldcontext);
+	PG_TRY();
+	{
+		action(report, column);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(oldcontext);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
+	}
+	PG_END_TRY();
+	Assert(GetCurrentTransactionNestLevel() == level);
+	MemoryContextSwitchTo(oldcontext);
+	CurrentResourceOwner = oldowner;
+	return error;
+}
+
+static void
+guard_one(Report *report, const char *column)
+{
+	Oid			relid = report->relid;
+
+	report->changed = protect_table(relid, column);
+	hold_ends_of_keys(relid);
+	report->detail = report->changed ?
+		psprintf("by column %s", quote_identifier(column_for(relid, column))) :
+		OidIsValid(guarded_ancestor(relid, NIL)) ? "with the table it is a part of" :
+		"was guarded already";
+}
+
+/* The detail for a table that the user does not own. */
+static char *
+belongs_to_other_role(Oid relid)
+{
+	if (IsCatalogNamespace(get_rel_namespace(relid)))
+		return "is a system catalog";
+	return psprintf("belongs to role \"%s\". As that role, run SELECT tenant_guard.protect(%s);",
+					owner_name(relid),
+					quote_literal_cstr(relation_name(relid)));
+}
+
+/*
+ * Guards one table and fills in its report.  Tables with a security label and
+ * tables of other roles are not changed.  A partition or child of a table that this
+ * call has guarded is reported as guarded.
+ */
+void
+guard_and_report(Report *report, const char *column)
+{
+	char	   *label = inherited_label(report->relid);
+	ErrorData  *error;
+
+	if (label != NULL && guard_of(report->relid).status == GUARD_NONE)
+	{
+		report->status = label;
+		report->detail = "left alone: so its security label says";
+		return;
+	}
+	if (!user_owns_relation(report->relid))
+	{
+		bool		whole = guard_of(report->relid).status == GUARD_WHOLE;
+
+		report->status = whole ? "guarded" : "refused";
+		report->detail = whole ? "was guarded already" : belongs_to_other_role(report->relid);
+		return;
+	}
+	report->status = "guarded";
+	error = try_table(guard_one, report, column);
+	if (error == NULL)
+		return;
+	report->changed = false;
+	report->status = "refused";
+	report->detail = error->hint ? psprintf("%s. %s", error->message, error->hint) : error->message;
+}

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard_report.h
+ *	  Guards one table of many in a subtransaction, and reports what came of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_GUARD_REPORT_H
+#define TENANT_GUARD_GUARD_REPORT_H
+
+#include "nodes/pg_list.h"
+
+/* One row of the report. */
+typedef struct Report
+{
+	Oid			relid;
+	const char *status;
+	const char *detail;
+	bool		changed;		/* the table is guarded by this call */
+} Report;
+
+/* What is done with one table in a subtransaction. */
+typedef void (*TableAction) (Report *report, const char *column);
+
+extern List *tables_with_column(Oid schema, const char *column);
+extern ErrorData *try_table(TableAction action, Report *report, const char *column);
+extern void guard_and_report(Report *report, const char *column);
+
+#endif							/* TENANT_GUARD_GUARD_REPORT_H */
