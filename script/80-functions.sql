@@ -12,6 +12,11 @@ RETURNS SETOF record
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_protect_schema';
 COMMENT ON FUNCTION protect_schema(regnamespace, name) IS 'guards every table of a schema that has the tenant column, and reports on each';
 
+CREATE PROCEDURE protect_tables(schema regnamespace, tenant_column name DEFAULT NULL,
+								lock_timeout text DEFAULT '1s', retries integer DEFAULT 10)
+LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_protect_tables';
+COMMENT ON PROCEDURE protect_tables(regnamespace, name, text, integer) IS 'guards every table of a schema that has the tenant column, each in a transaction of its own';
+
 CREATE FUNCTION unprotect(relation regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unprotect';
 COMMENT ON FUNCTION unprotect(regclass) IS 'removes the guard of a table and its partitions and children';

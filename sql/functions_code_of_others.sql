@@ -163,6 +163,8 @@ INSERT INTO cases (function, statement) VALUES
 	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes'')'),
 	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')'),
 	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''honest'')'),
+	-- commits, so that it is called in earnest below
+	('protect_tables(regnamespace,name,text,integer)', 'CALL tenant_guard.protect_tables(''hostile'')'),
 	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes'')'),
 	('protect(regclass,name)', 'SELECT tenant_guard.protect(''ours.below'')'),
 	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''ours'')'),
@@ -322,6 +324,15 @@ SELECT kinds(as_superuser) @> '{1, 4, 7, 9, 10, 11, 13, 17}' AS alive
 FROM try('SELECT (''(5)''::hostile.comp).x; UPDATE hostile.rows SET id = id + 10, colour = ''red''; UPDATE hostile.parents SET extra = 1; SELECT count(*) FROM hostile.parents WHERE checked = 1', 'superuser', 'public');
 -- And the extension's own work runs them as their owner.
 SELECT kinds(bit_or(as_mallory)) @> '{1, 3, 4, 7, 9, 10, 11, 12, 17, 18, 30, 31, 32, 33, 35}' AS as_their_owner FROM tried;
+
+-- The procedure runs it as their owner too, and guards what it can.
+SELECT setval('hostile.as_superuser', 0) + setval('hostile.as_regress_mallory', 0) + setval('hostile.as_regress_alice', 0) AS begun;
+SET search_path = hostile, pg_catalog, pg_temp;
+CALL tenant_guard.protect_tables('hostile');
+RESET search_path;
+SELECT kinds(s.last_value) AS as_superuser, kinds(a.last_value) AS as_alice, m.last_value > 0 AS as_their_owner
+FROM hostile.as_superuser s, hostile.as_regress_alice a, hostile.as_regress_mallory m;
+SELECT relation, status FROM tenant_guard.tables WHERE relation::text LIKE 'hostile.%' ORDER BY relation::text COLLATE "C";
 
 -- A function that counts on its caller's search_path does not find what it names: the error says which, and what to do.
 \set VERBOSITY default

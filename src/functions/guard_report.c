@@ -27,6 +27,18 @@
 #include "protect.h"
 #include "table_label.h"
 
+/* The number of tables after which a NOTICE reports progress. */
+#define TABLES_BETWEEN_NOTICES 100
+
+void
+note_progress(int done, int tables, Oid schema)
+{
+	if (done % TABLES_BETWEEN_NOTICES == 0)
+		ereport(NOTICE,
+				(errmsg("%d of %d tables of schema \"%s\" are done", done, tables,
+						get_namespace_name(schema))));
+}
+
 /* The tables of a schema that have the column, in the order of their names. */
 List *
 tables_with_column(Oid schema, const char *column)
@@ -41,11 +53,14 @@ tables_with_column(Oid schema, const char *column)
 								 schema, quote_literal_cstr(column)));
 }
 
+/* What is done with one table in a subtransaction. */
+typedef void (*TableAction) (Report *report, const char *column);
+
 /*
  * Runs an action for a table in a subtransaction.  Returns NULL or, if the action
  * was rolled back, the error, copied to the caller's memory context.
  */
-ErrorData *
+static ErrorData *
 try_table(TableAction action, Report *report, const char *column)
 {
 	MemoryContext oldcontext = CurrentMemoryContext;
@@ -130,6 +145,33 @@ guard_and_report(Report *report, const char *column)
 	if (error == NULL)
 		return;
 	report->changed = false;
+	report->sqlerrcode = error->sqlerrcode;
 	report->status = "refused";
 	report->detail = error->hint ? psprintf("%s. %s", error->message, error->hint) : error->message;
+}
+
+/* A TableAction: applies the setting foreign_keys to the keys from a table. */
+static void
+apply_key_setting_to_one(Report *report, const char *column)
+{
+	apply_key_setting_from(report->relid);
+}
+
+/* Applies the setting foreign_keys to the keys from a table; returns NULL or, if it was rolled back, the error, palloc'd. */
+ErrorData *
+try_keys(Oid relid)
+{
+	Report		report = {relid};
+
+	return try_table(apply_key_setting_to_one, &report, NULL);
+}
+
+void
+warn_of_keys(Oid relid, const ErrorData *error)
+{
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("foreign keys of table %s do not carry the tenant: %s", relation_name(relid), error->message),
+			 error->detail ? errdetail("%s", error->detail) : 0,
+			 error->hint ? errhint("%s", error->hint) : 0));
 }

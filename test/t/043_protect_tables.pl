@@ -1,0 +1,104 @@
+# A schema that has more tables than the server's lock table has room for: protect_schema ends before other sessions
+# have none, and says what is left; protect_tables guards each table in a transaction of its own, waits for no lock longer
+# than it is told, and goes on where a call before it ended.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TenantGuard;
+
+my $node = start_server('many', conf => "max_connections = 20\nmax_locks_per_transaction = 10\nautovacuum = off");
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE DATABASE other;
+CREATE EXTENSION tenant_guard;
+CREATE SCHEMA s;
+SET client_min_messages = warning;
+SET tenant_guard.auto_protect = off;
+DO $$ BEGIN
+	FOR i IN 1..600 LOOP
+		EXECUTE format('CREATE TABLE s.t%s (id int PRIMARY KEY, tenant_id uuid%s)', i, CASE WHEN i % 2 = 0 THEN format(', p int REFERENCES s.t%s', i - 1) END);
+		CONTINUE WHEN i % 100 <> 0;
+		COMMIT;
+		SET tenant_guard.auto_protect = off;
+	END LOOP;
+END $$;
+SQL
+# A statement that takes more locks than there is room for without the lock table.
+$node->safe_psql('other', join(' ', 'CREATE TABLE p (id int) PARTITION BY RANGE (id);', map { "CREATE TABLE p$_ PARTITION OF p FOR VALUES FROM ($_) TO ($_ + 1);" } 1 .. 30));
+
+# call(sql): what a call printed, and what it said.
+sub call
+{
+	my ($sql) = @_;
+	my ($out, $err);
+
+	$node->psql('postgres', $sql, stdout => \$out, stderr => \$err, on_error_stop => 0);
+	return ($out, $err);
+}
+my $guarded = q{SELECT count(*) FROM tenant_guard.tables WHERE status = 'guarded'};
+my $unpaired = q{SELECT count(*) FROM tenant_guard.broken_invariants() WHERE invariant = 'key_unpaired'};
+
+# --- In one transaction ----------------------------------------------------------------------------------------------
+
+my $one = $node->background_psql('postgres', on_error_stop => 0);
+$one->query("BEGIN");
+my $report = $one->query("SELECT status || ' ' || detail, count(*) FROM tenant_guard.protect_schema('s') GROUP BY 1 ORDER BY 1");
+my $done = 0;
+$done += $_ foreach $report =~ /^guarded by column tenant_id.*\|(\d+)$/mg;
+my ($left) = $report =~ /^left run CALL tenant_guard\.protect_tables\('s'\);\|(\d+)$/m;
+
+is($done + $left, 600, 'each table is in the report');
+cmp_ok($done, '>', 100, 'tables were guarded while there was room for their locks');
+like($one->{stderr}, qr/WARNING:  some tables of schema "s" are left as they were\nDETAIL: .*\nHINT:  When this transaction has ended, run CALL tenant_guard\.protect_tables\('s'\);/,
+	'a warning says what to do about the others');
+is($node->safe_psql('other', 'SELECT count(*) FROM p'), 0, 'a session of another database has room for its locks meanwhile');
+$one->query('ROLLBACK');
+$one->quit;
+
+# --- In many ---------------------------------------------------------------------------------------------------------
+
+my ($out, $err) = call("BEGIN; CALL tenant_guard.protect_tables('s');");
+like($err, qr/ERROR:  tenant_guard\.protect_tables cannot be called inside a transaction block/, 'the procedure needs transactions of its own');
+is($node->safe_psql('postgres', $guarded), 0, 'and has guarded nothing');
+
+# Whoever holds a lock on a table is waited for as long as was said, and stops no other table.
+my $holder = $node->background_psql('postgres');
+$holder->query('BEGIN; SELECT FROM s.t7');
+($out, $err) = call("CALL tenant_guard.protect_tables('s', lock_timeout => '10ms', retries => 1);");
+like($err, qr/NOTICE:  100 of 600 tables .* are done\n.*NOTICE:  500 of 600 /s, 'progress is reported');
+like($err, qr/WARNING:  table s\.t7 is not guarded: canceling statement due to lock timeout$/m, 'a table that is in use is named');
+like($err, qr/NOTICE:  599 of 600 tables of schema "s" are guarded, with their foreign keys\nHINT:  /m, 'the others are guarded');
+is($node->safe_psql('postgres', $guarded), 599, 'as the catalogs say');
+is($node->safe_psql('postgres', 'SHOW lock_timeout'), 0, 'lock_timeout is the transactions\' own');
+
+# One that is released soon enough is tried again.
+my $waiting = $node->background_psql('postgres');
+$waiting->query_until(qr/begun/, "\\echo begun\nCALL tenant_guard.protect_tables('s', lock_timeout => '10ms', retries => 100);\n");
+$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'CALL%' AND wait_event = 'PgSleep'});
+$holder->query('COMMIT');
+$holder->quit;
+$node->poll_query_until('postgres', "$guarded", '600');
+$waiting->quit;
+is($node->safe_psql('postgres', $guarded), 600, 'once it is free it is guarded by the call that waited');
+is($node->safe_psql('postgres', $unpaired), 0, 'and its keys carry the tenant');
+
+# --- What it refuses --------------------------------------------------------------------------------------------------
+
+$node->safe_psql('postgres', 'CREATE SCHEMA u; SET tenant_guard.auto_protect = off;'
+	  . ' CREATE TABLE u.a (id int PRIMARY KEY, tenant_id uuid); CREATE TABLE u.b (id int, tenant_id uuid, a int REFERENCES u.a); CREATE TABLE u.c (tenant_id uuid);'
+	  . " INSERT INTO u.a VALUES (1, '$TENANT_A'); INSERT INTO u.b VALUES (1, '$TENANT_B', 1); INSERT INTO u.c VALUES (NULL)");
+($out, $err) = call("CALL tenant_guard.protect_tables('u');");
+like($err, qr/WARNING:  foreign keys of table u\.b do not carry the tenant: rows reference other tenants' rows/, 'rows that cross tenants are reported');
+like($err, qr/WARNING:  table u\.c is not guarded: /, 'so is a table that cannot be guarded');
+like($err, qr/NOTICE:  1 of 3 tables of schema "u" are guarded, with their foreign keys/, 'neither is counted');
+is($node->safe_psql('postgres', q{SELECT status FROM tenant_guard.tables WHERE relation = 'u.b'::regclass}), 'guarded', 'a table whose rows cross tenants is guarded');
+like((call("CALL tenant_guard.protect_tables('u', lock_timeout => 'soon');"))[1], qr/ERROR:  invalid value for parameter "lock_timeout": "soon"/, 'a timeout is checked first');
+like((call("CALL tenant_guard.protect_tables(NULL);"))[1], qr/ERROR:  schema, lock_timeout and retries must not be null/, 'so are nulls');
+
+$node->stop;
+done_testing();
