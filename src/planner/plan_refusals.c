@@ -31,3 +31,14 @@ trigger_is_new(Oid relid)
 			"Run the statement again."
 	};
 }
+
+Refusal
+custom_scan_is_opaque(const char *scan, Oid relid)
+{
+	return (Refusal) {
+		ERRCODE_FEATURE_NOT_SUPPORTED,
+			psprintf("custom scan \"%s\" does not show that it compares the tenant column of table %s", scan, relation_name(relid)),
+			"It evaluates filters by itself, so that tenant_guard cannot add the comparison with the tenant of the transaction.",
+			"Run the query without this custom scan: the extension that provides it may have a setting for that."
+	};
+}

@@ -45,6 +45,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "rewrite/rowsecurity.h"
@@ -57,10 +58,22 @@
 #include "conflict_filter.h"
 #include "guard.h"
 #include "guard_policy.h"
+#include "plan_refusals.h"
 #include "plan_walk.h"
 #include "security_barrier.h"
 #include "tenant_qual_first.h"
 #include "tenant_type.h"
+
+/* Returns the columns to which a scan's Vars with INDEX_VAR refer; NIL if its Vars refer to the table itself. */
+static List *
+columns_of_scan(const Plan *scan)
+{
+	if (IsA(scan, IndexOnlyScan))
+		return ((const IndexOnlyScan *) scan)->indextlist;
+	if (IsA(scan, CustomScan))
+		return ((const CustomScan *) scan)->custom_scan_tlist;
+	return NIL;
+}
 
 /*
  * If a node in a scan's filter is a column of the scanned table, below any
@@ -70,13 +83,12 @@ static const Var *
 column_of(const Plan *scan, Node *node)
 {
 	const Var  *var = (const Var *) strip_relabel(node);
+	List	   *columns = columns_of_scan(scan);
 
 	if (var == NULL || !IsA(var, Var))
 		return NULL;
-	if (var->varno == INDEX_VAR && IsA(scan, IndexOnlyScan))
+	if (var->varno == INDEX_VAR && columns != NIL)
 	{
-		List	   *columns = ((const IndexOnlyScan *) scan)->indextlist;
-
 		if (var->varattno <= 0 || var->varattno > list_length(columns))
 			return NULL;
 		var = (const Var *) list_nth_node(TargetEntry, columns, var->varattno - 1)->expr;
@@ -120,14 +132,20 @@ is_tenant_filter(Node *filter, const Plan *scan, AttrNumber attnum)
 		are_tenant_and_value(lsecond(op->args), linitial(op->args), scan, attnum);
 }
 
+/* Is one of these a tenant filter?  The list may contain lists, as custom_exprs may. */
 static bool
 has_tenant_filter(const List *filters, const Plan *scan, AttrNumber attnum)
 {
 	ListCell   *lc;
 
 	foreach(lc, filters)
-		if (is_tenant_filter(lfirst(lc), scan, attnum))
+	{
+		Node	   *filter = lfirst(lc);
+
+		if (filter != NULL && IsA(filter, List) ? has_tenant_filter((List *) filter, scan, attnum) :
+			filter != NULL && is_tenant_filter(filter, scan, attnum))
 			return true;
+	}
 	return false;
 }
 
@@ -176,14 +194,13 @@ policy_qual(Oid relid)
 static bool
 refer_to_scan(Var *var, const Plan *scan)
 {
+	List	   *columns = columns_of_scan(scan);
 	ListCell   *lc;
 
 	var->varno = ((const Scan *) scan)->scanrelid;
-	if (IsA(scan, CustomScan) && ((const CustomScan *) scan)->custom_scan_tlist != NIL)
-		return false;
-	if (!IsA(scan, IndexOnlyScan))
+	if (columns == NIL)
 		return true;
-	foreach(lc, ((const IndexOnlyScan *) scan)->indextlist)
+	foreach(lc, columns)
 	{
 		const TargetEntry *column = lfirst(lc);
 
@@ -200,23 +217,46 @@ refer_to_scan(Var *var, const Plan *scan)
 /*
  * Adds the tenant's qual to a scan, before its other filters.  "guarded" is the
  * table's guarded_ancestor(), "attnum" the tenant column of the scanned table.
- * Nothing is added to an index-only scan without the column: that column is only in
- * the predicate of the index, where it is compared with a constant.
+ * Returns false, and adds nothing, if the scan does not have the column.
  */
-static void
+static bool
 add_tenant_filter(Plan *scan, Oid guarded, AttrNumber attnum)
 {
 	OpExpr	   *qual = policy_qual(guarded);
 	Var		   *var;
 
 	if (qual == NULL)
-		return;
+		return false;
 	var = castNode(Var, strip_relabel(linitial(qual->args)));
 	var->varattno = attnum;
 	if (!refer_to_scan(var, scan))
-		return;
+		return false;
 	set_opfuncid(qual);
 	scan->qual = lcons(qual, scan->qual);
+	return true;
+}
+
+/*
+ * Adds the tenant's qual to a scan that has no tenant filter.  An index-only scan
+ * may lack the tenant column: that is only in the predicate of the index then, where
+ * it is compared with a constant.
+ *
+ * An extension's custom scan may evaluate filters by itself, and not those of the
+ * plan.  If it has some in the plan, it evaluates those; if it scans nothing itself,
+ * the scans below it have the tenant's qual; and what it has in custom_exprs can be
+ * read.  Otherwise an error is raised.
+ */
+static void
+supply_tenant_filter(Plan *scan, Oid guarded, AttrNumber attnum, Oid relid)
+{
+	const CustomScan *custom = IsA(scan, CustomScan) ? (const CustomScan *) scan : NULL;
+	bool		evaluates_filters = scan->qual != NIL;
+	bool		added = add_tenant_filter(scan, guarded, attnum);
+
+	if (custom == NULL || (added && evaluates_filters) || custom->custom_plans != NIL ||
+		has_tenant_filter(custom->custom_exprs, scan, attnum))
+		return;
+	raise_refusal(custom_scan_is_opaque(custom->methods->CustomName, relid));
 }
 
 /* Moves the tenant's qual of a scan before its other filters. */
@@ -339,7 +379,7 @@ put_first_in_node(Plan *scan, void *context)
 	attnum = column_of_child(rte->relid, guarded, guard_of(guarded).attnum);
 	if (!has_tenant_filter(scan->qual, scan, attnum) &&
 		!has_tenant_filter(index_conditions(scan), scan, attnum) && row_security_applies(plan, ((Scan *) scan)->scanrelid))
-		add_tenant_filter(scan, guarded, attnum);
+		supply_tenant_filter(scan, guarded, attnum, rte->relid);
 	else if (list_length(scan->qual) > 1 && !filters_are_trusted(rte))
 		order_filters(scan, attnum);
 }
