@@ -59,6 +59,26 @@ END $$;
 SELECT relname, relrowsecurity FROM pg_class WHERE relname IN ('staging', 'staying') ORDER BY 1;
 ROLLBACK;
 
+-- One that hides a guarded table would be found by the next tenant: it must be refused.
+DO $$ BEGIN
+	EXECUTE 'EXPLAIN ANALYZE CREATE TEMPORARY TABLE orders AS SELECT 1 AS id';
+END $$;
+SELECT count(*) FROM pg_class WHERE relname = 'orders' AND relpersistence = 't';
+
+-- What a function of its query makes stays, whatever is said of its own table: it must be guarded when it gets the column.
+CREATE FUNCTION make_temporary() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	CREATE TEMPORARY TABLE made_inside (id int);
+	RETURN true;
+END $$;
+BEGIN;
+DO $$ BEGIN
+	EXECUTE 'EXPLAIN ANALYZE CREATE TEMPORARY TABLE staging ON COMMIT DROP AS SELECT make_temporary()';
+END $$;
+ALTER TABLE made_inside ADD COLUMN tenant_id uuid;
+SELECT relname, relrowsecurity FROM pg_class WHERE relname = 'made_inside';
+ROLLBACK;
+
 -- A part that is detached takes a guard with it by what it is, not by what it was called.
 CREATE TABLE whole (tenant_id uuid NOT NULL, id int) PARTITION BY LIST (id);
 CREATE TABLE part PARTITION OF whole FOR VALUES IN (1);

@@ -69,6 +69,18 @@ CREATE TABLE t.joins (id int, tenant_id uuid);
 ALTER TABLE t.joins INHERIT t.gets_column;
 \echo :LAST_ERROR_SQLSTATE
 
+-- So it must be with one that is guarded as it joins, and no warning come before.
+RESET ROLE;
+SET tenant_guard.auto_protect = off;
+SET ROLE regress_owner;
+CREATE TABLE t.unguarded_yet (id int, tenant_id uuid);
+CREATE TABLE t.plain_above (id int);
+RESET ROLE;
+SET tenant_guard.auto_protect = on;
+SET ROLE regress_owner;
+ALTER TABLE t.unguarded_yet INHERIT t.plain_above;
+SELECT t.status('t.unguarded_yet');
+
 -- An owner's revoked privileges must make no difference to that.
 REVOKE ALL ON t.legacy_3 FROM regress_owner;
 \set VERBOSITY sqlstate
