@@ -351,6 +351,33 @@ DO $$ BEGIN INSERT INTO countries VALUES ('of a'); RAISE EXCEPTION 'x'; EXCEPTIO
 COMMIT;
 SELECT * FROM countries;
 
+-- So must one of a savepoint that was released into one that is rolled back; and
+-- an emptying that is undone so must leave the table its tenant's.
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SAVEPOINT s;
+SAVEPOINT s2;
+INSERT INTO countries VALUES ('of a');
+RELEASE s2;
+ROLLBACK TO s;
+COMMIT;
+SELECT * FROM countries;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+CREATE TEMP TABLE recent AS SELECT 'of a' AS body;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+SAVEPOINT s;
+SAVEPOINT s2;
+DELETE FROM recent;
+SELECT * FROM recent;
+RELEASE s2;
+ROLLBACK TO s;
+SELECT * FROM recent;
+ROLLBACK;
+DROP TABLE recent;
+
 -- Reading it with a tenant, locking rows, deleting some, must not make it the tenant's.
 BEGIN;
 SET LOCAL tenant_guard.tenant_id = :a;
@@ -622,6 +649,42 @@ DISCARD ALL;
 SET ROLE regress_app;
 CREATE TEMP TABLE IF NOT EXISTS ht_ids (id int);
 SELECT * FROM ht_ids;
+
+-- Nothing must be kept of tables that were dropped, guarded ones among them.
+SET client_min_messages = warning;
+CREATE FUNCTION t.make_and_drop() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1..25 LOOP
+		CREATE TEMP TABLE filled AS SELECT 1 AS id;
+		CREATE TEMP TABLE own_rows (tenant_id uuid);
+		INSERT INTO own_rows DEFAULT VALUES;
+		DROP TABLE filled, own_rows;
+	END LOOP;
+END
+$$;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT t.make_and_drop();
+COMMIT;
+RESET ROLE;
+SELECT used_bytes FROM pg_backend_memory_contexts WHERE name = 'tenants'' temporary tables' \gset
+SET ROLE regress_app;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT t.make_and_drop();
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT t.make_and_drop();
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT t.make_and_drop();
+COMMIT;
+RESET client_min_messages;
+RESET ROLE;
+SELECT used_bytes <= :used_bytes AS same FROM pg_backend_memory_contexts WHERE name = 'tenants'' temporary tables';
+SET ROLE regress_app;
 
 -- An application with a tenant for each connection or role keeps its tables.
 BEGIN;
