@@ -16,7 +16,8 @@
  * no rows of another tenant.
  *
  * Invariants: when a (sub)transaction is rolled back, what it changed here is
- * undone, as its rows are; a table's entry is removed when the table is dropped.
+ * undone, as its rows are; the entry of a table that was dropped is removed by
+ * the next utility statement.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,7 +49,6 @@ typedef struct Belonging
 	SubTransactionId since;		/* the subtransaction; InvalidSubTransactionId: an earlier transaction */
 	CommandId	from;			/* snapshots of earlier commands see the state before */
 	bool		free;			/* the table belongs to no tenant, since it was empty or dropped */
-	bool		dropped;
 	TenantValue tenant;			/* valid unless "free" */
 } Belonging;
 
@@ -219,8 +219,6 @@ end_entry(TableEntry *entry, bool committed)
 			forget_belonging(&outer);
 		entry->belonging->outer = NULL;
 		entry->belonging->since = InvalidSubTransactionId;
-		if (entry->belonging->dropped)
-			entry->guarded = entry->handed_on = false;
 		if (entry->belonging->free)
 			forget_belonging(entry);
 	}
@@ -328,16 +326,12 @@ note_written(Oid relid, bool parts)
 		note_table_written(lfirst_oid(lc));
 }
 
-/* To be called when a relation is dropped; unless that is rolled back, its entry is removed. */
+/* To be called when a relation is dropped; unless that is rolled back, tables_of_tenants() removes its entry. */
 void
 note_dropped(Oid relid)
 {
-	TableEntry *entry = find_entry(relid);
-
-	if (entry == NULL)
-		return;
-	set_belonging(relid, NULL);
-	entry->belonging->dropped = true;
+	if (find_entry(relid) != NULL)
+		set_belonging(relid, NULL);
 }
 
 /* Does a query access a relation's partitions and children, too? */
@@ -553,7 +547,7 @@ tables_of_tenants(void)
 		if (get_rel_relkind(entry->relid) != '\0')
 			relids = entry->belonging != NULL || entry->guarded ? lappend_oid(relids, entry->relid) : relids;
 		else if (entry->belonging == NULL)
-			hash_search(tables, &entry->relid, HASH_REMOVE, NULL);	/* CREATE TABLE was rolled back */
+			hash_search(tables, &entry->relid, HASH_REMOVE, NULL);	/* dropped, or CREATE TABLE was rolled back */
 	return relids;
 }
 
