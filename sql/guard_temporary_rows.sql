@@ -132,11 +132,18 @@ CREATE TYPE words AS RANGE (subtype = text, subtype_diff = tell_difference);
 CREATE TEMP TABLE r (w words);
 BEGIN;
 SET LOCAL tenant_guard.tenant_id = :a;
-INSERT INTO r VALUES ('[of a,of a]'), ('[of a,of b]');
+INSERT INTO r SELECT words('of a', 'of a' || i) FROM generate_series(1, 500) i;
 COMMIT;
 SET client_min_messages = error;
 ANALYZE;
 RESET client_min_messages;
+
+-- Nor must an index of such ranges compare the rows that were deleted.
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+DELETE FROM r;
+CREATE INDEX ON r USING gist (w);
+ROLLBACK;
 DROP TABLE r;
 
 -- A guarded temporary table is its next tenant's to query, and to analyze; what
@@ -320,6 +327,25 @@ CREATE TEMP TABLE r ON COMMIT DROP AS SELECT body FROM notes;
 EXECUTE kept;
 SELECT ask_it();
 COMMIT;
+
+-- Nor what such a function fetches from an open cursor.
+CREATE TEMP TABLE r (body text);
+CREATE FUNCTION fetch_it() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ DECLARE c refcursor := 'c'; line text; BEGIN FETCH c INTO line; RETURN line; END $$;
+PREPARE fetched AS SELECT fetch_it();
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO r SELECT body FROM notes;
+DECLARE c CURSOR FOR SELECT body FROM r;
+EXECUTE fetched;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+TRUNCATE r;
+INSERT INTO r SELECT body FROM notes;
+DECLARE c CURSOR FOR SELECT body FROM r;
+EXECUTE fetched;
+COMMIT;
+DROP TABLE r;
 
 -- Where a transaction may go from tenant to tenant, a cursor must not go on with
 -- the rows of the one before.

@@ -302,6 +302,18 @@ COMMIT;
 DELETE FROM recent;
 DROP TABLE recent;
 
+-- Nor where a rule would count them.
+CREATE TEMP TABLE recent (body text);
+CREATE TEMP TABLE counted (n int);
+CREATE RULE count AS ON DELETE TO recent DO ALSO INSERT INTO counted VALUES (1);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO recent VALUES ('of a');
+COMMIT;
+DELETE FROM recent;
+SELECT * FROM counted;
+DROP TABLE recent, counted;
+
 -- Nor where a view would, or would tell by the count.
 CREATE TEMP TABLE recent (body text);
 CREATE TEMP VIEW chosen AS SELECT 1 AS one FROM recent WHERE t.tell(body) LIKE '%of a%';
@@ -316,7 +328,8 @@ SELECT body FROM recent;
 ROLLBACK;
 DROP TABLE recent CASCADE;
 
--- Nor where a trigger of the whole would see its partitions' rows.
+-- Nor where a trigger of a partition, or of the whole, would see its partitions'
+-- rows.
 CREATE FUNCTION t.tell_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'heard: %', (SELECT string_agg(o::text, ',') FROM o); RETURN NULL; END $$;
 CREATE TEMP TABLE whole (body text) PARTITION BY LIST (body);
 CREATE TEMP TABLE part PARTITION OF whole DEFAULT;
@@ -327,9 +340,36 @@ COMMIT;
 BEGIN;
 DELETE FROM whole;
 ROLLBACK;
+BEGIN;
+CREATE TRIGGER tell BEFORE DELETE ON part FOR EACH ROW EXECUTE FUNCTION t.tell_old();
+DELETE FROM whole;
+ROLLBACK;
 CREATE TRIGGER tell AFTER DELETE ON whole REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION t.tell_all();
 DELETE FROM whole;
-DROP TABLE whole;
+
+-- A statement on the whole must not look into a partition or child that is
+-- another tenant's; nor may a cursor WITH HOLD keep its rows.
+CREATE TEMP TABLE parent (body text);
+CREATE TEMP TABLE child () INHERITS (parent);
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+INSERT INTO child VALUES ('of a');
+SAVEPOINT s;
+DECLARE held CURSOR WITH HOLD FOR SELECT body FROM whole;
+ROLLBACK TO s;
+DECLARE held CURSOR WITH HOLD FOR SELECT body FROM parent;
+ROLLBACK TO s;
+COMMIT;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :b;
+SAVEPOINT s;
+ALTER TABLE whole ADD CHECK (t.tell(body) IS NULL);
+ROLLBACK TO s;
+CREATE INDEX ON whole (t.tell(body));
+ROLLBACK TO s;
+ALTER TABLE parent ADD CHECK (t.tell(body) IS NULL);
+ROLLBACK;
+DROP TABLE whole, child, parent;
 
 -- A fill that is rolled back must leave no mark: whole, to a savepoint, or by
 -- an exception; rows that were there before are no tenant's.
@@ -778,6 +818,12 @@ RESET tenant_guard.one_tenant_per_transaction;
 SET tenant_guard.bypass = on;
 SET ROLE regress_app;
 SELECT * FROM ht_ids;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = :a;
+DECLARE held CURSOR WITH HOLD FOR SELECT * FROM ht_ids;
+COMMIT;
+FETCH ALL FROM held;
+CLOSE held;
 BEGIN;
 SET LOCAL tenant_guard.tenant_id = :b;
 INSERT INTO ht_ids VALUES (2);
