@@ -301,6 +301,20 @@ RESET tenant_guard.bypass;
 SELECT ok, string_agg(probe, ', ' ORDER BY probe COLLATE "C") AS probes FROM tenant_guard.prove('pg_temp.hidden', search_path => 'o, pg_temp') WHERE probe ~ '^(insert|update|delete|move)' GROUP BY 1;
 DROP TABLE pg_temp.hidden;
 
+-- A superuser's table must not call what an ordinary role wrote for a domain below its column's type either; and what a
+-- column had that was dropped is nothing of the table's.
+CREATE FUNCTION o.mine(text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+ALTER FUNCTION o.mine(text) OWNER TO regress_owner;
+CREATE DOMAIN o.code AS text CHECK (o.mine(VALUE));
+CREATE DOMAIN o.short_code AS o.code;
+CREATE TYPE o.pair_of_codes AS (a o.short_code, b int);
+CREATE TABLE o.domains (tenant_id uuid, code o.short_code);
+CREATE TABLE o.arrays (tenant_id uuid, codes o.code[]);
+CREATE TABLE o.composites (tenant_id uuid, codes o.pair_of_codes);
+CREATE TABLE o.dropped (tenant_id uuid, gone int, id int);
+ALTER TABLE o.dropped DROP gone;
+SELECT relation, tenant_guard_internal.foreign_function(relation) FROM unnest('{o.domains,o.arrays,o.composites,o.dropped}'::regclass[]) relation;
+
 -- A proof that is over leaves no lock on what it probed.
 BEGIN;
 SELECT count(*) > 0 AS proved FROM tenant_guard.prove('o.by_trigger');

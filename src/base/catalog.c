@@ -134,19 +134,31 @@ begin_catalog_scan(Oid catalog, Oid index, AttrNumber attnum, Oid value, Snapsho
 	return scan;
 }
 
-/* Begins a scan of the rows of pg_depend for what depends on an object of a catalog. */
-CatalogScan
-begin_dependents_scan(Oid catalog, Oid object)
+/* Begins a scan of the rows of pg_depend whose columns "attnum" and the next are an object, by an index of which those are the first. */
+static CatalogScan
+begin_pg_depend_scan(Oid index, AttrNumber attnum, Oid catalog, Oid object)
 {
 	CatalogScan scan = {.catalog = table_open(DependRelationId, AccessShareLock)};
 	ScanKeyData key[2];
 
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(catalog));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(object));
-	scan.scan = systable_beginscan(scan.catalog, DependReferenceIndexId, true, NULL, 2, key);
+	ScanKeyInit(&key[0], attnum, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(catalog));
+	ScanKeyInit(&key[1], attnum + 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+	scan.scan = systable_beginscan(scan.catalog, index, true, NULL, 2, key);
 	return scan;
+}
+
+/* Begins a scan of the rows of pg_depend for what depends on an object of a catalog. */
+CatalogScan
+begin_dependents_scan(Oid catalog, Oid object)
+{
+	return begin_pg_depend_scan(DependReferenceIndexId, Anum_pg_depend_refclassid, catalog, object);
+}
+
+/* Begins a scan of the rows of pg_depend for what an object of a catalog depends on. */
+CatalogScan
+begin_dependencies_scan(Oid catalog, Oid object)
+{
+	return begin_pg_depend_scan(DependDependerIndexId, Anum_pg_depend_classid, catalog, object);
 }
 
 /* The next row, which is valid up to the next call, or NULL. */

@@ -28,6 +28,7 @@ extern List *ancestors_of(Oid relid);
 extern bool has_column(Oid relid, const char *name);
 extern CatalogScan begin_catalog_scan(Oid catalog, Oid index, AttrNumber attnum, Oid value, Snapshot snapshot);
 extern CatalogScan begin_dependents_scan(Oid catalog, Oid object);
+extern CatalogScan begin_dependencies_scan(Oid catalog, Oid object);
 extern HeapTuple next_catalog_row(CatalogScan *scan);
 extern void end_catalog_scan(CatalogScan *scan);
 
