@@ -117,6 +117,19 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_column_literals(regclass, smallint) IS 'constants that constraints and partition bounds name for a column; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_column_literals(regclass, smallint) FROM PUBLIC;
 
+-- The columns of which that can say anything: a constraint names them, or the table is a part of a partitioned one, or that.
+CREATE FUNCTION tenant_guard_internal.probe_described(relation regclass) RETURNS smallint[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN ARRAY(SELECT unnest(k.conkey) FROM pg_constraint k WHERE k.conrelid = relation AND k.contype = 'c'
+				 UNION ALL SELECT a.attnum FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.oid = relation AND (c.relispartition OR c.relkind = 'p'));
+END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.probe_described(regclass) IS 'the columns that constraints and partition bounds name; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_described(regclass) FROM PUBLIC;
+
 -- Which columns' values has an error refused? By the constraint, the domain or the column that it names.
 CREATE FUNCTION tenant_guard_internal.probe_suspects(relation regclass, wanted smallint[], state text, culprit text, domain text, missing text)
 RETURNS smallint[]
@@ -167,6 +180,18 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_copy(regclass, jsonb, bigint) IS 'inserts a copy of a row that is there; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_copy(regclass, jsonb, bigint) FROM PUBLIC;
 
+-- A partitioned table without partitions can hold no rows.
+CREATE FUNCTION tenant_guard_internal.probe_unpartitioned(relation regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM pg_partitioned_table p WHERE p.partrelid = relation) AND NOT EXISTS (SELECT FROM pg_partition_tree(relation) d WHERE d.isleaf);
+END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.probe_unpartitioned(regclass) IS 'whether a partitioned table has no partitions; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_unpartitioned(regclass) FROM PUBLIC;
+
 -- Inserts a row with the given values of some columns, and values of its own for what else is needed. A constraint that
 -- refuses it names itself, and its columns' next values are tried. Null, and the last error, where none was accepted.
 CREATE FUNCTION tenant_guard_internal.probe_row(relation regclass, fixed jsonb, OUT part oid, OUT place tid, OUT content jsonb, OUT problem text)
@@ -177,6 +202,7 @@ AS $$
 DECLARE
 	seed bigint := 1000000 + floor(random() * 100000000)::bigint;
 	wanted smallint[];			-- columns that get a value
+	described smallint[];		-- columns about whose values something is written
 	suspects smallint[];		-- columns whose values were refused
 	turn jsonb := '{}';			-- column: which of its values
 	choices jsonb := '{}';		-- column: its values
@@ -188,16 +214,21 @@ DECLARE
 	domain text;
 	missing text;
 BEGIN
+	IF tenant_guard_internal.probe_unpartitioned(relation) THEN
+		problem := format('%s has no partitions', relation);
+		RETURN;
+	END IF;
 	SELECT array_agg(a.attnum) INTO wanted
 	FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 	WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 		  AND (fixed ? a.attname OR (a.attnotnull OR t.typnotnull) AND a.attidentity = '' AND NOT a.atthasdef);
+	described := tenant_guard_internal.probe_described(relation);
 	FOR attempt IN 1..80 LOOP
 		names := ''; vals := '';
 		FOR col IN SELECT a.attnum, a.attname, a.atttypid, a.atttypmod FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = ANY (wanted) ORDER BY a.attnum
 		LOOP
 			IF NOT fixed ? col.attname AND NOT choices ? col.attnum::text THEN
-				choices := choices || jsonb_build_object(col.attnum, to_jsonb(COALESCE(tenant_guard_internal.probe_column_literals(relation, col.attnum), '{}')
+				choices := choices || jsonb_build_object(col.attnum, to_jsonb(CASE WHEN col.attnum = ANY (described) THEN COALESCE(tenant_guard_internal.probe_column_literals(relation, col.attnum), '{}') ELSE '{}' END
 																	 || tenant_guard_internal.probe_values(col.atttypid, col.atttypmod, seed)));
 			END IF;
 			names := names || format('%s%I', CASE WHEN names <> '' THEN ', ' END, col.attname);
@@ -274,9 +305,35 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_tenants(regclass, smallint) IS 'identifiers of tenants to probe a table with; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_tenants(regclass, smallint) FROM PUBLIC;
 
+-- A row of a table that a key references, with the given values: one that has them, where they are a key of the table and
+-- a second cannot be (the tenants' own), else a new one.
+CREATE FUNCTION tenant_guard_internal.probe_parent(relation regclass, fixed jsonb, OUT part oid, OUT place tid, OUT content jsonb, OUT problem text)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_index i
+			   WHERE i.indrelid = relation AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+					 AND NOT EXISTS (SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) n JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = n
+									 WHERE NOT fixed ? a.attname)) THEN
+		SELECT l.part, l.place, l.content INTO part, place, content
+		FROM tenant_guard_internal.probe_locate(relation, NULL,
+			(SELECT string_agg(format('t.%I = %L::%s', a.attname, fixed ->> a.attname, format_type(a.atttypid, a.atttypmod)), ' AND ')
+			 FROM pg_attribute a WHERE a.attrelid = relation AND fixed ? a.attname)) l;
+	END IF;
+	IF content IS NULL THEN
+		SELECT r.part, r.place, r.content, r.problem INTO part, place, content, problem FROM tenant_guard_internal.probe_row(relation, fixed) r;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.probe_parent(regclass, jsonb) IS 'makes or finds a row for a foreign key to reference; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_parent(regclass, jsonb) FROM PUBLIC;
+
 -- Values for the foreign keys of a table that nothing is to be wrong with: null where that may be, else those of a row
--- made for it. The tenant's rows reference rows of the tenant. "Except" is the key that is to be probed.
-CREATE FUNCTION tenant_guard_internal.probe_parents(relation regclass, tenant text, except_key oid) RETURNS jsonb
+-- made for it. The tenant's rows reference rows of the tenant. "Except" is the key that is to be probed. Null, and the key
+-- and the error, where no row could be made.
+CREATE FUNCTION tenant_guard_internal.probe_parents(relation regclass, tenant text, except_key oid, OUT filled jsonb, OUT problem text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
@@ -285,10 +342,11 @@ DECLARE
 	key record;
 	parent record;
 	status record;
-	filled jsonb := '{}';
+	own_column name := (tenant_guard.guard_status(relation)).tenant_column;
 BEGIN
+	filled := '{}';
 	FOR key IN
-		SELECT k.oid, k.confrelid,
+		SELECT k.conname, k.confrelid,
 			   (SELECT jsonb_object_agg(c.attname, p.attname) FROM unnest(k.conkey, k.confkey) AS n (c, p)
 					   JOIN pg_attribute c ON c.attrelid = k.conrelid AND c.attnum = n.c
 					   JOIN pg_attribute p ON p.attrelid = k.confrelid AND p.attnum = n.p) AS columns,
@@ -298,16 +356,17 @@ BEGIN
 	LOOP
 		CONTINUE WHEN key.nullable;
 		SELECT * INTO status FROM tenant_guard.guard_status(key.confrelid);
-		SELECT * INTO parent FROM tenant_guard_internal.probe_row(key.confrelid,
+		SELECT * INTO parent FROM tenant_guard_internal.probe_parent(key.confrelid,
 			CASE WHEN status.status IN ('guarded', 'damaged') THEN jsonb_build_object(status.tenant_column, tenant)
-				 ELSE COALESCE((SELECT jsonb_object_agg(p, tenant) FROM jsonb_each_text(key.columns) AS c (c, p)
-								WHERE c = (tenant_guard.guard_status(relation)).tenant_column), '{}') END);
+				 ELSE COALESCE((SELECT jsonb_object_agg(p, tenant) FROM jsonb_each_text(key.columns) AS c (c, p) WHERE c = own_column), '{}') END);
 		IF parent.content IS NULL THEN
-			RETURN NULL;
+			filled := NULL;
+			problem := format('no row of %s could be made for its key %I: %s', key.confrelid::regclass, key.conname, parent.problem);
+			RETURN;
 		END IF;
 		filled := filled || (SELECT jsonb_object_agg(c, parent.content -> p) FROM jsonb_each_text(key.columns) AS c (c, p));
 	END LOOP;
-	RETURN filled || jsonb_build_object((tenant_guard.guard_status(relation)).tenant_column, tenant);
+	filled := filled || jsonb_build_object(own_column, tenant);
 END
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_parents(regclass, text, oid) IS 'makes rows for a row''s foreign keys to reference; a part of prove()';

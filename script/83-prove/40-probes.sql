@@ -82,6 +82,10 @@ DECLARE
 	told text;
 BEGIN
 	subject.alone := false; subject.tenants := '{}';
+	IF tenant_guard_internal.probe_unpartitioned(subject.relation) THEN
+		subject.origin := 'not tried: it has no partitions, and so can hold no rows';
+		RETURN;
+	END IF;
 	FOR candidate IN SELECT * FROM tenant_guard_internal.probe_tenants(subject.relation, subject.tenant_attnum) LOOP
 		CONTINUE WHEN candidate = ANY (subject.tenants);
 		SELECT * INTO made FROM tenant_guard_internal.probe_row(subject.relation, jsonb_build_object(subject.tenant_column, candidate));
@@ -334,18 +338,18 @@ BEGIN
 	INTO item FROM pg_constraint k WHERE k.oid = foreign_key;
 	probe := 'reference ' || item.conname;
 	detail := NULL;
-	other := tenant_guard_internal.probe_parents(subject.relation, subject.tenants[1], item.oid);
-	IF other IS NOT NULL THEN
+	SELECT r.filled, r.problem INTO other, told FROM tenant_guard_internal.probe_parents(subject.relation, subject.tenants[1], item.oid) r;
+	IF told IS NULL THEN
 		SELECT * INTO made FROM tenant_guard_internal.probe_row(subject.relation, other);
-		other := made.content; told := made.problem;
+		told := 'no row of ' || subject.relation::text || ' could be made for it: ' || made.problem; -- null where it was made
 	END IF;
-	IF other IS NULL OR made.part IS NULL THEN
-		ok := NULL; detail := concat_ws(': ', 'not tried: no row of the table could be made for it', told);
+	IF told IS NOT NULL THEN
+		ok := NULL; detail := 'not tried: ' || told;
 	ELSE
 		own_row := format('tableoid = %s AND ctid = %L', made.part, made.place);
-		SELECT * INTO made FROM tenant_guard_internal.probe_row(item.parent, jsonb_build_object(item.parent_key, subject.tenants[2]));
+		SELECT * INTO made FROM tenant_guard_internal.probe_parent(item.parent, jsonb_build_object(item.parent_key, subject.tenants[2]));
 		IF made.content IS NULL THEN
-			ok := NULL; detail := concat_ws(': ', 'not tried: no row could be made to reference', made.problem);
+			ok := NULL; detail := format('not tried: no row of %s could be made to reference: %s', item.parent, made.problem);
 		ELSE
 			SELECT format('UPDATE %s SET %s WHERE %s', subject.relation, string_agg(format('%I = %L', c, made.content ->> p), ', '), own_row) INTO told
 			FROM unnest(item.columns, item.parent_columns) AS n (c, p) WHERE c <> subject.tenant_column;

@@ -128,7 +128,7 @@ BEGIN
 				set_config('tenant_guard.log_bypass', 'off', true),
 				set_config('row_security', 'on', true),
 				set_config('tenant_guard.type_mismatch', 'off', true), -- a view may show the tenant as text
-				set_config('session_replication_role', 'origin', true),
+				set_config('session_replication_role', 'replica', true), -- but while a statement is tried
 				set_config('lc_messages', 'C', true),
 				set_config('lock_timeout', '1s', true);
 		-- What is deferred would be carried out after the statement, by the superuser. What the caller's own transaction has
