@@ -207,8 +207,8 @@ INSERT INTO cases (function, statement) VALUES
 	('type_mismatches()', 'SELECT tenant_guard.type_mismatches()'),
 	('audit()', 'SELECT tenant_guard.audit()'),
 	('audit()', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.audit()'),
-	('prove(regclass,name,text)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove()'),
-	('prove(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove(''hostile.rows'')');
+	('prove(regclass,name,text,boolean)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove()'),
+	('prove(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove(''hostile.rows'')');
 -- another owner's calls
 INSERT INTO cases VALUES
 	('protect(regclass,name)', 'SELECT tenant_guard.protect(''honest.notes'')', 'regress_alice'),
@@ -222,11 +222,15 @@ FROM (VALUES
 	('tenant_guard_internal.probe_locate(regclass,text,text)', 'SELECT tenant_guard_internal.probe_locate(''hostile.rows'', NULL, ''true'')'),
 	('tenant_guard_internal.probe_literals(text)', 'SELECT tenant_guard_internal.probe_literals(''1'')'),
 	('tenant_guard_internal.probe_values(oid,integer,bigint)', 'SELECT tenant_guard_internal.probe_values(t.oid, -1, 1) FROM pg_catalog.pg_type t WHERE t.typnamespace OPERATOR(pg_catalog.=) ''hostile''::pg_catalog.regnamespace::pg_catalog.oid'),
-	('tenant_guard_internal.probe_column_literals(regclass,smallint)', 'SELECT tenant_guard_internal.probe_column_literals(''hostile.rows'', 1::pg_catalog.int2)'),
+	('tenant_guard_internal.probe_column_literals(regclass,smallint,bigint)', 'SELECT tenant_guard_internal.probe_column_literals(''hostile.rows'', 1::pg_catalog.int2, 1)'),
 	('tenant_guard_internal.probe_row(regclass,jsonb)', 'SELECT tenant_guard_internal.probe_row(''hostile.rows'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "comp": {"x": 1}}'')'),
 	('tenant_guard_internal.probe_try(oid,text,text,text,boolean,boolean,regclass,text,text,boolean)', 'SELECT tenant_guard_internal.probe_try(''regress_mallory''::pg_catalog.regrole, ''pg_catalog'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', ''SELECT pg_catalog.count(*) FROM hostile.seen'', true, false, ''hostile.rows'', ''SELECT 1'', ''SELECT 1'')'),
 	('tenant_guard_internal.probe_tenants(regclass,smallint)', 'SELECT tenant_guard_internal.probe_tenants(''hostile.rows'', 2::pg_catalog.int2)'),
 	('tenant_guard_internal.probe_parents(regclass,text,oid)', 'SELECT tenant_guard_internal.probe_parents(''hostile.rows'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', 0::pg_catalog.oid)'),
+	('tenant_guard_internal.probe_atom(text)', 'SELECT tenant_guard_internal.probe_atom(''[a-z]+'')'),
+	('tenant_guard_internal.probe_matching(text,bigint)', 'SELECT tenant_guard_internal.probe_matching(''[a-z]+'', 1)'),
+	('tenant_guard_internal.probe_strings(text,bigint)', 'SELECT tenant_guard_internal.probe_strings(''a'', 1)'),
+	('tenant_guard_internal.probe_known_tenants(regclass,smallint)', 'SELECT tenant_guard_internal.probe_known_tenants(''hostile.rows'', 2::pg_catalog.int2)'),
 	('tenant_guard_internal.probe_parent(regclass,jsonb)', 'SELECT tenant_guard_internal.probe_parent(''hostile.rows'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "id": 1}'')'),
 	('tenant_guard_internal.probe_described(regclass)', 'SELECT tenant_guard_internal.probe_described(''hostile.rows'')'),
 	('tenant_guard_internal.probe_unpartitioned(regclass)', 'SELECT tenant_guard_internal.probe_unpartitioned(''hostile.parted'')'),

@@ -31,4 +31,43 @@ SELECT * FROM tenant_guard.prove('t.parted');
 CREATE TABLE t.parted_0 PARTITION OF t.parted FOR VALUES WITH (MODULUS 1, REMAINDER 0) PARTITION BY LIST (id);
 SELECT * FROM tenant_guard.prove('t.parted');
 
+-- A key to a table of which nobody has said that its rows are for all must be told; one to a shared table must not.
+CREATE TABLE t.units (id int PRIMARY KEY);
+CREATE TABLE t.sizes (id bigint PRIMARY KEY, tenant_id uuid, unit int REFERENCES t.units);
+SELECT probe, ok, detail FROM tenant_guard.prove('t.sizes') WHERE ok IS NOT TRUE;
+SELECT tenant_guard.share('t.units');
+SELECT probe, ok, detail FROM tenant_guard.prove('t.sizes') WHERE ok IS NOT TRUE;
+
+-- What was not tried must have failed where that is strict.
+SELECT probe, ok, detail FROM tenant_guard.prove('t.parted', strict => true) WHERE NOT ok;
+
+-- Two tenants must be made where a domain or a constraint accepts few: that match a pattern, or have a length, or are there.
+SET tenant_guard.tenant_type = 'text';
+CREATE DOMAIN t.org AS text CHECK (VALUE ~ '^org_[0-9a-z]{8}$');
+CREATE DOMAIN t.cuid AS varchar(30) CHECK (VALUE LIKE 'c%' AND length(VALUE) = 25);
+CREATE TABLE t.accounts (id text PRIMARY KEY);
+CREATE TABLE t.by_pattern (id int, tenant_id t.org);
+CREATE TABLE t.by_length (id int, tenant_id t.cuid);
+CREATE TABLE t.by_check (id int, tenant_id text CHECK (tenant_id ~ '^(?:acct|org)-\d{4,6}(-[[:upper:]]+)?$'));
+CREATE TABLE t.by_account (id int, tenant_id text REFERENCES t.accounts CHECK (md5(tenant_id) IN ('f97c5d29941bfb1b2fdab0874906ab82', 'b8a9f715dbb64fd5c56e7783c6820a61')));
+SELECT relation, ok, detail FROM tenant_guard.prove() WHERE probe = 'rows' AND relation::text LIKE 't.by%' ORDER BY relation::text COLLATE "C";
+INSERT INTO t.accounts VALUES ('one'), ('two');
+SELECT relation, ok, detail FROM tenant_guard.prove() WHERE probe = 'rows' AND relation::text LIKE 't.by%' ORDER BY relation::text COLLATE "C";
+RESET tenant_guard.tenant_type;
+DROP SCHEMA t CASCADE;
+
+-- It must say how far it is after each 100 tables, and nothing of it must stay when it is cancelled.
+CREATE SCHEMA t;
+DO $$ BEGIN FOR i IN 1..101 LOOP EXECUTE format('CREATE TABLE t.many_%s (id int, tenant_id uuid)', i); END LOOP; END $$;
+SET client_min_messages = notice;
+SELECT count(DISTINCT relation), count(*) FILTER (WHERE ok IS NOT TRUE) AS untried FROM tenant_guard.prove();
+SET statement_timeout = '200ms';
+SELECT count(*) FROM tenant_guard.prove();
+RESET statement_timeout;
+SELECT count(*) FROM pg_roles WHERE rolname LIKE 'tenant_guard_probe%';
+SHOW session_replication_role;
+SET tenant_guard.bypass = on;
+SELECT count(*) FROM t.many_1;
+
+SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

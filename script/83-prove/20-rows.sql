@@ -19,117 +19,6 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_locate(regclass, text, text) IS 'makes a row or finds one; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_locate(regclass, text, text) FROM PUBLIC;
 
--- Strings and numbers, and the numbers beside these, in the text of an expression: a CHECK, or a partition's bound.
-CREATE FUNCTION tenant_guard_internal.probe_literals(expression text) RETURNS text[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT array_agg(x.literal ORDER BY x.place)
-FROM (SELECT replace(m[1], '''''', ''''), place
-	  FROM regexp_matches(expression, '''((?:[^'']|'''')*)''', 'g') WITH ORDINALITY AS s (m, place)
-	  UNION ALL
-	  SELECT (m[1]::numeric + delta)::text, 1000 + place * 3 + delta
-	  FROM regexp_matches(regexp_replace(expression, '''(?:[^'']|'''')*''', '', 'g'), '\m(\d{1,18}(?:\.\d{1,9})?)\M', 'g') WITH ORDINALITY AS s (m, place)
-		   CROSS JOIN (VALUES (0), (1), (-1)) AS beside (delta)
-	  LIMIT 60) x (literal, place)
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_literals(text) IS 'the constants in the text of an expression; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_literals(text) FROM PUBLIC;
-
--- Values that a column of a type may take, as text, the one that "seed" makes unlike others first.
-CREATE FUNCTION tenant_guard_internal.probe_values(type oid, typmod integer, seed bigint) RETURNS text[]
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	t pg_type;
-	part text[];
-	room integer := CASE WHEN typmod > 4 THEN typmod - 4 ELSE 1000000 END;
-	digits integer := CASE WHEN typmod > 4 THEN ((typmod - 4) >> 16 & 65535) - (typmod - 4 & 65535) ELSE 15 END;
-	day text := (date '2024-01-01' + (seed % 3000)::integer)::text;
-BEGIN
-	SELECT * INTO STRICT t FROM pg_type WHERE oid = type;
-	CASE
-		WHEN t.typtype = 'd' THEN
-			SELECT array_agg(l.literal) INTO part
-			FROM pg_constraint k CROSS JOIN LATERAL unnest(tenant_guard_internal.probe_literals(pg_get_constraintdef(k.oid))) l (literal)
-			WHERE k.contypid = type;
-			RETURN tenant_guard_internal.probe_values(t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE typmod END, seed) || part;
-		WHEN t.typtype = 'e' THEN
-			RETURN ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = type ORDER BY e.enumsortorder);
-		WHEN t.typtype = 'r' THEN
-			SELECT tenant_guard_internal.probe_values(r.rngsubtype, -1, seed) INTO part FROM pg_range r WHERE r.rngtypid = type;
-			RETURN ARRAY[format('["%s","%s"]', part[1], part[1]), 'empty'];
-		WHEN t.typtype = 'm' THEN
-			RETURN ARRAY['{}'];
-		WHEN t.typtype = 'c' THEN
-			RETURN ARRAY(SELECT '(' || repeat(',', count(*)::integer - 1) || ')' FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped);
-		WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN
-			RETURN ARRAY['{}'] || (SELECT array_agg(format('{"%s"}', replace(replace(v, '\', '\\'), '"', '\"'))) FROM unnest(tenant_guard_internal.probe_values(t.typelem, -1, seed)) v);
-		WHEN t.oid = 'bool'::regtype THEN RETURN ARRAY['false', 'true'];
-		WHEN t.oid = 'int2'::regtype THEN RETURN ARRAY[(seed % 30000 + 1)::text, '1', '0', '2', '-1', '10', '100'];
-		WHEN t.oid IN ('int4'::regtype, 'int8'::regtype, 'oid'::regtype) THEN
-			RETURN ARRAY[(seed % 2000000000 + 1)::text, '1', '0', '2', '-1', '10', '100', '1000', '2024'];
-		WHEN t.oid = 'numeric'::regtype THEN
-			RETURN ARRAY[CASE WHEN digits > 0 THEN (seed % (10::numeric ^ least(digits, 15)))::bigint::text ELSE '0' END, '1', '0', '0.5', '2', '-1', '10', '100'];
-		WHEN t.oid IN ('float4'::regtype, 'float8'::regtype, 'money'::regtype) THEN RETURN ARRAY[(seed % 100000)::text, '1', '0', '0.5', '-1', '10', '100'];
-		WHEN t.oid = 'uuid'::regtype THEN RETURN ARRAY[md5(seed::text)];
-		WHEN t.oid IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN
-			RETURN ARRAY[day, current_date::text, (current_date + 1)::text, '1980-01-01', '2999-12-31'];
-		WHEN t.oid IN ('time'::regtype, 'timetz'::regtype) THEN RETURN ARRAY['12:00', '00:00'];
-		WHEN t.oid = 'interval'::regtype THEN RETURN ARRAY['1 day', '0', '1 year'];
-		WHEN t.oid IN ('json'::regtype, 'jsonb'::regtype) THEN RETURN ARRAY['{}', '[]', format('{"a": %s}', seed), '"a"', '1'];
-		WHEN t.oid = 'bytea'::regtype THEN RETURN ARRAY['\x' || md5(seed::text), '\x'];
-		WHEN t.oid IN ('inet'::regtype, 'cidr'::regtype) THEN RETURN ARRAY['10.' || seed % 250 || '.0.0/32'];
-		WHEN t.oid IN ('macaddr'::regtype, 'macaddr8'::regtype) THEN RETURN ARRAY['08:00:2b:01:02:03'];
-		WHEN t.typcategory = 'G' THEN RETURN ARRAY['(1,1)', '((0,0),(1,1))', '<(0,0),1>', '{1,1,1}'];
-		WHEN t.typcategory = 'V' THEN RETURN ARRAY[repeat('0', CASE WHEN typmod > 0 THEN typmod ELSE 1 END)];
-		WHEN t.oid = 'xml'::regtype THEN RETURN ARRAY['<a/>'];
-		WHEN t.typcategory = 'S' THEN
-			RETURN (SELECT array_agg(left(v, room)) FROM unnest(ARRAY['p' || substr(md5(seed::text), 1, 11), 'A', 'a@example.com', 'AA', 'AAA', '1', 'https://example.com', '']) v);
-		ELSE RETURN ARRAY['1', 'a', '{}', '()', ''];
-	END CASE;
-END
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_values(oid, integer, bigint) IS 'values that a column of a type may take; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_values(oid, integer, bigint) FROM PUBLIC;
-
--- Everything that is written about a column's values: CHECKs that name it, and the bounds of partitions if it is in
--- the partition key.
-CREATE FUNCTION tenant_guard_internal.probe_column_literals(relation regclass, attnum smallint) RETURNS text[]
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT array_agg(x.literal)
-FROM (SELECT unnest(tenant_guard_internal.probe_literals(pg_get_constraintdef(k.oid)))
-	  FROM pg_constraint k WHERE k.conrelid = relation AND k.contype = 'c' AND attnum = ANY (k.conkey)
-	  UNION ALL
-	  SELECT unnest(tenant_guard_internal.probe_literals(pg_get_expr(c.relpartbound, c.oid)))
-	  FROM pg_class c
-	  WHERE c.oid = ANY (ARRAY(SELECT d.relid FROM pg_partition_tree(relation) d)) AND c.relispartition
-			AND EXISTS (SELECT FROM pg_partition_ancestors(c.oid) u
-							 JOIN pg_partitioned_table p ON p.partrelid = u.relid
-							 JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs)
-							 JOIN pg_attribute o ON o.attrelid = relation AND o.attname = a.attname
-						WHERE o.attnum = probe_column_literals.attnum)
-	  LIMIT 60) x (literal)
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_column_literals(regclass, smallint) IS 'constants that constraints and partition bounds name for a column; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_column_literals(regclass, smallint) FROM PUBLIC;
-
--- The columns of which that can say anything: a constraint names them, or the table is a part of a partitioned one, or that.
-CREATE FUNCTION tenant_guard_internal.probe_described(relation regclass) RETURNS smallint[]
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN ARRAY(SELECT unnest(k.conkey) FROM pg_constraint k WHERE k.conrelid = relation AND k.contype = 'c'
-				 UNION ALL SELECT a.attnum FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.oid = relation AND (c.relispartition OR c.relkind = 'p'));
-END
-$$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_described(regclass) IS 'the columns that constraints and partition bounds name; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_described(regclass) FROM PUBLIC;
-
 -- Which columns' values has an error refused? By the constraint, the domain or the column that it names.
 CREATE FUNCTION tenant_guard_internal.probe_suspects(relation regclass, wanted smallint[], state text, culprit text, domain text, missing text)
 RETURNS smallint[]
@@ -228,7 +117,7 @@ BEGIN
 		FOR col IN SELECT a.attnum, a.attname, a.atttypid, a.atttypmod FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = ANY (wanted) ORDER BY a.attnum
 		LOOP
 			IF NOT fixed ? col.attname AND NOT choices ? col.attnum::text THEN
-				choices := choices || jsonb_build_object(col.attnum, to_jsonb(CASE WHEN col.attnum = ANY (described) THEN COALESCE(tenant_guard_internal.probe_column_literals(relation, col.attnum), '{}') ELSE '{}' END
+				choices := choices || jsonb_build_object(col.attnum, to_jsonb(CASE WHEN col.attnum = ANY (described) THEN COALESCE(tenant_guard_internal.probe_column_literals(relation, col.attnum, seed), '{}') ELSE '{}' END
 																	 || tenant_guard_internal.probe_values(col.atttypid, col.atttypmod, seed)));
 			END IF;
 			names := names || format('%s%I', CASE WHEN names <> '' THEN ', ' END, col.attname);
@@ -261,7 +150,7 @@ BEGIN
 			seed := seed + 1 + floor(random() * 1000)::bigint;
 			FOR col IN SELECT a.attnum, a.atttypid, a.atttypmod FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = ANY (suspects) LOOP
 				choices := choices || jsonb_build_object(col.attnum, to_jsonb(tenant_guard_internal.probe_values(col.atttypid, col.atttypmod, seed)
-																	 || COALESCE(tenant_guard_internal.probe_column_literals(relation, col.attnum), '{}')));
+																	 || COALESCE(tenant_guard_internal.probe_column_literals(relation, col.attnum, seed), '{}')));
 				turn := turn || jsonb_build_object(col.attnum, CASE WHEN attempt > 5 THEN floor(random() * jsonb_array_length(choices -> col.attnum::text))::integer ELSE 0 END);
 			END LOOP;
 		ELSIF attempt > 40 THEN
@@ -285,25 +174,70 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_row(regclass, jsonb) IS 'inserts a row that the constraints accept; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_row(regclass, jsonb) FROM PUBLIC;
 
--- The tenants to probe a table with, likely ones first: invented, and, for a column that constraints or partitions
--- restrict, those that they name.
-CREATE FUNCTION tenant_guard_internal.probe_tenants(relation regclass, attnum smallint) RETURNS SETOF text
-LANGUAGE sql VOLATILE
+-- The tenants to probe a table with, likely ones first: those that constraints or partitions name, and invented ones; of
+-- these several kinds where a constraint or a domain restricts them.
+CREATE FUNCTION tenant_guard_internal.probe_tenants(relation regclass, attnum smallint) RETURNS text[]
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT v.tenant
-FROM pg_attribute a
-	 CROSS JOIN LATERAL (SELECT COALESCE(tenant_guard_internal.probe_column_literals(relation, probe_tenants.attnum), '{}')) l (literals)
-	 CROSS JOIN LATERAL (
-		SELECT literal, n FROM unnest(l.literals) WITH ORDINALITY AS u (literal, n)
-		UNION ALL
-		SELECT COALESCE((tenant_guard_internal.probe_values(a.atttypid, a.atttypmod, (random() * 1000000000)::bigint + n))[1], n::text), 100 + n
-		FROM generate_series(1, CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND (c.relispartition OR c.relkind = 'p')) THEN 200 ELSE 12 END) n) v (tenant, n)
-WHERE a.attrelid = relation AND a.attnum = probe_tenants.attnum
-ORDER BY v.n
+DECLARE
+	col record;
+	tenants text[] := '{}';
+	seed bigint := (random() * 1000000000)::bigint;
+BEGIN
+	SELECT a.atttypid, a.atttypmod, t.typtype = 'd' AS domain, c.relispartition OR c.relkind = 'p' AS parted,
+		   EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = relation AND k.contype = 'c' AND a.attnum = ANY (k.conkey)) AS checked
+	INTO col FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid
+	WHERE a.attrelid = relation AND a.attnum = probe_tenants.attnum;
+	IF col.parted OR col.checked THEN
+		tenants := COALESCE(tenant_guard_internal.probe_column_literals(relation, attnum, seed), '{}');
+	END IF;
+	FOR n IN 1..CASE WHEN col.parted THEN 200 ELSE 12 END LOOP
+		tenants := tenants || (tenant_guard_internal.probe_values(col.atttypid, col.atttypmod, seed + n))[1:CASE WHEN col.domain THEN 4 ELSE 1 END];
+		IF col.checked AND n <= 12 THEN
+			tenants := tenants || (tenant_guard_internal.probe_column_literals(relation, attnum, seed + n))[1:4];
+		END IF;
+	END LOOP;
+	RETURN ARRAY(SELECT t.tenant FROM (SELECT u.tenant, min(u.n) AS n FROM unnest(tenants) WITH ORDINALITY u (tenant, n) GROUP BY 1) t ORDER BY t.n);
+END
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_tenants(regclass, smallint) IS 'identifiers of tenants to probe a table with; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_tenants(regclass, smallint) FROM PUBLIC;
+
+-- Tenants that are there: of the table that the tenant column references, and of others whose tenant column has that type.
+CREATE FUNCTION tenant_guard_internal.probe_known_tenants(relation regclass, attnum smallint) RETURNS text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	source record;
+	tenants text[] := '{}';
+BEGIN
+	FOR source IN
+		SELECT x.relation, quote_ident(p.attname) AS key
+		FROM pg_attribute a
+			 CROSS JOIN LATERAL (SELECT 0, k.confrelid::regclass, k.confkey[1] FROM pg_constraint k
+								 WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND k.conkey = ARRAY[a.attnum]
+								 UNION ALL
+								 SELECT 1, t.relation, o.attnum FROM tenant_guard.tables t JOIN pg_attribute o ON o.attrelid = t.relation AND o.attname = t.tenant_column
+								 WHERE t.status = 'guarded' AND o.atttypid = a.atttypid AND t.relation <> a.attrelid) x (place, relation, attnum)
+			 JOIN pg_attribute p ON p.attrelid = x.relation AND p.attnum = x.attnum JOIN pg_class c ON c.oid = x.relation
+		WHERE a.attrelid = probe_known_tenants.relation AND a.attnum = probe_known_tenants.attnum
+		ORDER BY x.place, c.reltuples DESC LIMIT 20
+	LOOP
+		BEGIN
+			tenants := tenants || tenant_guard_internal.execute_as_owner(source.relation,
+				format('SELECT array_agg(DISTINCT s.tenant) FROM (SELECT t.%s::text FROM %s t WHERE t.%1$s IS NOT NULL LIMIT 1000) s (tenant)', source.key, source.relation))::text[];
+		EXCEPTION WHEN OTHERS THEN
+			NULL; -- another table's, then
+		END;
+		EXIT WHEN cardinality(tenants) > 20;
+	END LOOP;
+	RETURN tenants;
+END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.probe_known_tenants(regclass, smallint) IS 'identifiers of tenants that are there; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_known_tenants(regclass, smallint) FROM PUBLIC;
 
 -- A row of a table that a key references, with the given values: one that has them, where they are a key of the table and
 -- a second cannot be (the tenants' own), else a new one.

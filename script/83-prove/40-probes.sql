@@ -27,6 +27,7 @@ CREATE TYPE tenant_guard_internal.probe_subject AS (
 	settable text,				-- a column, and
 	setting text,				--   a value for it
 	origin text,				-- where the rows are from, or why there are none
+	choosy boolean,				-- a constraint, a domain or a partition does not accept every tenant
 	alone boolean,				-- the table can hold rows of one tenant alone
 	tenants text[],				-- who tries, and whose rows are tried
 	at_a text,					-- where the row of the one is, and of the other; null: there are none
@@ -49,6 +50,9 @@ BEGIN
 	INTO subject.tenant_attnum, subject.key, subject.key_type, subject.key_oid, subject.key_typmod
 	FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = subject.tenant_column AND NOT a.attisdropped;
 	subject.narrowed := EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname NOT IN (tenant_guard_internal.isolation_policy(), tenant_guard_internal.access_policy()));
+	subject.choosy := EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND (c.relispartition OR c.relkind = 'p')
+							  UNION ALL SELECT FROM pg_type t WHERE t.oid = subject.key_oid AND t.typtype = 'd'
+							  UNION ALL SELECT FROM pg_constraint k WHERE k.conrelid = relation AND k.contype = 'c' AND subject.tenant_attnum = ANY (k.conkey));
 	subject.relations := tenant_guard_internal.probe_tree(relation);
 	subject.preloaded := tenant_guard.library_preloaded();
 	-- triggers and rules may refuse, or swallow, what policies would let pass
@@ -75,7 +79,9 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	candidates text[];
 	candidate text;
+	known boolean := false;
 	made record;
 	row_a record;
 	row_b record;
@@ -86,19 +92,28 @@ BEGIN
 		subject.origin := 'not tried: it has no partitions, and so can hold no rows';
 		RETURN;
 	END IF;
-	FOR candidate IN SELECT * FROM tenant_guard_internal.probe_tenants(subject.relation, subject.tenant_attnum) LOOP
+	candidates := tenant_guard_internal.probe_tenants(subject.relation, subject.tenant_attnum);
+	LOOP
+		-- where none of the invented ones will do, those that are there
+		IF candidates = '{}' THEN
+			EXIT WHEN known;
+			known := true;
+			candidates := tenant_guard_internal.probe_known_tenants(subject.relation, subject.tenant_attnum);
+			CONTINUE;
+		END IF;
+		candidate := candidates[1];
+		candidates := candidates[2:];
 		CONTINUE WHEN candidate = ANY (subject.tenants);
 		SELECT * INTO made FROM tenant_guard_internal.probe_row(subject.relation, jsonb_build_object(subject.tenant_column, candidate));
 		IF made.content IS NOT NULL AND subject.tenants = '{}' THEN
-			row_a := made; subject.tenants := ARRAY[candidate];
-		ELSIF made.content IS NOT NULL THEN
-			row_b := made; subject.tenants := subject.tenants || candidate;
+			row_a := made; subject.tenants := ARRAY[made.content ->> subject.tenant_column];
+		ELSIF made.content IS NOT NULL AND made.content ->> subject.tenant_column <> ALL (subject.tenants) THEN
+			row_b := made; subject.tenants := subject.tenants || (made.content ->> subject.tenant_column);
 			EXIT;
 		END IF;
 		told := COALESCE(made.problem, told);
-		EXIT WHEN made.problem IS NOT NULL AND NOT EXISTS (
-			SELECT FROM pg_class c WHERE c.oid = subject.relation AND (c.relispartition OR c.relkind = 'p')
-			UNION ALL SELECT FROM pg_constraint k WHERE k.conrelid = subject.relation AND k.contype = 'c' AND subject.tenant_attnum = ANY (k.conkey));
+		-- no other tenant's would do either
+		EXIT WHEN made.problem IS NOT NULL AND NOT subject.choosy;
 	END LOOP;
 	subject.origin := 'two tenants were made, with a row each';
 	IF cardinality(subject.tenants) < 2 THEN
@@ -115,7 +130,7 @@ BEGIN
 			subject.alone := true;
 			row_b := row_a;
 			subject.tenants := ARRAY[(tenant_guard_internal.probe_values(subject.key_oid, subject.key_typmod, (random() * 1000000000)::bigint))[1], row_b.content ->> subject.tenant_column];
-			subject.origin := 'a row of one tenant was made or found, and none of another: what needs two is left out';
+			subject.origin := 'a row of one tenant was made or found, and none of another: what needs two is left out' || COALESCE(format(' (%s)', told), '');
 		ELSE
 			subject.tenants := ARRAY[row_a.content ->> subject.tenant_column, row_b.content ->> subject.tenant_column];
 			subject.origin := format('rows of two tenants that are there were used, as none could be made (%s)', told);
@@ -376,23 +391,29 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_reference(tenant_guard_internal.probe_subject, oid) IS 'tries to let a row reference another tenant''s row; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_reference(tenant_guard_internal.probe_subject, oid) FROM PUBLIC;
 
--- The same by each foreign key between guarded tables.
+-- The same by each foreign key to a guarded table. What another references belongs to no tenant, and if it was declared so
+-- there is nothing to try.
 CREATE FUNCTION tenant_guard_internal.probe_references(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	foreign_key oid;
+	foreign_key record;
 BEGIN
 	FOR foreign_key IN
-		SELECT k.oid FROM pg_constraint k
-		WHERE NOT subject.alone AND k.conrelid = subject.relation AND k.contype = 'f' AND (tenant_guard.guard_status(k.confrelid)).status IN ('guarded', 'damaged')
-			  AND EXISTS (SELECT FROM unnest(k.conkey) n WHERE n <> subject.tenant_attnum)
+		SELECT k.oid, k.conname, k.confrelid::regclass AS parent, (tenant_guard.guard_status(k.confrelid)).status FROM pg_constraint k
+		WHERE NOT subject.alone AND k.conrelid = subject.relation AND k.contype = 'f' AND EXISTS (SELECT FROM unnest(k.conkey) n WHERE n <> subject.tenant_attnum)
 			  AND (k.conparentid = 0 OR NOT EXISTS (SELECT FROM pg_constraint w WHERE w.oid = k.conparentid AND w.conrelid = subject.relation))
 		ORDER BY k.conname
 	LOOP
-		SELECT r.probe, r.ok, r.detail INTO probe, ok, detail FROM tenant_guard_internal.probe_reference(subject, foreign_key) r;
+		IF foreign_key.status IN ('guarded', 'damaged') THEN
+			SELECT r.probe, r.ok, r.detail INTO probe, ok, detail FROM tenant_guard_internal.probe_reference(subject, foreign_key.oid) r;
+		ELSE
+			CONTINUE WHEN foreign_key.status = 'shared';
+			probe := 'reference ' || foreign_key.conname; ok := NULL;
+			detail := format('not tried: %s is %s: its rows are no tenant''s, and any tenant''s rows can reference them', foreign_key.parent, foreign_key.status);
+		END IF;
 		RETURN NEXT;
 	END LOOP;
 END

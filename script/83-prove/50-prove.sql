@@ -87,9 +87,9 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_able(regclass) IS 'raises an error for what is no table of a user; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_able(regclass) FROM PUBLIC;
 
--- Rows like those of TAP: "ok" is null for what could not be tried, and the detail says why.
+-- Rows like those of TAP: "ok" is null for what could not be tried, or, if that is strict, false; and the detail says why.
 CREATE FUNCTION prove(INOUT relation regclass DEFAULT NULL, role name DEFAULT NULL,
-					  search_path text DEFAULT pg_catalog.current_setting('search_path'),
+					  search_path text DEFAULT pg_catalog.current_setting('search_path'), strict boolean DEFAULT false,
 					  OUT probe text, OUT ok boolean, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
@@ -99,6 +99,7 @@ DECLARE
 	wanted regclass := relation;
 	named boolean := role IS NOT NULL;
 	prober oid := to_regrole(quote_ident(role));
+	untried constant boolean := CASE WHEN strict THEN false END;
 	target record;
 	found record;
 BEGIN
@@ -142,7 +143,8 @@ BEGIN
 		prober := COALESCE(prober, tenant_guard_internal.probe_role());
 		FOR target IN
 			-- a temporary table's name stands without its schema, and is not to find another's
-			SELECT t.relation, (SELECT c.relpersistence = 't' FROM pg_class c WHERE c.oid = t.relation) AS temporary FROM tenant_guard.tables_and_partitions t
+			SELECT t.relation, (SELECT c.relpersistence = 't' FROM pg_class c WHERE c.oid = t.relation) AS temporary,
+				   row_number() OVER (ORDER BY t.relation::text COLLATE "C") AS n, count(*) OVER () AS tables FROM tenant_guard.tables_and_partitions t
 			WHERE CASE WHEN wanted IS NULL THEN t.status IN ('guarded', 'damaged')
 					   ELSE t.relation = wanted OR t.relation IN (SELECT d.relid FROM pg_partition_tree(wanted) d) END
 			ORDER BY t.relation::text COLLATE "C"
@@ -151,7 +153,7 @@ BEGIN
 			PERFORM tenant_guard_internal.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = target.relation)); -- once an owner, not a table
 			BEGIN
 				FOR found IN SELECT * FROM tenant_guard_internal.probe_table(target.relation, prober, named, CASE WHEN target.temporary THEN concat_ws(', ', 'pg_temp', NULLIF(search_path, '')) ELSE search_path END) LOOP
-					probe := found.probe; ok := found.ok; detail := found.detail;
+					probe := found.probe; ok := COALESCE(found.ok, untried); detail := found.detail;
 					RETURN NEXT;
 				END LOOP;
 				RAISE EXCEPTION 'undo' USING ERRCODE = 'TGP01';
@@ -159,12 +161,15 @@ BEGIN
 				WHEN SQLSTATE 'TGP01' THEN
 					NULL;
 				WHEN SQLSTATE 'TGP02' THEN
-					probe := 'proof'; ok := NULL; detail := format('not tried: %s', SQLERRM);
+					probe := 'proof'; ok := untried; detail := format('not tried: %s', SQLERRM);
 					RETURN NEXT;
 				WHEN OTHERS THEN
-					probe := 'proof'; ok := NULL; detail := format('not tried: %s: %s', SQLSTATE, SQLERRM);
+					probe := 'proof'; ok := untried; detail := format('not tried: %s: %s', SQLSTATE, SQLERRM);
 					RETURN NEXT;
 			END;
+			IF target.n % 100 = 0 AND target.n < target.tables THEN
+				RAISE NOTICE 'prove() has tried % of % tables', target.n, target.tables;
+			END IF;
 		END LOOP;
 		RAISE EXCEPTION 'undo' USING ERRCODE = 'TGP01';
 	EXCEPTION WHEN SQLSTATE 'TGP01' THEN
@@ -172,5 +177,5 @@ BEGIN
 	END;
 END
 $$;
-COMMENT ON FUNCTION prove(regclass, name, text) IS 'tries to break the isolation of each guarded table, and undoes what it tried';
-REVOKE ALL ON FUNCTION prove(regclass, name, text) FROM PUBLIC;
+COMMENT ON FUNCTION prove(regclass, name, text, boolean) IS 'tries to break the isolation of each guarded table, and undoes what it tried';
+REVOKE ALL ON FUNCTION prove(regclass, name, text, boolean) FROM PUBLIC;
