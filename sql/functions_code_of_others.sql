@@ -205,8 +205,8 @@ INSERT INTO cases (function, statement) VALUES
 	('broken_invariants(regclass)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.broken_invariants()'),
 	('tenant_guard_internal.type_mismatches_of(oid,oid)', 'SELECT tenant_guard_internal.type_mismatches_of(''pg_catalog.pg_proc''::pg_catalog.regclass, p.oid) FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384'),
 	('type_mismatches()', 'SELECT tenant_guard.type_mismatches()'),
-	('audit()', 'SELECT tenant_guard.audit()'),
-	('audit()', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.audit()'),
+	('audit(text,text[])', 'SELECT tenant_guard.audit()'),
+	('audit(text,text[])', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.audit()'),
 	('prove(regclass,name,text,boolean)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove()'),
 	('prove(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove(''hostile.rows'')');
 -- another owner's calls
@@ -264,6 +264,7 @@ INSERT INTO cases (function, statement)
 SELECT p.oid::regprocedure, format('SELECT tenant_guard.protect_schema(''hostile''); SELECT * FROM %s', p.oid::regprocedure)
 FROM pg_proc p WHERE p.pronamespace = 'tenant_guard_internal'::regnamespace AND p.pronargs = 0 AND p.prorettype <> 'event_trigger'::regtype;
 INSERT INTO cases (function, statement) VALUES
+	('tenant_guard_internal.findings(text,text[])', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard_internal.findings(''info'', ''{mixed_comparison}'')'),
 	('tenant_guard_internal.tenant_type_of(oid)', 'SELECT tenant_guard_internal.tenant_type_of(t.oid) FROM pg_catalog.pg_type t'),
 	('tenant_guard_internal.key_kinds(oid)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard_internal.key_kinds(c.oid) FROM pg_catalog.pg_class c'),
 	('tenant_guard_internal.schema_is_excluded(name)', 'SET LOCAL tenant_guard.excluded_schemas = ''honest''; SELECT tenant_guard_internal.schema_is_excluded(n.nspname) FROM pg_catalog.pg_namespace n');

@@ -103,11 +103,6 @@ SELECT 'trusted_function', 'info', f.function::text, 'is labelled trusted: filte
 	   format('SECURITY LABEL FOR tenant_guard ON FUNCTION %s IS NULL', f.function), 0
 FROM tenant_guard.trusted_functions f WHERE f.declared_by = 'label'
 
--- stored code that takes a tenant for text; bodies of functions only as far as they name what they use by its schema
-UNION ALL
-SELECT 'mixed_comparison', 'warning', m.object, m.detail || COALESCE(': ' || m.remedy, ''), NULL, 0
-FROM tenant_guard.type_mismatches() m
-
 -- a trigger that a foreign key's action fires runs as the owner of the table, not as the user
 UNION ALL
 SELECT 'trigger_runs_as_owner', 'warning', format('%I on %s', g.tgname, t.name),
@@ -124,6 +119,18 @@ WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgenabled <> 'D'
 GROUP BY g.tgname, t.name, t.relowner, u.why
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_functions() IS 'rules about functions; a part of audit()';
+
+-- Comparisons in stored code.
+CREATE FUNCTION tenant_guard_internal.audit_comparisons() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+
+-- stored code that takes a tenant for text; bodies of functions only as far as they name what they use by its schema
+SELECT 'mixed_comparison', 'warning', m.object, m.detail || COALESCE(': ' || m.remedy, ''), NULL, 0
+FROM tenant_guard.type_mismatches() m
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_comparisons() IS 'rules about comparisons in stored code; a part of audit()';
 
 -- Triggers of other roles, and who may make some.
 CREATE FUNCTION tenant_guard_internal.audit_triggers() RETURNS SETOF tenant_guard_internal.finding

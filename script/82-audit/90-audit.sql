@@ -11,35 +11,118 @@
 -- go away, and null where that takes a decision. What belongs to an extension, or lies in a schema that
 -- tenant_guard.excluded_schemas names, is left alone. A rule needs its fault planted, and its remedy run, in
 -- sql/audit_findings.sql, or in test/t/030_audit.pl where that takes a server of its own.
-CREATE FUNCTION audit(OUT rule text, OUT level text, OUT object text, OUT detail text, OUT remedy text)
+-- The rules, the most severe level of each, and the function that has it.
+CREATE VIEW tenant_guard_internal.audit_rules AS
+SELECT v.rule, v.level, v.part
+FROM (VALUES
+	   ('guard_incomplete', 'error', 'audit_guards'),
+	   ('parent_unguarded', 'error', 'audit_guards'),
+	   ('part_unguarded', 'error', 'audit_guards'),
+	   ('permissive_policy_missing', 'warning', 'audit_guards'),
+	   ('unguarded_table', 'error', 'audit_guards'),
+	   ('unprotected_table', 'warning', 'audit_guards'),
+	   ('tenant_column_missing', 'error', 'audit_missing_columns'),
+	   ('tenants_table_open', 'error', 'audit_missing_columns'),
+	   ('not_null_pending', 'warning', 'audit_tenant_columns'),
+	   ('tenant_column_unused', 'warning', 'audit_tenant_columns'),
+	   ('tenant_default_missing', 'info', 'audit_tenant_columns'),
+	   ('tenant_index_missing', 'warning', 'audit_tenant_columns'),
+	   ('tenant_type_differs', 'error', 'audit_tenant_columns'),
+	   ('foreign_part', 'error', 'audit_foreign_tables'),
+	   ('foreign_table_exposes', 'error', 'audit_foreign_tables'),
+	   ('policy_before_isolation', 'warning', 'audit_policies'),
+	   ('policy_reads_unsafe_function', 'warning', 'audit_policies'),
+	   ('foreign_key_disabled', 'error', 'audit_foreign_keys'),
+	   ('foreign_key_not_valid', 'warning', 'audit_foreign_keys'),
+	   ('unpaired_foreign_key', 'error', 'audit_foreign_keys'),
+	   ('cascade_as_unbound_owner', 'warning', 'audit_key_actions'),
+	   ('cascade_from_outside', 'error', 'audit_key_actions'),
+	   ('key_calls_function', 'error', 'audit_key_functions'),
+	   ('unique_without_tenant', 'warning', 'audit_unique_keys'),
+	   ('materialized_view_exposes', 'error', 'audit_views'),
+	   ('rule_bypasses', 'error', 'audit_views'),
+	   ('view_bypasses', 'error', 'audit_views'),
+	   ('bypass_for_everyone', 'warning', 'audit_functions'),
+	   ('definer_function_bypasses', 'error', 'audit_functions'),
+	   ('leakproof_function', 'warning', 'audit_functions'),
+	   ('trigger_runs_as_owner', 'warning', 'audit_functions'),
+	   ('trusted_function', 'info', 'audit_functions'),
+	   ('mixed_comparison', 'warning', 'audit_comparisons'),
+	   ('trigger_granted', 'warning', 'audit_triggers'),
+	   ('trigger_of_other', 'error', 'audit_triggers'),
+	   ('application_owns_table', 'warning', 'audit_roles'),
+	   ('backup_role_missing', 'warning', 'audit_roles'),
+	   ('role_bypasses', 'warning', 'audit_roles'),
+	   ('role_reaches_around', 'warning', 'audit_roles'),
+	   ('statements_readable', 'info', 'audit_statistics'),
+	   ('statistics_readable', 'warning', 'audit_statistics'),
+	   ('beside_tables', 'warning', 'audit_beside_tables'),
+	   ('event_trigger_disabled', 'error', 'audit_library'),
+	   ('function_replaced', 'error', 'audit_library'),
+	   ('not_preloaded', 'warning', 'audit_library'),
+	   ('server_outdated', 'error', 'audit_library'),
+	   ('bypass_granted', 'info', 'audit_settings'),
+	   ('setting_granted', 'info', 'audit_settings'),
+	   ('setting_loosened', 'error', 'audit_settings'),
+	   ('publication_unfiltered', 'warning', 'audit_replication'),
+	   ('subscription_will_fail', 'warning', 'audit_replication')) v (rule, level, part);
+COMMENT ON VIEW tenant_guard_internal.audit_rules IS 'the rules of audit(), and the functions that have them; a part of audit()';
+GRANT SELECT ON tenant_guard_internal.audit_rules TO PUBLIC;
+
+-- What the rules find, at this level or a more severe one. A function all of whose rules are left out is not called.
+CREATE FUNCTION tenant_guard_internal.findings(wanted text, without text[]) RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	levels CONSTANT text[] := ARRAY['error', 'warning', 'info'];
+	least CONSTANT int := COALESCE(array_position(levels, COALESCE(wanted, 'info')), 0);
+	rules text;
+	unknown text;
+	part text;
+BEGIN
+	IF least = 0 THEN
+		RAISE EXCEPTION 'invalid level for audit(): "%"', wanted
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are "error", "warning" and "info".';
+	END IF;
+	SELECT string_agg(DISTINCT format('"%s"', w.rule), ', ') INTO unknown
+	FROM unnest(without) w (rule) WHERE w.rule NOT IN (SELECT r.rule FROM tenant_guard_internal.audit_rules r);
+	IF unknown IS NOT NULL THEN
+		SELECT string_agg(r.rule, ', ' ORDER BY r.rule COLLATE "C") INTO rules FROM tenant_guard_internal.audit_rules r;
+		RAISE EXCEPTION 'audit() has no rule %', unknown
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Rules are %s.', rules);
+	END IF;
+	FOR part IN
+		SELECT r.part FROM tenant_guard_internal.audit_rules r
+		WHERE r.rule <> ALL (COALESCE(without, '{}')) AND array_position(levels, r.level) <= least
+		GROUP BY r.part
+	LOOP
+		RETURN QUERY EXECUTE format('SELECT f.* FROM tenant_guard_internal.%I() f WHERE f.rule <> ALL ($1) AND array_position($2, f.level) <= $3', part)
+			USING COALESCE(without, '{}'), levels, least;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.findings(text, text[]) IS 'what the rules find, before it is put in order; a part of audit()';
+
+-- Findings stand by the object that is to be changed: of a key, a policy or a trigger, its table ("... on table"). First the objects with
+-- the most severe findings; among them those whose remedies must be run first.
+CREATE FUNCTION audit(level text DEFAULT NULL, without text[] DEFAULT NULL, OUT rule text, OUT level text, OUT object text, OUT detail text, OUT remedy text)
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- each statement is run once
 AS $$
 SELECT f.rule, f.level, f.object, f.detail, f.remedy
-FROM (SELECT * FROM tenant_guard_internal.audit_guards()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_missing_columns()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_tenant_columns()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_foreign_tables()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_policies()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_foreign_keys()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_key_actions()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_key_functions()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_unique_keys()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_views()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_functions()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_triggers()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_roles()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_statistics()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_beside_tables()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_library()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_settings()
-	  UNION ALL SELECT * FROM tenant_guard_internal.audit_replication()) f
-ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.level), f.rule COLLATE "C", f.step, f.object COLLATE "C"
+FROM (SELECT f.*, s.severity, g.changed,
+			 min(s.severity) OVER of_object AS worst, min(f.step) FILTER (WHERE f.remedy IS NOT NULL) OVER of_object AS first_step
+	  FROM tenant_guard_internal.findings(audit.level, audit.without) f
+		   CROSS JOIN LATERAL (SELECT array_position(ARRAY['error', 'warning', 'info'], f.level) AS severity) s
+		   CROSS JOIN LATERAL (SELECT regexp_replace(f.object, '^("([^"]|"")*"|[^" ]+) on ', '') AS changed) g
+	  WINDOW of_object AS (PARTITION BY g.changed)) f
+ORDER BY f.worst, f.first_step, f.changed COLLATE "C", f.severity, f.step, f.rule COLLATE "C", f.object COLLATE "C"
 $$;
-COMMENT ON FUNCTION audit() IS 'what is wrong with the isolation of tenants, or should be known, and the SQL that corrects it';
-REVOKE ALL ON FUNCTION audit() FROM PUBLIC;
+COMMENT ON FUNCTION audit(text, text[]) IS 'what is wrong with the isolation of tenants, or should be known, and the SQL that corrects it';
+REVOKE ALL ON FUNCTION audit(text, text[]) FROM PUBLIC;
 
 -- One row, for dashboards.
 CREATE VIEW status AS

@@ -78,7 +78,7 @@ sub without_casts
 {
 	my ($default) = @_;
 
-	$default =~ s/::\w+//g;
+	$default =~ s/::\w+(\[\])?//g;
 	return $default;
 }
 
@@ -205,7 +205,7 @@ for (split /\n/, page('docs/reference/audit-rules.md'))
 }
 my $bodies = $node->safe_psql('postgres',
 	q{SELECT string_agg(f.prosrc, E'\n')
-	  FROM pg_proc f WHERE f.prorettype = 'tenant_guard_internal.finding'::regtype});
+	  FROM pg_proc f WHERE f.prorettype = 'tenant_guard_internal.finding'::regtype AND f.proname <> 'findings'});
 $bodies =~ s/--[^\n]*//g;
 for my $query (split /^(?=SELECT\b)/m, $bodies)
 {
@@ -222,6 +222,11 @@ for my $query (split /^(?=SELECT\b)/m, $bodies)
 same_entries([ map { "$_: $rule{$_}" } keys %rule ], [ map { "$_: " . join(', ', sort keys %{ $returned{$_} }) } keys %returned ],
 	'audit-rules.md: rules and their levels');
 cmp_ok(scalar keys %returned, '>', 40, 'audit-rules.md: rules were found');
+
+# The rules that audit() knows by name, each with its most severe level.
+sub most_severe { return (grep { $_[0]->{$_} } qw(error warning info))[0]; }
+same_entries([ map { "$_: " . most_severe($returned{$_}) } keys %returned ],
+	[ rows(q{SELECT rule || ': ' || level FROM tenant_guard_internal.audit_rules}) ], 'audit(): the names of rules and their most severe levels');
 
 # ----------------------------------------------------------------
 # A page that says tenant_guard.x speaks of a setting, a function or a view; one that says tenant_guard_internal.x of a function.
