@@ -162,6 +162,7 @@ ROLLBACK;
 
 -- What takes a decision has no remedy; nor what waits for another.
 DROP TABLE t.untypable;
+DROP PUBLICATION regress_publication;
 DROP RULE ruled ON t.named;
 DROP VIEW t.mixing;
 ALTER TABLE t.two DROP COLUMN tenant_id;
@@ -179,7 +180,6 @@ SELECT remedy FROM findings WHERE rule = 'function_replaced' \gexec
 SELECT rule, object FROM findings;
 
 DROP VIEW findings;
-DROP PUBLICATION regress_publication;
 DROP SCHEMA t CASCADE;
 DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
 DROP ROLE regress_owner, regress_app, regress_login, regress_owning, regress_owning_owner, regress_group, regress_in_group;

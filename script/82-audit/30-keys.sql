@@ -18,16 +18,26 @@ guarded_keys AS MATERIALIZED (
 		 JOIN foreign_keys k ON k.oid = v.foreign_key JOIN guarded p ON p.oid = k.confrelid
 )
 
--- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/foreign_keys/companion_key.c)
+-- a foreign key between guarded tables that does not carry the tenant, and has no companion that does (src/foreign_keys/companion_key.c);
+-- of a table all that one remedy pairs
+SELECT 'unpaired_foreign_key', 'error', CASE count(*) WHEN 1 THEN format('%I on %s', min(k.conname), k.child) ELSE k.child END,
+	   CASE count(*) WHEN 1 THEN format('may reference rows of another tenant in %s', min(k.parent))
+			ELSE format('%s foreign keys may reference rows of another tenant: %s', count(*), string_agg(format('%I to %s', k.conname, k.parent), ', ' ORDER BY k.conname)) END,
+	   format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child), 0
+FROM guarded_keys k
+WHERE k.kind = 'unpaired' AND (k.conrelid, k.conname) IN (SELECT b.relation, b.foreign_key FROM broken b WHERE b.invariant = 'key_unpaired')
+GROUP BY k.conrelid, k.child
+
+-- one by which something else than the tenant column says whose the referenced row is
+UNION ALL
 SELECT 'unpaired_foreign_key', CASE k.kind WHEN 'names_tenant' THEN 'warning' ELSE 'error' END, format('%I on %s', k.conname, k.child),
 	   CASE k.kind WHEN 'crosses_tenants' THEN format('references rows of any tenant in %s: what says whose is not the tenant column', k.parent)
 			WHEN 'names_tenant' THEN format('names another tenant of %s, and tells whether it exists', k.parent)
 			ELSE format('may reference rows of another tenant in %s', k.parent) END,
-	   CASE k.kind WHEN 'crosses_tenants' THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD %s', k.child, k.conname, k.own_tenants_key)
-			WHEN 'unpaired' THEN format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child) END, 0
+	   CASE k.kind WHEN 'crosses_tenants' THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD %s', k.child, k.conname, k.own_tenants_key) END, 0
 FROM guarded_keys k
 WHERE k.kind IN ('names_tenant', 'crosses_tenants')
-	  OR (k.conrelid, k.conname) IN (SELECT b.relation, b.foreign_key FROM broken b WHERE b.invariant = 'key_unpaired')
+	  OR k.kind <> 'unpaired' AND (k.conrelid, k.conname) IN (SELECT b.relation, b.foreign_key FROM broken b WHERE b.invariant = 'key_unpaired')
 
 -- one that does, and was added without looking at the rows that were there, or looks at none
 UNION ALL
@@ -72,42 +82,67 @@ outer_keys AS MATERIALIZED (
 -- May a session be without the library's hooks?
 hooks AS MATERIALIZED (
 	SELECT NOT tenant_guard.library_preloaded() OR EXISTS (SELECT FROM without_library w WHERE w.statement IS NOT NULL) AS missing
+),
+-- those of them that have actions, with what allows them
+acting AS MATERIALIZED (
+	SELECT k.confrelid::regclass AS parent, k.parent_column IS NOT NULL AS of_tenant, format('%I on %s', k.conname, c.name) AS key, a.actions,
+		   CASE WHEN a.by IS NULL THEN 'info' WHEN a.crosses AND h.missing THEN 'error' ELSE 'warning' END AS level,
+		   concat(CASE WHEN NOT a.crosses THEN '' WHEN NOT h.missing THEN '; refused where the row is another tenant''s'
+					   ELSE '; in a session that has not loaded the library nothing is refused' END,
+				  '; triggers see those rows, and may copy them to where this tenant reads: ' || s.triggers) AS more,
+		   CASE WHEN k.parent_column IS NOT NULL AND k.parent_status = 'unguarded' THEN format('SELECT tenant_guard.protect(%L, %L)', k.confrelid::regclass, k.parent_column)
+				ELSE a.revokes END AS remedy
+	FROM outer_keys k JOIN guarded c ON c.oid = k.conrelid CROSS JOIN hooks h
+		 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT format('ON %s %s', x.privilege, x.action), ', ') AS actions,
+									bool_or(x.crosses AND g.grantee IS NOT NULL) AS crosses, bool_or(NOT x.crosses) AS sets,
+									max(x.privilege) FILTER (WHERE g.grantee IS NOT NULL) AS by,
+									string_agg(DISTINCT format('REVOKE %s%s ON %s FROM %s', x.privilege, CASE WHEN g.attnum IS NOT NULL THEN (SELECT format(' (%I)', n.attname) FROM pg_attribute n WHERE n.attrelid = k.confrelid AND n.attnum = g.attnum) END,
+																	 k.confrelid::regclass, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END), '; ')
+										FILTER (WHERE g.grantee IS NOT NULL) AS revokes
+							 FROM (SELECT d.privilege, CASE d.type WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END,
+										  d.type = 'c' OR c.tenant_attnum = ANY (CASE WHEN cardinality(d.columns) > 0 THEN d.columns ELSE k.conkey END)
+								   FROM (VALUES ('DELETE', k.confdeltype, k.confdelsetcols), ('UPDATE', k.confupdtype, NULL)) AS d (privilege, type, columns)) AS x (privilege, action, crosses)
+								  LEFT JOIN grants g ON g.relation = k.confrelid AND g.privilege = x.privilege AND (g.attnum IS NULL OR g.attnum = ANY (k.confkey))
+							 WHERE x.action IS NOT NULL) a
+		 -- for each row that is updated, or with transition tables
+		 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT quote_ident(g.tgname), ', ') AS triggers
+							 FROM pg_trigger g
+							 WHERE a.sets AND (g.tgrelid = c.oid OR g.tgrelid IN (SELECT p.relid FROM pg_partition_tree(c.oid) p))
+								   AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0
+								   AND (g.tgtype & 1 <> 0 OR g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL)) s
+	WHERE a.actions IS NOT NULL AND (k.parent_column IS NULL OR a.by IS NOT NULL)
 )
 
 -- A key by which a change to a table that is not guarded is one to rows of tenants. CASCADE onto another tenant's row,
 -- and what changes a row's tenant, is refused where the library is loaded, and nowhere else; SET NULL and SET DEFAULT of
 -- other columns go on. By the tenant column it is a key to the tenants' own table, or to one of which each row is a
--- tenant's: then that one can be guarded.
-SELECT 'cascade_from_outside',
-	   CASE WHEN a.by IS NULL THEN 'info' WHEN a.crosses AND h.missing THEN 'error' ELSE 'warning' END,
-	   format('%I on %s', k.conname, c.name),
-	   format(CASE WHEN k.parent_column IS NULL
-				   THEN 'whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it: %s'
-				   ELSE 'whoever may change a tenant''s row of %s, which is not guarded, changes the tenant''s rows: %s' END
-			  || CASE WHEN NOT a.crosses THEN '' WHEN NOT h.missing THEN '; refused where the row is another tenant''s'
-					  ELSE '; in a session that has not loaded the library nothing is refused' END || '%s',
-			  k.confrelid::regclass, a.actions, '; triggers see those rows, and may copy them to where this tenant reads: ' || s.triggers),
-	   CASE WHEN k.parent_column IS NOT NULL AND k.parent_status = 'unguarded' THEN format('SELECT tenant_guard.protect(%L, %L)', k.confrelid::regclass, k.parent_column)
-			ELSE a.revokes END, 0
-FROM outer_keys k JOIN guarded c ON c.oid = k.conrelid CROSS JOIN hooks h
-	 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT format('ON %s %s', x.privilege, x.action), ', ') AS actions,
-								bool_or(x.crosses AND g.grantee IS NOT NULL) AS crosses, bool_or(NOT x.crosses) AS sets,
-								max(x.privilege) FILTER (WHERE g.grantee IS NOT NULL) AS by,
-								string_agg(DISTINCT format('REVOKE %s%s ON %s FROM %s', x.privilege, CASE WHEN g.attnum IS NOT NULL THEN (SELECT format(' (%I)', n.attname) FROM pg_attribute n WHERE n.attrelid = k.confrelid AND n.attnum = g.attnum) END,
-																 k.confrelid::regclass, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END), '; ')
-									FILTER (WHERE g.grantee IS NOT NULL) AS revokes
-						 FROM (SELECT d.privilege, CASE d.type WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END,
-									  d.type = 'c' OR c.tenant_attnum = ANY (CASE WHEN cardinality(d.columns) > 0 THEN d.columns ELSE k.conkey END)
-							   FROM (VALUES ('DELETE', k.confdeltype, k.confdelsetcols), ('UPDATE', k.confupdtype, NULL)) AS d (privilege, type, columns)) AS x (privilege, action, crosses)
-							  LEFT JOIN grants g ON g.relation = k.confrelid AND g.privilege = x.privilege AND (g.attnum IS NULL OR g.attnum = ANY (k.confkey))
-						 WHERE x.action IS NOT NULL) a
-	 -- for each row that is updated, or with transition tables
-	 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT quote_ident(g.tgname), ', ') AS triggers
-						 FROM pg_trigger g
-						 WHERE a.sets AND (g.tgrelid = c.oid OR g.tgrelid IN (SELECT p.relid FROM pg_partition_tree(c.oid) p))
-							   AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0
-							   AND (g.tgtype & 1 <> 0 OR g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL)) s
-WHERE a.actions IS NOT NULL AND (k.parent_column IS NULL OR a.by IS NOT NULL)
+-- tenant's: then that one can be guarded. Of one table all keys
+-- that one remedy covers are one finding.
+SELECT 'cascade_from_outside', k.level, CASE count(*) WHEN 1 THEN min(k.key) ELSE k.parent::text END,
+	   format(CASE WHEN k.of_tenant THEN 'whoever may change a tenant''s row of %s, which is not guarded, changes the tenant''s rows' ELSE 'whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it' END,
+			  k.parent)
+	   || CASE count(*) WHEN 1 THEN ': ' || min(k.actions)
+			   ELSE format(', by %s foreign keys: %s%s', count(*), array_to_string((array_agg(format('%s (%s)', k.key, k.actions) ORDER BY k.key))[1:10], ', '), CASE WHEN count(*) > 10 THEN ', ...' END) END
+	   || k.more,
+	   k.remedy, 0
+FROM acting k
+GROUP BY k.parent, k.level, k.of_tenant, k.more, k.remedy
+
+-- An action that sets the tenant column, too, of a key that carries the tenant: it fails on each row that it finds.
+UNION ALL
+SELECT 'key_action_sets_tenant', 'warning', format('%I on %s', k.conname, c.name),
+	   format('ON DELETE SET NULL sets column %s, too: a DELETE of a row of %s fails if a row references it', c.key, k.confrelid::regclass),
+	   CASE WHEN cardinality(k.conkey) > 1 AND d.definition ~ d.action
+			THEN format('ALTER TABLE %1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I %3$s', c.name, k.conname,
+						regexp_replace(d.definition, d.action, replace(format(' ON DELETE SET NULL (%s)', d.others), '\', '\\') || '\1')) END, 0
+FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid AND c.tenant_attnum = ANY (CASE WHEN cardinality(k.confdelsetcols) > 0 THEN k.confdelsetcols ELSE k.conkey END)
+	 JOIN guarded p ON p.oid = k.confrelid
+	 CROSS JOIN LATERAL (SELECT pg_get_constraintdef(k.oid) AS definition,
+								' ON DELETE SET NULL(?: \([^()]*\))?((?: (?:NOT )?(?:DEFERRABLE|ENFORCED|VALID)| INITIALLY (?:DEFERRED|IMMEDIATE))*)$' AS action,
+								(SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.place)
+								 FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, place) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum
+								 WHERE u.attnum <> c.tenant_attnum) AS others) d
+WHERE k.confdeltype = 'n'
 
 -- a table whose keys act on its rows as an owner who sees all of them
 UNION ALL
@@ -209,12 +244,9 @@ keys AS MATERIALIZED (
 )
 
 -- a key that is unique over all tenants: an error, or a lock wait, tells that another tenant has the value
-SELECT 'unique_without_tenant', CASE WHEN k.private AND NOT k.excludes THEN 'info' ELSE 'warning' END, format('%I on %s', k.index, k.name),
+SELECT 'unique_without_tenant', 'warning', format('%I on %s', k.index, k.name),
 	   CASE WHEN k.needed_by IS NOT NULL THEN format('is unique over all tenants, and foreign keys need it: %s', k.needed_by)
 			WHEN k.excludes THEN 'holds over all tenants: an error tells that another tenant has a row that conflicts'
-			WHEN k.random THEN 'is unique over all tenants; its values are not easily guessed'
-			WHEN k.numbered THEN 'is unique over all tenants; its values come from a sequence, which tells how many rows there are'
-			WHEN k.private THEN 'is unique over all tenants; a column of it references a guarded table, and so a row of one tenant'
 			WHEN k.indnkeyatts = 1 THEN format('is unique over all tenants: an error tells that another tenant has the value. If each tenant may have it, %s comes first in '
 											   'the key, and in each ON CONFLICT, GROUP BY and REFERENCES that names its column', k.key)
 			ELSE format('is unique over all tenants: an error tells that another tenant has the value. Each ON CONFLICT that names its columns then has to name %s, too', k.key) END,
@@ -227,6 +259,19 @@ SELECT 'unique_without_tenant', CASE WHEN k.private AND NOT k.excludes THEN 'inf
 						   format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', k.name, k.conname, k.conname,
 								  regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || CASE WHEN k.contype = 'x' THEN ' WITH =, ' ELSE ', ' END)))
 	   END, 0
-FROM keys k
+FROM keys k WHERE k.excludes OR NOT k.private
+
+-- one that tells nothing of the kind: for each reason one finding
+UNION ALL
+SELECT 'unique_without_tenant', 'info', CASE count(*) WHEN 1 THEN min(k.key) ELSE current_database() END,
+	   CASE count(*) WHEN 1 THEN 'is unique over all tenants; ' || k.reason
+			ELSE format('%s keys are unique over all tenants; of each %s: %s%s', count(*), regexp_replace(k.reason, '^its| of it', CASE WHEN k.reason LIKE 'its%' THEN 'the' ELSE '' END), array_to_string((array_agg(k.key ORDER BY k.key))[1:10], ', '), CASE WHEN count(*) > 10 THEN ', ...' END) END,
+	   NULL, 0
+FROM (SELECT format('%I on %s', k.index, k.name) AS key,
+			 CASE WHEN k.random THEN 'its values are not easily guessed'
+				  WHEN k.numbered THEN 'its values come from a sequence, which tells how many rows there are'
+				  ELSE 'a column of it references a guarded table, and so a row of one tenant' END AS reason
+	  FROM keys k WHERE k.private AND NOT k.excludes) k
+GROUP BY k.reason
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_unique_keys() IS 'rules about unique keys; a part of audit()';

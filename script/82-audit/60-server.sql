@@ -167,20 +167,43 @@ of_tenants AS MATERIALIZED (
 	SELECT f.publication, f.relation FROM row_filters f WHERE strpos(f.body, '(') = 0 AND f.body ~ '(^| AND );( AND |$)'
 )
 
--- whoever subscribes has every tenant's rows
+-- whoever subscribes has every tenant's rows: whether it may takes a decision
 SELECT 'publication_unfiltered', 'warning', p.pubname::text,
-	   format('publishes %s guarded tables without a row filter that compares the tenant column with constants, %s first', count(*), min(g.name)),
-	   'ALTER PUBLICATION ' || quote_ident(p.pubname) || ' DROP TABLE ' ||
-	   (SELECT string_agg(r.prrelid::regclass::text, ', ' ORDER BY r.prrelid::regclass::text)
-		FROM pg_publication_rel r JOIN guarded x ON x.oid = r.prrelid
-		WHERE r.prpubid = p.oid AND (r.prpubid, r.prrelid) NOT IN (SELECT o.publication, o.relation FROM of_tenants o)
-			  AND NOT p.puballtables AND NOT EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)), 0
+	   format('publishes %s guarded tables without a row filter that compares the tenant column with constants, %s first: who subscribes has the rows of every tenant', count(*), min(g.name)), NULL, 0
 FROM pg_publication p
 	 JOIN pg_publication_tables l ON l.pubname = p.pubname
 	 JOIN pg_namespace n ON n.nspname = l.schemaname
 	 JOIN guarded g ON g.relname = l.tablename AND g.relnamespace = n.oid
 WHERE l.rowfilter IS NULL OR (p.oid, g.oid) NOT IN (SELECT o.publication, o.relation FROM of_tenants o)
-GROUP BY p.oid, p.pubname, p.puballtables
+GROUP BY p.oid, p.pubname
+
+-- A row filter by a column that the replica identity does not have: UPDATE and DELETE of every tenant fail (42P10). A unique index on
+-- the tenant column and the primary key, as pairing makes it, is an identity that has both.
+UNION ALL
+SELECT 'publication_refuses_changes', 'warning', format('%I on %s', p.pubname, g.name),
+	   format('its row filter reads column %s, which the replica identity of the table does not have: UPDATE and DELETE fail', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)),
+	   COALESCE('ALTER TABLE ' || g.name || ' REPLICA IDENTITY USING INDEX ' ||
+				(SELECT quote_ident(x.relname)
+				 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+				 -- what has all of the identity that there is takes nothing from another publication
+				 WHERE i.indrelid = g.oid AND min(c.relreplident) = 'd' AND array_agg(a.attnum) || COALESCE((SELECT k.indkey::int2[] FROM pg_index k WHERE k.indrelid = g.oid AND k.indisprimary), '{}') <@ (i.indkey::int2[])[0:i.indnkeyatts - 1]
+					   AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+					   AND NOT EXISTS (SELECT FROM pg_attribute n WHERE n.attrelid = g.oid AND n.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AND NOT n.attnotnull)
+				 ORDER BY i.indnkeyatts, x.relname LIMIT 1),
+				format('ALTER TABLE %s REPLICA IDENTITY FULL', g.name)), 0
+FROM pg_publication p
+	 JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prqual IS NOT NULL
+	 CROSS JOIN LATERAL (SELECT g.* FROM guarded g
+						 WHERE g.relkind = 'r' AND (g.oid = r.prrelid OR p.pubviaroot AND r.prrelid IN (SELECT o.relid FROM pg_partition_ancestors(g.oid) o))) g
+	 JOIN pg_class c ON c.oid = g.oid AND c.relreplident <> 'f'
+	 JOIN pg_depend d ON d.classid = 'pg_publication_rel'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.prrelid AND d.refobjsubid > 0
+	 JOIN pg_attribute f ON f.attrelid = r.prrelid AND f.attnum = d.refobjsubid
+	 JOIN pg_attribute a ON a.attrelid = g.oid AND a.attname = f.attname
+WHERE (p.pubupdate OR p.pubdelete)
+	  AND NOT EXISTS (SELECT FROM pg_index i
+					  WHERE i.indrelid = g.oid AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END
+							AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+GROUP BY p.pubname, g.oid, g.name
 
 -- rows that arrive by replication are refused: until 15 they are written as the subscription's owner, from 16 on as
 -- the table's unless the subscription says run_as_owner. (15 has no such column: the name is then the outer one's.)

@@ -37,6 +37,7 @@ FROM (VALUES
 	   ('unpaired_foreign_key', 'error', 'audit_foreign_keys'),
 	   ('cascade_as_unbound_owner', 'warning', 'audit_key_actions'),
 	   ('cascade_from_outside', 'error', 'audit_key_actions'),
+	   ('key_action_sets_tenant', 'warning', 'audit_key_actions'),
 	   ('key_calls_function', 'error', 'audit_key_functions'),
 	   ('unique_without_tenant', 'warning', 'audit_unique_keys'),
 	   ('materialized_view_exposes', 'error', 'audit_views'),
@@ -64,6 +65,7 @@ FROM (VALUES
 	   ('bypass_granted', 'info', 'audit_settings'),
 	   ('setting_granted', 'info', 'audit_settings'),
 	   ('setting_loosened', 'error', 'audit_settings'),
+	   ('publication_refuses_changes', 'warning', 'audit_replication'),
 	   ('publication_unfiltered', 'warning', 'audit_replication'),
 	   ('subscription_will_fail', 'warning', 'audit_replication')) v (rule, level, part);
 COMMENT ON VIEW tenant_guard_internal.audit_rules IS 'the rules of audit(), and the functions that have them; a part of audit()';
