@@ -86,7 +86,7 @@ hooks AS MATERIALIZED (
 -- those of them that have actions, with what allows them
 acting AS MATERIALIZED (
 	SELECT k.confrelid::regclass AS parent, k.parent_column IS NOT NULL AS of_tenant, format('%I on %s', k.conname, c.name) AS key, a.actions,
-		   CASE WHEN a.by IS NULL THEN 'info' WHEN a.crosses AND h.missing THEN 'error' ELSE 'warning' END AS level,
+		   a.by IS NOT NULL AS granted, a.crosses AND h.missing AS open,
 		   concat(CASE WHEN NOT a.crosses THEN '' WHEN NOT h.missing THEN '; refused where the row is another tenant''s'
 					   ELSE '; in a session that has not loaded the library nothing is refused' END,
 				  '; triggers see those rows, and may copy them to where this tenant reads: ' || s.triggers) AS more,
@@ -118,7 +118,7 @@ acting AS MATERIALIZED (
 -- other columns go on. By the tenant column it is a key to the tenants' own table, or to one of which each row is a
 -- tenant's: then that one can be guarded. Of one table all keys
 -- that one remedy covers are one finding.
-SELECT 'cascade_from_outside', k.level, CASE count(*) WHEN 1 THEN min(k.key) ELSE k.parent::text END,
+SELECT 'cascade_from_outside', CASE WHEN NOT k.granted THEN 'info' WHEN k.open THEN 'error' ELSE 'warning' END, CASE count(*) WHEN 1 THEN min(k.key) ELSE k.parent::text END,
 	   format(CASE WHEN k.of_tenant THEN 'whoever may change a tenant''s row of %s, which is not guarded, changes the tenant''s rows' ELSE 'whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it' END,
 			  k.parent)
 	   || CASE count(*) WHEN 1 THEN ': ' || min(k.actions)
@@ -126,7 +126,7 @@ SELECT 'cascade_from_outside', k.level, CASE count(*) WHEN 1 THEN min(k.key) ELS
 	   || k.more,
 	   k.remedy, 0
 FROM acting k
-GROUP BY k.parent, k.level, k.of_tenant, k.more, k.remedy
+GROUP BY k.parent, k.granted, k.open, k.of_tenant, k.more, k.remedy
 
 -- An action that sets the tenant column, too, of a key that carries the tenant: it fails on each row that it finds.
 UNION ALL
