@@ -108,7 +108,7 @@ check_altered_policy(CheckedCommand *cmd)
 static void
 check_guards_whole(CheckedCommand *cmd)
 {
-	check_invariants(cmd->touched, cmd->change->breaks & INVARIANT_WHOLE, false);
+	check_invariants(cmd->touched, cmd->change->breaks & INVARIANT_GUARD_COMPLETE, false);
 }
 
 static void
@@ -223,14 +223,14 @@ static void
 check_hierarchies_of_guarded(CheckedCommand *cmd)
 {
 	if (!(cmd->change->actions & MAKES_TABLE))
-		check_invariants(list_difference_oid(cmd->guarded, cmd->change->joined), INVARIANT_PARTS | INVARIANT_ABOVE, true);
+		check_invariants(list_difference_oid(cmd->guarded, cmd->change->joined), INVARIANTS_OF_HIERARCHY, true);
 }
 
 static void
 check_hierarchies(CheckedCommand *cmd)
 {
 	check_invariants(cmd->change->joined != NIL ? cmd->change->joined : cmd->touched,
-					 cmd->change->breaks & (INVARIANT_PARTS | INVARIANT_ABOVE),
+					 cmd->change->breaks & INVARIANTS_OF_HIERARCHY,
 					 (cmd->change->actions & (MAKES_TABLE | COMPLETES_GUARD)) != 0);
 }
 
@@ -319,7 +319,7 @@ check_renamed_schema(const RenameStmt *stmt)
 
 	check_triggers_of_guarded(&cmd);
 	check_owners_of_guarded(&cmd);
-	check_invariants(cmd.guarded, INVARIANT_PARTS | INVARIANT_ABOVE, true);
+	check_invariants(cmd.guarded, INVARIANTS_OF_HIERARCHY, true);
 	return cmd.guarded;
 }
 
@@ -398,7 +398,7 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 			changed = lappend_oid(changed, lfirst_oid(lc));
 		check_new_references(lfirst_oid(lc));
 	}
-	check_invariants(changed, INVARIANT_KEYS, false);
+	check_invariants(changed, INVARIANT_KEYS_CARRY_TENANT, false);
 	foreach(lc, commands)
 		check_comparisons(lfirst(lc));
 	PG_RETURN_NULL();

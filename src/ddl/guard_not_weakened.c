@@ -186,19 +186,19 @@ refuse_broken(const BrokenInvariant *broken, bool made)
 	Assert(OidIsValid(broken->relid));
 	switch (broken->invariant)
 	{
-		case INVARIANT_ABOVE:
+		case INVARIANT_ANCESTORS_GUARDED:
 			check_parent(broken->relid, broken->other, made);
 			break;
-		case INVARIANT_PARTS:
+		case INVARIANT_DESCENDANTS_GUARDED:
 			if (get_rel_relkind(broken->relid) == RELKIND_FOREIGN_TABLE)
 				check_foreign_part(broken->relid, broken->other);
 			else
 				check_weakening_meant(broken->relid, broken->detail);
 			break;
-		case INVARIANT_WHOLE:
+		case INVARIANT_GUARD_COMPLETE:
 			check_weakening_meant(broken->relid, broken->detail);
 			break;
-		case INVARIANT_KEYS:
+		case INVARIANT_KEYS_CARRY_TENANT:
 			check_key_setting_applied(broken->relid, broken->detail);
 			break;
 	}

@@ -54,7 +54,7 @@ have_same_column(Oid relid, AttrNumber attnum, Oid other, AttrNumber other_attnu
 
 /*
  * Adds broken invariants between a table and its ancestors.  An unguarded table is
- * reported as a part of its topmost guarded ancestor.
+ * reported as a descendant of its topmost guarded ancestor.
  */
 static List *
 broken_with_ancestors(List *found, Oid relid, int which)
@@ -69,8 +69,8 @@ broken_with_ancestors(List *found, Oid relid, int which)
 		Oid			ancestor = lfirst_oid(lc);
 		Guard		above = guard_of(ancestor);
 
-		if (above.status == GUARD_NONE && guard.status != GUARD_NONE && (which & INVARIANT_ABOVE))
-			found = add_broken(found, INVARIANT_ABOVE, relid, ancestor, NULL,
+		if (above.status == GUARD_NONE && guard.status != GUARD_NONE && (which & INVARIANT_ANCESTORS_GUARDED))
+			found = add_broken(found, INVARIANT_ANCESTORS_GUARDED, relid, ancestor, NULL,
 							   psprintf("a query on table %s, which is not guarded, shows its rows to every tenant",
 										relation_name(ancestor)));
 		if (above.status != GUARD_NONE)
@@ -78,12 +78,12 @@ broken_with_ancestors(List *found, Oid relid, int which)
 		if (above.status != GUARD_NONE && !have_same_column(relid, guard.attnum, ancestor, above.attnum))
 			other = ancestor;
 	}
-	if (OidIsValid(root) && guard.status == GUARD_NONE && (which & INVARIANT_PARTS))
-		found = add_broken(found, INVARIANT_PARTS, relid, root, NULL,
-						   psprintf("it is a part of guarded table %s and is not guarded", relation_name(root)));
-	else if (OidIsValid(other) && (which & INVARIANT_PARTS))
-		found = add_broken(found, INVARIANT_PARTS, relid, other, NULL,
-						   psprintf("it is guarded by another column than table %s, of which it is a part", relation_name(other)));
+	if (OidIsValid(root) && guard.status == GUARD_NONE && (which & INVARIANT_DESCENDANTS_GUARDED))
+		found = add_broken(found, INVARIANT_DESCENDANTS_GUARDED, relid, root, NULL,
+						   psprintf("it is a partition or child of guarded table %s and is not guarded", relation_name(root)));
+	else if (OidIsValid(other) && (which & INVARIANT_DESCENDANTS_GUARDED))
+		found = add_broken(found, INVARIANT_DESCENDANTS_GUARDED, relid, other, NULL,
+						   psprintf("it is guarded by another column than table %s, of which it is a partition or child", relation_name(other)));
 	return found;
 }
 
@@ -98,7 +98,7 @@ broken_keys(List *found, Oid relid)
 		ForeignKey *key = lfirst(lc);
 
 		if (key->kind == KEY_UNPAIRED || key->kind == KEY_CROSSES_TENANTS)
-			found = add_broken(found, INVARIANT_KEYS, relid, key->parent, key->name,
+			found = add_broken(found, INVARIANT_KEYS_CARRY_TENANT, relid, key->parent, key->name,
 							   psprintf("its foreign key %s may reference rows of another tenant in table %s",
 										quote_identifier(key->name), relation_name(key->parent)));
 	}
@@ -116,11 +116,11 @@ broken_invariants(Oid relid, int which)
 	List	   *found = NIL;
 	Guard		guard = guard_of(relid);
 
-	if ((which & INVARIANT_WHOLE) && guard.status == GUARD_DAMAGED)
-		found = add_broken(found, INVARIANT_WHOLE, relid, InvalidOid, NULL, pstrdup(guard.damage));
-	if (which & (INVARIANT_PARTS | INVARIANT_ABOVE))
+	if ((which & INVARIANT_GUARD_COMPLETE) && guard.status == GUARD_DAMAGED)
+		found = add_broken(found, INVARIANT_GUARD_COMPLETE, relid, InvalidOid, NULL, pstrdup(guard.damage));
+	if (which & INVARIANTS_OF_HIERARCHY)
 		found = broken_with_ancestors(found, relid, which);
-	if ((which & INVARIANT_KEYS) && guard.status == GUARD_WHOLE)
+	if ((which & INVARIANT_KEYS_CARRY_TENANT) && guard.status == GUARD_WHOLE)
 		found = broken_keys(found, relid);
 	return found;
 }
@@ -135,13 +135,13 @@ invariant_name(Invariant invariant)
 {
 	switch (invariant)
 	{
-		case INVARIANT_WHOLE:
+		case INVARIANT_GUARD_COMPLETE:
 			return "guard_damaged";
-		case INVARIANT_PARTS:
+		case INVARIANT_DESCENDANTS_GUARDED:
 			return "part_unguarded";
-		case INVARIANT_ABOVE:
+		case INVARIANT_ANCESTORS_GUARDED:
 			return "parent_unguarded";
-		case INVARIANT_KEYS:
+		case INVARIANT_KEYS_CARRY_TENANT:
 			return "key_unpaired";
 	}
 	return NULL;				/* keep the compiler quiet */

@@ -13,13 +13,14 @@
 /* Bits, so that a statement can name those that it may have broken. */
 typedef enum Invariant
 {
-	INVARIANT_WHOLE = 1,		/* a guard is whole */
-	INVARIANT_PARTS = 2,		/* partitions and children of a guarded table are guarded, by the same column */
-	INVARIANT_ABOVE = 4,		/* the ancestors of a guarded table are guarded */
-	INVARIANT_KEYS = 8			/* a foreign key between guarded tables carries the tenant */
+	INVARIANT_GUARD_COMPLETE = 1,	/* a guard is not damaged */
+	INVARIANT_DESCENDANTS_GUARDED = 2,	/* partitions and children of a guarded table are guarded, by the same column */
+	INVARIANT_ANCESTORS_GUARDED = 4,	/* the ancestors of a guarded table are guarded */
+	INVARIANT_KEYS_CARRY_TENANT = 8 /* a foreign key between guarded tables carries the tenant */
 } Invariant;
 
-#define ALL_INVARIANTS (INVARIANT_WHOLE | INVARIANT_PARTS | INVARIANT_ABOVE | INVARIANT_KEYS)
+#define INVARIANTS_OF_HIERARCHY (INVARIANT_DESCENDANTS_GUARDED | INVARIANT_ANCESTORS_GUARDED)
+#define ALL_INVARIANTS (INVARIANT_GUARD_COMPLETE | INVARIANTS_OF_HIERARCHY | INVARIANT_KEYS_CARRY_TENANT)
 
 /* An invariant that does not hold; palloc'd with what it points to. */
 typedef struct BrokenInvariant

@@ -50,21 +50,21 @@ static const struct
 	AlterTableType type;
 	Effect		effect;
 }			alter_table_actions[] = {
-	{AT_AddInherit, {JOINS_PARENT | BRINGS_TENANT_COLUMN, INVARIANT_PARTS | INVARIANT_ABOVE}},
-	{AT_AttachPartition, {JOINS_PARENT | SEPARATES_COMPANION, INVARIANT_PARTS | INVARIANT_ABOVE}},
+	{AT_AddInherit, {JOINS_PARENT | BRINGS_TENANT_COLUMN, INVARIANTS_OF_HIERARCHY}},
+	{AT_AttachPartition, {JOINS_PARENT | SEPARATES_COMPANION, INVARIANTS_OF_HIERARCHY}},
 	{AT_DetachPartition, {LEAVES_PARENT, 0}},
 	{AT_DetachPartitionFinalize, {LEAVES_PARENT, 0}},
 	{AT_DropInherit, {LEAVES_PARENT, 0}},
 	{AT_AddColumn, {WRITES_ROWS | STORES_EXPRESSION, 0}},	/* BRINGS_TENANT_COLUMN by its name */
-	{AT_AlterColumnType, {WRITES_ROWS | SEPARATES_COMPANION | STORES_EXPRESSION, INVARIANT_WHOLE}},
-	{AT_AddIdentity, {RENEWS_COLUMN, INVARIANT_WHOLE}},
-	{AT_AddConstraint, {STORES_EXPRESSION, INVARIANT_KEYS}},	/* ADDS_KEY by its kind */
-	{AT_AlterConstraint, {SEPARATES_COMPANION, INVARIANT_WHOLE}},
+	{AT_AlterColumnType, {WRITES_ROWS | SEPARATES_COMPANION | STORES_EXPRESSION, INVARIANT_GUARD_COMPLETE}},
+	{AT_AddIdentity, {RENEWS_COLUMN, INVARIANT_GUARD_COMPLETE}},
+	{AT_AddConstraint, {STORES_EXPRESSION, INVARIANT_KEYS_CARRY_TENANT}},	/* ADDS_KEY by its kind */
+	{AT_AlterConstraint, {SEPARATES_COMPANION, INVARIANT_GUARD_COMPLETE}},
 	{AT_ValidateConstraint, {SEPARATES_COMPANION, 0}},
-	{AT_DropConstraint, {ALTERS_KEY, INVARIANT_WHOLE}},
+	{AT_DropConstraint, {ALTERS_KEY, INVARIANT_GUARD_COMPLETE}},
 	{AT_AddIndex, {STORES_EXPRESSION, 0}},
-	{AT_AddIndexConstraint, {STORES_EXPRESSION, INVARIANT_WHOLE}},
-	{AT_ChangeOwner, {CHANGES_OWNER, INVARIANT_WHOLE}},
+	{AT_AddIndexConstraint, {STORES_EXPRESSION, INVARIANT_GUARD_COMPLETE}},
+	{AT_ChangeOwner, {CHANGES_OWNER, INVARIANT_GUARD_COMPLETE}},
 	{AT_SetNotNull, {SETS_NOT_NULL, 0}},
 	{AT_EnableRowSecurity, {COMPLETES_GUARD, 0}},
 	{AT_ForceRowSecurity, {COMPLETES_GUARD, 0}},
@@ -93,9 +93,9 @@ static const struct
 	Effect		effect;
 }			statements[] = {
 	{T_CreateStmt, RelationRelationId,
-	{MAKES_TABLE | NAMES_RELATION | BRINGS_TENANT_COLUMN | STORES_EXPRESSION, INVARIANT_PARTS | INVARIANT_ABOVE}},
+	{MAKES_TABLE | NAMES_RELATION | BRINGS_TENANT_COLUMN | STORES_EXPRESSION, INVARIANTS_OF_HIERARCHY}},
 	{T_CreateTableAsStmt, RelationRelationId, {MAKES_TABLE | NAMES_RELATION | BRINGS_TENANT_COLUMN | WRITES_ROWS, 0}},
-	{T_CreateForeignTableStmt, RelationRelationId, {MAKES_TABLE | BRINGS_TENANT_COLUMN, INVARIANT_PARTS}},
+	{T_CreateForeignTableStmt, RelationRelationId, {MAKES_TABLE | BRINGS_TENANT_COLUMN, INVARIANT_DESCENDANTS_GUARDED}},
 	{T_ViewStmt, RelationRelationId, {NAMES_RELATION, 0}},
 	{T_CreateSeqStmt, RelationRelationId, {NAMES_RELATION, 0}},
 	{T_RenameStmt, RelationRelationId, {NAMES_RELATION, 0}},	/* or a column: NAMES_TENANT_COLUMN */
@@ -103,9 +103,9 @@ static const struct
 	/* ALTER EXTENSION ... DROP TABLE: the table is no longer the extension's */
 	{T_AlterExtensionContentsStmt, ExtensionRelationId, {BRINGS_TENANT_COLUMN, 0}},
 	{T_RenameStmt, NamespaceRelationId, {RENAMES_SCHEMA, 0}},
-	{T_CreatePolicyStmt, PolicyRelationId, {COMPLETES_GUARD | STORES_EXPRESSION, INVARIANT_PARTS | INVARIANT_ABOVE}},
+	{T_CreatePolicyStmt, PolicyRelationId, {COMPLETES_GUARD | STORES_EXPRESSION, INVARIANTS_OF_HIERARCHY}},
 	{T_AlterPolicyStmt, PolicyRelationId, {ALTERS_POLICY | STORES_EXPRESSION, 0}},
-	{T_RenameStmt, PolicyRelationId, {0, INVARIANT_WHOLE}},
+	{T_RenameStmt, PolicyRelationId, {0, INVARIANT_GUARD_COMPLETE}},
 	/* a framework's key that is renamed may be one that has to carry the tenant itself */
 	{T_RenameStmt, ConstraintRelationId, {ALTERS_KEY, 0}},
 	/* triggers fire in the order of their names, those of foreign keys too */
@@ -139,11 +139,11 @@ static Effect
 effect_of_action(AlterTableType type)
 {
 	if (is_set_expression(type))
-		return (Effect) {WRITES_ROWS | RENEWS_COLUMN | STORES_EXPRESSION, INVARIANT_WHOLE};
+		return (Effect) {WRITES_ROWS | RENEWS_COLUMN | STORES_EXPRESSION, INVARIANT_GUARD_COMPLETE};
 	for (int i = 0; i < lengthof(alter_table_actions); i++)
 		if (alter_table_actions[i].type == normalized_type(type))
 			return alter_table_actions[i].effect;
-	return (Effect) {0, INVARIANT_WHOLE};
+	return (Effect) {0, INVARIANT_GUARD_COMPLETE};
 }
 
 static Effect
@@ -298,7 +298,7 @@ read_statement(const CollectedCommand *cmd, TableChange *change)
 	{
 		/* a tenant_access alone makes a damaged guard of the table, and completes none */
 		change->relid = table_of_guard_policy(change->object);
-		effect = (Effect) {effect.actions & ~COMPLETES_GUARD, INVARIANT_ABOVE};
+		effect = (Effect) {effect.actions & ~COMPLETES_GUARD, INVARIANT_ANCESTORS_GUARDED};
 	}
 	if (is_dropped_on_commit_by(cmd->parsetree))
 		effect.actions |= DROPS_ON_COMMIT;
