@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * settings.c
- *	  The extension's parameters, except those about tenant identifiers
- *	  (current_tenant.c, tenant_type.c).
+ *	  The extension's parameters, except those about tenants: tenant_id
+ *	  (current_tenant.c), tenant_type (tenant_type.c) and what a parallel worker
+ *	  gets from its leader (tenant_source.c).
  *
- * All are PGC_SUSET: a superuser, or a role with the SET privilege on one, can
- * change it for the server, a database, a role or a session.
+ * The parameters of this file are PGC_SUSET: besides superusers only a role that
+ * was granted SET on one can change it, in a session or with ALTER ROLE or ALTER
+ * DATABASE.  Any user can set the tenant, which is PGC_USERSET.
  *
  *-------------------------------------------------------------------------
  */
