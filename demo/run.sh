@@ -364,7 +364,7 @@ tenant_counts() {
 	while IFS=$'\t' read -r name narrowed; do
 		! is_name "$name" || statements+=("SELECT $(literal "$name"), '$narrowed', count(*) FROM $name")
 	done < <(ask demo_dba "SELECT relation, EXISTS (SELECT FROM pg_policy
-			WHERE polrelid = relation AND polname NOT IN ('tenant_isolation', 'tenant_access'))
+			WHERE polrelid = relation AND polname NOT IN (tenant_guard_internal.isolation_policy(), tenant_guard_internal.access_policy()))
 		FROM tenant_guard.tables WHERE status NOT IN ('unguarded', 'shared') ORDER BY relation::text")
 	for ((next = 0; next < ${#statements[@]}; next += 200)); do ask_tenant "${statements[@]:next:200}"; done
 }
