@@ -55,3 +55,7 @@ REVOKE ALL ON FUNCTION check_library() FROM PUBLIC;
 CREATE FUNCTION tenant_guard_internal.tenant_type_of(type oid) RETURNS text
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_tenant_type_of';
 COMMENT ON FUNCTION tenant_guard_internal.tenant_type_of(oid) IS 'the value of tenant_guard.tenant_type that a column of a type serves, or null';
+
+CREATE FUNCTION tenant_guard_internal.tenant_getters(OUT type text, OUT getter text) RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL SAFE ROWS 3 AS 'MODULE_PATHNAME', 'tenant_guard_tenant_getters';
+COMMENT ON FUNCTION tenant_guard_internal.tenant_getters() IS 'each value of tenant_guard.tenant_type, and the call that returns a tenant of that type';

@@ -41,16 +41,15 @@ WHERE e.evtenabled IS DISTINCT FROM 'A'
 -- a function that guards call is not the library's any more
 UNION ALL
 SELECT 'function_replaced', 'error', p.oid::regprocedure::text, 'is not the function that the extension made: no guard that calls it holds',
-	   format('CREATE OR REPLACE FUNCTION %I.%I() RETURNS %s LANGUAGE C %s AS %L, %L', n.nspname, o.name, o.type, o.attributes, '$libdir/tenant_guard', o.symbol), 0
-FROM (VALUES ('current_tenant', 'tenant_guard_current_tenant', 'uuid', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
-			 ('current_tenant_text', 'tenant_guard_current_tenant', 'text', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
-			 ('current_tenant_bigint', 'tenant_guard_current_tenant', 'bigint', 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true),
-			 ('guarded', 'tenant_guard_guarded', 'boolean', 'IMMUTABLE PARALLEL SAFE LEAKPROOF', 'i', 's', true),
-			 ('on_ddl_command_start', 'tenant_guard_on_ddl_command_start', 'event_trigger', '', 'v', 'u', false),
-			 ('on_ddl_command_end', 'tenant_guard_on_ddl_command_end', 'event_trigger', '', 'v', 'u', false),
-			 ('on_sql_drop', 'tenant_guard_on_sql_drop', 'event_trigger', '', 'v', 'u', false)) AS o (name, symbol, type, attributes, volatility, parallel, leakproof)
-	 JOIN pg_namespace n ON n.nspname = CASE o.type WHEN 'event_trigger' THEN 'tenant_guard_internal' ELSE 'tenant_guard' END
-	 JOIN pg_proc p ON p.proname = o.name AND p.pronargs = 0 AND p.pronamespace = n.oid
+	   format('CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE C %s AS %L, %L', o.signature, o.type, o.attributes, '$libdir/tenant_guard', o.symbol), 0
+FROM (SELECT g.getter, 'tenant_guard_current_tenant', g.type, 'STABLE PARALLEL SAFE LEAKPROOF', 's', 's', true
+	  FROM tenant_guard_internal.tenant_getters() g
+	  UNION ALL
+	  VALUES ('tenant_guard.guarded()', 'tenant_guard_guarded', 'boolean', 'IMMUTABLE PARALLEL SAFE LEAKPROOF', 'i', 's', true),
+			 ('tenant_guard_internal.on_ddl_command_start()', 'tenant_guard_on_ddl_command_start', 'event_trigger', '', 'v', 'u', false),
+			 ('tenant_guard_internal.on_ddl_command_end()', 'tenant_guard_on_ddl_command_end', 'event_trigger', '', 'v', 'u', false),
+			 ('tenant_guard_internal.on_sql_drop()', 'tenant_guard_on_sql_drop', 'event_trigger', '', 'v', 'u', false)) AS o (signature, symbol, type, attributes, volatility, parallel, leakproof)
+	 JOIN pg_proc p ON p.oid = to_regprocedure(o.signature)
 	 JOIN pg_language l ON l.oid = p.prolang
 WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, p.proleakproof, p.prosecdef, p.proconfig IS NULL)
 	  IS DISTINCT FROM ('c', o.symbol, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)

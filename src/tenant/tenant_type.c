@@ -20,14 +20,17 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "tenant_type.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_tenant_type_of);
+PG_FUNCTION_INFO_V1(tenant_guard_tenant_getters);
 
 /* One more than the longest list in a row below, which ends with InvalidOid. */
 #define MAX_COLUMN_TYPES 4
@@ -348,6 +351,23 @@ tenant_guard_tenant_type_of(PG_FUNCTION_ARGS)
 	if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) || !type_serves(type, &tenant_type))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(tenant_type_name(tenant_type)));
+}
+
+/* tenant_getters(): each tenant type, and the call of its getter. */
+Datum
+tenant_guard_tenant_getters(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < lengthof(types); i++)
+	{
+		Datum		values[2] = {CStringGetTextDatum(types[i].name), CStringGetTextDatum(types[i].getter)};
+		bool		nulls[2] = {false, false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
 
 /* Is this an equality by which a guard compares the tenant column with the tenant? */
