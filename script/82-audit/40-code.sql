@@ -26,7 +26,7 @@ WHERE v.relkind = 'v' AND NOT v.invoker
 -- so does a rule, for the owner of its table
 UNION ALL
 SELECT 'rule_bypasses', 'error', format('%I on %s', r.rulename, r.ev_class::regclass),
-	   format('touches %s as the owner of its table, %I, who %s: a trigger would not', string_agg(DISTINCT g.name, ', '), u.rolname, u.why), NULL, 0
+	   format('reads or writes %s with the privileges of role %I, which owns the rule''s table and %s; a trigger in its place would run as the user', string_agg(DISTINCT g.name, ', '), u.rolname, u.why), NULL, 0
 FROM named_by n JOIN pg_rewrite r ON r.oid = n.rule AND r.ev_type <> '1'
 	 JOIN touchable g ON g.oid = n.names
 	 JOIN pg_class c ON c.oid = n.relation AND c.relnamespace NOT IN (SELECT schema FROM left_alone)
@@ -168,9 +168,9 @@ with_rights AS MATERIALIZED (
 -- grant and is no member of the owner. A trigger that a foreign key's action fires runs as the owner; the errors of a foreign
 -- key reveal which rows the referenced table has.
 SELECT 'trigger_granted', 'warning', CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END,
-	   format('lets log-in roles, %s first, %s', quote_ident(h.first_role),
-			  concat_ws('; ', CASE WHEN h.may_trigger THEN format('put triggers on %s, which get what every tenant writes, and which a foreign key''s action runs as the owner', h.triggers) END,
-						CASE WHEN h.may_reference THEN format('reference %s by foreign keys, which tell of every tenant''s rows', h.referenced) END)),
+	   format('has privileges by which log-in roles such as %s can %s', quote_ident(h.first_role),
+			  concat_ws('; and can ', CASE WHEN h.may_trigger THEN format('create triggers on %s, which see what every tenant writes, and run as the owner of the table in a foreign key''s action', h.triggers) END,
+						CASE WHEN h.may_reference THEN format('make foreign keys to %s, whose errors reveal which rows exist', h.referenced) END)),
 	   (SELECT string_agg(format('REVOKE %s ON %s FROM %s', v.privileges, v.names, CASE WHEN h.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(h.grantee)) END), '; ')
 		FROM (SELECT string_agg(v.privilege, ', ') AS privileges, v.names FROM (VALUES ('TRIGGER', h.triggers), ('REFERENCES', h.referenced)) v (privilege, names)
 			  WHERE v.names IS NOT NULL GROUP BY v.names ORDER BY min(v.privilege) DESC) v), 0

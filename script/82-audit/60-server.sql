@@ -13,7 +13,7 @@ without_library AS MATERIALIZED (SELECT * FROM tenant_guard_internal.roles_witho
 -- without the library's hooks only row-level security applies, and the filters of a query can make it read rows of another tenant;
 -- so a query that is planned without the hooks is refused
 SELECT 'not_preloaded', 'warning', current_database()::text,
-	   'this session did not preload the library: where a query on a guarded table is what loads it, that one and the session''s others are refused; and until it is loaded, superusers, views of theirs and actions of foreign keys are not',
+	   'sessions like this one do not preload the library: until something loads it, superusers, their views and the actions of foreign keys reach rows of every tenant; and if a query on a guarded table loads it, all queries of the session on guarded tables fail',
 	   COALESCE((SELECT tenant_guard.preload_statement(d.oid, 0) FROM pg_database d WHERE d.datname = current_database()),
 				CASE WHEN EXISTS (SELECT FROM stored s WHERE s.setting = 'session_preload_libraries' AND s.setrole = 0)
 						  OR (SELECT l.source !~ '^(user|database user|client|session)$' FROM pg_settings l WHERE l.name = 'session_preload_libraries')
@@ -22,7 +22,7 @@ SELECT 'not_preloaded', 'warning', current_database()::text,
 WHERE NOT tenant_guard.library_preloaded()
 UNION ALL
 SELECT 'not_preloaded', 'warning', concat_ws(' in ', 'role ' || quote_ident(pg_get_userbyid(w.setrole)), CASE WHEN w.setdatabase <> 0 THEN 'database ' || quote_ident(current_database()) END),
-	   'has session_preload_libraries of its own, without the library', w.statement, 0
+	   'has its own session_preload_libraries, which does not name the library', w.statement, 0
 FROM without_library w
 WHERE w.statement IS NOT NULL
 
