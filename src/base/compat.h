@@ -348,6 +348,16 @@ relation_is_locked(Oid relid, LOCKMODE mode)
 #endif
 }
 
+/* Does this backend hold any lock on a relation?  For assertions; 15.8, 16.4, 17.0 and older have no function for that. */
+static inline bool
+relation_is_locked_at_all(Oid relid)
+{
+	for (LOCKMODE mode = AccessShareLock; mode <= AccessExclusiveLock; mode++)
+		if (relation_is_locked(relid, mode))
+			return true;
+	return false;
+}
+
 /* Does the role have USAGE on the schema? */
 static inline bool
 schema_is_usable(Oid schema, Oid role)

@@ -34,7 +34,6 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -351,7 +350,7 @@ run_own_ddl(Oid relid, Oid role, bool noforce, const char *sql)
 	Oid			outer = own_ddl_relid;
 	int			outer_depth = own_ddl_depth;
 
-	Assert(CheckRelationOidLockedByMe(relid, AccessShareLock, true));
+	Assert(relation_is_locked_at_all(relid));
 	check_owner_reaches(relid, role);
 	keep_name(relid);
 	own_ddl_relid = relid;
