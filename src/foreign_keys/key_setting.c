@@ -487,6 +487,41 @@ apply_key_setting_from(Oid root)
 	apply_setting(root, KEYS_FROM);
 }
 
+/* The OIDs of the keys from a table that do not carry the tenant, where the setting is to pair them. */
+List *
+keys_to_pair(Oid root)
+{
+	List	   *oids = NIL;
+	ListCell   *lc;
+
+	if (setting_foreign_keys == FOREIGN_KEYS_PAIR)
+		foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM))
+			oids = lappend_oid(oids, ((ForeignKey *) lfirst(lc))->oid);
+	return oids;
+}
+
+/* Counts the keys from a table, its partitions and children that do not carry the tenant, and those whose companions do. */
+KeyCounts
+count_keys(Oid root)
+{
+	return (KeyCounts) {
+		list_length(keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM)) +
+			list_length(keys_of_hierarchy(root, KEY_CROSSES_TENANTS, KEYS_FROM)),
+			list_length(keys_of_hierarchy(root, KEY_HAS_COMPANION, KEYS_FROM))
+	};
+}
+
+/* Makes one of these keys carry the tenant, and leaves the others as they are. */
+void
+pair_key(Oid root, Oid constraint)
+{
+	ListCell   *lc;
+
+	foreach(lc, lock_keys(root, KEYS_FROM))
+		if (((ForeignKey *) lfirst(lc))->oid == constraint)
+			pair_keys(list_make1(lfirst(lc)), true);
+}
+
 /* ----------------------------------------------------------------
  *		pair_foreign_keys
  * ----------------------------------------------------------------

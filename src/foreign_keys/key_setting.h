@@ -18,10 +18,19 @@ typedef enum KeyOccasion
 	KEYS_OF_PROTECT				/* protect or protect_schema */
 } KeyOccasion;
 
+typedef struct KeyCounts
+{
+	int			unpaired;
+	int			with_companion;
+} KeyCounts;
+
 extern bool apply_key_setting(Oid root, KeyOccasion occasion);
 extern void check_key_setting_applied(Oid relid, const char *detail);
 extern void apply_key_setting_to_companions(Oid root);
 extern void apply_key_setting_from(Oid root);
+extern List *keys_to_pair(Oid root);
+extern KeyCounts count_keys(Oid root);
+extern void pair_key(Oid root, Oid constraint);
 extern int	pair_keys_of(Oid root, bool validate);
 extern void hold_ends_of_keys(Oid root);
 extern List *tables_with_unpaired_keys(Oid root);

@@ -352,7 +352,7 @@ make_unique_index(const ForeignKey *key)
 	index = unique_index_for(key);
 	if (!OidIsValid(index))
 		elog(ERROR, "could not make a unique index on table %s", relation_name(key->parent));
-	ereport(NOTICE,
+	ereport(routine_notice,
 			(errmsg("unique index %s is made on table %s, for foreign keys that carry the tenant",
 					quote_identifier(get_rel_name(index)), relation_name(key->parent))));
 }
@@ -449,7 +449,7 @@ note_pairing(const Pairing *pairing)
 {
 	const ForeignKey *key = pairing->key;
 
-	ereport(NOTICE,
+	ereport(routine_notice,
 			(pairing->companion == NULL ?
 			 errmsg("foreign key \"%s\" of table %s carries the tenant now", key->name, relation_name(key->child)) :
 			 errmsg("foreign key \"%s\" of table %s is accompanied by \"%s\", which carries the tenant",

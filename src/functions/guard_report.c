@@ -22,9 +22,11 @@
 #include "compat.h"
 #include "guard.h"
 #include "guard_report.h"
+#include "install_guard.h"
 #include "key_setting.h"
 #include "own_sql.h"
 #include "protect.h"
+#include "refusal.h"
 #include "table_label.h"
 
 /* The number of tables after which a NOTICE reports progress. */
@@ -72,6 +74,8 @@ try_table(TableAction action, Report *report, const char *column)
 	MemoryContextSwitchTo(oldcontext);
 	PG_TRY();
 	{
+		/* of what is done to each of many tables, the report says how much */
+		routine_notice = DEBUG1;
 		action(report, column);
 		ReleaseCurrentSubTransaction();
 	}
@@ -81,10 +85,12 @@ try_table(TableAction action, Report *report, const char *column)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		routine_notice = NOTICE;
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
 	}
 	PG_END_TRY();
+	routine_notice = NOTICE;
 	Assert(GetCurrentTransactionNestLevel() == level);
 	MemoryContextSwitchTo(oldcontext);
 	CurrentResourceOwner = oldowner;
@@ -157,13 +163,53 @@ apply_key_setting_to_one(Report *report, const char *column)
 	apply_key_setting_from(report->relid);
 }
 
-/* Applies the setting foreign_keys to the keys from a table; returns NULL or, if it was rolled back, the error, palloc'd. */
-ErrorData *
+/* A TableAction: makes one foreign key carry the tenant. */
+static void
+pair_one_key(Report *report, const char *column)
+{
+	pair_key(report->relid, report->key);
+}
+
+/*
+ * Applies the setting foreign_keys to the keys from a table.  Where rows stand in
+ * the way of some keys, the others are changed nevertheless.
+ */
+KeyReport
 try_keys(Oid relid)
 {
-	Report		report = {relid};
+	Report		subject = {relid};
+	KeyReport	report = {0};
+	KeyCounts	before = count_keys(relid);
+	KeyCounts	after;
+	ListCell   *lc;
 
-	return try_table(apply_key_setting_to_one, &report, NULL);
+	report.error = try_table(apply_key_setting_to_one, &subject, NULL);
+	if (report.error != NULL && report.error->sqlerrcode == ERRCODE_ROWS_IN_THE_WAY)
+		foreach(lc, keys_to_pair(relid))
+		{
+			subject.key = lfirst_oid(lc);
+			(void) try_table(pair_one_key, &subject, NULL);
+		}
+	after = count_keys(relid);
+	report.left = after.unpaired;
+	report.companions = Max(after.with_companion - before.with_companion, 0);
+	report.paired = Max(before.unpaired - after.unpaired - report.companions, 0);
+	return report;
+}
+
+static char *
+count_of(int number, const char *singular, const char *plural, const char *rest)
+{
+	return number == 0 ? "" : psprintf("; %d %s%s", number, number == 1 ? singular : plural, rest);
+}
+
+/* For the detail of the table's own report, palloc'd: "; 2 keys paired; 1 key does not carry the tenant", or an empty string. */
+char *
+describe_keys(const KeyReport *report)
+{
+	return psprintf("%s%s%s", count_of(report->paired, "key", "keys", " paired"),
+					count_of(report->companions, "key", "keys", " with a companion"),
+					count_of(report->left, "key does", "keys do", " not carry the tenant"));
 }
 
 void

@@ -18,11 +18,22 @@ typedef struct Report
 	const char *detail;
 	bool		changed;		/* the table is guarded by this call */
 	int			sqlerrcode;		/* why it was refused, or 0 */
+	Oid			key;			/* of a try of one foreign key */
 } Report;
+
+/* What came of the keys from one table. */
+typedef struct KeyReport
+{
+	int			paired;			/* keys that carry the tenant now */
+	int			companions;		/* keys that have a companion now, which does */
+	int			left;			/* keys that do not carry the tenant */
+	ErrorData  *error;			/* palloc'd, or NULL */
+} KeyReport;
 
 extern List *tables_with_column(Oid schema, const char *column);
 extern void guard_and_report(Report *report, const char *column);
-extern ErrorData *try_keys(Oid relid);
+extern KeyReport try_keys(Oid relid);
+extern char *describe_keys(const KeyReport *report);
 extern void warn_of_keys(Oid relid, const ErrorData *error);
 extern void note_progress(int done, int tables, Oid schema);
 

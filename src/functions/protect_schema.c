@@ -149,17 +149,19 @@ report_of(List *reports, Oid relid)
 	return NULL;
 }
 
-/* Applies the setting to the keys from a table; returns true if that failed, with a WARNING, or the call was stopped. */
-static bool
-leaves_keys(Call *call, Oid relid)
+/* Applies the setting to the keys from a table.  Returns what came of it for the table's report, palloc'd. */
+static char *
+pair_and_describe(Call *call, Oid relid)
 {
-	ErrorData  *error = call->stopped ? NULL : try_keys(relid);
+	KeyReport	keys = {0};
 
-	if (is_to_stop(call, error ? error->sqlerrcode : 0))
-		return true;
-	if (error != NULL)
-		warn_of_keys(relid, error);
-	return error != NULL;
+	if (call->stopped)
+		keys.left = count_keys(relid).unpaired;
+	else
+		keys = try_keys(relid);
+	if (!is_to_stop(call, keys.error ? keys.error->sqlerrcode : 0) && keys.error != NULL)
+		warn_of_keys(relid, keys.error);
+	return describe_keys(&keys);
 }
 
 /* Applies the setting to the keys of all tables that are guarded now, table by table. */
@@ -179,12 +181,12 @@ apply_key_setting_to_all(Call *call)
 	foreach(lc, referencing)
 	{
 		MemoryContext oldcontext = MemoryContextSwitchTo(scratch);
-		bool		left = get_rel_relkind(lfirst_oid(lc)) != '\0' && leaves_keys(call, lfirst_oid(lc));
-		Report	   *report = left ? report_of(call->reports, lfirst_oid(lc)) : NULL;
+		Report	   *report = report_of(call->reports, lfirst_oid(lc));
+		char	   *keys = get_rel_relkind(lfirst_oid(lc)) != '\0' ? pair_and_describe(call, lfirst_oid(lc)) : "";
 
 		MemoryContextSwitchTo(oldcontext);
 		if (report != NULL)
-			report->detail = psprintf("%s; its foreign keys do not carry the tenant", report->detail);
+			report->detail = psprintf("%s%s", report->detail, keys);
 		MemoryContextReset(scratch);
 	}
 	MemoryContextDelete(scratch);

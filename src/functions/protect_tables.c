@@ -109,7 +109,7 @@ pair_in_transaction(const Call *call, Oid relid)
 		begin_step(call);
 		if (get_rel_relkind(relid) == '\0')
 			break;
-		error = try_keys(relid);
+		error = try_keys(relid).error;
 		again = is_to_retry(call, error ? error->sqlerrcode : 0, ++tries);
 		if (error != NULL && !again)
 			warn_of_keys(relid, error);

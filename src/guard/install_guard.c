@@ -46,6 +46,8 @@
 #include "settings.h"
 #include "tenant_type.h"
 
+int			routine_notice = NOTICE;
+
 /* A table that is to be guarded. */
 typedef struct Target
 {
@@ -411,7 +413,7 @@ guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 	if (!changed)
 		return false;
 
-	ereport(NOTICE,
+	ereport(routine_notice,
 			(errmsg("table %s is now guarded by tenant column \"%s\"", name, column)));
 	if (rows > 0)
 		ereport(NOTICE,

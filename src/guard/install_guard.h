@@ -18,6 +18,9 @@ typedef enum NullRows
 	NULL_ROWS_TOLERATED			/* prevent new ones by CHECK ... NOT VALID */
 } NullRows;
 
+/* The level of messages on what is done to every table: NOTICE, or DEBUG1 where the result of a function counts it. */
+extern int	routine_notice;
+
 extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);
 extern void unguard_hierarchy(Oid root);
 extern bool drop_obsolete_check(Oid relid);
