@@ -305,7 +305,7 @@ plan_query(PLANNER_PARAMETERS)
 	List	   *dependencies = trust_filters(query, params);
 	PlannedStmt *plan;
 
-	check_detaching(query_permission_infos(query));
+	check_before_planning(query_permission_infos(query));
 	plan = prev_planner ?
 		prev_planner(PLANNER_ARGUMENTS) :
 		standard_planner(PLANNER_ARGUMENTS);

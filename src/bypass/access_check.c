@@ -353,14 +353,14 @@ check_plan_goes_on(List *permission_infos)
 }
 
 /*
- * Checks the relations of the query of DETACH PARTITION before it is planned:
- * planning it would raise the error that no tenant is set, but setting one would
- * not help.
+ * Checks the relations of the query of DETACH PARTITION, or of a materialized view,
+ * before it is planned: planning it would raise the error that no tenant is set, but
+ * setting one would not help.
  */
 void
-check_detaching(List *permission_infos)
+check_before_planning(List *permission_infos)
 {
-	if (current_statement_kind() == STATEMENT_DETACHES)
+	if (current_statement_kind() == STATEMENT_DETACHES || current_statement_kind() == STATEMENT_MATERIALIZES)
 		(void) check_access(permission_infos, true);
 }
 
