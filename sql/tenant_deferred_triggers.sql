@@ -87,6 +87,89 @@ BEGIN;
 SELECT tenant_guard.set_tenant(:b);
 SELECT t.insert_as_a();
 COMMIT;
+-- What is queued without using the tenant is its tenant's, too: where two were set, and the first comes back by its own statement, ...
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT tenant_guard.set_tenant(:b);
+INSERT INTO t.queue VALUES ('second job of b');
+SELECT tenant_guard.clear_tenant();
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:a);
+ROLLBACK TO s;
+SELECT tenant_guard.set_tenant(:b);
+COMMIT;
+-- ... or where it comes back by itself, which is found when the trigger runs.
+CREATE FUNCTION t.queue_as_a() RETURNS void LANGUAGE sql SET tenant_guard.tenant_id = :a AS $$INSERT INTO t.queue VALUES ('second job of a')$$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SELECT t.queue_as_a();
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SELECT t.queue_as_a();
+SAVEPOINT s;
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK TO s;
+SELECT tenant_guard.set_tenant(:a);
+ROLLBACK TO s;
+ROLLBACK;
+-- After a rollback, and after the triggers have run, nothing is anybody's.
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SAVEPOINT s;
+SELECT t.queue_as_a();
+ROLLBACK TO s;
+INSERT INTO t.queue VALUES ('third job of b');
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.queue VALUES ('third job of a');
+COMMIT;
+-- By COPY, too.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT tenant_guard.set_tenant(:b);
+COPY t.queue FROM stdin;
+fourth job of b
+\.
+SELECT tenant_guard.clear_tenant();
+SELECT tenant_guard.set_tenant(:a);
+ROLLBACK;
+-- A tenant that stands in the session, or is the role's, does not count as set in the transaction, but what it has queued is its own:
+-- it must not be replaced then, with the rule lifted or not.
+RESET ROLE;
+SET tenant_guard.scope = session;
+SET ROLE regress_app;
+SET tenant_guard.tenant_id = :a;
+BEGIN;
+INSERT INTO t.queue VALUES ('fifth job of a');
+RESET tenant_guard.tenant_id;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK;
+RESET ROLE;
+SET tenant_guard.one_tenant_per_transaction = on;
+SET ROLE regress_app;
+BEGIN;
+INSERT INTO t.queue VALUES ('fifth job of a');
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+RESET tenant_guard.tenant_id;
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+SELECT tenant_guard.set_tenant(:a);
+COMMIT;
+-- Where it has queued nothing it can be replaced, as ever.
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+INSERT INTO t.queue VALUES ('sixth job of b');
+COMMIT;
+RESET tenant_guard.tenant_id;
+RESET ROLE;
+RESET tenant_guard.scope;
+SET tenant_guard.one_tenant_per_transaction = off;
+SET ROLE regress_app;
 -- What is not deferred waits for the end of its statement, which must not set another tenant either.
 RESET ROLE;
 CREATE TABLE t.tasks (id int, tenant_id uuid NOT NULL DEFAULT tenant_guard.current_tenant(), body text);

@@ -122,6 +122,8 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 		plan_is_marked(query_desc->plannedstmt, MARK_LACKS_CHECKS))
 		check_unchecked_rows(query_desc);
 	check_plan_goes_on(plan_permission_infos(query_desc->plannedstmt));
+	if (plan_writes(query_desc->plannedstmt))
+		note_queueing_tenant();
 	if (is_plain_run(query_desc))
 	{
 		if (tenants_have_tables())
@@ -203,6 +205,8 @@ executor_finish(QueryDesc *query_desc)
 		finish_with_care(query_desc, NULL);
 	else
 		finish_plan(query_desc);
+	if (writes)
+		note_queueing_tenant();
 	/* the statement may have set the tenant after check_access noted what it writes */
 	if (writes && wrote_without_tenant())
 		note_writing(plan_permission_infos(query_desc->plannedstmt));

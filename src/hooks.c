@@ -101,8 +101,11 @@ run_utility(UTILITY_PARAMETERS)
 	int			outer_utility = enter_utility(pstmt->utilityStmt);
 	StatementKind outer = enter_statement(kind_of_statement(pstmt->utilityStmt));
 	bool		outer_creation = note_function_creation(IsA(pstmt->utilityStmt, CreateFunctionStmt));
+	bool		copies = IsA(pstmt->utilityStmt, CopyStmt);
 	Writing		writing;
 
+	if (copies)
+		note_queueing_tenant();
 	enter_copying(&writing, copied);
 	PG_TRY();
 	{
@@ -126,6 +129,8 @@ run_utility(UTILITY_PARAMETERS)
 	leave_statement(outer);
 	leave_utility(outer_utility);
 	(void) note_function_creation(outer_creation);
+	if (copies)
+		note_queueing_tenant();
 }
 
 #ifdef EXPLAIN_HAS_NODE_HOOK

@@ -225,14 +225,15 @@ use_tenant(bool kept)
 	if (verdict != TENANT_USABLE)
 		refuse_tenant(verdict);
 
-	if (!transaction_is_sealed())
-		seal_tenant(&value);
-	else if (!tenant_equal(&seal->value, &value))
+	if (!transaction_is_sealed() || !tenant_equal(&seal->value, &value))
 	{
-		if (tenant_is_kept)
+		bool		replaces = transaction_is_sealed();
+		Oid			waiting;
+
+		if (replaces && tenant_is_kept)
 			raise_refusal(tenant_fixed_in_statement());
-		if (OidIsValid(table_with_pending_triggers()))
-			raise_refusal(triggers_are_pending(table_with_pending_triggers()));
+		if (OidIsValid(waiting = table_waiting_for_other(&value, replaces)))
+			raise_refusal(triggers_are_pending(waiting));
 		seal_tenant(&value);
 	}
 	seal_confirmed = true;
@@ -304,6 +305,15 @@ tenant_of_transaction(void)
 	if (!(seal_confirmed && transaction_is_sealed()) && judge_tenant(&value) == TENANT_USABLE)
 		(void) use_tenant(false);
 	return sealed_tenant();
+}
+
+/* Returns the tenant that is set, if it can be used, and if another one can be set in this transaction; otherwise NULL. */
+const TenantValue *
+replaceable_tenant(TenantValue *value)
+{
+	bool		fixed = one_tenant_per_transaction && tenant_origin != NULL && tenant_origin->set_in == current_lxid();
+
+	return !fixed && judge_tenant(value) == TENANT_USABLE ? value : NULL;
 }
 
 /*
@@ -444,12 +454,14 @@ replaces_tenant(const TenantValue *value)
 static bool
 claim_tenant(const TenantValue *value)
 {
+	Oid			waiting;
+
 	if (replaying || creating_function)
 		return true;
 	if (one_tenant_per_transaction && departs(value))
 		return reject_setting(tenant_fixed());
-	if (!one_tenant_per_transaction && replaces_tenant(value) && OidIsValid(table_with_pending_triggers()))
-		return reject_setting(triggers_are_pending(table_with_pending_triggers()));
+	if (OidIsValid(waiting = table_waiting_for_other(value, !one_tenant_per_transaction && replaces_tenant(value))))
+		return reject_setting(triggers_are_pending(waiting));
 	return remember_first_tenant(value);
 }
 

@@ -18,6 +18,7 @@ extern void put_back_seal(const void *before);
 extern const TenantValue *find_tenant(bool raise);
 extern bool keep_tenant(bool keep);
 extern bool tenant_may_change(void);
+extern const TenantValue *replaceable_tenant(TenantValue *value);
 extern bool transaction_has_tenant(void);
 extern const TenantValue *tenant_of_transaction(void);
 extern const TenantValue *sealed_tenant(void);

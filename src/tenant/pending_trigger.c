@@ -7,7 +7,9 @@
  * queued (AfterTriggerPendingOnRel).  We ask for each table that has a
  * deferrable user trigger; there are few, and the list of them is cached until
  * some relation changes.  The triggers of foreign keys and unique constraints
- * can be deferred, too, but check the same rows whatever tenant is set.
+ * can be deferred, too, but check the same rows whatever tenant is set.  They run for
+ * the tenant for which they were queued (tenant_source.c remembers it), or, if they
+ * were queued without a tenant, for that of the transaction.
  *
  * Other AFTER triggers run at the end of the statement.  While one runs, its
  * EState has the tables and partitions that it has written so far.
@@ -29,6 +31,7 @@
 
 #include "catalog.h"
 #include "pending_trigger.h"
+#include "tenant_source.h"
 
 /* OIDs of the tables with deferrable user triggers, in TopMemoryContext; valid if tables_are_known. */
 static List *deferring_tables = NIL;
@@ -208,24 +211,56 @@ table_being_written(void)
 }
 
 /*
- * Returns a table for which events of user triggers are queued, or InvalidOid.
- * Scans pg_trigger if the list of tables is not cached, so it can raise errors.
+ * Returns a table for which events of deferred user triggers are queued, or
+ * InvalidOid.  Scans pg_trigger if the list of tables is not cached, so it can raise
+ * errors.
  */
-Oid
-table_with_pending_triggers(void)
+static Oid
+table_with_deferred_triggers(void)
 {
 	ListCell   *lc;
 
-	if (!IsTransactionState())
-		return InvalidOid;
-	if (OidIsValid(table_being_written()))
-		return table_being_written();
 	if (!tables_are_known)
 		find_deferring_tables();
 	foreach(lc, deferring_tables)
 		if (AfterTriggerPendingOnRel(lfirst_oid(lc)))
 			return lfirst_oid(lc);
 	return InvalidOid;
+}
+
+/*
+ * Returns a table whose queued user triggers must not run for this tenant, or
+ * InvalidOid.  "replaces" says that it replaces another tenant.
+ */
+Oid
+table_waiting_for_other(const TenantValue *value, bool replaces)
+{
+	Oid			written;
+
+	if (!IsTransactionState())
+		return InvalidOid;
+	written = replaces ? table_being_written() : InvalidOid;
+	if (OidIsValid(written))
+		return written;
+	if (queueing_tenant_is_known() ? !is_queueing_tenant(value) : replaces)
+		return table_with_deferred_triggers();
+	return InvalidOid;
+}
+
+/*
+ * Must be called before a statement that writes, and after it: remembers the tenant
+ * for which it may queue deferred triggers, until they have run.  "value" is NULL
+ * if there is none.
+ */
+void
+note_queueing(const TenantValue *value)
+{
+	if (value == NULL && !queueing_tenant_is_known())
+		return;
+	if (!OidIsValid(table_with_deferred_triggers()))
+		forget_queueing_tenant();
+	if (value != NULL && deferring_tables != NIL)
+		remember_queueing_tenant(value);
 }
 
 /* Must be called once, by _PG_init. */

@@ -7,6 +7,7 @@
 #include "executor/executor.h"
 
 #include "compat.h"
+#include "tenant_type.h"
 
 /* A running statement; a local variable of the function that runs it. */
 typedef struct Writing
@@ -17,7 +18,8 @@ typedef struct Writing
 	struct Writing *outer;
 } Writing;
 
-extern Oid	table_with_pending_triggers(void);
+extern Oid	table_waiting_for_other(const TenantValue *value, bool replaces);
+extern void note_queueing(const TenantValue *value);
 extern void enter_writing(Writing *writing, const QueryDesc *query_desc);
 extern Oid	table_of_copy(const Node *stmt);
 extern void enter_copying(Writing *writing, Oid copied);

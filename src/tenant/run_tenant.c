@@ -22,6 +22,7 @@
 #include "nodes/execnodes.h"
 
 #include "current_tenant.h"
+#include "pending_trigger.h"
 #include "run_tenant.h"
 #include "tenant_refusals.h"
 
@@ -62,4 +63,14 @@ check_tenant_of_run(const QueryDesc *query_desc)
 	tenant = tenant_may_change() ? tenant_of_transaction() : sealed_tenant();
 	if (tenant != NULL && !tenant_equal(tenant, note->arg))
 		raise_refusal(begun_for_other_tenant());
+}
+
+/* Must be called before a statement that writes, and after it: notes the tenant for which it may queue deferred triggers. */
+void
+note_queueing_tenant(void)
+{
+	TenantValue value;
+
+	if (!IsParallelWorker())
+		note_queueing(replaceable_tenant(&value));
 }

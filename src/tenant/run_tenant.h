@@ -12,5 +12,6 @@
 
 extern void note_tenant_of_run(const QueryDesc *query_desc);
 extern void check_tenant_of_run(const QueryDesc *query_desc);
+extern void note_queueing_tenant(void);
 
 #endif							/* TENANT_GUARD_RUN_TENANT_H */

@@ -16,6 +16,10 @@
  * back.  The nesting level identifies that subtransaction, since only one of
  * each level is open at a time.
  *
+ * So is the tenant for which deferred triggers were queued.  It may be none that
+ * was set in the transaction, or another than the first one, and may have been
+ * unset without having been used.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -29,15 +33,17 @@
 /* "set_in" of a value that the session had before the library was loaded. */
 #define EARLIER_TRANSACTION ((LocalTransactionId) 0)
 
-/* The tenant that was set first in transaction "set_in"; value.text is in TopTransactionContext. */
-typedef struct FirstTenant
+/* A tenant of transaction "set_in"; value.text is in TopTransactionContext. */
+typedef struct RememberedTenant
 {
 	TenantValue value;
 	LocalTransactionId set_in;
 	int			level;			/* nesting level of the subtransaction that set it, or its child */
-} FirstTenant;
+} RememberedTenant;
 
-static FirstTenant first = {.set_in = InvalidLocalTransactionId};
+/* The tenant that was set first, and the one for which deferred triggers were queued first. */
+static RememberedTenant first = {.set_in = InvalidLocalTransactionId};
+static RememberedTenant queueing = {.set_in = InvalidLocalTransactionId};
 
 /*
  * What parallel workers must know besides the value: the leader's local
@@ -95,31 +101,31 @@ origin_is_stale(const TenantOrigin *origin)
  */
 
 static bool
-a_tenant_was_set(void)
+is_remembered(const RememberedTenant *tenant)
 {
-	return MyProc != NULL && first.set_in != InvalidLocalTransactionId &&
-		first.set_in == current_lxid();
+	return MyProc != NULL && tenant->set_in != InvalidLocalTransactionId &&
+		tenant->set_in == current_lxid();
 }
 
 /* Is this the tenant that was set first in this transaction, or was none set? */
 bool
 is_first_tenant(const TenantValue *value)
 {
-	return !a_tenant_was_set() || tenant_equal(&first.value, value);
+	return !is_remembered(&first) || tenant_equal(&first.value, value);
 }
 
-/* Remembers a tenant as set by the subtransaction of this nesting level; false if out of memory. */
+/* Remembers a tenant as one of the subtransaction of this nesting level; false if out of memory. */
 static bool
-remember_at_level(const TenantValue *value, int level)
+remember_at_level(RememberedTenant *tenant, const TenantValue *value, int level)
 {
 	TenantValue copy;
 
 	Assert(level >= 1 && level <= GetCurrentTransactionNestLevel());
 	if (!copy_tenant(&copy, value, TopTransactionContext, MCXT_ALLOC_NO_OOM))
 		return false;
-	first.value = copy;
-	first.set_in = current_lxid();
-	first.level = level;
+	tenant->value = copy;
+	tenant->set_in = current_lxid();
+	tenant->level = level;
 	return true;
 }
 
@@ -131,9 +137,25 @@ remember_at_level(const TenantValue *value, int level)
 bool
 remember_first_tenant(const TenantValue *value)
 {
-	if (MyProc == NULL || !IsTransactionState() || a_tenant_was_set())
+	if (MyProc == NULL || !IsTransactionState() || is_remembered(&first))
 		return true;
-	return remember_at_level(value, GetCurrentTransactionNestLevel());
+	return remember_at_level(&first, value, GetCurrentTransactionNestLevel());
+}
+
+/* A subtransaction of this nesting level ends.  Returns true if the tenant was forgotten, since it rolls back. */
+static bool
+end_level(RememberedTenant *tenant, SubXactEvent event, int level)
+{
+	if (!is_remembered(tenant) || tenant->level < level)
+		return false;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		tenant->level = level - 1;
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		tenant->set_in = InvalidLocalTransactionId;
+		return true;
+	}
+	return false;
 }
 
 /* To be called when a subtransaction ends.  Returns true if the first tenant was forgotten, since it rolls back. */
@@ -142,16 +164,42 @@ forget_first_tenant(SubXactEvent event)
 {
 	int			level = GetCurrentTransactionNestLevel();
 
-	if (!a_tenant_was_set() || first.level < level)
-		return false;
-	if (event == SUBXACT_EVENT_COMMIT_SUB)
-		first.level = level - 1;
-	else if (event == SUBXACT_EVENT_ABORT_SUB)
-	{
-		first.set_in = InvalidLocalTransactionId;
-		return true;
-	}
-	return false;
+	(void) end_level(&queueing, event, level);
+	return end_level(&first, event, level);
+}
+
+/* ----------------------------------------------------------------
+ *		The tenant for which deferred triggers were queued
+ * ----------------------------------------------------------------
+ */
+
+bool
+queueing_tenant_is_known(void)
+{
+	return is_remembered(&queueing);
+}
+
+/* Is this the tenant for which deferred triggers were queued first, or is none known? */
+bool
+is_queueing_tenant(const TenantValue *value)
+{
+	return !is_remembered(&queueing) || tenant_equal(&queueing.value, value);
+}
+
+/* Remembers a tenant for which triggers may have been queued, unless one is known already; raises an error if out of memory. */
+void
+remember_queueing_tenant(const TenantValue *value)
+{
+	if (!is_remembered(&queueing) && !remember_at_level(&queueing, value, GetCurrentTransactionNestLevel()))
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+/* To be called when no triggers are queued. */
+void
+forget_queueing_tenant(void)
+{
+	queueing.set_in = InvalidLocalTransactionId;
 }
 
 /* ----------------------------------------------------------------
@@ -183,13 +231,13 @@ recall_first_tenant(const GucStack *stack, const char *setting)
 	if (stack == NULL)
 		return;
 	recall_first_tenant(stack->prev, stack->prior.val.stringval);
-	if (a_tenant_was_set())
+	if (is_remembered(&first))
 		return;
 	if (stack->state == GUC_SET_LOCAL && stack->masked.val.stringval != NULL &&
 		parse_tenant(setting_tenant_type, stack->masked.val.stringval, &value))
-		(void) remember_at_level(&value, transaction_level(stack->nest_level));
+		(void) remember_at_level(&first, &value, transaction_level(stack->nest_level));
 	else if (setting != NULL && parse_tenant(setting_tenant_type, setting, &value))
-		(void) remember_at_level(&value, transaction_level(stack->nest_level));
+		(void) remember_at_level(&first, &value, transaction_level(stack->nest_level));
 }
 
 /*

@@ -44,6 +44,11 @@ extern bool is_first_tenant(const TenantValue *value);
 extern bool remember_first_tenant(const TenantValue *value);
 extern bool forget_first_tenant(SubXactEvent event);
 
+extern bool queueing_tenant_is_known(void);
+extern bool is_queueing_tenant(const TenantValue *value);
+extern void remember_queueing_tenant(const TenantValue *value);
+extern void forget_queueing_tenant(void);
+
 extern void publish_tenant_origin(const TenantOrigin *origin);
 extern void publish_tenant_departure(bool departed);
 extern bool leader_has_departed(void);
