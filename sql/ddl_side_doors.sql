@@ -81,6 +81,12 @@ SET ROLE regress_owner;
 ALTER TABLE t.unguarded_yet INHERIT t.plain_above;
 SELECT t.status('t.unguarded_yet');
 
+-- One that a shared parent had kept open must be guarded when it leaves that.
+ALTER TABLE t.unguarded_yet INHERIT t.gets_column;
+SELECT t.status('t.unguarded_yet');
+ALTER TABLE t.unguarded_yet NO INHERIT t.gets_column;
+SELECT t.status('t.unguarded_yet');
+
 -- An owner's revoked privileges must make no difference to that.
 REVOKE ALL ON t.legacy_3 FROM regress_owner;
 \set VERBOSITY sqlstate
@@ -231,6 +237,18 @@ RESET tenant_guard.bypass;
 SET ROLE regress_owner;
 SELECT tenant_guard.pair_foreign_keys('t.sized');
 SELECT t.status('t.restored');
+
+-- Nor may one on the very table of the extension's statement.
+CREATE OR REPLACE FUNCTION t.number_of(t.size) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	IF nextval('t.calls') > 1 THEN
+		DROP POLICY tenant_isolation ON t.sized;
+	END IF;
+	RETURN 1;
+END $$;
+ALTER SEQUENCE t.calls RESTART;
+SELECT tenant_guard.pair_foreign_keys('t.sized');
+SELECT t.status('t.sized');
 
 -- A partition that is attached must be judged as itself, not as what its name means afterwards: here the partition key's
 -- function makes another table of that name the one that is found. Its rows would be read through a parent without a guard.

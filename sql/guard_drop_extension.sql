@@ -43,7 +43,8 @@ RESET ROLE;
 -- No row must be lost.
 SELECT count(*) FROM t.notes;
 
--- Nothing must be refused on its account, though the library is loaded: a key that calls a function, a domain's constraint.
+-- Nothing must be refused on its account, though the library is loaded: a key that calls a function, a domain's constraint,
+-- a table that EXPLAIN makes.
 CREATE SCHEMA own AUTHORIZATION regress_app;
 SET ROLE regress_app;
 CREATE DOMAIN own.message AS text;
@@ -56,6 +57,9 @@ GRANT REFERENCES ON own.log TO regress_app;
 SET ROLE regress_app;
 ALTER DOMAIN own.message ADD CHECK (VALUE <> '');
 CREATE TABLE own.uses (w own.word REFERENCES own.log);
+DO $$ BEGIN
+	EXECUTE 'EXPLAIN ANALYZE CREATE TABLE own.made AS SELECT NULL::uuid AS tenant_id';
+END $$;
 RESET ROLE;
 SET client_min_messages = error;
 DROP SCHEMA own CASCADE;

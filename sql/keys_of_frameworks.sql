@@ -147,12 +147,17 @@ SELECT tenant_guard.set_tenant(:a);
 INSERT INTO t.shop_line VALUES (3, DEFAULT, 99);
 ROLLBACK;
 
--- So it is when the owner renames one.
-DO $$ DECLARE trigger name; BEGIN
+-- So it is when the owner renames one, of INSERT or of UPDATE.
+CREATE FUNCTION t.put_first(checks text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	trigger name;
+BEGIN
 	SELECT tgname INTO trigger FROM pg_trigger t JOIN pg_constraint c ON c.oid = tgconstraint
-	WHERE conname = 'shop_line_order_id_5e6f7a8b_fk_shop_cart_id' AND tgrelid = 't.shop_line'::regclass AND tgfoid = '"RI_FKey_check_ins"'::regproc;
+	WHERE conname = 'shop_line_order_id_5e6f7a8b_fk_shop_cart_id' AND tgrelid = 't.shop_line'::regclass AND tgfoid::regproc::text = quote_ident(checks);
 	EXECUTE format('ALTER TRIGGER %I ON t.shop_line RENAME TO "FIRST"', trigger);
 END $$;
+SELECT t.put_first('RI_FKey_check_ins');
+SELECT t.put_first('RI_FKey_check_upd');
 RESET ROLE;
 SELECT count(*) FROM tenant_guard.broken_invariants('t.shop_line');
 
