@@ -29,7 +29,8 @@ CREATE FOREIGN TABLE t.below () INHERITS (t.notes) SERVER regress_server;
 ALTER FOREIGN TABLE t.remote_notes INHERIT t.notes;
 SELECT count(*) FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE relkind = 'f';
 
--- A table that is not guarded may have such parts; it must not be guarded by protect, by its new column or as a part of another.
+-- A table that is not guarded may have such parts; it must not be guarded by protect, by its new column, by
+-- hand or as a part of another.
 CREATE TABLE t.plain (id int);
 CREATE FOREIGN TABLE t.plain_below () INHERITS (t.plain) SERVER regress_server;
 ALTER TABLE t.plain ADD tenant_id uuid;
@@ -40,6 +41,9 @@ CREATE TABLE t.open (at int, tenant_id uuid NOT NULL) PARTITION BY RANGE (at);
 CREATE FOREIGN TABLE t.open_far PARTITION OF t.open FOR VALUES FROM (20) TO (29) SERVER regress_server;
 SELECT tenant_guard.protect('t.open');
 ALTER TABLE t.events ATTACH PARTITION t.open FOR VALUES FROM (20) TO (29);
+ALTER TABLE t.open ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON t.open AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+ALTER TABLE t.open DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
 RESET ROLE;
 RESET tenant_guard.auto_protect;
 SET ROLE regress_owner;

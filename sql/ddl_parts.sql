@@ -71,6 +71,28 @@ CREATE POLICY tenant_isolation ON by_hand AS RESTRICTIVE USING (tenant_id = tena
 SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ '^by_hand' ORDER BY 1;
 SELECT * FROM tenant_guard.broken_invariants();
 
+-- So must keys be settled where it is completed by the statement that enables row-level security, or forces it.
+SET tenant_guard.auto_protect = off;
+CREATE TABLE enabled_last (tenant_id uuid NOT NULL, customer int REFERENCES customers);
+CREATE TABLE forced_last (tenant_id uuid NOT NULL, customer int REFERENCES customers);
+RESET tenant_guard.auto_protect;
+CREATE POLICY tenant_isolation ON enabled_last AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+CREATE POLICY tenant_isolation ON forced_last AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+ALTER TABLE enabled_last FORCE ROW LEVEL SECURITY;
+ALTER TABLE enabled_last ENABLE ROW LEVEL SECURITY;
+ALTER TABLE forced_last ENABLE ROW LEVEL SECURITY;
+ALTER TABLE forced_last FORCE ROW LEVEL SECURITY;
+SELECT * FROM tenant_guard.broken_invariants();
+
+-- Below a parent that is open it must be warned of.
+CREATE TABLE open_base (note text);
+SET tenant_guard.auto_protect = off;
+CREATE TABLE by_hand_below (tenant_id uuid NOT NULL) INHERITS (open_base);
+RESET tenant_guard.auto_protect;
+ALTER TABLE by_hand_below ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON by_hand_below AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+DROP TABLE open_base CASCADE;
+
 -- A script of pg_dump must restore as it is written: there the whole is guarded last.
 SET row_security = off;
 CREATE TABLE r_parents (tenant_id uuid DEFAULT tenant_guard.current_tenant() NOT NULL, id int NOT NULL);

@@ -87,6 +87,17 @@ SELECT t.status('t.unguarded_yet');
 ALTER TABLE t.unguarded_yet NO INHERIT t.gets_column;
 SELECT t.status('t.unguarded_yet');
 
+-- A partition that leaves a table which nobody has guarded yet must stay as it is.
+RESET ROLE;
+SET tenant_guard.auto_protect = off;
+SET ROLE regress_owner;
+CREATE TABLE t.legacy_0 PARTITION OF t.legacy FOR VALUES IN (0);
+RESET ROLE;
+SET tenant_guard.auto_protect = on;
+SET ROLE regress_owner;
+ALTER TABLE t.legacy DETACH PARTITION t.legacy_0;
+SELECT t.status('t.legacy_0');
+
 -- An owner's revoked privileges must make no difference to that.
 REVOKE ALL ON t.legacy_3 FROM regress_owner;
 \set VERBOSITY sqlstate
