@@ -148,14 +148,20 @@ ALTER TABLE t.above RENAME t TO tenant_id;
 ALTER TABLE ONLY t.above ALTER tenant_id SET NOT NULL;
 SELECT t.status('t.above'), t.status('t.child');
 
--- A schema that is no longer an excluded one must not bring open tables.
+-- A schema that is no longer an excluded one must not bring open tables, nor keys that do not carry the tenant, and must say
+-- what is open above its tables.
 RESET ROLE;
 SET tenant_guard.excluded_schemas = 't_stage';
 CREATE SCHEMA t_stage AUTHORIZATION regress_owner
-	CREATE TABLE st (id int, tenant_id uuid);
+	CREATE TABLE st (id int PRIMARY KEY, tenant_id uuid)
+	CREATE TABLE of_st (st int REFERENCES st, tenant_id uuid)
+	CREATE TABLE above (id int);
+CREATE TABLE t_stage.below (tenant_id uuid) INHERITS (t_stage.above);
 SELECT t.status('t_stage.st');
 ALTER SCHEMA t_stage RENAME TO t_live;
 SELECT t.status('t_live.st');
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 't_live.of_st'::regclass AND contype = 'f';
+DROP TABLE t_live.of_st, t_live.below, t_live.above;
 RESET tenant_guard.excluded_schemas;
 
 -- A statement of another event trigger, while ours runs, must be seen too.

@@ -75,7 +75,7 @@ SELECT * FROM t.keys;
 
 --
 -- Honest keys go on: of the row's own tenant, in any order, with more columns
--- than needed; and one of the tenant column alone is named.
+-- than needed; and one of the tenant column alone is named, by audit() too.
 --
 ALTER TABLE t.c ADD CONSTRAINT own FOREIGN KEY (tenant_id, p_id) REFERENCES t.p (tenant_id, id) ON DELETE CASCADE,
 	ADD CONSTRAINT turned FOREIGN KEY (p_id, tenant_id) REFERENCES t.p (id, tenant_id) ON DELETE SET NULL (p_id),
@@ -83,6 +83,7 @@ ALTER TABLE t.c ADD CONSTRAINT own FOREIGN KEY (tenant_id, p_id) REFERENCES t.p 
 ALTER TABLE t.c ADD CONSTRAINT granted_by FOREIGN KEY (p_t) REFERENCES t.tenants;
 ALTER TABLE t.whole ADD CONSTRAINT upward FOREIGN KEY (tenant_id, p_id) REFERENCES t.whole;
 SELECT * FROM t.keys;
+SELECT level, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'unpaired_foreign_key';
 ALTER TABLE t.c DROP CONSTRAINT own, DROP CONSTRAINT turned, DROP CONSTRAINT more, DROP CONSTRAINT granted_by;
 
 --
@@ -107,6 +108,15 @@ SELECT relation, status, detail FROM tenant_guard.protect_schema('t') WHERE rela
 \set VERBOSITY terse
 SELECT tenant_guard.pair_foreign_keys('t.later');
 
+-- One that names another tenant is named by protect_schema(), too.
+CREATE SCHEMA n;
+SET tenant_guard.auto_protect = off;
+CREATE TABLE n.tenants (tenant_id uuid PRIMARY KEY);
+CREATE TABLE n.grants (tenant_id uuid NOT NULL, to_tenant uuid CONSTRAINT to_tenant REFERENCES n.tenants);
+RESET tenant_guard.auto_protect;
+SELECT relation, status FROM tenant_guard.protect_schema('n');
+DROP SCHEMA n CASCADE;
+
 -- A table that has no tenant column is not given a second one.
 \set VERBOSITY default
 CREATE TABLE t.lines (id int, p_t uuid, p_id int, CONSTRAINT k FOREIGN KEY (p_t, p_id) REFERENCES t.p (tenant_id, id));
@@ -116,7 +126,8 @@ SELECT tenant_guard.protect('t.lines', 'p_t');
 DROP TABLE t.lines;
 
 --
--- What is there: its actions keep to the tenant, and audit() has what mends it.
+-- What is there: its actions keep to the tenant, broken_invariants() tells it,
+-- and audit() has what mends it, and finds it where the guard is damaged, too.
 --
 GRANT SELECT, INSERT, UPDATE, DELETE ON t.p, t.later TO regress_app;
 SET tenant_guard.bypass = on;
@@ -137,6 +148,12 @@ SELECT id, left(p_t::text, 1) AS references_row_of FROM t.later ORDER BY id;
 COMMIT;
 RESET ROLE;
 SELECT level, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'unpaired_foreign_key' \gx
+SELECT invariant, foreign_key FROM tenant_guard.broken_invariants('t.later');
+BEGIN;
+SET LOCAL tenant_guard.bypass = on;
+ALTER TABLE t.later NO FORCE ROW LEVEL SECURITY;
+SELECT level, object FROM tenant_guard.audit() WHERE rule = 'unpaired_foreign_key';
+ROLLBACK;
 SELECT remedy FROM tenant_guard.audit() WHERE rule = 'unpaired_foreign_key' \gset
 :remedy;
 SET tenant_guard.bypass = on;

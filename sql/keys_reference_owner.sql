@@ -206,6 +206,15 @@ ROLLBACK;
 -- Nor is a guarded table given to it.
 RESET ROLE;
 ALTER TABLE t.worded OWNER TO regress_late;
+-- Nor is one guarded by a new name of its schema, which is no longer excluded.
+SET tenant_guard.excluded_schemas = 'left_alone';
+CREATE SCHEMA left_alone AUTHORIZATION regress_late;
+SET ROLE regress_late;
+CREATE TABLE left_alone.orders (tenant_id uuid);
+RESET ROLE;
+ALTER SCHEMA left_alone RENAME TO not_left_alone;
+RESET tenant_guard.excluded_schemas;
+DROP SCHEMA left_alone CASCADE;
 SET ROLE regress_late;
 
 -- A script of pg_dump is not refused: audit() finds what it restored.
