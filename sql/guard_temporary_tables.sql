@@ -613,6 +613,21 @@ ANALYZE;
 SELECT columns FROM t.read_statistics;
 ROLLBACK;
 RESET client_min_messages;
+
+-- Nor must VACUUM, which is several transactions, leave any of a tenant that is
+-- set for the session.
+RESET ROLE;
+SET tenant_guard.scope = session;
+SET ROLE regress_app;
+SET tenant_guard.tenant_id = :a;
+SET client_min_messages = error;
+VACUUM (ANALYZE);
+RESET client_min_messages;
+SELECT * FROM t.read_statistics;
+RESET tenant_guard.tenant_id;
+RESET ROLE;
+RESET tenant_guard.scope;
+SET ROLE regress_app;
 DROP TABLE x, y;
 CREATE TEMP TABLE x AS SELECT 1 AS id;
 ANALYZE x;
@@ -878,7 +893,8 @@ RESET search_path;
 RESET ROLE;
 
 -- A temporary table made while search_path is empty must not hide a guarded one
--- later, from a name without a schema; where it does not hide it, it is used.
+-- later, from a name without a schema; where it does not hide it, or that is
+-- meant, it is used.
 SET ROLE regress_app;
 SET search_path = '';
 CREATE TEMP TABLE notes (id int);
@@ -889,6 +905,11 @@ SET search_path = t;
 SELECT * FROM notes;
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO notes VALUES (1);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+SELECT * FROM notes;
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
 SET search_path = t, pg_temp;
 SELECT * FROM pg_temp.notes;
 SET search_path = '';

@@ -67,6 +67,12 @@ ALTER TABLE pg_toast.pg_toast_1 RENAME TO some_other_name;
 SELECT count(*) FROM pg_toast.some_other_name;
 RESET allow_system_table_mods;
 
+-- One of which no table is known must be refused.
+BEGIN;
+UPDATE pg_class SET reltoastrelid = 0 WHERE oid = 't.notes'::regclass;
+SELECT count(*) FROM pg_toast.some_other_name;
+ROLLBACK;
+
 -- Who means it must be let through.
 SET tenant_guard.bypass = on;
 SELECT count(*) > 0 AS meant FROM pg_toast.some_other_name;
