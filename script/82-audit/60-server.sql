@@ -59,19 +59,19 @@ WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, 
 -- (CVE-2024-10976, plans of another role below a subquery; CVE-2024-10978, SET ROLE undone wrongly, whose mend was
 -- mended in 15.10, 16.6 and 17.2), 15.14, 16.10 and 17.6 (CVE-2025-8713, statistics told values past a policy),
 -- 15.19, 16.15, 17.11 and 18.6 (CVE-2026-14666, plans outlived a change of role), 15.20, 16.16, 17.12 and 18.7
--- (CVE-2026-120154, the WHERE of ON CONFLICT came before the policy). By all of these but the one of MERGE, which stores rows
--- that another policy than INSERT's forbids, as no guard has one, values may cross.
+-- (CVE-2026-120154, the WHERE of ON CONFLICT came before the policy). By all of these but the one of MERGE values may cross,
+-- and a server that lacks that mend lacks others.
 UNION ALL
-SELECT 'server_outdated', CASE WHEN bool_or(c.crosses) THEN 'error' ELSE 'warning' END, 'PostgreSQL ' || current_setting('server_version'),
+SELECT 'server_outdated', 'error', 'PostgreSQL ' || current_setting('server_version'),
 	   format('has faults of row-level security that minor release %s.%s mends: %s', v.major, max(f.minor), string_agg(c.cve, ', ' ORDER BY c.cve)), NULL, 0
 FROM (SELECT current_setting('server_version_num')::int / 10000, current_setting('server_version_num')::int % 10000) v (major, minor)
-	 CROSS JOIN (VALUES ('CVE-2023-2455', ARRAY[3, 0, 0, 0], true),
-						('CVE-2023-39418', ARRAY[4, 0, 0, 0], false),
-						('CVE-2024-10976', ARRAY[9, 5, 1, 0], true),
-						('CVE-2024-10978', ARRAY[10, 6, 2, 0], true),
-						('CVE-2025-8713', ARRAY[14, 10, 6, 0], true),
-						('CVE-2026-14666', ARRAY[19, 15, 11, 6], true),
-						('CVE-2026-120154', ARRAY[20, 16, 12, 7], true)) AS c (cve, mended, crosses)
+	 CROSS JOIN (VALUES ('CVE-2023-2455', ARRAY[3, 0, 0, 0]),
+						('CVE-2023-39418', ARRAY[4, 0, 0, 0]),
+						('CVE-2024-10976', ARRAY[9, 5, 1, 0]),
+						('CVE-2024-10978', ARRAY[10, 6, 2, 0]),
+						('CVE-2025-8713', ARRAY[14, 10, 6, 0]),
+						('CVE-2026-14666', ARRAY[19, 15, 11, 6]),
+						('CVE-2026-120154', ARRAY[20, 16, 12, 7])) AS c (cve, mended)
 	 CROSS JOIN LATERAL (SELECT c.mended[v.major - 14] AS minor) f
 WHERE v.minor < f.minor
 GROUP BY v.major
