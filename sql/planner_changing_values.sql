@@ -75,6 +75,8 @@ INSERT INTO t.tries VALUES
 	('SELECT body FROM (SELECT body, set_config(''x.t'', ''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'', true) FROM t.notes WHERE tenant_id = current_setting(''x.t'')::uuid OFFSET 0) s'),
 	('SELECT body FROM (SELECT body, set_config(''role'', ''regress_other'', true) FROM t.notes WHERE tenant_id = CASE WHEN current_user = ''regress_app'' THEN ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::uuid ELSE ''bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb''::uuid END OFFSET 0) s'),
 	('SELECT body FROM t.notes WHERE tenant_id = t.liar() AND body LIKE ''CANARY%'''),
+	('SELECT body FROM t.notes WHERE tenant_id = t.liar() AND tenant_id <> ''cccccccc-cccc-cccc-cccc-cccccccccccc'''),
+	('SELECT body FROM t.notes WHERE tenant_id = t.liar() AND tenant_id > ''00000000-0000-0000-0000-000000000000'''),
 	('SELECT body FROM t.notes WHERE tenant_id = t.liar() AND t.hear(body)'),
 	('SELECT body FROM t.notes WHERE tenant_id = t.liar() OFFSET 0 FOR UPDATE'),
 	('SELECT n.body FROM t.notes n JOIN t.notes o ON o.tenant_id = n.tenant_id AND o.id = n.id AND o.tenant_id = t.liar()'),
@@ -145,6 +147,8 @@ SELECT t.plan($$SELECT body FROM t.notes WHERE tenant_id = current_setting('x.t'
 SELECT body FROM t.notes WHERE tenant_id = current_setting('x.t')::uuid AND id < 9;
 SET LOCAL x.t = :b;
 SELECT body FROM t.notes WHERE tenant_id = current_setting('x.t')::uuid AND id < 9;
+-- Where the index compares the tenant nothing need be added, be it an index-only scan.
+SELECT t.plan('SELECT id FROM t.notes WHERE id < 9');
 -- With a constant nothing need be added.
 SELECT t.plan($$SELECT body FROM t.notes WHERE tenant_id = 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa' AND id < 9$$);
 SELECT count(*) FROM t.notes WHERE tenant_id = :a;
