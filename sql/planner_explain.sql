@@ -62,6 +62,17 @@ CREATE FUNCTION t.explains() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RE
 EXPLAIN (COSTS OFF) SELECT FROM t."Lines" WHERE id < t.explains();
 PREPARE r(int) AS SELECT FROM t."Lines" WHERE id < $1;
 EXPLAIN (COSTS OFF) EXECUTE r(t.explains());
+-- Nor must a statement that runs while it is executed: its tables are not named.
+CREATE FUNCTION t.reads_own() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM FROM t.own; RETURN 1; END';
+CREATE FUNCTION t.lines(explain text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE explain LOOP RETURN NEXT line; END LOOP;
+END
+$$;
+PREPARE runs AS SELECT t.reads_own(), count(*) FROM t.orders;
+SELECT count(*) AS notes FROM t.lines('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) EXECUTE runs') line WHERE line ~ 'Tenant Filter.*trusted';
 -- What cannot be explained must fail as ever.
 SAVEPOINT s;
 EXPLAIN EXECUTE nothing;
@@ -81,6 +92,7 @@ END
 $$;
 SELECT * FROM t.keys('SELECT FROM t.orders o, t.own');
 SELECT * FROM t.keys('EXECUTE q(''a%'')');
+SELECT count(*) AS rows FROM t.lines('EXPLAIN (FORMAT JSON) EXECUTE q(''a%'')');
 SELECT * FROM t.keys('DELETE FROM t.ruled WHERE id < 1');
 CREATE FUNCTION t.notes_in_json(query text) RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
