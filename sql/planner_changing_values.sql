@@ -23,6 +23,14 @@ DROP POLICY tenant_isolation ON t.open_part;
 DROP POLICY tenant_access ON t.open_part;
 ALTER TABLE t.open_part DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
 RESET tenant_guard.bypass;
+-- So of a child.
+CREATE TABLE t.parent (id int, tenant_id uuid, body text);
+CREATE TABLE t.child () INHERITS (t.parent);
+SET tenant_guard.bypass = on;
+DROP POLICY tenant_isolation ON t.child;
+DROP POLICY tenant_access ON t.child;
+ALTER TABLE t.child DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+RESET tenant_guard.bypass;
 CREATE TABLE t.copy (id int, tenant_id uuid, body text);
 SELECT tenant_guard.unprotect('t.copy');
 CREATE VIEW t.seen WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM t.notes UNION ALL SELECT * FROM t.notes;
@@ -30,6 +38,7 @@ CREATE VIEW t.seen WITH (security_invoker = true, security_barrier = true) AS SE
 SET tenant_guard.bypass = on;
 INSERT INTO t.notes SELECT i, CASE WHEN i % 2 = 0 THEN :a ELSE :b END::uuid, CASE WHEN i % 2 = 0 THEN 'mine ' ELSE 'CANARY ' END || i FROM generate_series(1, 24) i;
 INSERT INTO t.parts SELECT * FROM t.notes;
+INSERT INTO t.child SELECT * FROM t.notes;
 INSERT INTO t.copy SELECT * FROM t.notes;
 RESET tenant_guard.bypass;
 ANALYZE t.notes, t.parts, t.copy;
@@ -47,6 +56,8 @@ BEGIN
 	RETURN CASE WHEN n < current_setting('x.lies_after')::int THEN 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa' ELSE 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb' END;
 END $$;
 CREATE FUNCTION t.all_notes() RETURNS SETOF t.notes LANGUAGE sql STABLE AS 'SELECT * FROM t.notes WHERE tenant_id = t.liar()';
+CREATE FUNCTION t.all_parts() RETURNS SETOF t.parts LANGUAGE sql STABLE AS 'SELECT * FROM t.parts WHERE tenant_id = t.liar()';
+CREATE FUNCTION t.all_children() RETURNS SETOF t.parent LANGUAGE sql STABLE AS 'SELECT * FROM t.parent WHERE tenant_id = t.liar()';
 CREATE TABLE t.heard (body text);
 CREATE FUNCTION t.hear(body text) RETURNS boolean LANGUAGE plpgsql COST 0.0000000001 AS
 'BEGIN INSERT INTO t.heard VALUES (body); RETURN true; END';
@@ -89,6 +100,11 @@ INSERT INTO t.tries VALUES
 	('SELECT body FROM t.seen WHERE tenant_id = t.liar()'),
 	('SELECT body FROM t.all_notes()'),
 	('SELECT body FROM t.parts WHERE tenant_id = t.liar()'),
+	('SELECT body FROM t.parts WHERE tenant_id = t.liar() AND id >= 20'),
+	('UPDATE t.parts SET body = ''changed '' || body WHERE tenant_id = t.liar() AND id >= 20 RETURNING body'),
+	('SELECT body FROM t.all_parts() WHERE id >= 20'),
+	('SELECT body FROM t.parent WHERE tenant_id = t.liar()'),
+	('SELECT body FROM t.all_children()'),
 	('SELECT body FROM t.part WHERE tenant_id = t.liar()'),
 	('WITH w AS MATERIALIZED (SELECT * FROM t.notes WHERE tenant_id = t.liar()) SELECT body FROM w'),
 	('SELECT (SELECT string_agg(body, '','') FROM t.notes WHERE tenant_id = t.liar())'),

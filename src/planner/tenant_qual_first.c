@@ -282,32 +282,58 @@ order_filters(Plan *scan, AttrNumber attnum)
 }
 
 /*
- * Returns the table itself if it is guarded.  A partition or child may have no
- * guard of its own: if the planner has added it to a query on its parent, or if it
- * is a partition, returns its guarded ancestor.  Otherwise returns InvalidOid.
+ * Returns the range-table index of the table that the planner has expanded to this
+ * partition or child, or 0.  (A query in FROM is no table.)
  */
-static Oid
-guarded_ancestor(const RangeTblEntry *rte)
+static Index
+expanded_from(const PlannedStmt *plan, Index rti)
 {
 	ListCell   *lc;
 
-	if (guard_of(rte->relid).status == GUARD_WHOLE)
-		return rte->relid;
-	if (has_filter_note(rte) || get_rel_relispartition(rte->relid))
-		foreach(lc, ancestors_of(rte->relid))
-			if (guard_of(lfirst_oid(lc)).status == GUARD_WHOLE)
-				return lfirst_oid(lc);
+	foreach(lc, plan->appendRelations)
+	{
+		const AppendRelInfo *child = lfirst(lc);
+
+		if (child->child_relid == rti && rt_fetch(child->parent_relid, plan->rtable)->rtekind == RTE_RELATION)
+			return child->parent_relid;
+	}
+	return 0;
+}
+
+/*
+ * Returns the table itself if it is guarded.  A partition or child may have no
+ * guard of its own: if the planner has added it to a query on its parent, returns
+ * that of the parent, and if it is a partition, its guarded ancestor.  Otherwise
+ * returns InvalidOid.
+ */
+static Oid
+guarded_ancestor(const PlannedStmt *plan, Index rti)
+{
+	Oid			relid = rt_fetch(rti, plan->rtable)->relid;
+	Index		parent;
+	ListCell   *lc;
+
+	if (guard_of(relid).status == GUARD_WHOLE)
+		return relid;
+	if ((parent = expanded_from(plan, rti)) != 0)
+		return guarded_ancestor(plan, parent);
+	foreach(lc, get_rel_relispartition(relid) ? ancestors_of(relid) : NIL)
+		if (guard_of(lfirst_oid(lc)).status == GUARD_WHOLE)
+			return lfirst_oid(lc);
 	return InvalidOid;
 }
 
-/* Does row-level security apply to this table of the plan? */
+/* Does row-level security apply to this table of the plan, or to the one that the planner has expanded to it? */
 static bool
 row_security_applies(const PlannedStmt *plan, Index rti)
 {
 	const RangeTblEntry *rte = rt_fetch(rti, plan->rtable);
+	Index		parent;
 
-	return has_filter_note(rte) ||
-		check_enable_rls(rte->relid, check_as_user(plan, rti), true) == RLS_ENABLED;
+	if (has_filter_note(rte) || check_enable_rls(rte->relid, check_as_user(plan, rti), true) == RLS_ENABLED)
+		return true;
+	parent = expanded_from(plan, rti);
+	return parent != 0 && row_security_applies(plan, parent);
 }
 
 /*
@@ -326,7 +352,7 @@ static void
 put_tenant_before_actions(const List *actions, const PlannedStmt *plan, Index rti)
 {
 	const RangeTblEntry *rte = rt_fetch(rti, plan->rtable);
-	Oid			guarded = guarded_ancestor(rte);
+	Oid			guarded = guarded_ancestor(plan, rti);
 	OpExpr	   *qual;
 	ListCell   *lc;
 
@@ -375,7 +401,7 @@ put_first_in_node(Plan *scan, void *context)
 	if (scanned_relation(scan) == 0 || IsA(scan, ForeignScan))
 		return;
 	rte = rt_fetch(((Scan *) scan)->scanrelid, plan->rtable);
-	guarded = guarded_ancestor(rte);
+	guarded = guarded_ancestor(plan, ((Scan *) scan)->scanrelid);
 	if (!OidIsValid(guarded))
 		return;
 	attnum = column_of_child(rte->relid, guarded, guard_of(guarded).attnum);
