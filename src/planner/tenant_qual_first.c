@@ -303,24 +303,18 @@ expanded_from(const PlannedStmt *plan, Index rti)
 /*
  * Returns the table itself if it is guarded.  A partition or child may have no
  * guard of its own: if the planner has added it to a query on its parent, returns
- * that of the parent, and if it is a partition, its guarded ancestor.  Otherwise
- * returns InvalidOid.
+ * that of the parent.  Otherwise returns InvalidOid.
  */
 static Oid
 guarded_ancestor(const PlannedStmt *plan, Index rti)
 {
 	Oid			relid = rt_fetch(rti, plan->rtable)->relid;
 	Index		parent;
-	ListCell   *lc;
 
 	if (guard_of(relid).status == GUARD_WHOLE)
 		return relid;
-	if ((parent = expanded_from(plan, rti)) != 0)
-		return guarded_ancestor(plan, parent);
-	foreach(lc, get_rel_relispartition(relid) ? ancestors_of(relid) : NIL)
-		if (guard_of(lfirst_oid(lc)).status == GUARD_WHOLE)
-			return lfirst_oid(lc);
-	return InvalidOid;
+	parent = expanded_from(plan, rti);
+	return parent == 0 ? InvalidOid : guarded_ancestor(plan, parent);
 }
 
 /* Does row-level security apply to this table of the plan, or to the one that the planner has expanded to it? */
