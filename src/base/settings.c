@@ -14,6 +14,8 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
@@ -113,6 +115,13 @@ check_excluded_schemas(char **newval, void **extra, GucSource source)
 	list_free(names);
 	pfree(copy);
 	return ok;
+}
+
+/* Can the current user SET this PGC_SUSET parameter? */
+bool
+user_may_set(const char *name)
+{
+	return superuser() || pg_parameter_aclcheck(name, GetUserId(), ACL_SET) == ACLCHECK_OK;
 }
 
 /* Does tenant_guard.excluded_schemas name this schema? */

@@ -56,6 +56,7 @@ typedef enum TypeMismatch
 } TypeMismatch;
 
 /* A parameter that current_tenant.c defines, and hints name */
+#define BYPASS "tenant_guard.bypass"
 #define ONE_TENANT_PER_TRANSACTION "tenant_guard.one_tenant_per_transaction"
 
 /* tenant_guard.late_loading: what to do with queries on guarded tables that were planned without the library */
@@ -80,6 +81,7 @@ extern bool setting_trusted_filters;
 extern int	setting_late_loading;
 
 extern void define_settings(void);
+extern bool user_may_set(const char *name);
 extern bool schema_is_excluded(const char *schema);
 
 #endif							/* TENANT_GUARD_SETTINGS_H */

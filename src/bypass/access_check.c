@@ -378,7 +378,7 @@ check_truncate(Oid relid)
 		return;
 	reason = bypass_reason(InvalidOid);
 	if (reason == NULL)
-		raise_refusal(truncates_table(relid));
+		raise_refusal(truncates_table(relid, transaction_has_tenant()));
 	log_bypass(psprintf("TRUNCATE of %s", relation_name(relid)), reason);
 }
 

@@ -8,11 +8,13 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "access_refusals.h"
 #include "catalog.h"
+#include "settings.h"
 
 /* The refusals of an accidental bypass have the same message. */
 static Refusal
@@ -26,12 +28,28 @@ bypass(Oid relid, char *detail, const char *hint)
 	};
 }
 
+/*
+ * What the current user, to whom row-level security does not apply, runs to opt
+ * in to bypassing isolation: what leaves new tables guarded first.
+ */
+static const char *
+how_to_bypass(void)
+{
+	const char *user = quote_identifier(GetUserNameFromId(GetUserId(), false));
+
+	if (user_may_set(BYPASS))
+		return "run SET " BYPASS " = on; first.";
+	return psprintf("run SET row_security = off; first. New tables are not guarded under it: if it makes any, a superuser runs GRANT SET ON PARAMETER %s TO %s; and it runs SET %s = on; instead.",
+					BYPASS, user, BYPASS);
+}
+
 Refusal
 bypass_by_role(Oid relid, Oid role)
 {
 	return bypass(relid,
 				  psprintf("Row-level security does not apply to role \"%s\".", GetUserNameFromId(role, true)),
-				  "Connect as a role without SUPERUSER and BYPASSRLS. If every tenant's rows are meant, run SET tenant_guard.bypass = on, or SET row_security = off, under which new tables are not guarded.");
+				  psprintf("If every tenant's rows are meant, %s For one tenant's rows, connect as a role without SUPERUSER and BYPASSRLS.",
+						   how_to_bypass()));
 }
 
 Refusal
@@ -39,7 +57,8 @@ bypass_by_toast(Oid relid)
 {
 	return bypass(relid,
 				  pstrdup("Its TOAST table has the long values of its rows, and no policy."),
-				  "Read the values from the table itself. If every tenant's are meant, run SET tenant_guard.bypass = on.");
+				  psprintf("Read the values from the table itself. If every tenant's are meant, %s",
+						   has_bypassrls_privilege(GetUserId()) ? how_to_bypass() : "a superuser runs SET " BYPASS " = on; first."));
 }
 
 Refusal
@@ -92,7 +111,8 @@ materializes_rows(Oid relid)
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("a materialized view of table %s would bypass the isolation of tenants", relation_name(relid)),
 			"A materialized view cannot have row-level security: it would show the rows that it holds to every tenant.",
-			"Use a view with security_invoker, or a table with the tenant column. If it is meant, run SET tenant_guard.bypass = on first."
+			psprintf("Use a view with security_invoker, or a table with the tenant column. If it is meant, %s",
+					 user_may_set(BYPASS) ? how_to_bypass() : "a superuser runs SET " BYPASS " = on; and creates or refreshes it.")
 	};
 }
 
@@ -119,7 +139,7 @@ detaches_unseen(Oid relid)
 }
 
 Refusal
-truncates_table(Oid relid)
+truncates_table(Oid relid, bool has_tenant)
 {
 	const char *relation = relation_name(relid);
 
@@ -127,8 +147,10 @@ truncates_table(Oid relid)
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("TRUNCATE of table %s would take every tenant's rows", relation),
 			"Row-level security does not apply to TRUNCATE.",
-			psprintf("Run DELETE FROM %s for the rows of the tenant that is set. If every tenant's rows are meant, a superuser runs SET tenant_guard.bypass = on first.",
-					 relation)
+			has_bypassrls_privilege(GetUserId()) ? psprintf("If every tenant's rows are meant, %s", how_to_bypass()) :
+			psprintf("For the rows of one tenant, run %sDELETE FROM %s; If every tenant's rows are meant, %s",
+					 has_tenant ? "" : "SELECT tenant_guard.set_tenant('...'); and in the same transaction ", relation,
+					 user_may_set(BYPASS) ? how_to_bypass() : "a superuser runs SET " BYPASS " = on; before this statement.")
 	};
 }
 

@@ -21,7 +21,7 @@ extern Refusal damaged_guard(Oid relid, const char *damage);
 extern Refusal materializes_rows(Oid relid);
 extern Refusal holds_rows(Oid relid);
 extern Refusal detaches_unseen(Oid relid);
-extern Refusal truncates_table(Oid relid);
+extern Refusal truncates_table(Oid relid, bool has_tenant);
 extern Refusal shadows_table(Oid temporary, Oid relid);
 extern Refusal prepares_transaction(void);
 

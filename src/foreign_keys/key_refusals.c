@@ -263,6 +263,16 @@ list_of_keys(List *keys)
 }
 
 Refusal
+derives_for_guarded(Oid relid, const char *column)
+{
+	char	   *table = relation_name(relid);
+
+	return wrong_state(psprintf("table %s is guarded already", table),
+					   psprintf("Column \"%s\" holds the tenant of each row.", column),
+					   psprintf("To change the foreign keys of the table so that they carry the tenant, run SELECT tenant_guard.pair_foreign_keys(%s);", quote_literal_cstr(table)));
+}
+
+Refusal
 derives_by_no_key(Oid relid, List *keys)
 {
 	return (Refusal) {

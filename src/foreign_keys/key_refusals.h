@@ -36,6 +36,7 @@ extern Refusal key_events_pending(Oid relid);
 /* Deriving a tenant column */
 extern Refusal column_is_there(Oid relid, const char *column);
 extern Refusal column_names_tenant(const ForeignKey *key);
+extern Refusal derives_for_guarded(Oid relid, const char *column);
 extern Refusal derives_by_no_key(Oid relid, List *keys);
 extern Refusal derives_by_several_keys(Oid relid, List *keys);
 extern Refusal no_such_key(const char *key, Oid relid, List *keys);

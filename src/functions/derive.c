@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
+#include "access_refusals.h"
 #include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
@@ -199,6 +200,18 @@ check_no_column_names_tenant(const ForeignKey *key)
 		raise_refusal(column_names_tenant(key));
 }
 
+/* Refuses a table that has a guard: its rows have a tenant. */
+static void
+check_not_guarded(Oid relid)
+{
+	Guard		guard = guard_of(relid);
+
+	if (guard.status == GUARD_DAMAGED)
+		raise_refusal(damaged_guard(relation_name(relid), guard.damage));
+	if (guard.status == GUARD_WHOLE)
+		raise_refusal(derives_for_guarded(relid, get_attname(relid, guard.attnum, false)));
+}
+
 Datum
 tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 {
@@ -208,6 +221,7 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	uint64		rows;
 
 	(void) lock_hierarchy(relid);
+	check_not_guarded(relid);
 	check_is_root(relid);
 	key = PG_ARGISNULL(1) ? only_key(relid) : key_of_name(relid, NameStr(*PG_GETARG_NAME(1)));
 	check_parent(key);

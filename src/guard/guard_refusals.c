@@ -16,6 +16,7 @@
 
 #include "catalog.h"
 #include "guard_refusals.h"
+#include "settings.h"
 #include "tenant_refusals.h"
 
 /* ----------------------------------------------------------------
@@ -305,8 +306,14 @@ policy_name_taken(Oid relid, const char *policy)
 static char *
 how_to_weaken(Oid relid, Oid root)
 {
-	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); to mend it, SELECT tenant_guard.protect(%s). A superuser who means just this statement runs SET tenant_guard.bypass = on before it.",
-					quote_literal_cstr(relation_name(root)), quote_literal_cstr(relation_name(relid)));
+	const char *relation = quote_literal_cstr(relation_name(relid));
+	const char *whole = quote_literal_cstr(relation_name(root));
+
+	if (user_may_set(BYPASS))
+		return psprintf("If just this statement is meant, run SET %s = on; before it, and SELECT tenant_guard.protect(%s); after it to mend the guard. To take the guard off, run SELECT tenant_guard.unprotect(%s);",
+						BYPASS, relation, whole);
+	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); before this statement. If the table is to stay guarded, run SELECT tenant_guard.protect(%s); after it, in the same transaction.",
+					whole, whole);
 }
 
 Refusal

@@ -7,8 +7,12 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -63,11 +67,39 @@ stale_tenant(void)
 	};
 }
 
-/* Can the current user SET this PGC_SUSET parameter? */
+/* Does the role own a table with FORCE ROW LEVEL SECURITY, as guarded tables have, or have the privileges of its owner? */
 static bool
-may_set(const char *name)
+owns_forced_table(Oid role)
 {
-	return superuser() || pg_parameter_aclcheck(name, GetUserId(), ACL_SET) == ACLCHECK_OK;
+	CatalogScan scan = begin_catalog_scan(RelationRelationId, InvalidOid, InvalidAttrNumber, InvalidOid, NULL);
+	bool		found = false;
+	HeapTuple	tuple;
+
+	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
+
+		found = class->relforcerowsecurity && has_privs_of_role(role, class->relowner);
+	}
+	end_catalog_scan(&scan);
+	return found;
+}
+
+/* How the current user goes on after tenant_fixed.  Only an owner of guarded tables has migrations to run. */
+static const char *
+how_to_change_tenant(void)
+{
+	const char *end = "End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one.";
+
+	if (!IsTransactionState())
+		return end;
+	if (user_may_set(ONE_TENANT_PER_TRANSACTION))
+		return psprintf("%s If this transaction is meant to have several tenants in turn, run SET LOCAL %s = off; at its beginning.",
+						end, ONE_TENANT_PER_TRANSACTION);
+	if (owns_forced_table(GetUserId()))
+		return psprintf("%s For a migration that has several tenants in turn, a superuser runs GRANT SET ON PARAMETER %s TO %s; and it runs SET LOCAL %s = off; at the transaction's beginning.",
+						end, ONE_TENANT_PER_TRANSACTION, quote_identifier(GetUserNameFromId(GetUserId(), false)), ONE_TENANT_PER_TRANSACTION);
+	return end;
 }
 
 Refusal
@@ -77,9 +109,7 @@ tenant_fixed(void)
 		ERRCODE_TENANT_FIXED,
 			"the tenant cannot change in this transaction",
 			"This transaction has set or used parameter \"tenant_guard.tenant_id\" with another value, and has one tenant until it ends.",
-			may_set(ONE_TENANT_PER_TRANSACTION) ?
-			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one. If this transaction is meant to have several tenants in turn, run SET LOCAL " ONE_TENANT_PER_TRANSACTION " = off; in it." :
-			"End the transaction with COMMIT or ROLLBACK, then set the other tenant in a new one."
+			how_to_change_tenant()
 	};
 }
 
