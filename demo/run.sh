@@ -143,7 +143,7 @@ create_app() {
 # one with rows of no tenant, which cannot be guarded), and the first tenant in it.
 choose_tenants() {
 	local name count filled most=-1 key
-	main=''
+	main='' other=''
 	key=$(literal "$column")
 	while IFS=$'\t' read -r name count filled; do
 		is_name "$name" || continue
@@ -155,7 +155,8 @@ choose_tenants() {
 	IFS=$'\t' read -r main_column main_type main_schema < <(ask demo_reader "SELECT quote_ident($key), declared, quote_ident(schema)
 		FROM $(fitting) AND name = $(literal "$main")")
 	tenant=$(first_tenant true)
-	other=$(first_tenant "$main_column <> $(literal "${tenant:-0}")")
+	[[ $most -gt 0 ]] || say "This dump has no rows in tables with the column $column: the tenants below are made up."
+	[[ -z $tenant ]] || other=$(first_tenant "$main_column <> $(literal "$tenant")")
 	case $tenant_type in # no rows, or rows of one tenant alone
 		uuid) : "${tenant:=11111111-1111-4111-8111-111111111111}" "${other:=22222222-2222-4222-8222-222222222222}" ;;
 		bigint) : "${tenant:=1}" "${other:=$((tenant + 1))}" ;;

@@ -289,7 +289,7 @@ demo_shows() {
 make_dumps() {
 	start_server dumps '' || return
 	{ as_tester createdb shop && as_tester psql -Xq -v ON_ERROR_STOP=1 -d shop -f test/demo/shop.sql -f demo/erp.sql -f test/demo/owners.sql &&
-		as_tester pg_dump -Fc -f "$work/tmp/shop.dump" shop && as_tester pg_dumpall -f "$work/tmp/all.sql" && as_tester gzip "$work/tmp/all.sql"; } \
+		as_tester pg_dump -Fc -s -f "$work/tmp/shop.dump" shop && as_tester pg_dumpall -f "$work/tmp/all.sql" && as_tester gzip "$work/tmp/all.sql"; } \
 		>"$work/log/dumps" 2>&1 || { fail "the dumps for the demo"; show 50 "$work/log/dumps"; }
 	stop_server dumps
 }
@@ -300,7 +300,9 @@ demo() {
 	say demo
 	demo_shows "its sample"
 	make_dumps
-	demo_shows "an archive" "$work/tmp/shop.dump"
+	demo_shows "an archive without rows" "$work/tmp/shop.dump"
+	{ grep -q '^This dump has no rows' "$work/log/demo-an archive without rows" && ! grep -q '^ERROR' "$work/log/demo-an archive without rows"; } ||
+		fail "demo/run.sh, a dump without rows"
 	demo_shows "a gzipped pg_dumpall" "$work/tmp/all.sql.gz"
 	PG_CONFIG=$pg_config "$project/test/demo.sh" </dev/null | tee "$log"
 	passed=$((passed + $(grep -c '^ok - ' "$log")))
