@@ -232,6 +232,7 @@ FROM (VALUES
 	('tenant_guard_internal.probe_strings(text,bigint)', 'SELECT tenant_guard_internal.probe_strings(''a'', 1)'),
 	('tenant_guard_internal.probe_known_tenants(regclass,smallint)', 'SELECT tenant_guard_internal.probe_known_tenants(''hostile.rows'', 2::pg_catalog.int2)'),
 	('tenant_guard_internal.probe_parent(regclass,jsonb)', 'SELECT tenant_guard_internal.probe_parent(''hostile.rows'', ''{"tenant_id": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "id": 1}'')'),
+	('tenant_guard_internal.probe_other_parents(regclass,jsonb,jsonb)', 'SELECT tenant_guard_internal.probe_other_parents(''hostile.rows'', pg_catalog.to_jsonb(r), ''{}'') FROM (SELECT 1 AS id, ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'' AS tenant_id) r'),
 	('tenant_guard_internal.probe_described(regclass)', 'SELECT tenant_guard_internal.probe_described(''hostile.rows'')'),
 	('tenant_guard_internal.probe_unpartitioned(regclass)', 'SELECT tenant_guard_internal.probe_unpartitioned(''hostile.parted'')'),
 	('tenant_guard_internal.passed_policies(text,text)', 'SELECT tenant_guard_internal.passed_policies(''42501'', '''')'),

@@ -17,6 +17,12 @@ SELECT tenant_guard.protect('t.tenants', 'id');
 SELECT relation, count(*) AS keys FROM tenant_guard.prove() WHERE probe LIKE 'reference%' AND ok GROUP BY 1 ORDER BY relation::text COLLATE "C";
 SELECT relation, probe, detail FROM tenant_guard.prove() WHERE ok IS NOT TRUE;
 
+-- A CHECK that just one key is set must not keep any key of the table, nor of those that reference it, from being tried.
+CREATE TABLE t.thresholds (id bigint PRIMARY KEY, tenant_id uuid NOT NULL REFERENCES t.tenants, customer bigint REFERENCES t.customers, product bigint REFERENCES t.products,
+	CHECK ((customer IS NOT NULL) <> (product IS NOT NULL)));
+CREATE TABLE t.alerts (id bigint PRIMARY KEY, tenant_id uuid NOT NULL REFERENCES t.tenants, threshold bigint NOT NULL REFERENCES t.thresholds);
+SELECT relation, probe, ok, detail FROM tenant_guard.prove() WHERE relation::text ~ '(thresholds|alerts)$' AND probe LIKE 'reference%' ORDER BY 1, probe COLLATE "C";
+
 -- A key whose table can have no row for it must not keep the others from being tried.
 CREATE TABLE t.impossible (id bigint PRIMARY KEY CHECK (id = id + 1), tenant_id uuid);
 CREATE TABLE t.parted (tenant_id uuid, id bigint, PRIMARY KEY (tenant_id, id)) PARTITION BY HASH (tenant_id);

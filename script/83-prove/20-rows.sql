@@ -114,11 +114,12 @@ BEGIN
 	described := tenant_guard_internal.probe_described(relation);
 	FOR attempt IN 1..80 LOOP
 		names := ''; vals := '';
-		FOR col IN SELECT a.attnum, a.attname, a.atttypid, a.atttypmod FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = ANY (wanted) ORDER BY a.attnum
+		FOR col IN SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = ANY (wanted) ORDER BY a.attnum
 		LOOP
 			IF NOT fixed ? col.attname AND NOT choices ? col.attnum::text THEN
+				-- a CHECK may ask that it be null where another is not
 				choices := choices || jsonb_build_object(col.attnum, to_jsonb(CASE WHEN col.attnum = ANY (described) THEN COALESCE(tenant_guard_internal.probe_column_literals(relation, col.attnum, seed), '{}') ELSE '{}' END
-																	 || tenant_guard_internal.probe_values(col.atttypid, col.atttypmod, seed)));
+																	 || tenant_guard_internal.probe_values(col.atttypid, col.atttypmod, seed)) || CASE WHEN col.attnotnull THEN '[]' ELSE '[null]'::jsonb END);
 			END IF;
 			names := names || format('%s%I', CASE WHEN names <> '' THEN ', ' END, col.attname);
 			vals := vals || format('%s%L::%s', CASE WHEN vals <> '' THEN ', ' END,
@@ -264,10 +265,10 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_parent(regclass, jsonb) IS 'makes or finds a row for a foreign key to reference; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_parent(regclass, jsonb) FROM PUBLIC;
 
--- Values for the foreign keys of a table that nothing is to be wrong with: null where that may be, else those of a row
--- made for it. The tenant's rows reference rows of the tenant. "Except" is the key that is to be probed. Null, and the key
--- and the error, where no row could be made.
-CREATE FUNCTION tenant_guard_internal.probe_parents(relation regclass, tenant text, except_key oid, OUT filled jsonb, OUT problem text)
+-- Values for the foreign keys of a table that nothing is to be wrong with: of the key that is to be probed, those of a row
+-- made for it; of the others too, or null where that may be. The tenant's rows reference rows of the tenant. Null, and the
+-- key and the error, where no row could be made.
+CREATE FUNCTION tenant_guard_internal.probe_parents(relation regclass, tenant text, probed_key oid, OUT filled jsonb, OUT problem text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
@@ -280,19 +281,21 @@ DECLARE
 BEGIN
 	filled := '{}';
 	FOR key IN
-		SELECT k.conname, k.confrelid,
+		SELECT k.oid, k.conname, k.confrelid,
 			   (SELECT jsonb_object_agg(c.attname, p.attname) FROM unnest(k.conkey, k.confkey) AS n (c, p)
 					   JOIN pg_attribute c ON c.attrelid = k.conrelid AND c.attnum = n.c
 					   JOIN pg_attribute p ON p.attrelid = k.confrelid AND p.attnum = n.p) AS columns,
 			   EXISTS (SELECT FROM unnest(k.conkey) n JOIN pg_attribute c ON c.attrelid = k.conrelid AND c.attnum = n WHERE NOT c.attnotnull AND NOT c.atthasdef) AS nullable
 		FROM pg_constraint k
-		WHERE k.conrelid = relation AND k.contype = 'f' AND k.oid <> except_key
+		WHERE k.conrelid = relation AND k.contype = 'f'
+		ORDER BY k.oid <> probed_key, k.conname
 	LOOP
-		CONTINUE WHEN key.nullable;
+		CONTINUE WHEN key.nullable AND key.oid <> probed_key;
 		SELECT * INTO status FROM tenant_guard.guard_status(key.confrelid);
+		-- what the row has already it keeps: a key and its companion, or the tenants' own table and another
 		SELECT * INTO parent FROM tenant_guard_internal.probe_parent(key.confrelid,
-			CASE WHEN status.status IN ('guarded', 'damaged') THEN jsonb_build_object(status.tenant_column, tenant)
-				 ELSE COALESCE((SELECT jsonb_object_agg(p, tenant) FROM jsonb_each_text(key.columns) AS c (c, p) WHERE c = own_column), '{}') END);
+			(SELECT COALESCE(jsonb_object_agg(p, COALESCE(filled -> c, to_jsonb(tenant))) FILTER (WHERE filled ? c OR c = own_column), '{}') FROM jsonb_each_text(key.columns) AS k (c, p))
+			|| CASE WHEN status.status IN ('guarded', 'damaged') THEN jsonb_build_object(status.tenant_column, tenant) ELSE '{}' END);
 		IF parent.content IS NULL THEN
 			filled := NULL;
 			problem := format('no row of %s could be made for its key %I: %s', key.confrelid::regclass, key.conname, parent.problem);
@@ -305,3 +308,33 @@ END
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_parents(regclass, text, oid) IS 'makes rows for a row''s foreign keys to reference; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_parents(regclass, text, oid) FROM PUBLIC;
+
+-- Makes the rows that a row references beside those that were made for it: values that a CHECK asked for were invented.
+CREATE FUNCTION tenant_guard_internal.probe_other_parents(relation regclass, content jsonb, filled jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
+AS $$
+DECLARE
+	key record;
+	problem text;
+BEGIN
+	FOR key IN
+		SELECT k.conname, k.confrelid, jsonb_object_agg(p.attname, content -> c.attname) AS wanted
+		FROM pg_constraint k CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS n (c, p)
+			 JOIN pg_attribute c ON c.attrelid = k.conrelid AND c.attnum = n.c
+			 JOIN pg_attribute p ON p.attrelid = k.confrelid AND p.attnum = n.p
+		WHERE k.conrelid = relation AND k.contype = 'f'
+		GROUP BY k.oid HAVING bool_and(content ->> c.attname IS NOT NULL) AND NOT bool_and(filled ? c.attname)
+		ORDER BY cardinality(k.conkey) DESC, k.conname
+	LOOP
+		SELECT p.problem INTO problem FROM tenant_guard_internal.probe_parent(key.confrelid, key.wanted) p;
+		IF problem IS NOT NULL THEN
+			RETURN format('no row of %s could be made for its key %I: %s', key.confrelid::regclass, key.conname, problem);
+		END IF;
+	END LOOP;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.probe_other_parents(regclass, jsonb, jsonb) IS 'makes the rows that a row references; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_other_parents(regclass, jsonb, jsonb) FROM PUBLIC;

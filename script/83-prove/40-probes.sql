@@ -314,7 +314,8 @@ BEGIN
 	SELECT string_agg(quote_ident(a.attname), ', ') AS columns, bool_or(a.attnum = subject.tenant_attnum) AS with_tenant INTO item
 	FROM (SELECT i.indkey, i.indnkeyatts FROM pg_index i
 		  WHERE i.indrelid = subject.relation AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-		  ORDER BY subject.tenant_attnum = ANY (i.indkey), i.indexrelid LIMIT 1) i
+		  -- but where a tenant has one row only, as in the tenants' own table, by its key
+		  ORDER BY (subject.tenant_attnum = ANY (i.indkey)) <> EXISTS (SELECT FROM pg_index o WHERE o.indrelid = subject.relation AND o.indisunique AND o.indkey::text = subject.tenant_attnum::text), i.indexrelid LIMIT 1) i
 		 CROSS JOIN LATERAL unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) n
 		 JOIN pg_attribute a ON a.attrelid = subject.relation AND a.attnum = n;
 	IF item.columns IS NOT NULL AND subject.settable IS NOT NULL THEN
@@ -356,7 +357,10 @@ BEGIN
 	SELECT r.filled, r.problem INTO other, told FROM tenant_guard_internal.probe_parents(subject.relation, subject.tenants[1], item.oid) r;
 	IF told IS NULL THEN
 		SELECT * INTO made FROM tenant_guard_internal.probe_row(subject.relation, other);
-		told := 'no row of ' || subject.relation::text || ' could be made for it: ' || made.problem; -- null where it was made
+		IF made.problem IS NULL THEN
+			told := tenant_guard_internal.probe_other_parents(subject.relation, made.content, other);
+		END IF;
+		told := COALESCE(told, 'no row of ' || subject.relation::text || ' could be made for it: ' || made.problem); -- null where it was made
 	END IF;
 	IF told IS NOT NULL THEN
 		ok := NULL; detail := 'not tried: ' || told;
@@ -400,18 +404,25 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	foreign_key record;
+	verdicts jsonb := '{}'; -- of columns: a key and its companion are tried by one statement
 BEGIN
 	FOR foreign_key IN
-		SELECT k.oid, k.conname, k.confrelid::regclass AS parent, (tenant_guard.guard_status(k.confrelid)).status FROM pg_constraint k
+		SELECT k.oid, k.conname, k.confrelid::regclass AS parent, (tenant_guard.guard_status(k.confrelid)).status,
+			   (SELECT k.confrelid || ':' || string_agg(n.c || '-' || n.p, ',' ORDER BY n.c) FROM unnest(k.conkey, k.confkey) AS n (c, p) WHERE n.c <> subject.tenant_attnum) AS columns
+		FROM pg_constraint k
 		WHERE NOT subject.alone AND k.conrelid = subject.relation AND k.contype = 'f' AND EXISTS (SELECT FROM unnest(k.conkey) n WHERE n <> subject.tenant_attnum)
 			  AND (k.conparentid = 0 OR NOT EXISTS (SELECT FROM pg_constraint w WHERE w.oid = k.conparentid AND w.conrelid = subject.relation))
 		ORDER BY k.conname
 	LOOP
-		IF foreign_key.status IN ('guarded', 'damaged') THEN
-			SELECT r.probe, r.ok, r.detail INTO probe, ok, detail FROM tenant_guard_internal.probe_reference(subject, foreign_key.oid) r;
+		probe := 'reference ' || foreign_key.conname;
+		IF verdicts ? foreign_key.columns THEN
+			ok := verdicts -> foreign_key.columns ->> 'ok'; detail := verdicts -> foreign_key.columns ->> 'detail';
+		ELSIF foreign_key.status IN ('guarded', 'damaged') THEN
+			SELECT r.ok, r.detail INTO ok, detail FROM tenant_guard_internal.probe_reference(subject, foreign_key.oid) r;
+			verdicts := verdicts || jsonb_build_object(foreign_key.columns, jsonb_build_object('ok', ok, 'detail', detail));
 		ELSE
 			CONTINUE WHEN foreign_key.status = 'shared';
-			probe := 'reference ' || foreign_key.conname; ok := NULL;
+			ok := NULL;
 			detail := format('not tried: %s is %s: its rows are no tenant''s, and any tenant''s rows can reference them', foreign_key.parent, foreign_key.status);
 		END IF;
 		RETURN NEXT;
