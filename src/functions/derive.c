@@ -207,7 +207,7 @@ check_not_guarded(Oid relid)
 	Guard		guard = guard_of(relid);
 
 	if (guard.status == GUARD_DAMAGED)
-		raise_refusal(damaged_guard(relation_name(relid), guard.damage));
+		raise_refusal(damaged_guard(relid, guard.damage));
 	if (guard.status == GUARD_WHOLE)
 		raise_refusal(derives_for_guarded(relid, get_attname(relid, guard.attnum, false)));
 }
