@@ -35,7 +35,7 @@ COMMENT ON VIEW tenant_guard_internal.guarded_tables IS 'audited tables that hav
 
 -- the roles to which row-level security does not apply
 CREATE VIEW tenant_guard_internal.unbound_roles AS
-SELECT r.oid, r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser' ELSE 'has BYPASSRLS' END AS why
+SELECT r.oid, r.rolname, r.rolsuper, CASE WHEN r.rolsuper THEN 'is a superuser' ELSE 'has BYPASSRLS' END AS why
 FROM pg_roles r WHERE r.rolsuper OR r.rolbypassrls;
 COMMENT ON VIEW tenant_guard_internal.unbound_roles IS 'roles to which row-level security does not apply; a part of audit()';
 
@@ -120,6 +120,29 @@ FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace NOT IN (SELECT l.schema FROM tenant_guard_internal.schemas_left_alone l)
 	  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e');
 COMMENT ON VIEW tenant_guard_internal.user_functions IS 'functions that are not of the system or of an extension; a part of audit()';
+
+-- the guarded tables that functions' bodies name; what they put together at run time cannot be seen
+CREATE VIEW tenant_guard_internal.named_in_functions AS
+WITH touchable AS MATERIALIZED (SELECT * FROM tenant_guard_internal.bypassable_relations),
+bodies AS MATERIALIZED (
+	SELECT f.oid, f.prosrc FROM tenant_guard_internal.user_functions f
+	WHERE f.lanname NOT IN ('c', 'internal')
+		  AND (f.prosecdef OR f.oid IN (SELECT g.tgfoid FROM pg_trigger g WHERE NOT g.tgisinternal))
+)
+SELECT x.function, string_agg(DISTINCT x.name, ', ' ORDER BY x.name) AS guarded
+FROM (SELECT b.oid AS function, r.name
+	  FROM bodies b
+		   CROSS JOIN LATERAL regexp_matches(b.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
+		   JOIN touchable r ON r.relname = lower(w[1])
+	  UNION
+	  SELECT b.oid, r.name
+	  FROM bodies b JOIN touchable r ON r.relname !~ '^[[:lower:]_][[:lower:][:digit:]_$]*$' AND strpos(b.prosrc, r.relname) > 0
+	  UNION
+	  SELECT d.objid, r.name
+	  FROM pg_depend d JOIN touchable r ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid
+	  WHERE d.classid = 'pg_proc'::regclass AND d.objid IN (SELECT b.oid FROM bodies b)) x
+GROUP BY x.function;
+COMMENT ON VIEW tenant_guard_internal.named_in_functions IS 'the guarded tables that the bodies of functions name; a part of audit()';
 
 CREATE VIEW tenant_guard_internal.stored_settings AS
 SELECT s.setdatabase, s.setrole, lower(split_part(kv, '=', 1)) AS setting, lower(substr(kv, strpos(kv, '=') + 1)) AS value

@@ -44,55 +44,77 @@ WHERE v.relkind = 'm' AND (u.oid IS NULL OR o.oid IS NOT NULL)
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_views() IS 'rules about views and rules; a part of audit()';
 
--- Functions, and triggers that call them.
+-- SECURITY DEFINER functions.
+CREATE FUNCTION tenant_guard_internal.audit_definers() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH guarded AS MATERIALIZED (SELECT * FROM tenant_guard_internal.guarded_tables),
+unbound AS MATERIALIZED (SELECT * FROM tenant_guard_internal.unbound_roles),
+functions AS MATERIALIZED (SELECT * FROM tenant_guard_internal.user_functions),
+touches AS MATERIALIZED (SELECT * FROM tenant_guard_internal.named_in_functions),
+-- SECURITY DEFINER functions, those of extensions too
+definers AS MATERIALIZED (
+	SELECT p.oid, p.oid::regprocedure::text AS name, p.prosrc, p.proowner, p.prorettype, l.lanname, f.oid IS NULL AS of_extension,
+		   EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~* '^tenant_guard\.bypass=(on|1|t|tr|tru|true|y|ye|yes)$') AS declares_bypass,
+		   EXISTS (SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) e WHERE e.grantee = 0) AS for_everyone
+	FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang LEFT JOIN functions f ON f.oid = p.oid
+	WHERE p.prosecdef
+),
+-- functions that triggers of guarded tables call, and the roles that own tables with such triggers, whichever they are
+fired AS MATERIALIZED (
+	SELECT g.tgfoid AS function, string_agg(DISTINCT format('trigger %I on %s', g.tgname, t.name), ', ') AS triggers,
+		   string_agg(DISTINCT quote_ident(r.rolname), ', ') FILTER (WHERE NOT r.rolsuper) AS owners
+	FROM pg_trigger g JOIN guarded t ON t.oid = g.tgrelid JOIN pg_roles r ON r.oid = t.relowner
+	WHERE NOT g.tgisinternal AND g.tgparentid = 0
+	GROUP BY g.tgfoid
+),
+-- the roles that were granted something to do with tenants' rows
+workers AS MATERIALIZED (
+	SELECT string_agg(DISTINCT quote_ident(pg_get_userbyid(e.grantee)), ', ') AS roles
+	FROM tenant_guard_internal.granted_privileges e
+	WHERE e.grantee <> 0 AND e.relation IN (SELECT g.oid FROM guarded g) AND e.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+)
+
+-- a SECURITY DEFINER function that names guarded tables, of a role whom row-level security does not bind; or one that triggers of
+-- guarded tables call, and that puts names together at run time, or is in C: also of an extension, as one that keeps a history.
+-- A trigger function writes for the row that fires it: a superuser's is to say that it means it (src/bypass/access_refusals.c has the
+-- same hint). As the table's owner, or as its caller, it would lack the privileges for what it writes.
+SELECT 'definer_function_bypasses', CASE WHEN x.guarded IS NULL THEN 'warning' ELSE 'error' END, f.name,
+	   format('runs as %I, who %s, ', u.rolname, u.why)
+	   || CASE WHEN x.guarded IS NOT NULL THEN format('and names %s; one that means it declares SET tenant_guard.bypass = on', x.guarded)
+			   ELSE format('for %s: if it reads or writes guarded tables, the statement that fires it is refused', g.triggers) END,
+	   CASE WHEN f.prorettype <> 'trigger'::regtype THEN format('ALTER ROUTINE %s SECURITY INVOKER', f.name)
+			WHEN u.rolsuper THEN concat_ws('; ', format('ALTER FUNCTION %s SET tenant_guard.bypass = on', f.name),
+										   CASE WHEN f.for_everyone AND NOT f.of_extension THEN format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.name) END,
+										   CASE WHEN f.for_everyone AND NOT f.of_extension THEN format('GRANT EXECUTE ON FUNCTION %s TO ', f.name) || g.owners END) END, 0
+FROM definers f LEFT JOIN touches x ON x.function = f.oid LEFT JOIN fired g ON g.function = f.oid JOIN unbound u ON u.oid = f.proowner
+WHERE NOT f.declares_bypass
+	  AND (x.guarded IS NOT NULL OR g.function IS NOT NULL AND (f.lanname IN ('c', 'internal') OR f.prosrc ~* '\mexecute\M'))
+
+-- one that means it, and lets everyone: of a trigger, who may call it may put it on a table of its own
+UNION ALL
+SELECT 'bypass_for_everyone', 'warning', f.name, 'declares tenant_guard.bypass, and every role may call it',
+	   concat_ws('; ', format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', f.name),
+				 -- roles that work with tenants' rows go on to call it, and owners to make triggers of it
+				 format('GRANT EXECUTE ON ROUTINE %s TO ', f.name) || CASE WHEN f.prorettype = 'trigger'::regtype THEN g.owners ELSE (SELECT w.roles FROM workers w) END), 0
+FROM definers f LEFT JOIN fired g ON g.function = f.oid
+WHERE f.declares_bypass AND f.for_everyone AND NOT f.of_extension
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_definers() IS 'rules about SECURITY DEFINER functions; a part of audit()';
+
+-- Other functions, and triggers that call them.
 CREATE FUNCTION tenant_guard_internal.audit_functions() RETURNS SETOF tenant_guard_internal.finding
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $rules$
 WITH guarded AS MATERIALIZED (SELECT * FROM tenant_guard_internal.guarded_tables),
 unbound AS MATERIALIZED (SELECT * FROM tenant_guard_internal.unbound_roles),
-touchable AS MATERIALIZED (SELECT * FROM tenant_guard_internal.bypassable_relations),
 functions AS MATERIALIZED (SELECT * FROM tenant_guard_internal.user_functions),
 foreign_keys AS MATERIALIZED (SELECT * FROM tenant_guard_internal.foreign_keys()),
-bodies AS MATERIALIZED (
-	SELECT f.oid, f.prosrc FROM functions f
-	WHERE f.lanname NOT IN ('c', 'internal')
-		  AND (f.prosecdef OR f.oid IN (SELECT g.tgfoid FROM pg_trigger g WHERE NOT g.tgisinternal))
-),
--- the guarded tables that functions' bodies name; what they put together at run time cannot be seen
-touches AS MATERIALIZED (
-	SELECT x.function, string_agg(DISTINCT x.name, ', ' ORDER BY x.name) AS guarded
-	FROM (SELECT b.oid AS function, r.name
-		  FROM bodies b
-			   CROSS JOIN LATERAL regexp_matches(b.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
-			   JOIN touchable r ON r.relname = lower(w[1])
-		  UNION
-		  SELECT b.oid, r.name
-		  FROM bodies b JOIN touchable r ON r.relname !~ '^[[:lower:]_][[:lower:][:digit:]_$]*$' AND strpos(b.prosrc, r.relname) > 0
-		  UNION
-		  SELECT d.objid, r.name
-		  FROM pg_depend d JOIN touchable r ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid
-		  WHERE d.classid = 'pg_proc'::regclass AND d.objid IN (SELECT b.oid FROM bodies b)) x
-	GROUP BY x.function
-)
-
--- a SECURITY DEFINER function that names guarded tables, of a role whom row-level security does not bind
-SELECT 'definer_function_bypasses', 'error', f.name,
-	   format('runs as %I, who %s, and names %s; one that means it declares SET tenant_guard.bypass = on', u.rolname, u.why, x.guarded),
-	   format('ALTER ROUTINE %s SECURITY INVOKER', f.name), 0
-FROM functions f JOIN touches x ON x.function = f.oid JOIN unbound u ON u.oid = f.proowner
-WHERE f.prosecdef AND NOT f.declares_bypass
-
--- one that means it, and lets everyone
-UNION ALL
-SELECT 'bypass_for_everyone', 'warning', f.name, 'declares tenant_guard.bypass, and every role may call it',
-	   format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', f.name), 0
-FROM functions f
-WHERE f.prosecdef AND f.declares_bypass
-	  AND EXISTS (SELECT FROM aclexplode(COALESCE(f.proacl, acldefault('f', f.proowner))) e WHERE e.grantee = 0)
+touches AS MATERIALIZED (SELECT * FROM tenant_guard_internal.named_in_functions)
 
 -- a function that the planner may run on rows of other tenants, as its owner says that it tells nothing
-UNION ALL
 SELECT 'leakproof_function', 'warning', f.name, 'is LEAKPROOF: it may be called with values of any tenant''s rows',
 	   format('ALTER FUNCTION %s NOT LEAKPROOF', f.name), 0
 FROM functions f WHERE f.proleakproof

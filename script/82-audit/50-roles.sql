@@ -8,13 +8,18 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $rules$
 WITH guarded AS MATERIALIZED (SELECT * FROM tenant_guard_internal.guarded_tables),
-unbound AS MATERIALIZED (SELECT * FROM tenant_guard_internal.unbound_roles)
+unbound AS MATERIALIZED (SELECT * FROM tenant_guard_internal.unbound_roles),
+stored AS MATERIALIZED (SELECT * FROM tenant_guard_internal.stored_settings)
 
 -- roles that can log in and are superusers or have BYPASSRLS, except the superuser that initdb creates
 SELECT 'role_bypasses', CASE WHEN r.rolsuper THEN 'warning' ELSE 'info' END, quote_ident(r.rolname),
-	   format('logs in and %s: row-level security does not bind it', u.why),
-	   format('ALTER ROLE %I%s%s', r.rolname, CASE WHEN r.rolsuper THEN ' NOSUPERUSER' END, CASE WHEN r.rolbypassrls THEN ' NOBYPASSRLS' END), 0
+	   format('logs in and %s: row-level security does not bind it', u.why) || CASE WHEN d.meant THEN ', as is meant for a role that reports, backs up or runs jobs' ELSE '' END,
+	   CASE WHEN r.rolsuper OR NOT d.meant
+			THEN format('ALTER ROLE %I%s%s', r.rolname, CASE WHEN r.rolsuper THEN ' NOSUPERUSER' END, CASE WHEN r.rolbypassrls THEN ' NOBYPASSRLS' END) END, 0
 FROM pg_roles r JOIN unbound u ON u.oid = r.oid
+	 -- what says so: settings, or pg_dump's privilege (docs/roles.md)
+	 CROSS JOIN LATERAL (SELECT pg_has_role(r.oid, 'pg_read_all_data', 'USAGE')
+								OR EXISTS (SELECT FROM stored s WHERE s.setrole = r.oid AND (s.setting, s.value) IN (('row_security', 'off'), ('tenant_guard.bypass', 'on'))) AS meant) d
 WHERE r.rolcanlogin AND r.oid <> 10
 UNION ALL
 SELECT 'role_bypasses', 'warning', quote_ident(r.rolname),
@@ -47,26 +52,32 @@ FROM pg_roles p
 WHERE NOT p.rolsuper AND EXISTS (SELECT FROM guarded)
 	  AND CASE w.attribute WHEN 'REPLICATION' THEN p.rolreplication ELSE p.rolcreaterole AND current_setting('server_version_num')::int < 160000 END
 
--- a role that logs in and may unprotect tables, or make some that are not guarded
+-- a role that logs in and may unprotect tables, or make some that are not guarded. One that becomes the owner as it logs in is for
+-- migrations. To the others what they need is granted first.
 UNION ALL
-SELECT 'application_owns_table', 'warning', quote_ident(r.rolname),
-	   format('logs in and %s %s guarded tables, %s first', CASE WHEN o.owner = r.oid THEN 'owns' ELSE format('is a member of %I, the owner of', pg_get_userbyid(o.owner)) END, o.tables, o.first),
-	   CASE WHEN o.owner = r.oid
-			THEN concat_ws('; ', CASE WHEN to_regrole(quote_ident(r.rolname || '_owner')) IS NULL THEN format('CREATE ROLE %I', r.rolname || '_owner') END,
-						   format('REASSIGN OWNED BY %I TO %I', r.rolname, r.rolname || '_owner'),
+SELECT 'application_owns_table', CASE WHEN m.migrates THEN 'info' ELSE 'warning' END, quote_ident(r.rolname),
+	   format('logs in and %s %s guarded tables, %s first', CASE WHEN o.owner = r.oid THEN 'owns' ELSE format('is a member of %I, the owner of', pg_get_userbyid(o.owner)) END, o.tables, o.first)
+	   || CASE WHEN m.migrates THEN ': its setting "role" makes it that owner, as migrations need it' ELSE '' END,
+	   CASE WHEN m.migrates THEN NULL
+			WHEN o.owner = r.oid OR EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = o.owner AND m.member = r.oid)
+			THEN concat_ws('; ', CASE WHEN o.owner = r.oid AND to_regrole(quote_ident(w.name)) IS NULL THEN format('CREATE ROLE %I', w.name) END,
+						   CASE WHEN o.owner = r.oid THEN format('REASSIGN OWNED BY %I TO %I', r.rolname, w.name) END,
 						   format('GRANT USAGE ON SCHEMA %s TO %I', o.schemas, r.rolname),
 						   format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', o.names, r.rolname),
 						   'GRANT USAGE ON SEQUENCE ' || (SELECT string_agg(DISTINCT d.objid::regclass::text, ', ')
 														  FROM guarded g JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
 																							 AND d.refobjid = g.oid AND d.deptype IN ('a', 'i')
 															   JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
-														  WHERE g.relowner = o.owner) || format(' TO %I', r.rolname))
-			WHEN EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = o.owner AND m.member = r.oid)
-			THEN format('REVOKE %I FROM %I', pg_get_userbyid(o.owner), r.rolname) END, 0
+														  WHERE g.relowner = o.owner) || format(' TO %I', r.rolname),
+						   CASE WHEN o.owner <> r.oid THEN format('REVOKE %I FROM %I', pg_get_userbyid(o.owner), r.rolname) END) END, 0
 FROM (SELECT g.relowner AS owner, count(*) FILTER (WHERE g.partition_of IS NULL) AS tables, min(g.name) AS first, string_agg(g.name, ', ' ORDER BY g.name) AS names,
 			 string_agg(DISTINCT g.relnamespace::regnamespace::text, ', ') AS schemas
 	  FROM guarded g GROUP BY g.relowner) o
 	 JOIN pg_roles r ON r.rolcanlogin AND pg_has_role(r.oid, o.owner, 'MEMBER') AND r.oid NOT IN (SELECT u.oid FROM unbound u)
+	 -- a name takes what fits of it
+	 CROSS JOIN LATERAL (SELECT CASE WHEN octet_length(r.rolname) <= 57 THEN r.rolname || '_owner' ELSE 'owner_' || md5(r.rolname) END AS name) w
+	 CROSS JOIN LATERAL (SELECT o.owner <> r.oid AND EXISTS (SELECT FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c
+															 WHERE s.setrole = r.oid AND c = 'role=' || pg_get_userbyid(o.owner)) AS migrates) m
 
 -- nobody could back the database up
 UNION ALL

@@ -103,13 +103,15 @@ loose (setting, loose, level, consequence) AS (
 )
 
 -- a setting that is looser than the default, for a database, a role, or all of the server
-SELECT 'setting_loosened', CASE WHEN l.level = 'error' AND s.setrole <> 0 THEN 'warning' ELSE l.level END,
+SELECT 'setting_loosened', CASE WHEN d.declares THEN 'info' WHEN l.level = 'error' AND s.setrole <> 0 THEN 'warning' ELSE l.level END,
 	   concat_ws(' in ', CASE WHEN s.setrole <> 0 THEN 'role ' || quote_ident(pg_get_userbyid(s.setrole)) WHEN s.setdatabase = 0 THEN 'all roles' END,
 				 CASE WHEN s.setdatabase <> 0 THEN 'database ' || quote_ident(current_database()) END),
-	   format('%s = %s: %s', l.setting, s.value, l.consequence),
-	   format('ALTER %s RESET %s', CASE WHEN s.setrole <> 0 THEN concat_ws(' IN DATABASE ', 'ROLE ' || quote_ident(pg_get_userbyid(s.setrole)), CASE WHEN s.setdatabase <> 0 THEN quote_ident(current_database()) END)
-										WHEN s.setdatabase <> 0 THEN 'DATABASE ' || quote_ident(current_database()) ELSE 'ROLE ALL' END, l.setting), 0
+	   format('%s = %s: %s', l.setting, s.value, l.consequence) || CASE WHEN d.declares THEN '; of a role with BYPASSRLS it says that the bypass is meant' ELSE '' END,
+	   CASE WHEN NOT d.declares THEN format('ALTER %s RESET %s', CASE WHEN s.setrole <> 0 THEN concat_ws(' IN DATABASE ', 'ROLE ' || quote_ident(pg_get_userbyid(s.setrole)), CASE WHEN s.setdatabase <> 0 THEN quote_ident(current_database()) END)
+										WHEN s.setdatabase <> 0 THEN 'DATABASE ' || quote_ident(current_database()) ELSE 'ROLE ALL' END, l.setting) END, 0
 FROM loose l JOIN stored s ON s.setting = l.setting AND s.value ~ l.loose
+	 -- roles for reports, backups and jobs declare it so (docs/roles.md)
+	 CROSS JOIN LATERAL (SELECT l.setting IN ('row_security', 'tenant_guard.bypass') AND EXISTS (SELECT FROM pg_roles r WHERE r.oid = s.setrole AND r.rolbypassrls AND NOT r.rolsuper) AS declares) d
 UNION ALL
 SELECT 'setting_loosened', l.level, 'server', format('%s = %s: %s', l.setting, v.value, l.consequence),
 	   format('ALTER DATABASE %I SET %s = %s', current_database(), l.setting, s.boot_val), 0
@@ -123,7 +125,9 @@ WHERE v.value ~ l.loose
 UNION ALL
 SELECT 'bypass_granted', 'info', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END,
 	   'may set tenant_guard.bypass',
-	   format('REVOKE SET ON PARAMETER tenant_guard.bypass FROM %s', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END), 0
+	   -- a role that logs in and is bound has no use of it, where the others do
+	   CASE WHEN e.grantee = 0 OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = e.grantee AND r.rolcanlogin AND NOT r.rolbypassrls)
+			THEN format('REVOKE SET ON PARAMETER tenant_guard.bypass FROM %s', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END) END, 0
 FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) e
 WHERE p.parname = 'tenant_guard.bypass' AND e.privilege_type = 'SET' AND e.grantee <> 10
 
@@ -131,7 +135,9 @@ WHERE p.parname = 'tenant_guard.bypass' AND e.privilege_type = 'SET' AND e.grant
 UNION ALL
 SELECT 'setting_granted', 'info', CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END,
 	   format(CASE WHEN e.privilege_type = 'SET' THEN 'may set %s' ELSE 'may set %s for the server, by ALTER SYSTEM' END, p.parname),
-	   format('REVOKE %s ON PARAMETER %s FROM %s', e.privilege_type, p.parname, CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END), 0
+	   -- who migrates, and does not log in, needs it to add the column to tables with rows
+	   CASE WHEN p.parname <> 'tenant_guard.auto_protect' OR e.privilege_type <> 'SET' OR e.grantee = 0 OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = e.grantee AND r.rolcanlogin)
+			THEN format('REVOKE %s ON PARAMETER %s FROM %s', e.privilege_type, p.parname, CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END) END, 0
 FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) e
 WHERE (p.parname ~ '^tenant_guard\.' OR p.parname IN ('session_preload_libraries', 'shared_preload_libraries', 'session_replication_role', 'event_triggers', 'row_security'))
 	  AND e.grantee <> 10

@@ -88,7 +88,7 @@ bypass_by_function(Oid relid, Oid owner)
 	return bypass(relid,
 				  psprintf("A SECURITY DEFINER function, or a trigger that a foreign key's action fired, reads or writes it as \"%s\", to whom row-level security does not apply.",
 						   GetUserNameFromId(owner, true)),
-				  "Run ALTER FUNCTION (of a trigger: ALTER TABLE) ... OWNER TO a role without SUPERUSER and BYPASSRLS. If the function is to see every tenant's rows, run ALTER FUNCTION ... SET tenant_guard.bypass = on.");
+				  "If the function is meant to, as a trigger that keeps a log, run ALTER FUNCTION ... SET tenant_guard.bypass = on as a superuser who owns it. Or run ALTER FUNCTION (where a key fired the trigger: ALTER TABLE) ... OWNER TO a role without SUPERUSER and BYPASSRLS.");
 }
 
 Refusal
