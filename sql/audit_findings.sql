@@ -149,6 +149,38 @@ SELECT s.errors = f.errors AS errors, s.warnings = f.warnings AS warnings, s.inf
 FROM tenant_guard.status s, (SELECT count(*) FILTER (WHERE level = 'error') AS errors, count(*) FILTER (WHERE level = 'warning') AS warnings,
 									count(*) FILTER (WHERE level = 'info') AS infos FROM tenant_guard.audit()) f;
 
+-- Each remedy must tell its price, and the lock that it tells of must be the one that it takes: each is run for that, and taken back.
+SELECT remedy FROM tenant_guard.audit() WHERE remedy IS NOT NULL AND price IS NULL;
+\a
+SELECT DISTINCT regexp_replace(price, '[0-9]+ pages?', 'N pages', 'g') COLLATE "C" AS price
+FROM tenant_guard.audit() p WHERE p.price IS NOT NULL AND (p.rule, p.level, p.object) IN (SELECT f.rule, f.level, f.object FROM findings f) ORDER BY 1;
+\a
+CREATE TEMP TABLE strengths AS SELECT * FROM unnest('{SHARE UPDATE EXCLUSIVE,SHARE,SHARE ROW EXCLUSIVE,EXCLUSIVE,ACCESS EXCLUSIVE}'::text[]) WITH ORDINALITY AS s (lock, strength);
+CREATE FUNCTION pg_temp.locks(remedy text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	found text[];
+BEGIN
+	BEGIN
+		EXECUTE remedy;
+		found := ARRAY(SELECT format('%s: %s instead of %s', s.statement, COALESCE(l.lock, 'none'), s.lock)
+					   FROM tenant_guard_internal.plan_steps(remedy) s
+							LEFT JOIN LATERAL (SELECT r.lock
+											   FROM pg_locks k JOIN strengths r ON replace(r.lock, ' ', '') || 'LOCK' = upper(k.mode)
+											   WHERE k.pid = pg_backend_pid() AND k.relation = to_regclass(s.object) ORDER BY r.strength DESC LIMIT 1) l ON true
+					   WHERE s.step = 1 AND s.lock IS DISTINCT FROM l.lock AND to_regclass(s.object) IS NOT NULL);
+		RAISE EXCEPTION USING ERRCODE = 'TG999';
+	EXCEPTION
+		WHEN SQLSTATE 'TG999' THEN
+			RETURN QUERY SELECT unnest(found);
+		WHEN object_not_in_prerequisite_state THEN -- another remedy comes first
+			RETURN;
+	END;
+END
+$$;
+SET client_min_messages = error;
+SELECT l FROM findings f, pg_temp.locks(f.remedy) l WHERE f.remedy IS NOT NULL;
+SET client_min_messages = warning;
+
 -- The remedies, run as they are written, must each make its finding go away.
 SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
 SELECT rule, level, object FROM findings;

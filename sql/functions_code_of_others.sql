@@ -265,6 +265,8 @@ INSERT INTO cases (function, statement)
 SELECT p.oid::regprocedure, format('SELECT tenant_guard.protect_schema(''hostile''); SELECT * FROM %s', p.oid::regprocedure)
 FROM pg_proc p WHERE p.pronamespace = 'tenant_guard_internal'::regnamespace AND p.pronargs = 0 AND p.prorettype <> 'event_trigger'::regtype;
 INSERT INTO cases (function, statement) VALUES
+	('tenant_guard_internal.plan_steps(text)', 'SELECT tenant_guard_internal.plan_steps(''ALTER TABLE hostile.rows ALTER COLUMN tenant_id TYPE uuid; SELECT hostile.note(1)'')'),
+	('tenant_guard_internal.price(tenant_guard.plan_step[])', 'SELECT tenant_guard_internal.price(ARRAY(SELECT s FROM tenant_guard_internal.plan_steps(''SELECT tenant_guard.protect(''''hostile.rows'''')'') s))'),
 	('tenant_guard_internal.findings(text,text[])', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard_internal.findings(''info'', ''{mixed_comparison}'')'),
 	('tenant_guard_internal.tenant_getters()', 'SELECT * FROM tenant_guard_internal.tenant_getters()'),
 	('tenant_guard_internal.tenant_type_of(oid)', 'SELECT tenant_guard_internal.tenant_type_of(t.oid) FROM pg_catalog.pg_type t'),
@@ -275,7 +277,7 @@ INSERT INTO cases (function, statement) VALUES
 SELECT p.oid::regprocedure AS without_case
 FROM pg_proc p
 WHERE p.pronamespace IN ('tenant_guard'::regnamespace, 'tenant_guard_internal'::regnamespace)
-	  AND replace(p.oid::regprocedure::text, 'tenant_guard.', '') NOT IN (SELECT function FROM cases);
+	  AND regexp_replace(p.oid::regprocedure::text, '^tenant_guard\.', '') NOT IN (SELECT function FROM cases);
 -- Every case is of a function that is there: none is listed here either.
 SELECT function FROM cases WHERE to_regprocedure('tenant_guard.' || function) IS NULL AND to_regprocedure(function) IS NULL;
 -- A function in SQL or PL/pgSQL has a search_path of its own, or was parsed when it was made: none is listed.

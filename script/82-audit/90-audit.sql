@@ -108,13 +108,13 @@ COMMENT ON FUNCTION tenant_guard_internal.findings(text, text[]) IS 'what the ru
 
 -- Findings stand by the object that is to be changed: of a key, a policy or a trigger, its table ("... on table"). First the objects with
 -- the most severe findings; among them those whose remedies must be run first.
-CREATE FUNCTION audit(level text DEFAULT NULL, without text[] DEFAULT NULL, OUT rule text, OUT level text, OUT object text, OUT detail text, OUT remedy text)
+CREATE FUNCTION audit(level text DEFAULT NULL, without text[] DEFAULT NULL, OUT rule text, OUT level text, OUT object text, OUT detail text, OUT remedy text, OUT price text)
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- each statement is run once
 AS $$
-SELECT f.rule, f.level, f.object, f.detail, f.remedy
+SELECT f.rule, f.level, f.object, f.detail, f.remedy, tenant_guard_internal.price(ARRAY(SELECT s FROM tenant_guard_internal.plan_steps(f.remedy) s))
 FROM (SELECT f.*, s.severity, g.changed,
 			 min(s.severity) OVER of_object AS worst, min(f.step) FILTER (WHERE f.remedy IS NOT NULL) OVER of_object AS first_step
 	  FROM tenant_guard_internal.findings(audit.level, audit.without) f
