@@ -69,11 +69,11 @@ fired AS MATERIALIZED (
 	WHERE NOT g.tgisinternal AND g.tgparentid = 0
 	GROUP BY g.tgfoid
 ),
--- the roles that were granted something to do with tenants' rows
+-- the roles that were granted something to do with rows of users' tables, guarded already or not yet
 workers AS MATERIALIZED (
 	SELECT string_agg(DISTINCT quote_ident(pg_get_userbyid(e.grantee)), ', ') AS roles
 	FROM tenant_guard_internal.granted_privileges e
-	WHERE e.grantee <> 0 AND e.relation IN (SELECT g.oid FROM guarded g) AND e.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+	WHERE e.grantee <> 0 AND e.relation IN (SELECT t.oid FROM tenant_guard_internal.audited_tables t) AND e.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
 )
 
 -- a SECURITY DEFINER function that names guarded tables, of a role whom row-level security does not bind; or one that triggers of

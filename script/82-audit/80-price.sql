@@ -65,8 +65,10 @@ FROM (SELECT DISTINCT ON (m.step) m.step, trim(m.statement[1]) AS statement, p.p
 	  ORDER BY m.step, p.place) s
 	 -- an index is changed with its table
 	 LEFT JOIN LATERAL (SELECT COALESCE(x.indrelid, c.oid)::regclass AS relation
-						FROM pg_class c LEFT JOIN pg_index x ON x.indexrelid = c.oid
-						WHERE s.place <> 21 AND c.oid = to_regclass(s.object)) i ON true
+						FROM parse_ident(s.object, false) n -- not by a cast: who audits may lack USAGE on the schema
+							 JOIN pg_namespace m ON m.nspname = n[1] JOIN pg_class c ON c.relnamespace = m.oid AND c.relname = n[2]
+							 LEFT JOIN pg_index x ON x.indexrelid = c.oid
+						WHERE s.place <> 21) i ON true
 ORDER BY s.step
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.plan_steps(text) IS 'the statements of a remedy as steps, with what they cost; a part of audit()';
