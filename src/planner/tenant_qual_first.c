@@ -44,7 +44,7 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
+#include "access/table.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
@@ -168,17 +168,17 @@ index_conditions(const Plan *scan)
 
 /*
  * Returns a copy of the tenant's qual from the policy of a guarded table, in which the
- * table is range-table entry 1; NULL if the policy or the table does not exist.  The
- * planner may not have locked the table: a partition of it is queried by its own name.
+ * table is range-table entry 1; NULL if the policy does not exist.  The query has locked
+ * the table, for itself or for a partition or child.
  */
 static OpExpr *
 policy_qual(Oid relid)
 {
-	Relation	relation = try_relation_open(relid, AccessShareLock);
+	Relation	relation = table_open(relid, NoLock);
 	OpExpr	   *qual = NULL;
 	ListCell   *lc;
 
-	if (relation != NULL && relation->rd_rsdesc != NULL)
+	if (relation->rd_rsdesc != NULL)
 		foreach(lc, relation->rd_rsdesc->policies)
 		{
 			const RowSecurityPolicy *policy = lfirst(lc);
@@ -187,8 +187,7 @@ policy_qual(Oid relid)
 				tenant_qual_column((Node *) policy->qual, 1) > 0)
 				qual = (OpExpr *) copyObject(policy->qual);
 		}
-	if (relation != NULL)
-		relation_close(relation, NoLock);
+	table_close(relation, NoLock);
 	return qual;
 }
 
