@@ -235,7 +235,7 @@ step_guard() {
 	local schema
 	step "CREATE EXTENSION, and guard every table that has $column"
 	show demo_dba "ALTER DATABASE demo SET tenant_guard.tenant_type = '$tenant_type';" \
-		"ALTER DATABASE demo SET tenant_guard.tenant_column = $(literal "$column");"
+		"ALTER DATABASE demo SET tenant_guard.tenant_column = $(literal "$main_column");"
 	show demo_dba "CREATE EXTENSION tenant_guard;"
 	while read -r schema; do
 		printf '%s\n' "-- as demo_loader" "SELECT * FROM tenant_guard.protect_schema($(literal "$schema"));" | indent

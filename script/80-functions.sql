@@ -32,3 +32,19 @@ COMMENT ON FUNCTION unshare(regclass) IS 'revokes that a table is shared by all 
 CREATE FUNCTION derive_tenant_column(relation regclass, foreign_key name DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_derive_tenant_column';
 COMMENT ON FUNCTION derive_tenant_column(regclass, name) IS 'adds the tenant column to a table that has its tenant only by a foreign key, fills and guards it';
+
+--
+-- Tenant columns and the type of tenants: what audit() asks
+--
+CREATE FUNCTION tenant_guard_internal.tenant_columns(relation oid) RETURNS name[]
+LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_tenant_columns';
+COMMENT ON FUNCTION tenant_guard_internal.tenant_columns(oid) IS 'the names of tenant columns, of which a table''s is the first that it has';
+
+CREATE FUNCTION tenant_guard_internal.tenant_settings(OUT columns name[], OUT type text, OUT type_in_force text)
+LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_tenant_settings';
+COMMENT ON FUNCTION tenant_guard_internal.tenant_settings() IS 'tenant_guard.tenant_column and tenant_guard.tenant_type, null where they have their defaults; and the type that tenants have';
+
+CREATE FUNCTION tenant_guard_internal.guard_counts(OUT owner oid, OUT tenant_column name, OUT tenant_type text, OUT tables bigint, OUT decides boolean)
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_guard_counts';
+COMMENT ON FUNCTION tenant_guard_internal.guard_counts() IS 'how many tables are guarded by which column, and whether these say the tenant columns of tables of every owner where no setting does';

@@ -48,7 +48,7 @@ SELECT filter, t.found(filter) FROM (VALUES
 
 -- So it must be whatever the columns are called, and of which type they are.
 SET tenant_guard.tenant_type = text;
-SET tenant_guard.tenant_column = 'Org (1)';
+SET tenant_guard.tenant_column = '"Org (1)"';
 CREATE TABLE t.orders ("Org (1)" varchar PRIMARY KEY, "x) AND (""Org (1)"" = 'a'::text) AND (y" text, "Org" text);
 ALTER TABLE t.orders REPLICA IDENTITY FULL;
 SELECT filter, t.found(filter, 't.orders') FROM (VALUES

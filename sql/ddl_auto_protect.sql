@@ -170,7 +170,7 @@ ALTER EXTENSION tenant_guard DROP TABLE t.member;
 SELECT t.status('t.member');
 
 -- Another column may be the tenant's.
-SET tenant_guard.tenant_column = 'Org Id';
+SET tenant_guard.tenant_column = '"Org Id"';
 CREATE TABLE t.orgs ("Org Id" uuid, tenant_id int);
 SELECT relation, status, tenant_column FROM tenant_guard.tables_and_partitions WHERE relation = 't.orgs'::regclass;
 RESET tenant_guard.tenant_column;

@@ -5,6 +5,8 @@
 \set SHOW_CONTEXT never
 CREATE ROLE regress_owner;
 CREATE SCHEMA r AUTHORIZATION regress_owner;
+-- Where it is not set, what the tables below are guarded by is a tenant column, too.
+SET tenant_guard.tenant_column = 'tenant_id';
 SET ROLE regress_owner;
 SET search_path = r;
 \set VERBOSITY terse
@@ -39,7 +41,7 @@ ALTER TABLE above ADD COLUMN tenant_id uuid;
 BEGIN;
 SELECT tenant_guard.unprotect('r.orders');
 ALTER TABLE orders RENAME other_id TO tenant_id;
-SELECT tenant_guard.protect('r.orders');
+SELECT tenant_guard.protect('r.orders', 'tenant_id');
 COMMIT;
 RESET ROLE;
 SELECT tenant_column, status FROM tenant_guard.tables WHERE relation = 'orders'::regclass;

@@ -270,6 +270,7 @@ INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.findings(text,text[])', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard_internal.findings(''info'', ''{mixed_comparison}'')'),
 	('tenant_guard_internal.tenant_getters()', 'SELECT * FROM tenant_guard_internal.tenant_getters()'),
 	('tenant_guard_internal.tenant_type_of(oid)', 'SELECT tenant_guard_internal.tenant_type_of(t.oid) FROM pg_catalog.pg_type t'),
+	('tenant_guard_internal.tenant_columns(oid)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard_internal.tenant_columns(c.oid) FROM pg_catalog.pg_class c'),
 	('tenant_guard_internal.key_kinds(oid)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard_internal.key_kinds(c.oid) FROM pg_catalog.pg_class c'),
 	('tenant_guard_internal.schema_is_excluded(name)', 'SET LOCAL tenant_guard.excluded_schemas = ''honest''; SELECT tenant_guard_internal.schema_is_excluded(n.nspname) FROM pg_catalog.pg_namespace n');
 

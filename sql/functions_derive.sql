@@ -321,7 +321,7 @@ SELECT status FROM tenant_guard.tables WHERE relation = 't.let_go'::regclass;
 --
 SET client_min_messages = error;
 SET tenant_guard.tenant_type = 'text';
-SET tenant_guard.tenant_column = 'Org';
+SET tenant_guard.tenant_column = '"Org"';
 CREATE DOMAIN t.org AS varchar(8) COLLATE "C" CHECK (VALUE <> '');
 SET ROLE regress_owner;
 CREATE TABLE t.text_orders (id int PRIMARY KEY, "Org" text COLLATE "POSIX");

@@ -30,6 +30,7 @@
 #include "table_label.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
+#include "tenant_column.h"
 #include "tenant_plan.h"
 #include "tenant_type.h"
 #include "trusted_function.h"
@@ -53,6 +54,9 @@ _PG_init(void)
 	check_may_load();
 	HOLD_INTERRUPTS();
 	init_library();
+	init_extension_functions();
+	init_guard_cache();
+	init_tenant_column();
 	define_settings();
 	define_tenant_type_settings();
 	init_pending_triggers();
@@ -60,9 +64,7 @@ _PG_init(void)
 	init_set_tenant();
 	init_prepared_transactions();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
-	init_extension_functions();
 	init_tenant_plans();
-	init_guard_cache();
 	init_access();
 	init_temporary_tables();
 	init_temporary_statements();

@@ -9,11 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $rules$
 WITH t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
 broken AS MATERIALIZED (SELECT b.* FROM tenant_guard.broken_invariants() b JOIN t ON t.oid = b.relation),
--- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
-settings AS MATERIALIZED (
-	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
-		   current_setting('tenant_guard.tenant_column', true) AS tenant_column
-)
+settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tenant_guard_internal.tenant_settings())
 
 -- a table has the tenant column, of the right type, and no guard
 SELECT 'unguarded_table', 'error', t.name,
@@ -61,10 +57,7 @@ AS $rules$
 WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
 guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')),
 foreign_keys AS MATERIALIZED (SELECT * FROM tenant_guard_internal.foreign_keys()),
--- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
-settings AS MATERIALIZED (
-	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type
-),
+settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tenant_guard_internal.tenant_settings()),
 -- the tables that tenant columns reference, whose rows are the tenants, and the column that says which
 tenants AS MATERIALIZED (
 	SELECT p.oid, p.name, p.status, a.attname AS column, tenant_guard_internal.tenant_type_of(a.atttypid) AS serves,
@@ -125,20 +118,18 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $rules$
 WITH t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
--- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
-settings AS MATERIALIZED (
-	SELECT current_setting('tenant_guard.tenant_type', true) AS tenant_type,
-		   current_setting('tenant_guard.tenant_column', true) AS tenant_column
-)
+settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tenant_guard_internal.tenant_settings())
 
--- a column of the name that tenant columns have, in a table that it does not guard
+-- a column of a name that tenant columns have, in a table that it does not guard
 SELECT 'tenant_column_unused', CASE WHEN t.status = 'shared' THEN 'info' ELSE 'warning' END, t.name,
-	   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', s.tenant_column)
-			ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, s.tenant_column) END,
+	   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', u.name)
+			ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, u.name) END,
 	   NULL, 0
-FROM t CROSS JOIN settings s
-WHERE t.partition_of IS NULL AND (t.status = 'shared' OR t.status IN ('guarded', 'damaged') AND t.tenant_column <> s.tenant_column)
-	  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = s.tenant_column AND NOT a.attisdropped)
+FROM t CROSS JOIN LATERAL (SELECT c.name FROM unnest(tenant_guard_internal.tenant_columns(t.oid)) WITH ORDINALITY AS c (name, place)
+								  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.name AND NOT a.attisdropped
+						   WHERE t.status = 'shared' OR c.name <> t.tenant_column
+						   ORDER BY c.place LIMIT 1) u
+WHERE t.partition_of IS NULL AND t.status IN ('shared', 'guarded', 'damaged')
 
 -- a tenant column that cannot hold this database's tenants
 UNION ALL

@@ -100,6 +100,17 @@ loose (setting, loose, level, consequence) AS (
 		   ('row_security', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded, and roles that may bypass row-level security do'),
 		   ('session_replication_role', '^(replica|local)$', 'warning', 'triggers and foreign keys are not as they should be'),
 		   ('tenant_guard.missing_tenant', '^empty$', 'info', 'a forgotten tenant shows as an empty result, not as an error')
+),
+-- what this session has of tenant_column and tenant_type, and where they would be changed
+tenants AS MATERIALIZED (
+	SELECT s.columns, s.type, s.type_in_force, (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place) FROM unnest(s.columns) WITH ORDINALITY AS c (name, place)) AS list,
+		   CASE WHEN EXISTS (SELECT FROM stored o WHERE o.setting IN ('tenant_guard.tenant_column', 'tenant_guard.tenant_type') AND o.setrole = session_user::regrole)
+				THEN format('ROLE %I IN DATABASE ', session_user) ELSE 'DATABASE ' END || quote_ident(current_database()) AS keeps
+	FROM tenant_guard_internal.tenant_settings() s
+),
+guards AS MATERIALIZED (
+	SELECT g.*, COALESCE(g.tenant_column = ANY (t.columns), true) AS listed
+	FROM tenant_guard_internal.guard_counts() g CROSS JOIN tenants t
 )
 
 -- a setting that is looser than the default, for a database, a role, or all of the server
@@ -120,6 +131,30 @@ FROM loose l JOIN pg_settings s ON s.name = l.setting
 WHERE v.value ~ l.loose
 	  AND (s.source IN ('configuration file', 'command line', 'environment variable')
 		   OR s.source = 'session' AND NOT EXISTS (SELECT FROM stored x WHERE x.setting = l.setting))
+
+-- tables are guarded by columns that the setting does not list; those of roles that do not decide may be there to mislead
+UNION ALL
+SELECT 'setting_disagrees', 'error', 'tenant_guard.tenant_column',
+	   format('is %s, and %s guarded tables%s have their tenant in %s: new tables with such a column are not guarded',
+			  t.list, sum(g.tables), CASE WHEN NOT g.decides THEN ' of ' || string_agg(DISTINCT quote_ident(pg_get_userbyid(g.owner)), ', ') END,
+			  string_agg(DISTINCT quote_ident(g.tenant_column), ', ')),
+	   CASE WHEN g.decides THEN format('ALTER %s SET tenant_guard.tenant_column = %L', t.keeps, concat_ws(', ', t.list, string_agg(DISTINCT quote_ident(g.tenant_column), ', '))) END, 0
+FROM guards g CROSS JOIN tenants t
+WHERE NOT g.listed
+GROUP BY t.list, t.keeps, g.decides
+
+-- the tenants of guarded tables are of another type than the setting says, or of several, and none is set
+UNION ALL
+SELECT 'setting_disagrees', 'error', 'tenant_guard.tenant_type',
+	   format('is %s, and the tenants of %s guarded tables%s are of type %s: every use of these tables is an error',
+			  COALESCE(t.type, 'not set, so that it is ' || t.type_in_force), sum(g.tables),
+			  CASE WHEN NOT g.decides THEN ' of ' || string_agg(DISTINCT quote_ident(pg_get_userbyid(g.owner)), ', ') END,
+			  string_agg(DISTINCT g.tenant_type, ', ')),
+	   CASE WHEN g.decides AND (SELECT count(DISTINCT d.tenant_type) FROM guards d WHERE d.decides) = 1
+			THEN format('ALTER %s SET tenant_guard.tenant_type = %L', t.keeps, min(g.tenant_type)) END, 0
+FROM guards g CROSS JOIN tenants t
+WHERE g.tenant_type <> t.type_in_force
+GROUP BY t.type, t.type_in_force, t.keeps, g.decides
 
 -- roles that a superuser has let bypass
 UNION ALL

@@ -21,11 +21,12 @@
 #include "utils/plancache.h"
 #include "utils/varlena.h"
 
+#include "compat.h"
 #include "settings.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_schema_is_excluded);
 
-char	   *setting_tenant_column = NULL;
+const TenantColumns *setting_tenant_columns = NULL;
 int			setting_scope = SCOPE_TRANSACTION;
 int			setting_missing_tenant = MISSING_IS_ERROR;
 bool		setting_auto_protect = true;
@@ -85,19 +86,49 @@ static const struct config_enum_entry late_loading_options[] = {
 	{NULL, 0, false}
 };
 
-/*
- * The column's name is used as it is, neither folded nor truncated: a truncated
- * one would match no column, and no table would be guarded.
- */
+/* The text of tenant_guard.tenant_column, which "setting_tenant_columns" has as a list. */
+static char *tenant_column = NULL;
+
+/* Makes the "extra" of a value of tenant_column; NULL if out of memory, as a check hook must return. */
+static TenantColumns *
+make_tenant_columns(List *names, GucSource source)
+{
+	TenantColumns *columns = guc_malloc(LOG, offsetof(TenantColumns, names) + list_length(names) * sizeof(NameData));
+	ListCell   *lc;
+
+	if (columns == NULL)
+		return NULL;
+	columns->are_set = source > PGC_S_DYNAMIC_DEFAULT;
+	columns->count = 0;
+	foreach(lc, names)
+		namestrcpy(&columns->names[columns->count++], lfirst(lc));
+	return columns;
+}
+
+/* The names are read as in SQL: folded to lower case, but for those in quotes, and truncated as the column's own was. */
 static bool
 check_tenant_column(char **newval, void **extra, GucSource source)
 {
-	size_t		len = strlen(*newval);
+	char	   *copy = pstrdup(*newval);
+	List	   *names = NIL;
+	bool		ok = SplitIdentifierString(copy, ',', &names) && names != NIL;
 
-	if (len > 0 && len < NAMEDATALEN)
-		return true;
-	GUC_check_errdetail("A column name has from 1 to %d bytes.", NAMEDATALEN - 1);
-	return false;
+	if (ok)
+		*extra = make_tenant_columns(names, source);
+	else
+	{
+		GUC_check_errdetail("It is not a list of column names.");
+		GUC_check_errhint("Write the list as one string, with names that have capital letters in double quotes: 'tenant_id, \"tenantId\"'.");
+	}
+	list_free(names);
+	pfree(copy);
+	return ok && *extra != NULL;
+}
+
+static void
+assign_tenant_column(const char *newval, void *extra)
+{
+	setting_tenant_columns = extra;
 }
 
 static bool
@@ -172,11 +203,11 @@ void
 define_settings(void)
 {
 	DefineCustomStringVariable("tenant_guard.tenant_column",
-							   "Sets the name of the column that identifies a row's tenant.",
-							   "Tables with a column of this name are guarded when they are created.",
-							   &setting_tenant_column,
-							   "tenant_id",
-							   PGC_SUSET, 0, check_tenant_column, NULL, NULL);
+							   "Sets the names of columns that identify a row's tenant; of these, a table's is the first that it has.",
+							   "Tables with such a column are guarded when they are created. Where this is not set, it is what guarded tables have.",
+							   &tenant_column,
+							   DEFAULT_TENANT_COLUMN,
+							   PGC_SUSET, 0, check_tenant_column, assign_tenant_column, NULL);
 	DefineCustomEnumVariable("tenant_guard.scope",
 							 "Sets how long a tenant set in a session is valid.",
 							 "With \"transaction\", using a tenant that was set in an earlier transaction is an error.",

@@ -55,6 +55,17 @@ typedef enum TypeMismatch
 	MISMATCH_IS_IGNORED
 } TypeMismatch;
 
+/* The tenant column of tables where neither tenant_guard.tenant_column nor a guarded table says another */
+#define DEFAULT_TENANT_COLUMN "tenant_id"
+
+/* tenant_guard.tenant_column: the names of tenant columns; tenant_column.c says which one a table has */
+typedef struct TenantColumns
+{
+	bool		are_set;		/* the parameter has another source than its default */
+	int			count;
+	NameData	names[FLEXIBLE_ARRAY_MEMBER];
+} TenantColumns;
+
 /* A parameter that current_tenant.c defines, and hints name */
 #define BYPASS "tenant_guard.bypass"
 #define ONE_TENANT_PER_TRANSACTION "tenant_guard.one_tenant_per_transaction"
@@ -66,7 +77,7 @@ typedef enum LateLoading
 	LATE_IS_ALLOWED
 } LateLoading;
 
-extern char *setting_tenant_column;
+extern const TenantColumns *setting_tenant_columns;
 extern int	setting_scope;
 extern int	setting_missing_tenant;
 extern bool setting_auto_protect;

@@ -32,6 +32,7 @@
 #include "own_sql.h"
 #include "relation_argument.h"
 #include "table_label.h"
+#include "tenant_column.h"
 
 /* The nearest guarded ancestor of a table, or InvalidOid. */
 Oid
@@ -55,18 +56,20 @@ static char *
 automatic_column(Oid relid, Oid ancestor)
 {
 	AttrNumber	attnum = OidIsValid(ancestor) ? guard_of(ancestor).attnum : 0;
+	char	   *column;
 	char	   *schema;
 
 	if (attnum != 0)
 		return get_attname(ancestor, attnum, false);
-	if (!has_column(relid, setting_tenant_column))
+	column = tenant_column_of(relid);
+	if (column == NULL)
 		return NULL;
 	schema = get_namespace_name(get_rel_namespace(relid));
 	if (schema == NULL || schema_is_excluded(schema) ||
 		is_dropped_on_commit(relid) ||
 		inherited_label(relid) != NULL)
 		return NULL;
-	return pstrdup(setting_tenant_column);
+	return column;
 }
 
 /* Refuses a guarded table that is guarded by another column than one of its guarded ancestors. */

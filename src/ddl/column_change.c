@@ -4,9 +4,9 @@
  *	  Refuses changes of columns that a guard does not show.
  *
  * A new generation expression, or an identity, of the tenant column gives rows to
- * other tenants, and the guard is whole.  A column that gets the name of the
- * tenant column, in a table that is guarded by another column or is shared, looks
- * as if it guarded the table.  A statement may do either to a guarded table by
+ * other tenants, and the guard is whole.  A column that gets a name of tenant
+ * columns, in a table that is guarded by another column or is shared, looks as if
+ * it guarded the table.  A statement may do either to a guarded table by
  * changing a parent that is not guarded.
  *
  *-------------------------------------------------------------------------
@@ -26,6 +26,7 @@
 #include "guard.h"
 #include "guard_refusals.h"
 #include "table_label.h"
+#include "tenant_column.h"
 
 /* These tables and all that inherit from them. */
 static List *
@@ -90,38 +91,38 @@ check_renewed_columns(List *tables, List *columns)
 }
 
 /*
- * Checks one table that has gained a column with the tenant column's name: refuses
- * it if another column guards the table, and reports it if the table is shared.
+ * Checks one table that has gained a column with a name of tenant columns: refuses
+ * it if a column guards the table over which this one takes precedence, and
+ * reports it if the table is shared.
  */
 static void
-check_gained(Oid relid)
+check_gained(Oid relid, const char *gained)
 {
 	AttrNumber	attnum = guard_of(relid).attnum;
 	char	   *column = attnum ? get_attname(relid, attnum, true) : NULL;
 	char	   *label = guard_of(relid).status == GUARD_NONE ? inherited_label(relid) : NULL;
 
-	if (column != NULL && strcmp(column, setting_tenant_column) != 0 && !weakening_is_meant(relid))
-		raise_refusal(column_does_not_guard(relid, setting_tenant_column, column));
+	if (column != NULL && is_taken_for_tenant_column(relid, gained, column) && !weakening_is_meant(relid))
+		raise_refusal(column_does_not_guard(relid, gained, column));
 	if (parse_label(label) == LABEL_SHARED)
 		ereport(NOTICE,
 				(errmsg("table %s has column \"%s\" now, and is not guarded: it is declared as shared by all tenants",
-						relation_name(relid), setting_tenant_column),
+						relation_name(relid), gained),
 				 errhint("If its rows are tenants' own, run SELECT tenant_guard.unshare(%s); SELECT tenant_guard.protect(%s);",
 						 quote_literal_cstr(relation_name(relid)), quote_literal_cstr(relation_name(relid)))));
 }
 
-/*
- * Does that for these tables and what inherits from them, which may have gained a
- * column with the tenant column's name.
- */
+/* Does that for these tables and what inherits from them, which may have gained columns with these names. */
 void
-check_gained_column(List *tables)
+check_gained_columns(List *tables, List *columns)
 {
 	ListCell   *lc;
+	ListCell   *column;
 
 	foreach(lc, with_parts(tables))
-		if (has_column(lfirst_oid(lc), setting_tenant_column))
-			check_gained(lfirst_oid(lc));
+		foreach(column, columns)
+			if (has_column(lfirst_oid(lc), lfirst(column)))
+				check_gained(lfirst_oid(lc), lfirst(column));
 }
 
 /*

@@ -11,7 +11,7 @@
 #include "nodes/pg_list.h"
 
 extern void check_renewed_columns(List *tables, List *columns);
-extern void check_gained_column(List *tables);
+extern void check_gained_columns(List *tables, List *columns);
 extern void check_lost_column(Oid relid);
 
 #endif							/* TENANT_GUARD_COLUMN_CHANGE_H */

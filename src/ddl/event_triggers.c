@@ -120,7 +120,7 @@ check_renewed(CheckedCommand *cmd)
 static void
 check_named_column(CheckedCommand *cmd)
 {
-	check_gained_column(cmd->touched);
+	check_gained_columns(cmd->touched, cmd->change->gained);
 }
 
 static void

@@ -35,6 +35,7 @@
 #include "not_null.h"
 #include "refusal.h"
 #include "temporary_table.h"
+#include "tenant_column.h"
 #include "tenant_type.h"
 #include "unguarded_parent.h"
 
@@ -92,8 +93,8 @@ check_new_type(Oid relid, const char *column, const ColumnDef *def)
 	typid = typeTypeId(type);
 	ReleaseSysCache(type);
 	known = type_serves(typid, &serves);
-	if (!known || serves != setting_tenant_type)
-		raise_refusal(new_column_type_differs(relid, column, format_type_be(typid), setting_tenant_type, known ? &serves : NULL));
+	if (!known || serves != type_for_table(relid))
+		raise_refusal(new_column_type_differs(relid, column, format_type_be(typid), type_for_table(relid), known ? &serves : NULL));
 }
 
 /* Is this the type that a column has? */

@@ -31,6 +31,7 @@
 #include "guard_policy.h"
 #include "invariant.h"
 #include "table_change.h"
+#include "tenant_column.h"
 #include "trigger_owner.h"
 #include "unguarded_parent.h"
 
@@ -179,7 +180,7 @@ actions_by_content(const AlterTableCmd *cmd, Oid relid)
 			/* a partition with the tenant column is no reason to guard its parent */
 			return guard_of(relid).status != GUARD_NONE ? BRINGS_TENANT_COLUMN : 0;
 		case AT_AddColumn:
-			return IsA(cmd->def, ColumnDef) && strcmp(((ColumnDef *) cmd->def)->colname, setting_tenant_column) == 0 ?
+			return IsA(cmd->def, ColumnDef) && may_be_tenant_column(((ColumnDef *) cmd->def)->colname) ?
 				BRINGS_TENANT_COLUMN | NAMES_TENANT_COLUMN : 0;
 		case AT_AddConstraint:
 			return IsA(cmd->def, Constraint) && ((Constraint *) cmd->def)->contype == CONSTR_FOREIGN ? ADDS_KEY : 0;
@@ -216,6 +217,8 @@ read_action(const AlterTableCmd *cmd, TableChange *change)
 		change->joined = cmd->subtype == AT_AddInherit ? list_make1_oid(change->relid) : parts_joined_now(change->relid);
 	if (actions & LEAVES_PARENT)
 		change->left = tables_left(cmd, change->relid);
+	if (actions & NAMES_TENANT_COLUMN)
+		change->gained = lappend(change->gained, pstrdup(((ColumnDef *) cmd->def)->colname));
 	if (actions & RENEWS_COLUMN)
 		change->renewed = lappend(change->renewed, pstrdup(cmd->name));
 	if (actions & UNENFORCES_KEY)
@@ -281,7 +284,7 @@ renames_to_tenant_column(const Node *stmt)
 {
 	return IsA(stmt, RenameStmt) &&
 		(((const RenameStmt *) stmt)->renameType == OBJECT_COLUMN || ((const RenameStmt *) stmt)->renameType == OBJECT_ATTRIBUTE) &&
-		strcmp(((const RenameStmt *) stmt)->newname, setting_tenant_column) == 0;
+		may_be_tenant_column(((const RenameStmt *) stmt)->newname);
 }
 
 static void
@@ -303,7 +306,10 @@ read_statement(const CollectedCommand *cmd, TableChange *change)
 	if (is_dropped_on_commit_by(cmd->parsetree))
 		effect.actions |= DROPS_ON_COMMIT;
 	if (renames_to_tenant_column(cmd->parsetree))
+	{
 		effect.actions = BRINGS_TENANT_COLUMN | NAMES_TENANT_COLUMN;
+		change->gained = list_make1(pstrdup(((const RenameStmt *) cmd->parsetree)->newname));
+	}
 	if (!row_security && (effect.actions & COMPLETES_GUARD))
 		effect = (Effect) {effect.actions & ~COMPLETES_GUARD, 0};
 	change->actions = effect.actions;
@@ -326,6 +332,7 @@ read_change(const CollectedCommand *cmd)
 		foreach(lc, actions_of(cmd))
 			read_action(lfirst_node(AlterTableCmd, lc), &change);
 	}
+	Assert((change.gained == NIL) == !(change.actions & NAMES_TENANT_COLUMN));
 	Assert(change.renewed == NIL || (change.actions & RENEWS_COLUMN));
 	Assert(change.unenforced == NIL || (change.actions & UNENFORCES_KEY));
 	Assert(change.joined == NIL || (change.actions & JOINS_PARENT));

@@ -44,6 +44,7 @@ typedef struct TableChange
 	int			breaks;			/* invariants that may not hold now (invariant.h) */
 	Oid			object;			/* the command's object; InvalidOid for ALTER TABLE */
 	Oid			relid;			/* the relation that is changed, or InvalidOid */
+	List	   *gained;			/* NAMES_TENANT_COLUMN: the columns' names, char * */
 	List	   *renewed;		/* RENEWS_COLUMN: the columns' names, char * */
 	List	   *unenforced;		/* UNENFORCES_KEY: the constraints' names, char * */
 	List	   *joined;			/* JOINS_PARENT: OIDs of partitions or children */

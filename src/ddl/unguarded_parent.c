@@ -27,7 +27,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "guard_refusals.h"
-#include "settings.h"
+#include "tenant_column.h"
 #include "unguarded_parent.h"
 
 /* Has this transaction inserted a row of pg_inherits or, with "left", deleted it? */
@@ -121,7 +121,7 @@ static bool
 is_opened_by(Oid relid, Oid parent)
 {
 	return get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE ||
-		get_attnum(parent, setting_tenant_column) <= 0 ||
+		tenant_column_of(parent) == NULL ||
 		holds_rows_of_its_own(relid);
 }
 

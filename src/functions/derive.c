@@ -38,6 +38,7 @@
 #include "pair_keys.h"
 #include "protect.h"
 #include "relation_argument.h"
+#include "tenant_column.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_derive_tenant_column);
 
@@ -60,7 +61,7 @@ key_of_name(Oid relid, const char *name)
 		if (strcmp(key->name, name) != 0)
 			continue;
 		if (guard_of(key->parent).status != GUARD_WHOLE)
-			raise_refusal(key_of_unguarded_parent(key, get_attnum(key->parent, setting_tenant_column) > 0));
+			raise_refusal(key_of_unguarded_parent(key, tenant_column_of(key->parent) != NULL));
 		return key;
 	}
 	raise_refusal(no_such_key(name, relid, keys));

@@ -28,6 +28,7 @@
 #include "protect.h"
 #include "refusal.h"
 #include "table_label.h"
+#include "tenant_column.h"
 
 /* The number of tables after which a NOTICE reports progress. */
 #define TABLES_BETWEEN_NOTICES 100
@@ -41,18 +42,25 @@ note_progress(int done, int tables, Oid schema)
 						get_namespace_name(schema))));
 }
 
-/* The tables of a schema that have the column, in the order of their names. */
+/* The tables of a schema that have the column or, if it is NULL, a tenant column: OIDs in the order of their names. */
 List *
 tables_with_column(Oid schema, const char *column)
 {
-	return query_datums(psprintf("SELECT c.oid FROM pg_catalog.pg_class c"
-								 " JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid"
-								 " WHERE c.relnamespace OPERATOR(pg_catalog.=) %u"
-								 " AND a.attname OPERATOR(pg_catalog.=) %s::pg_catalog.name"
-								 " AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
-								 " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[])"
-								 " ORDER BY c.relname",
-								 schema, quote_literal_cstr(column)));
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query_datums(psprintf("SELECT c.oid FROM pg_catalog.pg_class c"
+									  " WHERE c.relnamespace OPERATOR(pg_catalog.=) %u"
+									  " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[])"
+									  " ORDER BY c.relname",
+									  schema)))
+	{
+		Oid			relid = DatumGetObjectId(PointerGetDatum(lfirst(lc)));
+
+		if (column != NULL ? has_column(relid, column) : tenant_column_of(relid) != NULL)
+			tables = lappend_oid(tables, relid);
+	}
+	return tables;
 }
 
 /* What is done with one table in a subtransaction. */

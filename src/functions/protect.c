@@ -12,6 +12,7 @@
 #include "catalog/pg_inherits.h"
 #include "commands/extension.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -32,6 +33,7 @@
 #include "reference_owner.h"
 #include "relation_argument.h"
 #include "table_label.h"
+#include "tenant_column.h"
 #include "temporary_table.h"
 #include "trigger_owner.h"
 #include "unguarded_parent.h"
@@ -44,24 +46,21 @@ PG_FUNCTION_INFO_V1(tenant_guard_guard_status);
 
 /*
  * The column by which a table is to be guarded: "wanted" or, if that is NULL, the
- * one by which it is guarded, or the setting tenant_column.  It may be "wanted"
- * itself, else it is palloc'd.
+ * one by which it is guarded, or the first tenant column that it has, or would
+ * have.  It may be "wanted" itself, else it is palloc'd.
  */
 const char *
 column_for(Oid relid, const char *wanted)
 {
 	Guard		guard = guard_of(relid);
+	char	   *name;
 
 	if (wanted != NULL)
 		return wanted;
-	if (guard.attnum != 0)
-	{
-		char	   *name = get_attname(relid, guard.attnum, true);
-
-		if (name != NULL)
-			return name;
-	}
-	return pstrdup(setting_tenant_column);
+	name = guard.attnum != 0 ? get_attname(relid, guard.attnum, true) : NULL;
+	if (name == NULL)
+		name = tenant_column_of(relid);
+	return name != NULL ? name : linitial(tenant_columns_of(relid));
 }
 
 /* ----------------------------------------------------------------
@@ -177,6 +176,7 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	List	   *parts = lock_hierarchy(relid);
+	const char *column = column_for(relid, NULL);
 	bool		was_guarded;
 	ListCell   *lc;
 
@@ -199,8 +199,9 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 			(errmsg(was_guarded ? "table %s is no longer guarded" : "table %s was not guarded",
 					relation_name(relid)),
 			 errdetail("It has the security label 'unprotected', and later statements do not guard it again."),
-			 errhint("To guard it again, run SELECT tenant_guard.protect(%s);",
-					 quote_literal_cstr(relation_name(relid)))));
+			 errhint("To guard it again, run SELECT tenant_guard.protect(%s%s);",
+					 quote_literal_cstr(relation_name(relid)),
+					 strcmp(column, column_for(relid, NULL)) == 0 ? "" : psprintf(", %s", quote_literal_cstr(column)))));
 	PG_RETURN_VOID();
 }
 
@@ -264,6 +265,19 @@ tenant_guard_unshare(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
+/* The names of the columns of which a table would need one. */
+static char *
+names_of_tenant_columns(Oid relid)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, tenant_columns_of(relid))
+		appendStringInfo(&names, "%s%s", names.len > 0 ? " or " : "", quote_identifier(lfirst(lc)));
+	return names.data;
+}
+
 /* The reason why a table is not guarded, or the statement that guards it. */
 static char *
 why_unguarded(Oid relid, const char *column)
@@ -271,7 +285,7 @@ why_unguarded(Oid relid, const char *column)
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 
 	if (get_attnum(relid, column) <= 0)
-		return psprintf("it has no column %s", quote_identifier(column));
+		return psprintf("it has no column %s", names_of_tenant_columns(relid));
 	if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
 		return "a foreign table cannot have row-level security";
 	if (schema != NULL && schema_is_excluded(schema))

@@ -112,7 +112,7 @@ guard_tables(Call *call, List *tables)
 
 		foreach(lc, tables)
 		{
-			Oid			relid = DatumGetObjectId(PointerGetDatum(lfirst(lc)));
+			Oid			relid = lfirst_oid(lc);
 			MemoryContext oldcontext = MemoryContextSwitchTo(scratch);
 			Report		report = {relid};
 			bool		due = (ancestors_of(relid) == NIL) == (round == 0) &&
@@ -218,7 +218,7 @@ tenant_guard_protect_schema(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("schema must not be null")));
-	call.column = PG_ARGISNULL(1) ? pstrdup(setting_tenant_column) : NameStr(*PG_GETARG_NAME(1));
+	call.column = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
 	InitMaterializedSRF(fcinfo, 0);
 	guard_tables(&call, tables_with_column(call.schema, call.column));
 	apply_key_setting_to_all(&call);

@@ -144,7 +144,7 @@ roots_with_column(const Call *call)
 	begin_step(call);
 	foreach(lc, tables_with_column(call->schema, call->column))
 	{
-		Oid			relid = DatumGetObjectId(PointerGetDatum(lfirst(lc)));
+		Oid			relid = lfirst_oid(lc);
 
 		if (ancestors_of(relid) == NIL)
 			roots = lappend_oid(roots, relid);
@@ -196,7 +196,7 @@ tenant_guard_protect_tables(PG_FUNCTION_ARGS)
 						 quote_literal_cstr(quote_identifier(get_namespace_name(PG_GETARG_OID(0)))))));
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	call.schema = PG_GETARG_OID(0);
-	call.column = pstrdup(PG_ARGISNULL(1) ? setting_tenant_column : NameStr(*PG_GETARG_NAME(1)));
+	call.column = PG_ARGISNULL(1) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(1)));
 	call.lock_timeout = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	call.retries = PG_GETARG_INT32(3);
 	protect_all(&call);

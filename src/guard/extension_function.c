@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "utils/builtins.h"
@@ -124,6 +125,17 @@ extension_function(Oid funcid)
 		next_known = (next_known + 1) % lengthof(known);
 	}
 	return which;
+}
+
+/* The getter of a type in pg_proc, or InvalidOid.  Does not ask whether the user may call it. */
+Oid
+getter_function(TenantType type)
+{
+	char	   *name = pstrdup(strchr(tenant_getter(type), '.') + 1);
+
+	*strchr(name, '(') = '\0';
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name), PointerGetDatum(buildoidvector(NULL, 0)),
+						   ObjectIdGetDatum(get_namespace_oid(EXTENSION_NAME, true)));
 }
 
 static void

@@ -8,6 +8,8 @@
 #ifndef TENANT_GUARD_EXTENSION_FUNCTION_H
 #define TENANT_GUARD_EXTENSION_FUNCTION_H
 
+#include "tenant_type.h"
+
 typedef enum ExtensionFunction
 {
 	EXTENSION_NONE,				/* not a function of this extension */
@@ -19,5 +21,6 @@ typedef enum ExtensionFunction
 
 extern void init_extension_functions(void);
 extern ExtensionFunction extension_function(Oid funcid);
+extern Oid	getter_function(TenantType type);
 
 #endif							/* TENANT_GUARD_EXTENSION_FUNCTION_H */

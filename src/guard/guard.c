@@ -133,6 +133,13 @@ guard_of(Oid relid)
 	return last_asked.guard;
 }
 
+/* A count of invalidations: while it is the same, what was concluded from guards holds. */
+uint64
+guard_invalidations(void)
+{
+	return invalidations;
+}
+
 /* Must be called once, by _PG_init. */
 void
 init_guard_cache(void)

@@ -29,5 +29,6 @@ typedef struct Guard
 
 extern void init_guard_cache(void);
 extern Guard guard_of(Oid relid);
+extern uint64 guard_invalidations(void);
 
 #endif							/* TENANT_GUARD_GUARD_H */

@@ -145,7 +145,7 @@ column_type_differs(Oid relid, const char *column, const char *type, TenantType 
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
 			differing_types(relid, column, type, wanted),
-			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			psprintf("%s.", why_type(wanted)),
 			fits == NULL ? convert :
 			psprintf("%s If tenant identifiers are of type %s, %s",
 					 convert, tenant_type_name(*fits), set_tenant_type(*fits))
@@ -162,8 +162,7 @@ new_column_type_differs(Oid relid, const char *column, const char *type, TenantT
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
 			differing_types(relid, column, type, wanted),
-			psprintf("Parameter \"tenant_guard.tenant_type\" is %s, and a table with the tenant column is guarded as it is made.",
-					 tenant_type_name(wanted)),
+			psprintf("%s, and a table with the tenant column is guarded as it is made.", why_type(wanted)),
 			fits == NULL ? write :
 			psprintf("%s If tenant identifiers are of type %s, %s",
 					 write, tenant_type_name(*fits), set_tenant_type(*fits))
@@ -344,8 +343,8 @@ column_does_not_guard(Oid relid, const char *column, const char *guard)
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("this statement would give table %s a column \"%s\" that does not guard it", relation, column),
 			psprintf("The table is guarded by column \"%s\", and stays so: a row's \"%s\" would not be its tenant.", guard, column),
-			psprintf("To guard it by the new column, run BEGIN; SELECT tenant_guard.unprotect(%s); then this statement, then SELECT tenant_guard.protect(%s); COMMIT;",
-					 name, name)
+			psprintf("To guard it by the new column, run BEGIN; SELECT tenant_guard.unprotect(%s); then this statement, then SELECT tenant_guard.protect(%s, %s); COMMIT;",
+					 name, name, quote_literal_cstr(column))
 	};
 }
 

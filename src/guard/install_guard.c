@@ -44,6 +44,7 @@
 #include "own_sql.h"
 #include "relation_argument.h"
 #include "settings.h"
+#include "tenant_column.h"
 #include "tenant_type.h"
 
 int			routine_notice = NOTICE;
@@ -65,15 +66,15 @@ typedef struct Target
  * ----------------------------------------------------------------
  */
 
-/* Can the hint suggest a cast from this type to the tenant type? */
+/* Can the hint suggest a cast from this type to the wanted type of tenants? */
 static bool
-converts_to_tenant_type(Oid type)
+converts_to(TenantType wanted, Oid type)
 {
 	char		category;
 	bool		preferred;
 
 	get_type_category_preferred(getBaseType(type), &category, &preferred);
-	return setting_tenant_type == TENANT_TEXT || category == TYPCATEGORY_STRING;
+	return wanted == TENANT_TEXT || category == TYPCATEGORY_STRING;
 }
 
 static bool
@@ -93,20 +94,21 @@ check_tenant_column_type(Target *target)
 	Oid			type;
 	int32		typmod;
 	Oid			collation;
+	TenantType	wanted = type_for_table(target->relid);
 	TenantType	serves;
 	bool		served;
 
 	Assert(target->attnum > 0);
 	get_atttypetypmodcoll(target->relid, target->attnum, &type, &typmod, &collation);
 	served = type_serves(type, &serves);
-	if (!served || serves != setting_tenant_type)
+	if (!served || serves != wanted)
 	{
 		char	   *type_name = format_type_with_typemod(type, typmod);
 
 		if (target->made_now)
-			raise_refusal(new_column_type_differs(target->relid, target->column, type_name, setting_tenant_type, served ? &serves : NULL));
-		raise_refusal(column_type_differs(target->relid, target->column, type_name, setting_tenant_type,
-										  served ? &serves : NULL, converts_to_tenant_type(type)));
+			raise_refusal(new_column_type_differs(target->relid, target->column, type_name, wanted, served ? &serves : NULL));
+		raise_refusal(column_type_differs(target->relid, target->column, type_name, wanted,
+										  served ? &serves : NULL, converts_to(wanted, type)));
 	}
 	if (column_is_virtual(target->relid, target->attnum))
 		raise_refusal(virtual_column(target->relid, target->column));

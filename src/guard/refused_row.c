@@ -43,7 +43,7 @@ explain_refused_row(MemoryContext context)
 	if (error->hint == NULL && refuses_new_row(error))
 	{
 		error->hint = psprintf("The tenant of the row is null, or is not the transaction's. Leave the tenant column out, for its default to set it, or set it to the tenant of the transaction, as %s returns it.",
-							   tenant_getter(setting_tenant_type));
+							   tenant_getter(last_type_of_tenants()));
 		FlushErrorState();
 		ReThrowError(error);
 	}

@@ -127,7 +127,7 @@ judge_tenant(TenantValue *value)
 		return TENANT_MISSING;
 	if (origin_is_stale(tenant_origin))
 		return TENANT_STALE;
-	if (!parse_tenant(setting_tenant_type, tenant_setting, value))
+	if (!parse_tenant(type_of_tenants(), tenant_setting, value))
 		return TENANT_INVALID;
 	if (tenant_has_changed(value))
 		return TENANT_CHANGED;
@@ -179,7 +179,7 @@ refuse_tenant(TenantVerdict verdict)
 		case TENANT_USABLE:
 			break;
 	}
-	raise_refusal(invalid_tenant_below_session(setting_tenant_type));
+	raise_refusal(invalid_tenant_below_session(type_of_tenants()));
 }
 
 /* ----------------------------------------------------------------
@@ -197,7 +197,7 @@ seal_tenant(const TenantValue *value)
 	made->value = *value;
 	made->datum = tenant_datum(&made->value);
 	MemoryContextSwitchTo(oldcontext);
-	Assert(value->type == setting_tenant_type);
+	Assert(value->type == last_type_of_tenants());
 	Assert(!transaction_is_sealed() || !one_tenant_per_transaction);
 	seal = made;
 	sealed_in = current_lxid();
@@ -352,10 +352,13 @@ judge_and_get_tenant(FunctionCallInfo fcinfo)
 		type = get_func_rettype(fcinfo->flinfo->fn_oid);
 	if (!type_serves(type, &returned))
 		elog(ERROR, "function %u returns no tenant", fcinfo->flinfo->fn_oid);
-	if (returned != setting_tenant_type)
-		raise_refusal(getter_type_differs(returned, setting_tenant_type));
+	if (returned != type_of_tenants())
+		raise_refusal(getter_type_differs(returned, type_of_tenants()));
 	if (!use_tenant(tenant_is_kept))
 		PG_RETURN_NULL();
+	/* the type may have become another since the tenant was sealed */
+	if (seal->value.type != returned)
+		raise_refusal(getter_type_differs(returned, seal->value.type));
 	fcinfo->flinfo->fn_extra = RETURNS(returned);
 	return seal->datum;
 }
@@ -475,8 +478,8 @@ check_session_value(char **newval, void **extra)
 		return reject_setting(tenant_fixed_in_worker());
 	if ((*newval)[0] == '\0')
 		return set_origin(extra, SOURCE_SESSION);
-	if (!parse_tenant(setting_tenant_type, *newval, &value))
-		return reject_setting(invalid_tenant(setting_tenant_type, *newval));
+	if (!parse_tenant(type_of_tenants(), *newval, &value))
+		return reject_setting(invalid_tenant(type_of_tenants(), *newval));
 	return claim_tenant(&value) && make_canonical(newval, &value) &&
 		set_origin(extra, SOURCE_SESSION);
 }
@@ -493,14 +496,14 @@ test_stored_value(const char *newval)
 	TenantValue value;
 
 	if (newval[0] == '\0' ||
-		parse_tenant(setting_tenant_type, newval, &value))
+		parse_tenant(type_of_tenants(), newval, &value))
 		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_TENANT_TYPE),
 			 errmsg("invalid tenant identifier for type %s: \"%s\"",
-					tenant_type_name(setting_tenant_type), newval),
+					tenant_type_name(type_of_tenants()), newval),
 			 errdetail("It is stored as it is, and refused when it is used where parameter \"tenant_guard.tenant_type\" is %s.",
-					   tenant_type_name(setting_tenant_type))));
+					   tenant_type_name(type_of_tenants()))));
 }
 
 static bool
@@ -520,7 +523,7 @@ static void
 publish_departure(const char *setting)
 {
 	TenantValue value;
-	bool		departed = setting != NULL && parse_tenant(setting_tenant_type, setting, &value) &&
+	bool		departed = setting != NULL && parse_tenant(last_type_of_tenants(), setting, &value) &&
 		departs(&value);
 
 	publish_tenant_departure(departed);

@@ -115,7 +115,7 @@ set_tenant(FunctionCallInfo fcinfo, const char *value)
 	is_local = PG_GETARG_BOOL(1);
 
 	if (value[0] == '\0')
-		raise_refusal(invalid_tenant(setting_tenant_type, value));
+		raise_refusal(invalid_tenant(type_of_tenants(), value));
 	if (is_local && may_have_no_effect(fcinfo))
 	{
 		set_by_itself_in = current_lxid();
@@ -146,8 +146,8 @@ set_typed_tenant(FunctionCallInfo fcinfo, Oid type)
 
 	if (!type_serves(type, &given))
 		elog(ERROR, "type %u is of no tenant", type);
-	if (given != setting_tenant_type)
-		raise_refusal(setter_type_differs(given, setting_tenant_type));
+	if (given != type_of_tenants())
+		raise_refusal(setter_type_differs(given, type_of_tenants()));
 	view_tenant(given, PG_GETARG_DATUM(0), type, &value);
 	return set_tenant(fcinfo, tenant_canonical(&value, buf));
 }

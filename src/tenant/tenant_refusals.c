@@ -31,6 +31,15 @@ set_tenant_type(TenantType type)
 					tenant_type_name(type));
 }
 
+/* Returns a clause for the DETAIL of an error about another type: why tenants are of this one; palloc'd. */
+char *
+why_type(TenantType type)
+{
+	return psprintf(tenant_type_is_set() || type == TENANT_UUID ? "Parameter \"tenant_guard.tenant_type\" is %s" :
+					"Parameter \"tenant_guard.tenant_type\" is not set, and the tenants of guarded tables are of type %s",
+					tenant_type_name(type));
+}
+
 Refusal
 no_tenant(void)
 {
@@ -177,8 +186,10 @@ invalid_tenant(TenantType type, const char *value)
 		ERRCODE_TENANT_TYPE,
 			psprintf("invalid tenant identifier for type %s: \"%s\"",
 					 tenant_type_name(type), value),
+			tenant_type_is_set() || type == TENANT_UUID ?
 			psprintf("Tenant identifiers %sare of the type that parameter \"tenant_guard.tenant_type\" names: %s.",
-					 database, tenant_type_name(type)),
+					 database, tenant_type_name(type)) :
+			psprintf("%s.", why_type(type)),
 			psprintf("%s To unset the tenant, run SELECT tenant_guard.clear_tenant().", tenant_type_advice(type))
 	};
 }
@@ -214,7 +225,7 @@ setter_type_differs(TenantType given, TenantType wanted)
 		ERRCODE_TENANT_TYPE,
 			psprintf("the tenant was given as %s, but tenant identifiers are of type %s",
 					 tenant_type_name(given), tenant_type_name(wanted)),
-			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			psprintf("%s.", why_type(wanted)),
 			psprintf("Pass the tenant as %s. If its type is declared wrongly, %s",
 					 tenant_type_name(wanted), set_tenant_type(given))
 	};
@@ -227,7 +238,7 @@ getter_type_differs(TenantType returned, TenantType wanted)
 		ERRCODE_TENANT_TYPE,
 			psprintf("%s returns %s, but tenant identifiers are of type %s",
 					 tenant_getter(returned), tenant_type_name(returned), tenant_type_name(wanted)),
-			psprintf("Parameter \"tenant_guard.tenant_type\" is %s.", tenant_type_name(wanted)),
+			psprintf("%s.", why_type(wanted)),
 			psprintf("Use %s. If the type is declared wrongly, %s",
 					 tenant_getter(wanted), set_tenant_type(returned))
 	};

@@ -12,6 +12,7 @@
 #include "tenant_type.h"
 
 extern char *set_tenant_type(TenantType type);
+extern char *why_type(TenantType type);
 
 extern Refusal no_tenant(void);
 extern Refusal tenant_unset(void);

@@ -234,9 +234,9 @@ recall_first_tenant(const GucStack *stack, const char *setting)
 	if (is_remembered(&first))
 		return;
 	if (stack->state == GUC_SET_LOCAL && stack->masked.val.stringval != NULL &&
-		parse_tenant(setting_tenant_type, stack->masked.val.stringval, &value))
+		parse_tenant(type_of_tenants(), stack->masked.val.stringval, &value))
 		(void) remember_at_level(&first, &value, transaction_level(stack->nest_level));
-	else if (setting != NULL && parse_tenant(setting_tenant_type, setting, &value))
+	else if (setting != NULL && parse_tenant(type_of_tenants(), setting, &value))
 		(void) remember_at_level(&first, &value, transaction_level(stack->nest_level));
 }
 

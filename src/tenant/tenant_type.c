@@ -16,6 +16,7 @@
 
 #include <ctype.h>
 
+#include "access/xact.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -64,7 +65,8 @@ typedef struct TenantTypeRow
 	Datum		(*datum) (TenantValue *value);
 } TenantTypeRow;
 
-int			setting_tenant_type = TENANT_UUID;
+static int	setting_tenant_type = TENANT_UUID;
+static bool setting_is_set = false;
 bool		setting_canonical_uuids = true;
 
 /* ----------------------------------------------------------------
@@ -476,6 +478,61 @@ tenant_datum(TenantValue *value)
  * ----------------------------------------------------------------
  */
 
+/* Where the setting has its default: says the type, and what it said last. */
+static TenantType (*type_elsewhere) (void) = NULL;
+static TenantType last_type = TENANT_UUID;
+
+/*
+ * "source" says the type of tenants where the setting has its default.  It is
+ * called in transactions only, and keeps what it has found itself.
+ */
+void
+read_tenant_type_from(TenantType (*source) (void))
+{
+	type_elsewhere = source;
+}
+
+/* The type that tenants of this database have, as it was when it was last read: for callers that must not raise errors. */
+TenantType
+last_type_of_tenants(void)
+{
+	return setting_is_set ? setting_tenant_type : last_type;
+}
+
+/* The type that tenants of this database have.  May read the catalogs. */
+TenantType
+type_of_tenants(void)
+{
+	if (!setting_is_set && type_elsewhere != NULL && IsTransactionState())
+		last_type = type_elsewhere();
+	return last_type_of_tenants();
+}
+
+/* Is the type what the setting says?  Otherwise the setting has its default. */
+bool
+tenant_type_is_set(void)
+{
+	return setting_is_set;
+}
+
+static bool
+check_tenant_type(int *newval, void **extra, GucSource source)
+{
+	bool	   *is_set = guc_malloc(LOG, sizeof(bool));
+
+	if (is_set == NULL)
+		return false;
+	*is_set = source > PGC_S_DYNAMIC_DEFAULT;
+	*extra = is_set;
+	return true;
+}
+
+static void
+assign_tenant_type(int newval, void *extra)
+{
+	setting_is_set = *(bool *) extra;
+}
+
 void
 define_tenant_type_settings(void)
 {
@@ -485,10 +542,10 @@ define_tenant_type_settings(void)
 		options[i] = (struct config_enum_entry) {types[i].name, i, false};
 	DefineCustomEnumVariable("tenant_guard.tenant_type",
 							 "Sets the type of tenant identifiers.",
-							 "Tenant columns and values of another type are refused.",
+							 "Tenant columns and values of another type are refused. Where this is not set, it is what guarded tables have.",
 							 &setting_tenant_type,
 							 TENANT_UUID, options,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
+							 PGC_SUSET, 0, check_tenant_type, assign_tenant_type, NULL);
 	DefineCustomBoolVariable("tenant_guard.canonical_uuids",
 							 "Refuses text tenants that are UUIDs in another spelling than the canonical one.",
 							 "As text, each spelling of a UUID would be a different tenant.",

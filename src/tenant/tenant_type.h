@@ -34,10 +34,14 @@ typedef struct TenantValue
 	size_t		length;			/* of text */
 } TenantValue;
 
-extern int	setting_tenant_type;
 extern bool setting_canonical_uuids;
 
 extern void define_tenant_type_settings(void);
+extern void read_tenant_type_from(TenantType (*source) (void));
+
+extern TenantType type_of_tenants(void);
+extern TenantType last_type_of_tenants(void);
+extern bool tenant_type_is_set(void);
 
 extern const char *tenant_type_name(TenantType type);
 extern const char *tenant_getter(TenantType type);

@@ -408,7 +408,7 @@ getter_holds(const Call *call, Constants *constants)
 {
 	TenantType	type;
 
-	return type_serves(get_func_rettype(call->funcid), &type) && type == setting_tenant_type;
+	return type_serves(get_func_rettype(call->funcid), &type) && type == type_of_tenants();
 }
 
 /* ----------------------------------------------------------------
