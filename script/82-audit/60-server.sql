@@ -108,8 +108,10 @@ tenants AS MATERIALIZED (
 				THEN format('ROLE %I IN DATABASE ', session_user) ELSE 'DATABASE ' END || quote_ident(current_database()) AS keeps
 	FROM tenant_guard_internal.tenant_settings() s
 ),
+-- by whose tables the settings can be mended: those that decide where none is set or, if there are none, those of the only owner
 guards AS MATERIALIZED (
-	SELECT g.*, COALESCE(g.tenant_column = ANY (t.columns), true) AS listed
+	SELECT g.owner, g.tenant_column, g.tenant_type, g.tables, COALESCE(g.tenant_column = ANY (t.columns), true) AS listed,
+		   g.decides OR NOT bool_or(g.decides) OVER () AND min(g.owner) OVER () = max(g.owner) OVER () AS decides
 	FROM tenant_guard_internal.guard_counts() g CROSS JOIN tenants t
 )
 
@@ -132,29 +134,26 @@ WHERE v.value ~ l.loose
 	  AND (s.source IN ('configuration file', 'command line', 'environment variable')
 		   OR s.source = 'session' AND NOT EXISTS (SELECT FROM stored x WHERE x.setting = l.setting))
 
--- tables are guarded by columns that the setting does not list; those of roles that do not decide may be there to mislead
+-- Tables are guarded by columns that the setting does not list. Those of a role that does not decide may be there to mislead.
 UNION ALL
-SELECT 'setting_disagrees', 'error', 'tenant_guard.tenant_column',
-	   format('is %s, and %s guarded tables%s have their tenant in %s: new tables with such a column are not guarded',
-			  t.list, sum(g.tables), CASE WHEN NOT g.decides THEN ' of ' || string_agg(DISTINCT quote_ident(pg_get_userbyid(g.owner)), ', ') END,
-			  string_agg(DISTINCT quote_ident(g.tenant_column), ', ')),
+SELECT 'setting_disagrees', 'error', g.object,
+	   format('%s guarded tables have their tenant in %s, and tenant_guard.tenant_column is %s: new tables with such a column are not guarded',
+			  sum(g.tables), string_agg(DISTINCT quote_ident(g.tenant_column), ', '), t.list),
 	   CASE WHEN g.decides THEN format('ALTER %s SET tenant_guard.tenant_column = %L', t.keeps, concat_ws(', ', t.list, string_agg(DISTINCT quote_ident(g.tenant_column), ', '))) END, 0
-FROM guards g CROSS JOIN tenants t
+FROM (SELECT *, CASE WHEN decides THEN 'tenant_guard.tenant_column' ELSE quote_ident(pg_get_userbyid(owner)) END AS object FROM guards) g CROSS JOIN tenants t
 WHERE NOT g.listed
-GROUP BY t.list, t.keeps, g.decides
+GROUP BY g.object, g.decides, t.list, t.keeps
 
 -- the tenants of guarded tables are of another type than the setting says, or of several, and none is set
 UNION ALL
-SELECT 'setting_disagrees', 'error', 'tenant_guard.tenant_type',
-	   format('is %s, and the tenants of %s guarded tables%s are of type %s: every use of these tables is an error',
-			  COALESCE(t.type, 'not set, so that it is ' || t.type_in_force), sum(g.tables),
-			  CASE WHEN NOT g.decides THEN ' of ' || string_agg(DISTINCT quote_ident(pg_get_userbyid(g.owner)), ', ') END,
-			  string_agg(DISTINCT g.tenant_type, ', ')),
+SELECT 'setting_disagrees', 'error', g.object,
+	   format('%s guarded tables have tenants of type %s, and tenant_guard.tenant_type is %s: every use of these tables is an error',
+			  sum(g.tables), string_agg(DISTINCT g.tenant_type, ', '), COALESCE(t.type, 'not set, which stands for ' || t.type_in_force)),
 	   CASE WHEN g.decides AND (SELECT count(DISTINCT d.tenant_type) FROM guards d WHERE d.decides) = 1
 			THEN format('ALTER %s SET tenant_guard.tenant_type = %L', t.keeps, min(g.tenant_type)) END, 0
-FROM guards g CROSS JOIN tenants t
+FROM (SELECT *, CASE WHEN decides THEN 'tenant_guard.tenant_type' ELSE quote_ident(pg_get_userbyid(owner)) END AS object FROM guards) g CROSS JOIN tenants t
 WHERE g.tenant_type <> t.type_in_force
-GROUP BY t.type, t.type_in_force, t.keeps, g.decides
+GROUP BY g.object, g.decides, t.type, t.type_in_force, t.keeps
 
 -- roles that a superuser has let bypass
 UNION ALL

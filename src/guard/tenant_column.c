@@ -11,7 +11,9 @@
  *
  * An ordinary role must not change that for others by tables of its own.  So the
  * tables that count are those of superusers and of the database's owner and, for
- * a table of another role, those of that role.
+ * a table of another role, those of that role.  Only the type of tenants for the
+ * database may be what other roles' tables say: as long as there is none that
+ * counts, and they agree.
  *
  *-------------------------------------------------------------------------
  */
@@ -195,7 +197,7 @@ only_type(int found)
 	return TENANT_UUID;
 }
 
-/* The type of tenants for a table: it is another than type_of_tenants() only while the tables of its owner decide alone. */
+/* The type of tenants for a table. */
 TenantType
 type_for_table(Oid relid)
 {
@@ -226,9 +228,9 @@ table_of(Oid policyid)
 	return relid;
 }
 
-/* Is a table that counts for the database guarded by tenants of this type? */
+/* Is a table guarded by tenants of this type, with "decides" one that counts for the database? */
 static bool
-guards_are_of(TenantType type)
+guards_are_of(TenantType type, bool decides)
 {
 	CatalogScan scan;
 	HeapTuple	tuple;
@@ -241,7 +243,7 @@ guards_are_of(TenantType type)
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
 
 		found = depend->classid == PolicyRelationId && counted_as(table_of(depend->objid), &kind) &&
-			kind.type == type && owner_decides(kind.owner, InvalidOid);
+			kind.type == type && (!decides || owner_decides(kind.owner, InvalidOid));
 	}
 	end_catalog_scan(&scan);
 	return found;
@@ -252,9 +254,27 @@ static bool type_is_known = false;
 static uint64 known_since;		/* guard_invalidations() before it was found out */
 
 /*
- * What guarded tables say of the type of tenants, for type_of_tenants().  Every
- * session asks.  So this does not take the census, but reads by pg_depend which
- * getters are called: mostly only that for uuid, and nothing depends on the
+ * The types of these tables, as a set of 1 << TenantType.  If there is none but
+ * uuid, it may be missing: that is what only_type() returns for no type.
+ */
+static int
+types_of_guards(bool decides)
+{
+	int			found = 0;
+
+	for (TenantType type = TENANT_BIGINT; type <= TENANT_TEXT; type++)
+		found |= guards_are_of(type, decides) ? 1 << type : 0;
+	if (found != 0 && guards_are_of(TENANT_UUID, decides))
+		found |= 1 << TENANT_UUID;
+	return found;
+}
+
+/*
+ * What guarded tables say of the type of tenants, for type_of_tenants().  If none
+ * counts for the database, those of other roles say it, if they agree.
+ *
+ * Every session asks.  So this does not take the census, but reads by pg_depend
+ * which getters are called: mostly only that for uuid, and nothing depends on the
  * others.
  */
 static TenantType
@@ -262,14 +282,13 @@ type_of_guards(void)
 {
 	while (!type_is_known || known_since != guard_invalidations())
 	{
-		int			found = 0;
+		int			found;
 
 		known_since = guard_invalidations();
 		type_is_known = true;	/* unless an invalidation comes meanwhile */
-		for (TenantType type = TENANT_BIGINT; type <= TENANT_TEXT; type++)
-			found |= guards_are_of(type) ? 1 << type : 0;
-		if (found != 0 && guards_are_of(TENANT_UUID))
-			found |= 1 << TENANT_UUID;
+		found = types_of_guards(false);
+		if (found != 0 && (types_of_guards(true) != 0 || guards_are_of(TENANT_UUID, true)))
+			found = types_of_guards(true);
 		known_type = only_type(found);
 	}
 	return known_type;
