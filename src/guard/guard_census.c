@@ -102,6 +102,7 @@ counted_as(Oid relid, GuardKind *kind)
 {
 	AttrNumber	attnum;
 	char	   *column;
+	Oid			type;
 
 	memset(kind, 0, sizeof(*kind));
 	if (!reads_as_whole_table(relid, &kind->owner))
@@ -110,7 +111,9 @@ counted_as(Oid relid, GuardKind *kind)
 	if (attnum == 0 || has_superclass(relid) || is_key_alone(relid, attnum))
 		return false;
 	column = get_attname(relid, attnum, true);
-	if (column == NULL || !type_serves(get_atttype(relid, attnum), &kind->type))
+	type = get_atttype(relid, attnum);
+	/* the table may be dropped meanwhile */
+	if (column == NULL || !OidIsValid(type) || !type_serves(type, &kind->type))
 		return false;
 	namestrcpy(&kind->column, column);
 	return true;
