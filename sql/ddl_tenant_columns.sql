@@ -198,14 +198,14 @@ ROLLBACK TO s;
 CREATE TABLE last (id int, tenant_id bigint);
 ROLLBACK TO s;
 SELECT tenant_guard.has_tenant();
-SELECT level, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'setting_disagrees';
+SELECT level, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'setting_disagrees' ORDER BY object;
 ROLLBACK;
 -- A setting that disagrees must be found, and so must a role that has guarded a table by tenants of another type; but what that role
 -- has done is no reason to change the setting.
 SET tenant_guard.tenant_type = 'text';
-SELECT level, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'setting_disagrees';
+SELECT level, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'setting_disagrees' ORDER BY object;
 RESET tenant_guard.tenant_type;
-SELECT level, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'setting_disagrees';
+SELECT level, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'setting_disagrees' ORDER BY object;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_plain;
