@@ -16,3 +16,21 @@ REVOKE ALL ON FUNCTION library_preloaded() FROM PUBLIC;
 CREATE FUNCTION tenant_guard_internal.schema_is_excluded(schema name) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_schema_is_excluded';
 COMMENT ON FUNCTION tenant_guard_internal.schema_is_excluded(name) IS 'whether tenant_guard.excluded_schemas names a schema';
+
+--
+-- Labels, read and written by the one parser (src/base/label.c)
+--
+CREATE FUNCTION tenant_guard_internal.label_clauses(label text, OUT word text, OUT rule text, OUT object text, OUT level text,
+													OUT details text, OUT reason text, OUT until text, OUT by text)
+RETURNS SETOF record
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_label_clauses';
+COMMENT ON FUNCTION tenant_guard_internal.label_clauses(text) IS 'what a security label of tenant_guard says';
+
+CREATE FUNCTION tenant_guard_internal.label_with(label text, rule text, object text, level text, details text, reason text, until text, by text)
+RETURNS text
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_label_with';
+COMMENT ON FUNCTION tenant_guard_internal.label_with(text, text, text, text, text, text, text, text) IS 'a label with a finding accepted in it; a part of accept_finding()';
+
+CREATE FUNCTION tenant_guard_internal.label_without(label text, rule text, object text) RETURNS text
+LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_label_without';
+COMMENT ON FUNCTION tenant_guard_internal.label_without(text, text, text) IS 'a label without an acceptance; a part of reopen_finding()';

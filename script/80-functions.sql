@@ -17,13 +17,13 @@ CREATE PROCEDURE protect_tables(schema regnamespace, tenant_column name DEFAULT 
 LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_protect_tables';
 COMMENT ON PROCEDURE protect_tables(regnamespace, name, text, integer) IS 'guards every table of a schema that has the tenant column, each in a transaction of its own';
 
-CREATE FUNCTION unprotect(relation regclass) RETURNS void
+CREATE FUNCTION unprotect(relation regclass, reason text DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unprotect';
-COMMENT ON FUNCTION unprotect(regclass) IS 'removes the guard of a table and its partitions and children';
+COMMENT ON FUNCTION unprotect(regclass, text) IS 'removes the guard of a table and its partitions and children';
 
-CREATE FUNCTION share(relation regclass) RETURNS void
+CREATE FUNCTION share(relation regclass, reason text DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_share';
-COMMENT ON FUNCTION share(regclass) IS 'declares a table as shared by all tenants';
+COMMENT ON FUNCTION share(regclass, text) IS 'declares a table as shared by all tenants';
 
 CREATE FUNCTION unshare(relation regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unshare';

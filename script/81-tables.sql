@@ -10,7 +10,8 @@ SELECT c.oid::pg_catalog.regclass AS relation,
 	   a.atttypid::pg_catalog.regtype AS tenant_type,
 	   CASE WHEN c.reltuples >= 0 THEN c.reltuples::pg_catalog.int8 END AS estimated_rows,
 	   CASE WHEN c.relispartition THEN pg_catalog.pg_partition_root(c.oid) END AS partition_of,
-	   g.detail
+	   g.detail,
+	   g.reason
 FROM pg_catalog.pg_class c
 	 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	 CROSS JOIN LATERAL tenant_guard.guard_status(c.oid) g
@@ -33,7 +34,8 @@ SELECT t.relation,
 	   t.tenant_type,
 	   COALESCE(parts.estimated_rows, t.estimated_rows) AS estimated_rows,
 	   parts.partitions,
-	   t.detail
+	   t.detail,
+	   t.reason
 FROM tenant_guard.tables_and_partitions t
 	 LEFT JOIN (SELECT pg_catalog.pg_partition_root(p.oid) AS root,
 					   pg_catalog.count(*) AS partitions,
@@ -48,3 +50,4 @@ COMMENT ON COLUMN tables.status IS 'guarded, damaged, shared, unprotected or ung
 COMMENT ON COLUMN tables.estimated_rows IS 'as counted by the last VACUUM or ANALYZE, partitions included; null if there was none';
 COMMENT ON COLUMN tables.partitions IS 'for a partitioned table, the number of partitions that store rows';
 COMMENT ON COLUMN tables.detail IS 'what damages the guard, or why there is none';
+COMMENT ON COLUMN tables.reason IS 'why it is shared or unprotected, as share() or unprotect() was told';

@@ -42,7 +42,7 @@ SECURITY LABEL FOR tenant_guard ON FUNCTION t.backwards(text) IS 'shared';
 SECURITY LABEL FOR tenant_guard ON FUNCTION t.backwards(text) IS 'harmless';
 
 -- A labelled one must be trusted at once, and be shown.
-SECURITY LABEL FOR tenant_guard ON FUNCTION t.backwards(text) IS 'trusted';
+SECURITY LABEL FOR tenant_guard ON FUNCTION t.backwards(text) IS 'trusted reason=''reverses, and cannot fail''';
 SET ROLE regress_app;
 BEGIN; SELECT tenant_guard.set_tenant(:a); SELECT t.note(); COMMIT;
 RESET ROLE;

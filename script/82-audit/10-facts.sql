@@ -20,7 +20,7 @@ COMMENT ON VIEW tenant_guard_internal.schemas_left_alone IS 'schemas that audit(
 -- "serves" is the tenant type that the tenant column could hold, or null.
 CREATE VIEW tenant_guard_internal.audited_tables AS
 SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relkind, c.relowner,
-	   g.status, g.detail, g.tenant_type, g.partition_of,
+	   g.status, g.detail, g.reason, g.tenant_type, g.partition_of,
 	   a.attname AS tenant_column, quote_ident(a.attname) AS key, a.attnum AS tenant_attnum, a.attnotnull,
 	   tenant_guard_internal.tenant_type_of(a.atttypid) AS serves
 FROM tenant_guard.tables_and_partitions g

@@ -42,7 +42,7 @@ WHERE t.status = 'guarded' AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polre
 
 -- taken out on purpose, and perhaps forgotten
 UNION ALL
-SELECT 'unprotected_table', 'warning', t.name, 'was taken out by unprotect(): every tenant sees every row',
+SELECT 'unprotected_table', 'warning', t.name, concat('was taken out by unprotect()', ' (' || t.reason || ')', ': every tenant sees every row'),
 	   format('SELECT tenant_guard.protect(%L)', t.name), 0
 FROM t LEFT JOIN t whole ON whole.oid = t.partition_of
 WHERE t.status = 'unprotected' AND whole.status IS DISTINCT FROM 'unprotected'

@@ -67,7 +67,7 @@ automatic_column(Oid relid, Oid ancestor)
 	schema = get_namespace_name(get_rel_namespace(relid));
 	if (schema == NULL || schema_is_excluded(schema) ||
 		is_dropped_on_commit(relid) ||
-		inherited_label(relid) != NULL)
+		inherited_declaration(relid).kind != LABEL_NONE)
 		return NULL;
 	return column;
 }
@@ -148,8 +148,8 @@ auto_protect_table(Oid relid)
 	}
 	check_relation(relid);
 	(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
-	if (label_of(relid) != NULL)
-		set_label(relid, NULL);
+	if (declaration_of(relid).kind != LABEL_NONE)
+		declare_table(relid, LABEL_NONE, NULL);
 	return true;
 }
 

@@ -100,11 +100,10 @@ check_gained(Oid relid, const char *gained)
 {
 	AttrNumber	attnum = guard_of(relid).attnum;
 	char	   *column = attnum ? get_attname(relid, attnum, true) : NULL;
-	char	   *label = guard_of(relid).status == GUARD_NONE ? inherited_label(relid) : NULL;
 
 	if (column != NULL && is_taken_for_tenant_column(relid, gained, column) && !weakening_is_meant(relid))
 		raise_refusal(column_does_not_guard(relid, gained, column));
-	if (parse_label(label) == LABEL_SHARED)
+	if (guard_of(relid).status == GUARD_NONE && inherited_declaration(relid).kind == LABEL_SHARED)
 		ereport(NOTICE,
 				(errmsg("table %s has column \"%s\" now, and is not guarded: it is declared as shared by all tenants",
 						relation_name(relid), gained),

@@ -92,7 +92,7 @@ kind_of_key(const ForeignKey *key)
 	if (guard_of(key->parent).status != GUARD_WHOLE)
 		return kind_of_key_to_unguarded(key);
 	if (guard_of(key->child).status != GUARD_WHOLE)
-		return inherited_label(key->child) == NULL ? KEY_FROM_UNGUARDED : KEY_IRRELEVANT;
+		return inherited_declaration(key->child).kind == LABEL_NONE ? KEY_FROM_UNGUARDED : KEY_IRRELEVANT;
 	return kind_by_columns(key);
 }
 

@@ -137,12 +137,12 @@ belongs_to_other_role(Oid relid)
 void
 guard_and_report(Report *report, const char *column)
 {
-	char	   *label = inherited_label(report->relid);
+	LabelKind	label = inherited_declaration(report->relid).kind;
 	ErrorData  *error;
 
-	if (label != NULL && guard_of(report->relid).status == GUARD_NONE)
+	if ((label == LABEL_SHARED || label == LABEL_UNPROTECTED) && guard_of(report->relid).status == GUARD_NONE)
 	{
-		report->status = label;
+		report->status = label_word(label);
 		report->detail = "left alone: so its security label says";
 		return;
 	}

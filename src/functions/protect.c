@@ -63,6 +63,15 @@ column_for(Oid relid, const char *wanted)
 	return name != NULL ? name : linitial(tenant_columns_of(relid));
 }
 
+/* The reason that is the second argument, palloc'd, or NULL if it is null or blank. */
+static char *
+reason_argument(FunctionCallInfo fcinfo)
+{
+	char	   *reason = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	return reason != NULL && reason[strspn(reason, " \t\r\n")] != '\0' ? reason : NULL;
+}
+
 /* ----------------------------------------------------------------
  *		protect, unprotect
  * ----------------------------------------------------------------
@@ -77,11 +86,10 @@ bool
 protect_table(Oid relid, const char *column)
 {
 	List	   *parts = lock_hierarchy(relid);
-	char	   *label = inherited_label(relid);
 	Oid			extension;
 	ListCell   *lc;
 
-	if (parse_label(label) == LABEL_SHARED)
+	if (inherited_declaration(relid).kind == LABEL_SHARED)
 		raise_refusal(table_is_shared(relid));
 	extension = getExtensionOfObject(RelationRelationId, relid);
 	if (OidIsValid(extension) && guard_of(relid).status == GUARD_NONE && !OidIsValid(nearest_guarded_ancestor(relid)))
@@ -91,8 +99,8 @@ protect_table(Oid relid, const char *column)
 		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
 			check_no_foreign_trigger(lfirst_oid(lc), ERROR);
 	foreach(lc, parts)
-		if (label_of(lfirst_oid(lc)) != NULL)
-			set_label(lfirst_oid(lc), NULL);
+		if (declaration_of(lfirst_oid(lc)).kind != LABEL_NONE)
+			declare_table(lfirst_oid(lc), LABEL_NONE, NULL);
 	foreach(lc, parts)
 		if (lfirst_oid(lc) != relid && get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
 			check_foreign_part(lfirst_oid(lc), relid);
@@ -190,11 +198,12 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 	foreach(lc, parts)
 		check_references_kept(lfirst_oid(lc));
 	foreach(lc, parts)
-		set_label(lfirst_oid(lc), label_word(LABEL_UNPROTECTED));
+		declare_table(lfirst_oid(lc), LABEL_UNPROTECTED, reason_argument(fcinfo));
 
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("tenant_guard: table %s was unprotected by role \"%s\"",
-					relation_name(relid), GetUserNameFromId(GetUserId(), true))));
+					relation_name(relid), GetUserNameFromId(GetUserId(), true)),
+			 reason_argument(fcinfo) != NULL ? errdetail("Reason: %s", reason_argument(fcinfo)) : 0));
 	ereport(NOTICE,
 			(errmsg(was_guarded ? "table %s is no longer guarded" : "table %s was not guarded",
 					relation_name(relid)),
@@ -231,7 +240,7 @@ tenant_guard_share(PG_FUNCTION_ARGS)
 		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
 			raise_refusal(table_is_guarded(lfirst_oid(lc)));
 	check_not_of_other_tenant(relid);
-	set_label(relid, label_word(LABEL_SHARED));
+	declare_table(relid, LABEL_SHARED, reason_argument(fcinfo));
 	ereport(NOTICE,
 			(errmsg("table %s is shared by all tenants", relation_name(relid))));
 	PG_RETURN_VOID();
@@ -241,16 +250,14 @@ Datum
 tenant_guard_unshare(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
-	char	   *label;
 
 	lock_relation(relid);
-	label = label_of(relid);
-	if (parse_label(label) != LABEL_SHARED)
+	if (declaration_of(relid).kind != LABEL_SHARED)
 		ereport(NOTICE,
 				(errmsg("table %s was not shared", relation_name(relid))));
 	else
 	{
-		set_label(relid, NULL);
+		declare_table(relid, LABEL_NONE, NULL);
 		ereport(NOTICE,
 				(errmsg("table %s is no longer shared", relation_name(relid)),
 				 errdetail("It is not guarded either."),
@@ -295,21 +302,21 @@ why_unguarded(Oid relid, const char *column)
 }
 
 /*
- * guard_status(relation): status, tenant column, and what is wrong or missing, for
- * the view "tables".  Takes no lock on the table.
+ * guard_status(relation): status, tenant column, what is wrong or missing, and the
+ * reason for which it is declared as it is, for the view "tables".  Takes no lock on the table.
  */
 Datum
 tenant_guard_guard_status(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
 	Guard		guard = guard_of(relid);
-	char	   *label = guard.status == GUARD_NONE ? inherited_label(relid) : NULL;
+	Declaration declared = guard.status == GUARD_NONE ? inherited_declaration(relid) : (Declaration) {.kind = LABEL_NONE};
 	const char *column = column_for(relid, NULL);
 	const char *status = "unguarded";
 	const char *detail = guard.damage;
 	TupleDesc	desc;
-	Datum		values[3];
-	bool		nulls[3];
+	Datum		values[4];
+	bool		nulls[4];
 	NameData	name;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -319,8 +326,8 @@ tenant_guard_guard_status(PG_FUNCTION_ARGS)
 		status = "guarded";
 	else if (guard.status == GUARD_DAMAGED)
 		status = "damaged";
-	else if (label != NULL)
-		status = label;
+	else if (declared.kind == LABEL_SHARED || declared.kind == LABEL_UNPROTECTED)
+		status = label_word(declared.kind);
 	else
 		detail = why_unguarded(relid, column);
 
@@ -331,5 +338,7 @@ tenant_guard_guard_status(PG_FUNCTION_ARGS)
 	nulls[0] = false;
 	nulls[1] = get_attnum(relid, column) <= 0;
 	nulls[2] = detail == NULL;
+	values[3] = declared.reason ? CStringGetTextDatum(declared.reason) : (Datum) 0;
+	nulls[3] = declared.reason == NULL;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -21,41 +21,83 @@
 #include "library.h"
 #include "table_label.h"
 
-/* Returns the label of a table itself, or NULL; palloc'd. */
-char *
-label_of(Oid relid)
+static ObjectAddress
+table_address(Oid relid)
 {
-	ObjectAddress object;
+	ObjectAddress address;
 
-	ObjectAddressSet(object, RelationRelationId, relid);
-	return GetSecurityLabel(&object, EXTENSION_NAME);
+	ObjectAddressSet(address, RelationRelationId, relid);
+	return address;
 }
 
-/* Returns the label of a table, or else of the nearest ancestor that has one, or NULL; palloc'd. */
-char *
-inherited_label(Oid relid)
+/* What a table itself is declared to be. */
+Declaration
+declaration_of(Oid relid)
 {
-	char	   *label = label_of(relid);
+	ObjectAddress table = table_address(relid);
+	const char *fault;
+	LabelClause *clause = declaration_in(read_label(GetSecurityLabel(&table, EXTENSION_NAME), &fault));
+
+	if (fault != NULL)
+		return (Declaration) {.kind = LABEL_UNKNOWN};
+	if (clause == NULL)
+		return (Declaration) {.kind = LABEL_NONE};
+	return (Declaration) {clause->kind, clause->values[KEY_REASON]};
+}
+
+/* What a table, or else the nearest ancestor of which something is declared, is declared to be. */
+Declaration
+inherited_declaration(Oid relid)
+{
+	Declaration declaration = declaration_of(relid);
 	ListCell   *lc;
 
-	if (label != NULL)
-		return label;
 	foreach(lc, ancestors_of(relid))
 	{
-		label = label_of(lfirst_oid(lc));
-		if (label != NULL)
-			return label;
+		if (declaration.kind != LABEL_NONE)
+			break;
+		declaration = declaration_of(lfirst_oid(lc));
 	}
-	return NULL;
+	return declaration;
 }
 
-/* Sets a table's label; NULL removes it. */
-void
-set_label(Oid relid, const char *label)
+/* Findings about a part of a table, such as a key, that are accepted: they are not about what the table is declared to be. */
+static List *
+acceptances_of_parts(List *clauses)
 {
-	ObjectAddress object;
+	List	   *kept = NIL;
+	ListCell   *lc;
 
-	ObjectAddressSet(object, RelationRelationId, relid);
-	SetSecurityLabel(&object, EXTENSION_NAME, label);
+	foreach(lc, clauses)
+		if (((LabelClause *) lfirst(lc))->values[KEY_OBJECT] != NULL)
+			kept = lappend(kept, lfirst(lc));
+	return kept;
+}
+
+/*
+ * Declares a table as shared or unprotected or, by LABEL_NONE, as neither.  What was
+ * accepted of the table as it was declared before is not accepted any more.
+ */
+void
+declare_table(Oid relid, LabelKind kind, const char *reason)
+{
+	ObjectAddress table = table_address(relid);
+	const char *fault;
+	List	   *clauses = read_label(GetSecurityLabel(&table, EXTENSION_NAME), &fault);
+	LabelClause *before = declaration_in(clauses);
+
+	if (fault != NULL || kind != (before != NULL ? before->kind : LABEL_NONE))
+		clauses = acceptances_of_parts(clauses);
+	else if (before != NULL)
+		clauses = list_delete_ptr(clauses, before);
+	if (kind != LABEL_NONE)
+	{
+		LabelClause *declaration = palloc0(sizeof(LabelClause));
+
+		declaration->kind = kind;
+		declaration->values[KEY_REASON] = reason != NULL ? pstrdup(reason) : NULL;
+		clauses = lcons(declaration, clauses);
+	}
+	SetSecurityLabel(&table, EXTENSION_NAME, write_label(clauses));
 	CommandCounterIncrement();
 }

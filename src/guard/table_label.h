@@ -10,8 +10,15 @@
 
 #include "label.h"
 
-extern char *label_of(Oid relid);
-extern char *inherited_label(Oid relid);
-extern void set_label(Oid relid, const char *label);
+/* What a table is declared to be */
+typedef struct Declaration
+{
+	LabelKind	kind;			/* LABEL_NONE if nothing is declared */
+	char	   *reason;			/* palloc'd, or NULL */
+} Declaration;
+
+extern Declaration declaration_of(Oid relid);
+extern Declaration inherited_declaration(Oid relid);
+extern void declare_table(Oid relid, LabelKind kind, const char *reason);
 
 #endif							/* TENANT_GUARD_TABLE_LABEL_H */

@@ -405,9 +405,7 @@ shows_deleted(Oid relid)
 static bool
 is_shared(Oid relid)
 {
-	char	   *label = inherited_label(relid);
-
-	return parse_label(label) == LABEL_SHARED;
+	return inherited_declaration(relid).kind == LABEL_SHARED;
 }
 
 /*

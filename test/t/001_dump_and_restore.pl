@@ -52,7 +52,8 @@ CREATE TABLE parent (id int, tenant_id uuid);
 CREATE TABLE child (extra text) INHERITS (parent);
 
 CREATE TABLE countries (code text PRIMARY KEY);
-SELECT tenant_guard.share('countries');
+SELECT tenant_guard.share('countries', 'the tenants'' own; reason=''none''
+and "more": \\ é');
 SET tenant_guard.auto_protect = off;
 CREATE TABLE shared_with_column (id int, tenant_id uuid);
 CREATE TABLE never_guarded (id int, tenant_id uuid);
@@ -60,7 +61,7 @@ RESET tenant_guard.auto_protect;
 SELECT tenant_guard.share('shared_with_column');
 
 CREATE TABLE unprotected (id int, tenant_id uuid);
-SELECT tenant_guard.unprotect('unprotected');
+SELECT tenant_guard.unprotect('unprotected', 'moves');
 
 CREATE TABLE narrowed (id int, tenant_id uuid);
 DROP POLICY tenant_access ON narrowed;
