@@ -49,56 +49,80 @@ WHERE t.status = 'unprotected' AND whole.status IS DISTINCT FROM 'unprotected'
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_guards() IS 'rules about guards; a part of audit()';
 
--- Tables that have no tenant column.
+-- The tables that tenant columns reference, whose rows are the tenants, and the column that says which.
+CREATE VIEW tenant_guard_internal.tables_of_tenants AS
+WITH t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
+foreign_keys AS MATERIALIZED (SELECT * FROM tenant_guard_internal.foreign_keys())
+SELECT p.oid, p.name, p.status, a.attnum, a.attname AS column, tenant_guard_internal.tenant_type_of(a.atttypid) AS serves,
+	   string_agg(DISTINCT c.name, ', ') AS referenced_by
+FROM foreign_keys k
+	 JOIN t c ON c.oid = k.conrelid AND k.conkey = ARRAY[c.tenant_attnum] AND c.status IN ('guarded', 'damaged')
+	 JOIN t p ON p.oid = k.confrelid AND p.status NOT IN ('guarded', 'damaged')
+	 JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
+GROUP BY p.oid, p.name, p.status, a.attnum, a.attname, a.atttypid;
+COMMENT ON VIEW tenant_guard_internal.tables_of_tenants IS 'tables without a guard that tenant columns reference; a part of audit()';
+GRANT SELECT ON tenant_guard_internal.tables_of_tenants TO PUBLIC;
+
+-- Tables that have no tenant column, or one of another name.
 CREATE FUNCTION tenant_guard_internal.audit_missing_columns() RETURNS SETOF tenant_guard_internal.finding
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $rules$
 WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
-guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')),
 foreign_keys AS MATERIALIZED (SELECT * FROM tenant_guard_internal.foreign_keys()),
 settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tenant_guard_internal.tenant_settings()),
--- the tables that tenant columns reference, whose rows are the tenants, and the column that says which
-tenants AS MATERIALIZED (
-	SELECT p.oid, p.name, p.status, a.attname AS column, tenant_guard_internal.tenant_type_of(a.atttypid) AS serves,
-		   string_agg(DISTINCT c.name, ', ') AS referenced_by
-	FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid AND k.conkey = ARRAY[c.tenant_attnum] JOIN t p ON p.oid = k.confrelid
-		 JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
-	WHERE p.status NOT IN ('guarded', 'damaged')
-	GROUP BY p.oid, p.name, p.status, a.attname, a.atttypid
+tenants AS MATERIALIZED (SELECT * FROM tenant_guard_internal.tables_of_tenants),
+-- what tells the tenant: guarded tables, and the tenants' own, guarded or not; "attnum" is the column that does
+tellers AS MATERIALIZED (
+	SELECT t.oid, t.tenant_attnum AS attnum, false AS open FROM t WHERE t.status IN ('guarded', 'damaged')
+	UNION ALL
+	SELECT n.oid, n.attnum, true FROM tenants n
 ),
--- tables that reach a guarded one by foreign keys and have no tenant column
+-- keys that reach one
+telling AS MATERIALIZED (
+	SELECT k.oid, k.conrelid, k.confrelid, w.attnum, w.open FROM foreign_keys k JOIN tellers w ON w.oid = k.confrelid
+),
+-- tables that reach one by foreign keys and have no tenant column
 adrift (oid, via, foreign_key, step) AS (
-	SELECT c.oid, g.oid, k.oid, 1
-	FROM t c JOIN foreign_keys k ON k.conrelid = c.oid JOIN guarded g ON g.oid = k.confrelid
+	SELECT c.oid, k.confrelid, k.oid, 1
+	FROM t c JOIN telling k ON k.conrelid = c.oid
 	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND c.oid NOT IN (SELECT n.oid FROM tenants n)
 	UNION
 	SELECT c.oid, a.oid, k.oid, a.step + 1
 	FROM adrift a JOIN foreign_keys k ON k.confrelid = a.oid JOIN t c ON c.oid = k.conrelid
 	WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND a.step < 20 AND c.oid NOT IN (SELECT n.oid FROM tenants n)
-		  AND NOT EXISTS (SELECT FROM foreign_keys d JOIN guarded g ON g.oid = d.confrelid WHERE d.conrelid = c.oid)
+		  AND NOT EXISTS (SELECT FROM telling d WHERE d.conrelid = c.oid)
 ),
 -- by which key each is a tenant's: one that references the tenant column, the nearest, one whose columns are not null, one that deletes
 -- the row with the other; "ways" counts those between which only its author can decide
 ways AS MATERIALIZED (
-	SELECT b.oid, b.step, min(b.conname::text) AS foreign_key, min(b.via::text) AS via, count(*) AS ways,
-		   string_agg(DISTINCT quote_ident(b.conname), ', ') AS foreign_keys, min(b.direct) AS direct
-	FROM (SELECT x.oid, x.step, k.conname, x.via::regclass AS via, m.direct,
+	SELECT b.oid, b.step, min(b.conname::text) AS foreign_key, min(b.via::oid) AS parent, min(b.via::text) AS via, bool_or(b.open) AS open, count(*) AS ways,
+		   string_agg(DISTINCT quote_ident(b.conname), ', ') AS foreign_keys, min(b.direct) AS direct, min(b.serves) AS serves
+	FROM (SELECT x.oid, x.step, k.conname, x.via::regclass AS via, m.direct, m.serves, COALESCE(w.open, false) AS open,
 				 rank() OVER (PARTITION BY x.oid ORDER BY m.direct IS NULL, x.step, NOT m.mandatory, k.confdeltype <> 'c') AS rank
-		  FROM adrift x JOIN foreign_keys k ON k.oid = x.foreign_key JOIN t v ON v.oid = x.via
-			   CROSS JOIN LATERAL (SELECT min(n.attname::text) FILTER (WHERE pair.parent = v.tenant_attnum AND v.status IN ('guarded', 'damaged')) AS direct,
-										  bool_and(n.attnotnull) AS mandatory
+		  FROM adrift x JOIN foreign_keys k ON k.oid = x.foreign_key LEFT JOIN telling w ON w.oid = k.oid
+			   CROSS JOIN LATERAL (SELECT min(n.attname::text) FILTER (WHERE pair.parent = w.attnum) AS direct, bool_and(n.attnotnull) AS mandatory,
+										  min(tenant_guard_internal.tenant_type_of(n.atttypid)) FILTER (WHERE pair.parent = w.attnum) AS serves
 								   FROM unnest(k.conkey, k.confkey) AS pair (child, parent)
 										JOIN pg_attribute n ON n.attrelid = k.conrelid AND n.attnum = pair.child) m) b
 	WHERE b.rank = 1
 	GROUP BY b.oid, b.step
+),
+-- those that wait for a decision: about themselves, or about the table that each reaches first
+waiting (oid) AS (
+	SELECT a.oid FROM ways a CROSS JOIN settings s
+	WHERE a.ways > 1 OR a.open AND a.direct IS NULL OR a.direct IS NOT NULL AND a.serves IS DISTINCT FROM s.tenant_type
+	UNION
+	SELECT a.oid FROM waiting w JOIN ways a ON a.parent = w.oid
 )
 
--- rows that are a tenant's by what they reference, in a table without the column
+-- rows that are a tenant's by what they reference, in a table without the column, or with one of another name
 SELECT 'tenant_column_missing', 'error', c.name,
-	   CASE WHEN a.ways = 1 THEN format('references %s by foreign key %I and has no tenant column: every tenant sees every row', a.via, a.foreign_key)
-			ELSE format('references guarded tables by foreign keys %s and has no tenant column: every tenant sees every row. Which of them tells the tenant is to be decided', a.foreign_keys) END,
-	   CASE WHEN a.ways > 1 THEN NULL
+	   CASE WHEN a.ways > 1 THEN format('references %s by foreign keys %s and has no tenant column: every tenant sees every row. Which of them tells the tenant is to be decided',
+										CASE WHEN a.open THEN 'the tenants'' own table ' || a.via ELSE 'guarded tables' END, a.foreign_keys)
+			WHEN a.direct IS NOT NULL THEN format('references %s by column %I, as tenant columns do, and has no guard: every tenant sees every row', a.via, a.direct)
+			ELSE format('references %s by foreign key %I and has no tenant column: every tenant sees every row', a.via, a.foreign_key) END,
+	   CASE WHEN a.oid IN (SELECT w.oid FROM waiting w) THEN NULL
 			WHEN a.direct IS NOT NULL THEN format('SELECT tenant_guard.protect(%L, %L)', c.name, a.direct)
 			ELSE format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key) END, a.step
 FROM ways a JOIN t c ON c.oid = a.oid
@@ -111,6 +135,61 @@ FROM tenants n
 WHERE n.status = 'unguarded'
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_missing_columns() IS 'rules about tables without a tenant column; a part of audit()';
+
+-- Tables of which nobody has said whose rows they have. In a database that guards nothing they are all of that kind, and one finding says so.
+CREATE FUNCTION tenant_guard_internal.audit_undecided() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
+foreign_keys AS MATERIALIZED (SELECT * FROM tenant_guard_internal.foreign_keys()),
+-- tables that a rule above speaks of: the tenants' own, and those that reach it, or a guarded one
+told (oid) AS (
+	SELECT n.oid FROM tenant_guard_internal.tables_of_tenants n
+	UNION
+	SELECT t.oid FROM t WHERE t.status IN ('guarded', 'damaged')
+	UNION
+	SELECT k.conrelid FROM told r JOIN foreign_keys k ON k.confrelid = r.oid JOIN t c ON c.oid = k.conrelid AND c.status = 'unguarded' AND c.tenant_attnum IS NULL
+),
+-- of partitions and children the first counts
+undecided AS MATERIALIZED (
+	SELECT t.oid, t.name FROM t
+	WHERE t.status = 'unguarded' AND t.tenant_attnum IS NULL AND t.oid NOT IN (SELECT r.oid FROM told r)
+		  AND NOT EXISTS (SELECT FROM pg_inherits i JOIN t p ON p.oid = i.inhparent AND p.status = 'unguarded' WHERE i.inhrelid = t.oid)
+),
+guards AS MATERIALIZED (SELECT EXISTS (SELECT FROM t WHERE t.status IN ('guarded', 'damaged')) AS any),
+-- columns that many tables have, most of all if they reference one table
+candidates AS MATERIALIZED (
+	SELECT a.attname, count(DISTINCT a.attrelid) AS tables, k.confrelid::regclass::text AS parent
+	FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+		 LEFT JOIN foreign_keys k ON k.conrelid = a.attrelid AND k.conkey = ARRAY[a.attnum]
+	WHERE NOT (SELECT g.any FROM guards g) AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
+		  AND tenant_guard_internal.tenant_type_of(a.atttypid) IS NOT NULL AND a.attname ~* '.(id|uuid)$'
+	GROUP BY a.attname, k.confrelid
+	HAVING count(DISTINCT a.attrelid) > 1
+	ORDER BY count(DISTINCT a.attrelid) DESC, a.attname, k.confrelid
+	LIMIT 3
+)
+
+-- a table in which nothing tells the tenant, and of which nobody has said that this is right
+SELECT 'undecided_table', 'warning', u.name,
+	   format('is neither guarded nor shared: every tenant sees every row. Guard it by the column that tells the tenant, or say why all may see them: SELECT tenant_guard.share(%L, ''why'')', u.name),
+	   NULL, 0
+FROM undecided u
+WHERE (SELECT g.any FROM guards g)
+
+-- a database in which the extension does nothing yet
+UNION ALL
+SELECT 'nothing_guarded', 'warning', current_database()::text,
+	   format('no table is guarded yet, and in %s nothing tells the tenant. Choose the column that does (ALTER DATABASE %I SET tenant_guard.tenant_column = ...), then call tenant_guard.protect_schema()',
+			  CASE count(*) WHEN 1 THEN 'one table' ELSE count(*) || ' tables' END, current_database())
+	   || COALESCE((SELECT '. Columns of many tables: ' || string_agg(format('%I in %s%s', c.attname, c.tables, ', to ' || c.parent), '; ' ORDER BY c.tables DESC, c.attname, c.parent) FROM candidates c), ''),
+	   NULL, 0
+FROM undecided u
+WHERE NOT (SELECT g.any FROM guards g)
+HAVING count(*) > 0
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_undecided() IS 'rules about tables of which nothing is said; a part of audit()';
 
 -- Tenant columns, and what they lack.
 CREATE FUNCTION tenant_guard_internal.audit_tenant_columns() RETURNS SETOF tenant_guard_internal.finding

@@ -23,6 +23,8 @@ FROM (VALUES
 	   ('unprotected_table', 'warning', 'audit_guards'),
 	   ('tenant_column_missing', 'error', 'audit_missing_columns'),
 	   ('tenants_table_open', 'error', 'audit_missing_columns'),
+	   ('nothing_guarded', 'warning', 'audit_undecided'),
+	   ('undecided_table', 'warning', 'audit_undecided'),
 	   ('not_null_pending', 'warning', 'audit_tenant_columns'),
 	   ('tenant_column_unused', 'warning', 'audit_tenant_columns'),
 	   ('tenant_default_missing', 'info', 'audit_tenant_columns'),

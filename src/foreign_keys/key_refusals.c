@@ -322,6 +322,19 @@ key_of_unguarded_parent(const ForeignKey *key, bool parent_has_tenant)
 								quote_literal_cstr(parent), quote_literal_cstr(parent)));
 }
 
+/* The key references the table by the tenant column of another. */
+Refusal
+derives_for_tenants(const ForeignKey *key)
+{
+	char	   *table = relation_name(key->parent);
+
+	return wrong_state(psprintf("table %s is the table of the tenants", table),
+					   psprintf("Table %s references it by its tenant column, with foreign key \"%s\".",
+								relation_name(key->child), key->name),
+					   psprintf("Run SELECT tenant_guard.protect(%s, %s);", quote_literal_cstr(table),
+								quote_literal_cstr(get_attname(key->parent, key->referenced[0], false))));
+}
+
 Refusal
 derives_for_part(Oid relid, Oid root)
 {

@@ -41,6 +41,7 @@ extern Refusal derives_by_no_key(Oid relid, List *keys);
 extern Refusal derives_by_several_keys(Oid relid, List *keys);
 extern Refusal no_such_key(const char *key, Oid relid, List *keys);
 extern Refusal key_of_unguarded_parent(const ForeignKey *key, bool parent_has_tenant);
+extern Refusal derives_for_tenants(const ForeignKey *key);
 extern Refusal derives_for_part(Oid relid, Oid root);
 extern Refusal derives_for_parent(Oid relid);
 extern Refusal rows_without_parent(const ForeignKey *key, int64 rows, int64 nulls, const char *query);

@@ -89,6 +89,21 @@ only_key(Oid relid)
 	return linitial(guarded);
 }
 
+/* Refuses the tenants' own table, which guarded tables reference by their tenant columns: its rows have no tenant but themselves. */
+static void
+check_is_not_tenants(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, foreign_keys_of(relid))
+	{
+		ForeignKey *key = lfirst(lc);
+
+		if (key->parent == relid && key->tenant != 0 && key->ncolumns == 1 && key->columns[0] == key->tenant)
+			raise_refusal(derives_for_tenants(key));
+	}
+}
+
 /* Refuses partitions, and tables in an inheritance hierarchy. */
 static void
 check_is_root(Oid relid)
@@ -224,6 +239,7 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	(void) lock_hierarchy(relid);
 	check_not_guarded(relid);
 	check_is_root(relid);
+	check_is_not_tenants(relid);
 	key = PG_ARGISNULL(1) ? only_key(relid) : key_of_name(relid, NameStr(*PG_GETARG_NAME(1)));
 	check_parent(key);
 	LockRelationOid(key->parent, AccessShareLock);
