@@ -20,17 +20,27 @@ COMMENT ON FUNCTION tenant_guard_internal.schema_is_excluded(name) IS 'whether t
 --
 -- Labels, read and written by the one parser (src/base/label.c)
 --
-CREATE FUNCTION tenant_guard_internal.label_clauses(label text, OUT word text, OUT rule text, OUT object text, OUT level text,
+CREATE FUNCTION tenant_guard_internal.label_clauses(label text, OUT word text, OUT rule text, OUT object text,
 													OUT details text, OUT reason text, OUT until text, OUT by text)
 RETURNS SETOF record
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_label_clauses';
 COMMENT ON FUNCTION tenant_guard_internal.label_clauses(text) IS 'what a security label of tenant_guard says';
 
-CREATE FUNCTION tenant_guard_internal.label_with(label text, rule text, object text, level text, details text, reason text, until text, by text)
+CREATE FUNCTION tenant_guard_internal.label_with(label text, rule text, object text, details text, reason text, until text, by text)
 RETURNS text
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_label_with';
-COMMENT ON FUNCTION tenant_guard_internal.label_with(text, text, text, text, text, text, text, text) IS 'a label with a finding accepted in it; a part of accept_finding()';
+COMMENT ON FUNCTION tenant_guard_internal.label_with(text, text, text, text, text, text, text) IS 'a label with a finding accepted in it; a part of accept_finding()';
 
 CREATE FUNCTION tenant_guard_internal.label_without(label text, rule text, object text) RETURNS text
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_label_without';
 COMMENT ON FUNCTION tenant_guard_internal.label_without(text, text, text) IS 'a label without an acceptance; a part of reopen_finding()';
+
+CREATE FUNCTION tenant_guard_internal.label_on(classoid oid, objoid oid) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT s.label FROM pg_seclabel s WHERE s.provider = 'tenant_guard' AND s.classoid = label_on.classoid AND s.objoid = label_on.objoid AND s.objsubid = 0
+UNION ALL
+SELECT s.label FROM pg_shseclabel s WHERE s.provider = 'tenant_guard' AND s.classoid = label_on.classoid AND s.objoid = label_on.objoid
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.label_on(oid, oid) IS 'the security label of tenant_guard on an object';

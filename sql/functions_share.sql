@@ -61,7 +61,7 @@ CREATE TABLE t.log (at int) PARTITION BY RANGE (at);
 CREATE TABLE t.log_1 PARTITION OF t.log FOR VALUES FROM (0) TO (9);
 SELECT tenant_guard.share('t.log', 'of the server');
 RESET ROLE;
-SELECT relation, status, reason FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.log%' ORDER BY 1::text;
+SELECT relation, status, reason FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.log%' ORDER BY relation::text COLLATE "C";
 SET ROLE regress_owner;
 
 -- A label of bad grammar must be refused, with what is wrong in it and how it is written.

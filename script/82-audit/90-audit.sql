@@ -7,6 +7,7 @@
 --   error     rows can cross tenants now, at least in a session that has not loaded the library
 --   warning   one step more is needed
 --   info      a DBA should know
+--   accepted  somebody has accepted it (85-accepted.sql), for a reason and perhaps for a time; no rule has this level
 -- No rule may find anything in a database where nobody has made a mistake. A remedy is SQL that makes the finding
 -- go away, and null where that takes a decision. What belongs to an extension, or lies in a schema that
 -- tenant_guard.excluded_schemas names, is left alone. A rule needs its fault planted, and its remedy run, in
@@ -79,15 +80,15 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	levels CONSTANT text[] := ARRAY['error', 'warning', 'info'];
-	least CONSTANT int := COALESCE(array_position(levels, COALESCE(wanted, 'info')), 0);
+	levels CONSTANT text[] := ARRAY['error', 'warning', 'info', 'accepted'];
+	least CONSTANT int := COALESCE(array_position(levels, COALESCE(wanted, 'accepted')), 0);
 	rules text;
 	unknown text;
 	part text;
 BEGIN
 	IF least = 0 THEN
 		RAISE EXCEPTION 'invalid level for audit(): "%"', wanted
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are "error", "warning" and "info".';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are "error", "warning", "info" and "accepted".';
 	END IF;
 	SELECT string_agg(DISTINCT format('"%s"', w.rule), ', ') INTO unknown
 	FROM unnest(without) w (rule) WHERE w.rule NOT IN (SELECT r.rule FROM tenant_guard_internal.audit_rules r);
@@ -108,6 +109,29 @@ END
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.findings(text, text[]) IS 'what the rules find, before it is put in order; a part of audit()';
 
+-- The same, with those that somebody has accepted as such, if they are wanted. An acceptance that has ended, or is of a finding that said
+-- something else, is none. It counts where its finding belongs, whatever other labels say.
+CREATE FUNCTION tenant_guard_internal.judged_findings(wanted text, without text[]) RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH accepted AS MATERIALIZED (SELECT * FROM tenant_guard_internal.acceptances())
+SELECT f.rule, CASE WHEN v.holds THEN 'accepted' ELSE f.level END, f.object,
+	   CASE WHEN v.holds THEN format('accepted%s%s: %s (%s: %s)', ' by ' || a.accepted_by, ' until ' || v.until, a.reason, f.level, f.detail)
+			WHEN NOT v.lasts THEN format('%s (was accepted until %s: %s)', f.detail, v.until, a.reason)
+			WHEN NOT v.holds THEN format('%s (was accepted as it was before: %s)', f.detail, a.reason)
+			ELSE f.detail END,
+	   CASE WHEN v.holds THEN NULL ELSE f.remedy END, f.step
+FROM tenant_guard_internal.findings(wanted, without) f
+	 LEFT JOIN accepted a ON a.rule = f.rule AND a.object = f.object
+							 AND (a.classoid, a.objoid) = (SELECT p.classoid, p.objoid FROM tenant_guard_internal.place_of_finding(f.rule, f.object) p)
+	 LEFT JOIN LATERAL (SELECT l.lasts, l.lasts AND (a.details IS NULL OR tenant_guard_internal.finding_digest(f.rule, f.level, f.detail) = ANY (a.details)) AS holds,
+							   to_char(a.until, CASE WHEN a.until = date_trunc('day', a.until) THEN 'YYYY-MM-DD' ELSE 'YYYY-MM-DD HH24:MI TZ' END) AS until
+						FROM (SELECT a.until IS NULL OR a.until > now() AS lasts) l) v ON a.rule IS NOT NULL
+WHERE COALESCE(wanted, 'accepted') = 'accepted' OR v.holds IS NOT TRUE
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.judged_findings(text, text[]) IS 'what the rules find, and whether it is accepted; a part of audit()';
+
 -- Findings stand by the object that is to be changed: of a key, a policy or a trigger, its table ("... on table"). First the objects with
 -- the most severe findings; among them those whose remedies must be run first.
 CREATE FUNCTION audit(level text DEFAULT NULL, without text[] DEFAULT NULL, OUT rule text, OUT level text, OUT object text, OUT detail text, OUT remedy text, OUT price text)
@@ -119,8 +143,8 @@ AS $$
 SELECT f.rule, f.level, f.object, f.detail, f.remedy, tenant_guard_internal.price(ARRAY(SELECT s FROM tenant_guard_internal.plan_steps(f.remedy) s))
 FROM (SELECT f.*, s.severity, g.changed,
 			 min(s.severity) OVER of_object AS worst, min(f.step) FILTER (WHERE f.remedy IS NOT NULL) OVER of_object AS first_step
-	  FROM tenant_guard_internal.findings(audit.level, audit.without) f
-		   CROSS JOIN LATERAL (SELECT array_position(ARRAY['error', 'warning', 'info'], f.level) AS severity) s
+	  FROM tenant_guard_internal.judged_findings(audit.level, audit.without) f
+		   CROSS JOIN LATERAL (SELECT array_position(ARRAY['error', 'warning', 'info', 'accepted'], f.level) AS severity) s
 		   CROSS JOIN LATERAL (SELECT regexp_replace(f.object, '^("([^"]|"")*"|[^" ]+) on ', '') AS changed) g
 	  WINDOW of_object AS (PARTITION BY g.changed)) f
 ORDER BY f.worst, f.first_step, f.changed COLLATE "C", f.severity, f.step, f.rule COLLATE "C", f.object COLLATE "C"
@@ -131,7 +155,7 @@ REVOKE ALL ON FUNCTION audit(text, text[]) FROM PUBLIC;
 -- One row, for dashboards.
 CREATE VIEW status AS
 SELECT t.guarded, t.damaged, t.unguarded, t.unprotected, t.shared,
-	   a.errors, a.warnings, a.infos,
+	   a.errors, a.warnings, a.infos, a.accepted,
 	   tenant_guard.library_preloaded() AS preloaded,
 	   e.extversion AS version,
 	   tenant_guard.library_version() AS library_version,
@@ -144,7 +168,8 @@ FROM (SELECT pg_catalog.count(*) FILTER (WHERE status = 'guarded') AS guarded,
 	  FROM tenant_guard.tables) t
 	 CROSS JOIN (SELECT pg_catalog.count(*) FILTER (WHERE level = 'error') AS errors,
 						pg_catalog.count(*) FILTER (WHERE level = 'warning') AS warnings,
-						pg_catalog.count(*) FILTER (WHERE level = 'info') AS infos
+						pg_catalog.count(*) FILTER (WHERE level = 'info') AS infos,
+						pg_catalog.count(*) FILTER (WHERE level = 'accepted') AS accepted
 				 FROM tenant_guard.audit()) a
 	 CROSS JOIN pg_catalog.pg_extension e
 	 CROSS JOIN pg_catalog.pg_database d

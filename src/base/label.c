@@ -30,7 +30,6 @@ static const char *const words[] = {
 static const char *const keys[LABEL_KEYS] = {
 	[KEY_RULE] = "rule",
 	[KEY_OBJECT] = "object",
-	[KEY_LEVEL] = "level",
 	[KEY_DETAILS] = "details",
 	[KEY_REASON] = "reason",
 	[KEY_UNTIL] = "until",
@@ -151,9 +150,6 @@ fault_of_acceptance(char *const values[])
 {
 	if (is_blank(values[KEY_RULE]) || is_blank(values[KEY_REASON]))
 		return "An acceptance has a rule and a reason.";
-	if (values[KEY_LEVEL] != NULL && strcmp(values[KEY_LEVEL], "error") != 0 &&
-		strcmp(values[KEY_LEVEL], "warning") != 0 && strcmp(values[KEY_LEVEL], "info") != 0)
-		return psprintf("\"%s\" is not a level.", values[KEY_LEVEL]);
 	if (values[KEY_UNTIL] != NULL && !is_time(values[KEY_UNTIL]))
 		return psprintf("\"%s\" is neither a day, as in 2027-03-01, nor a time, as in 2027-03-01T00:00:00Z.", values[KEY_UNTIL]);
 	return NULL;

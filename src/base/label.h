@@ -24,8 +24,7 @@ typedef enum LabelKey
 {
 	KEY_RULE,					/* of the finding */
 	KEY_OBJECT,					/* what of the labelled object the finding is about; NULL for itself */
-	KEY_LEVEL,					/* of the finding when it was accepted */
-	KEY_DETAILS,				/* a digest of its detail then */
+	KEY_DETAILS,				/* digests of what the finding said when it was accepted */
 	KEY_REASON,
 	KEY_UNTIL,					/* when the acceptance ends */
 	KEY_BY,						/* the role that accepted */

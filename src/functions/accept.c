@@ -80,7 +80,7 @@ label_or_null(FunctionCallInfo fcinfo, List *clauses)
 	PG_RETURN_TEXT_P(cstring_to_text(label));
 }
 
-/* label_with(label, rule, object, level, details, reason, until, by): the label with this acceptance in it. */
+/* label_with(label, rule, object, details, reason, until, by): the label with this acceptance in it. */
 Datum
 tenant_guard_label_with(PG_FUNCTION_ARGS)
 {

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TenantGuard;
 
-my $tables = 'SELECT relation, status, tenant_column, tenant_type, detail FROM tenant_guard.tables ORDER BY relation::text COLLATE "C"';
+my $tables = 'SELECT relation, status, tenant_column, tenant_type, detail, reason FROM tenant_guard.tables ORDER BY relation::text COLLATE "C"';
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $superuser = getpwuid($<);
 my $origin = start_server('origin');
@@ -38,6 +38,8 @@ CREATE EXTENSION tenant_guard;
 CREATE TABLE customers (id int, tenant_id uuid, name text, PRIMARY KEY (tenant_id, id));
 CREATE TABLE orders (id int PRIMARY KEY, tenant_id uuid, customer int, FOREIGN KEY (tenant_id, customer) REFERENCES customers (tenant_id, id));
 CREATE INDEX ON orders (tenant_id);
+CREATE VIEW orders_seen AS SELECT count(*) FROM orders;
+CREATE FUNCTION count_orders(int) RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public AS 'SELECT count(*) FROM orders';
 CREATE VIEW orders_view WITH (security_invoker) AS SELECT * FROM orders;
 
 CREATE TABLE events (id int, tenant_id uuid) PARTITION BY RANGE (id);
@@ -77,6 +79,10 @@ ALTER TABLE with_nulls ADD COLUMN tenant_id uuid;
 CREATE SCHEMA "Odd ""schema";
 CREATE TABLE "Odd ""schema"."Odd table" (id int, "Tenant" uuid);
 SELECT tenant_guard.protect('"Odd ""schema"."Odd table"', 'Tenant');
+
+SELECT tenant_guard.accept_finding('tenant_index_missing', 'public.by_org', E'it''s\nsmall; object=''x''', '2100-01-01');
+SELECT tenant_guard.accept_finding('view_bypasses', 'public.orders_seen', 'no column of it is a tenant''s');
+SELECT tenant_guard.accept_finding('definer_function_bypasses', 'public.count_orders(integer)', 'a number');
 
 CREATE TABLE another_default (id int, tenant_id uuid);
 ALTER TABLE another_default ALTER COLUMN tenant_id DROP DEFAULT;

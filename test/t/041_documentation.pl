@@ -78,7 +78,7 @@ sub without_casts
 {
 	my ($default) = @_;
 
-	$default =~ s/::\w+(\[\])?//g;
+	$default =~ s/::\w+( with(out)? time zone)?(\[\])?//g;
 	return $default;
 }
 
