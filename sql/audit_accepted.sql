@@ -102,10 +102,12 @@ DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET tenant_guard.missing_tenant = 
 DO $$ BEGIN PERFORM tenant_guard.accept_finding('setting_loosened', f.object, 'legacy') FROM tenant_guard.audit() f WHERE f.rule = 'setting_loosened' AND f.detail ~ 'missing_tenant'; END $$;
 SELECT level, object FROM findings WHERE rule = 'setting_loosened';
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET tenant_guard.scope = session', current_database()); END $$;
-SELECT level FROM tenant_guard.audit() WHERE rule = 'setting_loosened' AND detail ~ 'scope = session';
+SELECT level, pg_temp.same(object) AS object, pg_temp.same(detail) AS detail FROM tenant_guard.audit() WHERE rule = 'setting_loosened' AND object = 'database ' || quote_ident(current_database()) ORDER BY level;
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET tenant_guard.scope', current_database()); EXECUTE format('ALTER DATABASE %I RESET tenant_guard.missing_tenant', current_database()); END $$;
+RESET tenant_guard.missing_tenant;
 SELECT objtype, objname, regexp_replace(label, 'database .*'' details', 'database ...'' details') AS label FROM labels WHERE objtype = 'database';
-DO $$ BEGIN EXECUTE format('SECURITY LABEL FOR tenant_guard ON DATABASE %I IS NULL', current_database()); END $$;
+DO $$ BEGIN PERFORM tenant_guard.reopen_finding('setting_loosened', 'database ' || quote_ident(current_database())); END $$;
+SELECT count(*) FROM labels WHERE objtype = 'database';
 
 -- Opened again, it must be a finding as before, and the rest of the label stay.
 SELECT tenant_guard.reopen_finding('tenant_index_missing', 't.mine');

@@ -55,7 +55,7 @@ RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT l.classoid, l.objoid, c.rule, concat_ws(CASE WHEN o.name IS NOT NULL THEN ' on ' END, c.object, o.name), c.object, o.target,
+SELECT l.classoid, l.objoid, c.rule, concat_ws(' on ', c.object, o.name), c.object, o.target,
 	   string_to_array(c.details, ' '), c.reason, c.until::timestamptz,
 	   quote_ident(c.by) || CASE WHEN c.by <> w.rolname AND NOT w.rolsuper THEN format(' (so says the label, which is %I''s)', w.rolname) ELSE '' END
 FROM (SELECT s.classoid, s.objoid, s.label FROM pg_seclabel s WHERE s.provider = 'tenant_guard' AND s.objsubid = 0
@@ -114,7 +114,7 @@ BEGIN
 	END IF;
 	EXECUTE format('SECURITY LABEL FOR tenant_guard ON %s IS %L', place.target,
 				   tenant_guard_internal.label_with(tenant_guard_internal.label_on(place.classoid, place.objoid), rule, place.part, digests, reason,
-													to_char(NULLIF(until, 'infinity') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), current_user));
+													to_char(CASE WHEN until < '9999-12-31' THEN until END AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), current_user));
 END
 $$;
 COMMENT ON FUNCTION accept_finding(text, text, text, timestamptz) IS 'accepts a finding of audit() for a reason, and for a time';

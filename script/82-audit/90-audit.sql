@@ -119,7 +119,7 @@ WITH accepted AS MATERIALIZED (SELECT * FROM tenant_guard_internal.acceptances()
 SELECT f.rule, CASE WHEN v.holds THEN 'accepted' ELSE f.level END, f.object,
 	   CASE WHEN v.holds THEN format('accepted%s%s: %s (%s: %s)', ' by ' || a.accepted_by, ' until ' || v.until, a.reason, f.level, f.detail)
 			WHEN NOT v.lasts THEN format('%s (was accepted until %s: %s)', f.detail, v.until, a.reason)
-			WHEN NOT v.holds THEN format('%s (was accepted as it was before: %s)', f.detail, a.reason)
+			WHEN NOT v.holds THEN format('%s (what was accepted said something else: %s)', f.detail, a.reason)
 			ELSE f.detail END,
 	   CASE WHEN v.holds THEN NULL ELSE f.remedy END, f.step
 FROM tenant_guard_internal.findings(wanted, without) f
