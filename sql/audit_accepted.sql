@@ -129,7 +129,9 @@ GRANT SELECT ON tenant_guard.tables, tenant_guard.tables_and_partitions, tenant_
 SET ROLE regress_owner;
 SELECT tenant_guard.accept_finding('view_bypasses', 't.counted', 'mine');
 SELECT tenant_guard.reopen_finding('view_bypasses', 't.counted');
+\set VERBOSITY sqlstate
 SELECT tenant_guard.accept_finding('role_bypasses', 'regress_other', 'mine');
+\set VERBOSITY default
 SELECT tenant_guard.accept_finding('undecided_table', 't.plans', 'mine');
 SELECT tenant_guard.unshare('t.plans');
 SELECT tenant_guard.accept_finding('undecided_table', 't.plans', 'mine');
