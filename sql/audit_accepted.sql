@@ -96,6 +96,16 @@ RESET tenant_guard.auto_protect;
 ALTER TABLE t.later ADD tenant_id uuid;
 SELECT status FROM tenant_guard.tables WHERE relation = 't.later'::regclass;
 
+-- So must one of which the guard is mended.
+SET tenant_guard.bypass = on;
+ALTER TABLE t.later NO FORCE ROW LEVEL SECURITY;
+SELECT tenant_guard.accept_finding('guard_incomplete', 't.later', 'a test');
+SELECT tenant_guard.protect('t.later');
+ALTER TABLE t.later NO FORCE ROW LEVEL SECURITY;
+SELECT level, object FROM tenant_guard.audit() WHERE rule = 'guard_incomplete';
+RESET tenant_guard.bypass;
+SELECT tenant_guard.protect('t.later');
+
 -- What is about no table, view, function or role must be kept by the database; of several findings of one object each counts.
 SET tenant_guard.missing_tenant = empty;
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET tenant_guard.missing_tenant = empty', current_database()); END $$;

@@ -23,6 +23,13 @@ SELECT object, detail FROM findings;
 SELECT tenant_guard.unshare('t.users'), tenant_guard.protect('t.notes', 'orgId'), tenant_guard.unprotect('t.notes');
 SECURITY LABEL FOR tenant_guard ON TABLE t.notes IS NULL;
 
+-- Where tables have the tenant column these come first.
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.waiting (tenant_id uuid PRIMARY KEY);
+RESET tenant_guard.auto_protect;
+SELECT rule, detail FROM findings;
+DROP TABLE t.waiting;
+
 -- As soon as a table is guarded, each of the others must have a finding: the tenants' own table is told by what references it,
 -- a tenant column of another name by what it references.
 CREATE TABLE t.guarded (id int PRIMARY KEY, tenant_id uuid REFERENCES t.orgs);

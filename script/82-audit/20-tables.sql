@@ -181,8 +181,9 @@ WHERE (SELECT g.any FROM guards g)
 -- a database in which the extension does nothing yet
 UNION ALL
 SELECT 'nothing_guarded', 'warning', current_database()::text,
-	   format('no table is guarded yet, and in %s nothing tells the tenant. Choose the column that does (ALTER DATABASE %I SET tenant_guard.tenant_column = ...), then call tenant_guard.protect_schema()',
-			  CASE count(*) WHEN 1 THEN 'one table' ELSE count(*) || ' tables' END, current_database())
+	   format('no table is guarded yet, and in %s nothing tells the tenant. %s', CASE count(*) WHEN 1 THEN 'one table' ELSE count(*) || ' tables' END,
+			  CASE WHEN EXISTS (SELECT FROM t WHERE t.status = 'unguarded' AND t.tenant_attnum IS NOT NULL) THEN 'Guard those that have the tenant column, then look at the others'
+				   ELSE format('Choose the column that does (ALTER DATABASE %I SET tenant_guard.tenant_column = ...), then call tenant_guard.protect_schema()', current_database()) END)
 	   || COALESCE((SELECT '. Columns of many tables: ' || string_agg(format('%I in %s%s', c.attname, c.tables, ', to ' || c.parent), '; ' ORDER BY c.tables DESC, c.attname, c.parent) FROM candidates c), ''),
 	   NULL, 0
 FROM undecided u

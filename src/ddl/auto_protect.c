@@ -148,8 +148,7 @@ auto_protect_table(Oid relid)
 	}
 	check_relation(relid);
 	(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
-	if (declaration_of(relid).kind != LABEL_NONE)
-		declare_table(relid, LABEL_NONE, NULL);
+	undeclare_guarded(relid);
 	return true;
 }
 

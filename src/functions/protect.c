@@ -99,8 +99,8 @@ protect_table(Oid relid, const char *column)
 		if (guard_of(lfirst_oid(lc)).status == GUARD_NONE)
 			check_no_foreign_trigger(lfirst_oid(lc), ERROR);
 	foreach(lc, parts)
-		if (declaration_of(lfirst_oid(lc)).kind != LABEL_NONE)
-			declare_table(lfirst_oid(lc), LABEL_NONE, NULL);
+		if (guard_of(lfirst_oid(lc)).status != GUARD_WHOLE)
+			undeclare_guarded(lfirst_oid(lc));
 	foreach(lc, parts)
 		if (lfirst_oid(lc) != relid && get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
 			check_foreign_part(lfirst_oid(lc), relid);

@@ -101,3 +101,20 @@ declare_table(Oid relid, LabelKind kind, const char *reason)
 	SetSecurityLabel(&table, EXTENSION_NAME, write_label(clauses));
 	CommandCounterIncrement();
 }
+
+/*
+ * Takes from the label of a table that becomes guarded what it was declared to be,
+ * and what was accepted of it as a whole, so that it is found if the guard is lost.
+ */
+void
+undeclare_guarded(Oid relid)
+{
+	ObjectAddress table = table_address(relid);
+	char	   *label = GetSecurityLabel(&table, EXTENSION_NAME);
+	const char *fault;
+
+	if (label == NULL)
+		return;
+	SetSecurityLabel(&table, EXTENSION_NAME, write_label(acceptances_of_parts(read_label(label, &fault))));
+	CommandCounterIncrement();
+}

@@ -20,5 +20,6 @@ typedef struct Declaration
 extern Declaration declaration_of(Oid relid);
 extern Declaration inherited_declaration(Oid relid);
 extern void declare_table(Oid relid, LabelKind kind, const char *reason);
+extern void undeclare_guarded(Oid relid);
 
 #endif							/* TENANT_GUARD_TABLE_LABEL_H */
