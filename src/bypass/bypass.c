@@ -160,7 +160,7 @@ log_bypassed_relations(List *relids, const char *reason)
 
 /* Has the user opted in to weakening the guard of a table?  If so, logs that. */
 bool
-weakening_is_meant(Oid relid)
+weakening_is_allowed(Oid relid)
 {
 	const char *reason = bypass_reason(InvalidOid);
 

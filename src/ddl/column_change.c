@@ -67,7 +67,7 @@ names_column(List *columns, const char *name)
 /*
  * Refuses a statement that has changed the generation expression, or added an
  * identity, of columns with these names, if one is the tenant column of a table or
- * of what inherits from it, unless weakening is meant.
+ * of what inherits from it, unless the user opted in to that.
  */
 void
 check_renewed_columns(List *tables, List *columns)
@@ -84,7 +84,7 @@ check_renewed_columns(List *tables, List *columns)
 
 		if (column == NULL || !names_column(columns, column) ||
 			(get_attgenerated(relid, attnum) == '\0' && !is_identity(relid, attnum)) ||
-			weakening_is_meant(relid))
+			weakening_is_allowed(relid))
 			continue;
 		raise_refusal(column_renewed(relid, column));
 	}
@@ -101,7 +101,7 @@ check_gained(Oid relid, const char *gained)
 	AttrNumber	attnum = guard_of(relid).attnum;
 	char	   *column = attnum ? get_attname(relid, attnum, true) : NULL;
 
-	if (column != NULL && is_taken_for_tenant_column(relid, gained, column) && !weakening_is_meant(relid))
+	if (column != NULL && is_taken_for_tenant_column(relid, gained, column) && !weakening_is_allowed(relid))
 		raise_refusal(column_does_not_guard(relid, gained, column));
 	if (guard_of(relid).status == GUARD_NONE && inherited_declaration(relid).kind == LABEL_SHARED)
 		ereport(NOTICE,
@@ -126,13 +126,13 @@ check_gained_columns(List *tables, List *columns)
 
 /*
  * Refuses a statement on another object that has dropped a column of this guarded
- * table by CASCADE, if the user does not own the table, unless weakening is meant.
+ * table by CASCADE, if the user does not own the table, unless the user opted in to that.
  */
 void
 check_lost_column(Oid relid)
 {
 	if (get_rel_relkind(relid) == '\0' || guard_of(relid).status == GUARD_NONE ||
-		user_owns_relation(relid) || weakening_is_meant(relid))
+		user_owns_relation(relid) || weakening_is_allowed(relid))
 		return;
 	raise_refusal(column_lost(relid));
 }

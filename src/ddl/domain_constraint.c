@@ -88,7 +88,7 @@ check_domain(Oid domain, const char *what)
 	ListCell   *lc;
 
 	foreach(lc, tables_with(domain))
-		if (!user_owns_relation(lfirst_oid(lc)) && has_rights_of_owner(lfirst_oid(lc)) && !weakening_is_meant(lfirst_oid(lc)))
+		if (!user_owns_relation(lfirst_oid(lc)) && has_rights_of_owner(lfirst_oid(lc)) && !weakening_is_allowed(lfirst_oid(lc)))
 			raise_refusal(domain_of_other(what, domain, lfirst_oid(lc)));
 }
 

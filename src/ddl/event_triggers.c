@@ -102,7 +102,7 @@ note_dropped_on_commit(CheckedCommand *cmd)
 static void
 check_altered_policy(CheckedCommand *cmd)
 {
-	check_weakening_meant(cmd->change->relid, "its policy \"" ISOLATION_POLICY "\" is another");
+	check_weakening_allowed(cmd->change->relid, "its policy \"" ISOLATION_POLICY "\" is another");
 }
 
 static void
@@ -443,7 +443,7 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 		Oid			relid = table_of_isolation_policy(lfirst_oid(lc));
 
 		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0')
-			check_weakening_meant(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
+			check_weakening_allowed(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
 	}
 	if (may_take_columns(stmt))
 		foreach(lc, dropped_objects("pg_class", "object_type OPERATOR(pg_catalog.=) 'table column'"))

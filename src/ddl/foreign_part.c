@@ -26,7 +26,7 @@
 
 /*
  * Refuses a foreign table as a partition or child of a guarded table, unless
- * weakening is meant.  With row_security off, as in a script made by pg_dump, it
+ * the user opted in to that.  With row_security off, as in a script made by pg_dump, it
  * only warns: the dumped database had it.
  */
 void
@@ -35,7 +35,7 @@ check_foreign_part(Oid foreign_table, Oid root)
 	Refusal		refusal = foreign_part(foreign_table, root);
 
 	Assert(OidIsValid(root) && foreign_table != root);
-	if (row_security && !weakening_is_meant(root))
+	if (row_security && !weakening_is_allowed(root))
 		raise_refusal(refusal);
 	ereport(WARNING,
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),

@@ -65,9 +65,9 @@ refuse_weakening(Oid relid, const char *damage)
  * such as "its policy is dropped".
  */
 void
-check_weakening_meant(Oid relid, const char *damage)
+check_weakening_allowed(Oid relid, const char *damage)
 {
-	if (!weakening_is_meant(relid))
+	if (!weakening_is_allowed(relid))
 		refuse_weakening(relid, damage);
 }
 
@@ -194,10 +194,10 @@ refuse_broken(const BrokenInvariant *broken, bool made)
 			if (get_rel_relkind(broken->relid) == RELKIND_FOREIGN_TABLE)
 				check_foreign_part(broken->relid, broken->other);
 			else
-				check_weakening_meant(broken->relid, broken->detail);
+				check_weakening_allowed(broken->relid, broken->detail);
 			break;
 		case INVARIANT_GUARD_COMPLETE:
-			check_weakening_meant(broken->relid, broken->detail);
+			check_weakening_allowed(broken->relid, broken->detail);
 			break;
 		case INVARIANT_KEYS_CARRY_TENANT:
 			check_key_setting_applied(broken->relid, broken->detail);

@@ -12,7 +12,7 @@
 
 #include "invariant.h"
 
-extern void check_weakening_meant(Oid relid, const char *damage);
+extern void check_weakening_allowed(Oid relid, const char *damage);
 extern void check_alter_table(const AlterTableStmt *stmt);
 extern void check_shadowing(Oid relid);
 extern void check_invariants(List *tables, int which, bool made);

@@ -111,7 +111,7 @@ check_trigger_on(Oid relid)
 	bool		guarded = guard_of(relid).status != GUARD_NONE;
 
 	Assert(OidIsValid(relid));
-	if (user_owns_relation(relid) || !has_rights_of_owner(relid) || weakening_is_meant(relid))
+	if (user_owns_relation(relid) || !has_rights_of_owner(relid) || weakening_is_allowed(relid))
 		return;
 	raise_refusal(trigger_of_other(guarded ? "guarded table" : get_rel_relkind(relid) == RELKIND_VIEW ? "view" : "table", relid, guarded));
 }
@@ -137,7 +137,7 @@ reads_guarded_table(Oid view)
 static void
 check_trigger_on_view(Oid view)
 {
-	if (!user_owns_relation(view) && reads_guarded_table(view) && !weakening_is_meant(view))
+	if (!user_owns_relation(view) && reads_guarded_table(view) && !weakening_is_allowed(view))
 		raise_refusal(trigger_on_view_of_other(view));
 }
 
@@ -220,8 +220,8 @@ foreign_trigger(Oid relid)
 
 /*
  * Reports a table that has such a trigger, as an error or a warning.  With
- * row_security off, as in a script made by pg_dump, or where weakening is meant,
- * it is always a warning.
+ * row_security off, as in a script made by pg_dump, or if the user opted in to
+ * that, it is always a warning.
  */
 void
 check_no_foreign_trigger(Oid relid, int level)
@@ -234,7 +234,7 @@ check_no_foreign_trigger(Oid relid, int level)
 		return;
 	trigger = read_trigger(found.trigger);
 	refusal = calls_function_of_other(relid, NameStr(trigger.tgname), found.function);
-	report_refusal(level == ERROR && row_security && !weakening_is_meant(relid) ? ERROR : WARNING, refusal, 0);
+	report_refusal(level == ERROR && row_security && !weakening_is_allowed(relid) ? ERROR : WARNING, refusal, 0);
 }
 
 /*

@@ -133,7 +133,7 @@ void
 check_parent(Oid relid, Oid parent, bool made)
 {
 	Assert(OidIsValid(parent) && relid != parent);
-	if (!made && is_opened_by(relid, parent) && !weakening_is_meant(relid))
+	if (!made && is_opened_by(relid, parent) && !weakening_is_allowed(relid))
 		raise_refusal(guarded_below_unguarded(relid, parent));
 	warn_of_unguarded_parent(relid, parent);
 }

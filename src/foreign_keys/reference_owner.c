@@ -54,7 +54,7 @@ reaches_tenants(const ForeignKey *key)
 static void
 check_reference(const ForeignKey *key)
 {
-	if (reaches_tenants(key) && !user_owns_relation(key->parent) && !weakening_is_meant(key->parent))
+	if (reaches_tenants(key) && !user_owns_relation(key->parent) && !weakening_is_allowed(key->parent))
 		raise_refusal(key_of_other(key));
 }
 
@@ -68,7 +68,7 @@ function_as_owner(const ForeignKey *key, Oid owner)
 static void
 refuse_function(const ForeignKey *key, Oid function, bool stands)
 {
-	if (!weakening_is_meant(key->parent))
+	if (!weakening_is_allowed(key->parent))
 		raise_refusal(key_calls_function(key, function, stands));
 }
 

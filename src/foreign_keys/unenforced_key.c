@@ -19,7 +19,7 @@
 
 /*
  * Refuses a statement that has made constraints of these names NOT ENFORCED, if
- * one is a key that carries the tenant, unless weakening is meant.
+ * one is a key that carries the tenant, unless the user opted in to that.
  */
 void
 check_keys_enforced(Oid relid, List *names)
@@ -36,7 +36,7 @@ check_keys_enforced(Oid relid, List *names)
 		if (key->kind != KEY_CARRIES_TENANT || key->enforced)
 			continue;
 		foreach(ln, names)
-			if (strcmp(key->name, lfirst(ln)) == 0 && !weakening_is_meant(relid))
+			if (strcmp(key->name, lfirst(ln)) == 0 && !weakening_is_allowed(relid))
 				raise_refusal(key_not_enforced(key));
 	}
 }
