@@ -24,7 +24,7 @@ BEGIN
 END $$;
 RESET ROLE;
 CREATE TEMP VIEW findings AS
-SELECT rule, level, object, replace(detail, current_database(), '(database)') AS detail, remedy FROM tenant_guard.audit(without => '{tenant_index_missing,not_preloaded}') WHERE level <> 'info' OR rule = 'unique_without_tenant';
+SELECT rule, level, object, replace(detail, current_database(), '(database)') AS detail, remedy FROM tenant_guard.audit(without => '{tenant_index_missing,not_preloaded,server_outdated}') WHERE level <> 'info' OR rule = 'unique_without_tenant';
 
 -- Of two keys of one table that one remedy pairs there must be one finding, which names both; of one key, one by its name. Of twelve keys by
 -- which one privilege reaches tenants' rows there must be one, and of all unique keys that tell nothing one.

@@ -55,6 +55,22 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/*
+ * Does hasRowSecurity of a query say whether row-level security applies to one of
+ * its subqueries or CTEs?  Not in minor releases before 15.9, 16.5 and 17.1
+ * (CVE-2024-10976).  The running server is asked, which can be older than the
+ * headers.
+ */
+static inline bool
+row_security_of_subqueries_is_known(void)
+{
+	static int	version = 0;
+
+	if (version == 0)
+		version = atoi(GetConfigOption("server_version_num", false, false));
+	return version >= 170001 || (version >= 160005 && version < 170000) || (version >= 150009 && version < 160000);
+}
+
 /* The local transaction id moved into PGPROC.vxid in 17. */
 static inline LocalTransactionId
 proc_lxid(const PGPROC *proc)

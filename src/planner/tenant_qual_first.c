@@ -424,14 +424,15 @@ has_guarded_table(const PlannedStmt *plan)
  * Puts the tenant's qual first in all nodes of a plan that was just made.
  * "row_security" is the query's hasRowSecurity; if it is false, the plan can still
  * contain a query with row-level security, of a function that the planner has
- * inlined, and then has dependsOnRole.  Sets dependsOnRole for every plan with a
+ * inlined, and then has dependsOnRole.  Some minor releases set neither if only a
+ * subquery has row-level security.  Sets dependsOnRole for every plan with a
  * guarded table to which row-level security may apply, so that the plan is not
  * reused for another role.
  */
 void
 put_tenant_first(PlannedStmt *plan, bool row_security)
 {
-	if (!row_security && !plan->dependsOnRole)
+	if (!row_security && !plan->dependsOnRole && row_security_of_subqueries_is_known())
 		return;
 	if (!has_guarded_table(plan))
 		return;
