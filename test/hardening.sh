@@ -164,7 +164,9 @@ part_postgres() {
 	[ -d "$source/src/test/regress" ] || { skip "PostgreSQL's own tests are in its source"; return; }
 	start_asserts || { tail "$directory/start.log"; not_ok "there is no server"; return; }
 	[ "$(id -u)" -ne 0 ] || chown -R "$tester" "$source/src/test"
-	if as_tester make -s -C "$source/src/test/regress" installcheck-parallel >"$log" 2>&1; then
+	as_tester make -s -C "$source/src/test/regress" installcheck-parallel >"$log" 2>&1
+	# security_label is about a server without a provider of labels, and the library is one
+	if grep -qE 'All [0-9]+ tests passed|1 of [0-9]+ tests failed' "$log" && ! grep -E '^not ok|\.\.\. FAILED' "$log" | grep -vqw security_label; then
 		ok "PostgreSQL's own regression tests pass with the library loaded"
 	else
 		grep -E '^not ok|FAILED|failed' "$log"
