@@ -303,13 +303,16 @@ relation_info(RELATION_INFO_PARAMETERS)
 static PlannedStmt *
 plan_query(PLANNER_PARAMETERS)
 {
-	bool		row_security = query->hasRowSecurity;
 	Planning	start = enter_planning();
 	bool		unchecked = drop_redundant_checks(query);
 	KeyAction  *action = read_key_action(query);
-	List	   *dependencies = trust_filters(query, params);
+	bool		row_security;
+	List	   *dependencies;
 	PlannedStmt *plan;
 
+	mark_row_security_of_subqueries(query);
+	row_security = query->hasRowSecurity;
+	dependencies = trust_filters(query, params);
 	check_before_planning(query_permission_infos(query));
 	plan = prev_planner ?
 		prev_planner(PLANNER_ARGUMENTS) :

@@ -420,19 +420,50 @@ has_guarded_table(const PlannedStmt *plan)
 	return false;
 }
 
+static bool
+mark_row_security_walker(Node *node, void *found)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+		bool		below = false;
+
+		(void) query_tree_walker(query, mark_row_security_walker, &below, 0);
+		query->hasRowSecurity |= below;
+		*(bool *) found |= query->hasRowSecurity;
+		return false;
+	}
+	return expression_tree_walker(node, mark_row_security_walker, found);
+}
+
+/*
+ * Sets hasRowSecurity of a query that is about to be planned, and of its
+ * subqueries, where row-level security applies to a subquery or CTE.  Does nothing
+ * on servers that do so themselves.
+ */
+void
+mark_row_security_of_subqueries(Query *query)
+{
+	bool		found = false;
+
+	if (!row_security_of_subqueries_is_known())
+		(void) mark_row_security_walker((Node *) query, &found);
+}
+
 /*
  * Puts the tenant's qual first in all nodes of a plan that was just made.
  * "row_security" is the query's hasRowSecurity; if it is false, the plan can still
  * contain a query with row-level security, of a function that the planner has
- * inlined, and then has dependsOnRole.  Some minor releases set neither if only a
- * subquery has row-level security.  Sets dependsOnRole for every plan with a
+ * inlined, and then has dependsOnRole.  Sets dependsOnRole for every plan with a
  * guarded table to which row-level security may apply, so that the plan is not
  * reused for another role.
  */
 void
 put_tenant_first(PlannedStmt *plan, bool row_security)
 {
-	if (!row_security && !plan->dependsOnRole && row_security_of_subqueries_is_known())
+	if (!row_security && !plan->dependsOnRole)
 		return;
 	if (!has_guarded_table(plan))
 		return;
