@@ -102,6 +102,60 @@ is($node->safe_psql('shop', 'SELECT count(*) > 1 FROM pg_stats_ext WHERE tablena
 is($node->safe_psql('shop', 'SELECT reltuples FROM pg_class WHERE relname = \'customers\''), '270', 'whose number is known');
 is_guarded(90, 'after housekeeping');
 
+# --- By a role that may maintain the tables (17), and no more -----------------------------------------------------------
+
+SKIP:
+{
+	skip 'MAINTAIN came with 17', 1 if $node->pg_version < 17;
+
+	$node->safe_psql('shop', <<"SQL");
+CREATE ROLE keeper LOGIN; GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO keeper;
+CREATE ROLE keeper_of_all LOGIN; GRANT pg_maintain TO keeper_of_all;
+SET client_min_messages = warning; SET ROLE owner;
+CREATE TABLE runs (as_whom name, tenant boolean); GRANT SELECT ON runs TO PUBLIC;
+CREATE FUNCTION note() RETURNS void LANGUAGE sql AS 'INSERT INTO public.runs VALUES (current_user, tenant_guard.has_tenant())';
+CREATE FUNCTION noting(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM public.note(); RETURN \$1; END';
+CREATE INDEX noting ON customers (noting(name)) WHERE id = 3;
+TRUNCATE runs;
+RESET ROLE;
+$meant SET ROLE owner; CREATE MATERIALIZED VIEW known AS SELECT id, name FROM customers WITH NO DATA; GRANT ALL ON known TO keeper;
+SQL
+	foreach my $user ('keeper', 'keeper_of_all')
+	{
+		goes_on($user,
+			'VACUUM (FREEZE, ANALYZE) customers, orders, events',
+			'VACUUM FULL customers',
+			'ANALYZE customers, orders',
+			'REINDEX TABLE customers',
+			'REINDEX TABLE CONCURRENTLY orders',
+			'CLUSTER customers USING customers_pkey',
+			$node->pg_version < 19 ? () : ('REPACK customers', 'REPACK (ANALYZE) orders'),
+			$node->pg_version < 18 ? () :
+			'DO \'BEGIN PERFORM pg_restore_relation_stats($$schemaname$$, $$public$$, $$relname$$, $$orders$$, $$reltuples$$, 5::real); END\'',
+			'BEGIN; LOCK TABLE customers IN ACCESS EXCLUSIVE MODE; LOCK TABLE events');
+
+		# In a tenant's transaction as outside of it: it is told no value, and the guards are none of its business.
+		is(says($node, 'shop', $user, "BEGIN; SELECT tenant_guard.set_tenant('$TENANT_A'); ANALYZE customers; REINDEX TABLE customers; "
+				  . 'SELECT count(*) FROM pg_stats WHERE schemaname = \'public\' AND tablename IN (\'customers\', \'orders\', \'events\');'),
+			"$TENANT_A; 0", "$user: ANALYZE shows no values");
+		foreach my $statement (
+			'ALTER TABLE customers DISABLE ROW LEVEL SECURITY', 'ALTER TABLE customers NO FORCE ROW LEVEL SECURITY',
+			'DROP POLICY tenant_isolation ON customers', 'CREATE POLICY open ON customers USING (true)', 'CREATE INDEX ON customers (name)',
+			'CREATE STATISTICS more ON id, name FROM customers', 'ALTER INDEX noting RENAME TO other', 'SELECT tenant_guard.unprotect(\'customers\')')
+		{
+			is(says($node, 'shop', $user, "$statement;"), 'ERROR 42501', "$user: no $statement");
+		}
+		is(says($node, 'shop', $user, "TRUNCATE customers; BEGIN; SELECT tenant_guard.set_tenant('$TENANT_A'); SELECT FROM customers;"),
+			"ERROR TG005; $TENANT_A; ERROR 42501", "$user: neither reads nor empties a table");
+		# Setting a tenant would not help.
+		is(says($node, 'shop', $user, "REFRESH MATERIALIZED VIEW known; BEGIN; SELECT tenant_guard.set_tenant('$TENANT_A'); REFRESH MATERIALIZED VIEW known;"),
+			"ERROR TG003; $TENANT_A; ERROR TG003", "$user: rows of guarded tables do not get into a materialized view");
+	}
+	is($node->safe_psql('shop', 'SELECT DISTINCT as_whom FROM runs'), 'owner', 'the functions of an index run as the owner, whoever maintains it');
+	$node->safe_psql('shop', 'DROP INDEX noting; DROP MATERIALIZED VIEW known; DROP TABLE runs');
+	is_guarded(90, 'after a keeper');
+}
+
 # Autovacuum, on a table with an index whose function is a user's.
 $node->safe_psql('shop', 'ALTER TABLE orders SET (autovacuum_enabled = on, autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0, '
 	  . 'autovacuum_analyze_threshold = 1, autovacuum_analyze_scale_factor = 0); CREATE INDEX ON orders (fold(id::text)); '
