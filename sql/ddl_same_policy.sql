@@ -28,6 +28,11 @@ CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE USING (tenant_id = tena
 CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE USING (other = tenant_guard.current_tenant()) WITH CHECK (other = tenant_guard.current_tenant());
 CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (true);
 CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE FOR SELECT USING (tenant_id = tenant_guard.current_tenant());
+CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE FOR UPDATE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE USING (true) WITH CHECK (tenant_id = tenant_guard.current_tenant());
+CREATE POLICY tenant_access ON t.notes USING (tenant_guard.guarded()) WITH CHECK (false);
+CREATE POLICY tenant_access ON t.notes FOR SELECT USING (tenant_guard.guarded());
+CREATE POLICY tenant_access ON t.notes TO PUBLIC, regress_owner USING (tenant_guard.guarded());
 CREATE POLICY tenant_isolation ON t.notes AS RESTRICTIVE TO regress_owner USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
 CREATE POLICY tenant_access ON t.notes USING (true);
 CREATE POLICY tenant_access ON t.notes AS RESTRICTIVE USING (tenant_guard.guarded());

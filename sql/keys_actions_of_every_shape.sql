@@ -101,6 +101,42 @@ SELECT id, author, editor FROM t.posts ORDER BY id;
 ROLLBACK;
 RESET ROLE;
 
+-- Of two keys with the same column the error must name the one that acts.
+SET ROLE regress_owner;
+CREATE TABLE t.people (id int PRIMARY KEY);
+CREATE TABLE t.by_two (tenant_id uuid, author int CONSTRAINT acts REFERENCES t.users ON DELETE CASCADE CONSTRAINT rests REFERENCES t.people);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.users VALUES (8);
+INSERT INTO t.people VALUES (8);
+INSERT INTO t.by_two VALUES (:a, 8);
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+:as_b
+DELETE FROM t.users WHERE id = 8;
+ROLLBACK;
+RESET ROLE;
+
+-- A partition that has lost its guard must be checked as its partitioned table is.
+SET ROLE regress_owner;
+CREATE TABLE t.parted_posts (tenant_id uuid, author int REFERENCES t.users ON DELETE CASCADE) PARTITION BY LIST (author);
+CREATE TABLE t.posts_of_9 PARTITION OF t.parted_posts FOR VALUES IN (9);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+INSERT INTO t.users VALUES (9);
+INSERT INTO t.parted_posts VALUES (:a, 9);
+DROP POLICY tenant_isolation ON t.posts_of_9;
+DROP POLICY tenant_access ON t.posts_of_9;
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+:as_b
+DELETE FROM t.users WHERE id = 9;
+ROLLBACK;
+:as_a
+DELETE FROM t.users WHERE id = 9 RETURNING id;
+ROLLBACK;
+RESET ROLE;
+
 -- Of the tenant column they must not: one that is generated neither.
 SET ROLE regress_owner;
 CREATE TABLE t.nulls (tenant_id uuid, place int, FOREIGN KEY (tenant_id, place) REFERENCES t.places ON DELETE SET NULL ON UPDATE SET NULL);
@@ -140,6 +176,13 @@ ROLLBACK;
 SET ROLE regress_owner;
 CREATE FUNCTION t.changing() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT tenant_guard.current_tenant() $$;
 ALTER TABLE t.defaults ALTER tenant_id SET DEFAULT t.changing();
+SET ROLE regress_app;
+:as_a
+DELETE FROM t.places WHERE (owner, code) = (:a, 12);
+ROLLBACK;
+SET ROLE regress_owner;
+CREATE SEQUENCE t.turns;
+ALTER TABLE t.defaults ALTER tenant_id SET DEFAULT CASE nextval('t.turns') WHEN 1 THEN 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'::uuid ELSE 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'::uuid END;
 SET ROLE regress_app;
 :as_a
 DELETE FROM t.places WHERE (owner, code) = (:a, 12);
