@@ -43,6 +43,14 @@ CREATE POLICY tenant_access ON t.missing USING (tenant_guard.guarded());
 SET ROLE regress_other;
 CREATE POLICY tenant_access ON t.notes USING (tenant_guard.guarded());
 
+-- Of a guard that is damaged none is skipped.
+RESET ROLE;
+SET tenant_guard.bypass = on;
+ALTER TABLE t.notes NO FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_access ON t.notes USING (tenant_guard.guarded());
+ALTER TABLE t.notes FORCE ROW LEVEL SECURITY;
+RESET tenant_guard.bypass;
+
 -- A policy that is not there must be made.
 SET ROLE regress_owner;
 DROP POLICY tenant_access ON t.notes;
