@@ -84,8 +84,10 @@ ALTER TABLE forced_last ENABLE ROW LEVEL SECURITY;
 ALTER TABLE forced_last FORCE ROW LEVEL SECURITY;
 SELECT * FROM tenant_guard.broken_invariants();
 
--- Below a parent that is open it must be warned of.
+-- Below a parent that is open it must be warned of, and so must a guard that a new column brings.
 CREATE TABLE open_base (note text);
+CREATE TABLE by_column_below () INHERITS (open_base);
+ALTER TABLE by_column_below ADD COLUMN tenant_id uuid;
 SET tenant_guard.auto_protect = off;
 CREATE TABLE by_hand_below (tenant_id uuid NOT NULL) INHERITS (open_base);
 RESET tenant_guard.auto_protect;
