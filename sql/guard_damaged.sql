@@ -93,6 +93,21 @@ SELECT tenant_guard.set_tenant(:a);
 SELECT count(*) FROM t.notes;
 COMMIT;
 
+-- What cannot damage a guard must go on where the guard is damaged already; what could is refused.
+RESET ROLE;
+CREATE TABLE t.hurt (id int NOT NULL, n int NOT NULL, tenant_id uuid);
+CREATE UNIQUE INDEX hurt_id ON t.hurt (id);
+SET tenant_guard.bypass = on;
+ALTER TABLE t.hurt NO FORCE ROW LEVEL SECURITY;
+RESET tenant_guard.bypass;
+ALTER TABLE t.hurt ALTER n TYPE bigint;
+ALTER TABLE t.hurt ADD PRIMARY KEY USING INDEX hurt_id;
+ALTER TABLE t.hurt ALTER n ADD GENERATED ALWAYS AS IDENTITY;
+ALTER TABLE t.hurt ALTER id SET DEFAULT 1;
+ALTER TABLE t.hurt SET (fillfactor = 70);
+ALTER TABLE t.hurt OWNER TO regress_owner;
+ALTER TABLE t.hurt DISABLE ROW LEVEL SECURITY;
+
 -- While the extension's schema has another name its functions are not known for its own; with its name the guard is whole.
 RESET ROLE;
 SELECT (tenant_guard.guard_status('t.notes')).status;
