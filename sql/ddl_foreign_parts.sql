@@ -70,6 +70,16 @@ RESET ROLE;
 -- audit() finds those that are there.
 SELECT level, object, remedy FROM tenant_guard.audit() WHERE rule = 'foreign_part';
 
+-- So it does below a part that has lost its guard.
+BEGIN;
+SET LOCAL client_min_messages = error;
+SET LOCAL tenant_guard.bypass = on;
+ALTER TABLE t.events ATTACH PARTITION t.open FOR VALUES FROM (20) TO (29);
+DROP POLICY tenant_isolation ON t.open;
+DROP POLICY IF EXISTS tenant_access ON t.open;
+SELECT object FROM tenant_guard.audit() WHERE rule = 'foreign_part' AND object = 't.open_far';
+ROLLBACK;
+
 -- prove() does not try them, nor the tables that they are parts of.
 SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.events') WHERE relation <> 't.events_1'::regclass;
 SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.open');
