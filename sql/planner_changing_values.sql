@@ -15,6 +15,7 @@ CREATE TABLE t.part PARTITION OF t.parts FOR VALUES FROM (0) TO (12);
 CREATE TABLE t.other_order (gone int, body text, tenant_id uuid NOT NULL, id int);
 ALTER TABLE t.other_order DROP gone;
 ALTER TABLE t.parts ATTACH PARTITION t.other_order DEFAULT;
+CREATE INDEX ON t.parts (body);
 -- A part whose own guard somebody has taken off.
 CREATE TABLE t.open_part (body text, id int, tenant_id uuid NOT NULL);
 ALTER TABLE t.parts ATTACH PARTITION t.open_part FOR VALUES FROM (20) TO (200);
@@ -102,6 +103,7 @@ INSERT INTO t.tries VALUES
 	('SELECT body FROM t.parts WHERE tenant_id = t.liar()'),
 	('SELECT body FROM t.parts WHERE tenant_id = t.liar() AND id >= 20'),
 	('UPDATE t.parts SET body = ''changed '' || body WHERE tenant_id = t.liar() AND id >= 20 RETURNING body'),
+	('SELECT body FROM t.parts WHERE tenant_id = t.liar() AND id >= 12 ORDER BY body'),
 	('SELECT body FROM t.all_parts() WHERE id >= 20'),
 	('SELECT body FROM t.parent WHERE tenant_id = t.liar()'),
 	('SELECT body FROM t.all_children()'),
