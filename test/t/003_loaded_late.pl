@@ -173,6 +173,12 @@ is(superuser_says($node, 'postgres', "SET ROLE app; SET tenant_guard.bypass = on
 is(superuser_says($node, 'postgres', "SET ROLE app; SET tenant_guard.scope = session; $set_a RESET ROLE; SELECT tenant_guard.has_tenant(); SET ROLE app; $look"),
 	'WARNING 42501; f; ERROR TG006', 'what an application role has set counts as its own when a superuser loads the library');
 
+# The statement that brings the library may be what fills a temporary table, for the tenant that it sets. (By EXPLAIN the table is
+# made without an event trigger, which would bring the library.)
+$node->safe_psql('postgres', "CREATE FUNCTION set_and_read() RETURNS SETOF text LANGUAGE plpgsql AS \$\$ BEGIN PERFORM tenant_guard.set_tenant('$TENANT_A'); RETURN QUERY SELECT body FROM t; END \$\$");
+is(app_says("DO \$\$ BEGIN EXECUTE 'EXPLAIN ANALYZE CREATE TEMP TABLE x AS SELECT NULL::text AS body WHERE false'; END \$\$; INSERT INTO x SELECT set_and_read(); BEGIN; $local_b SELECT body FROM x; ROLLBACK; BEGIN; $local_a SELECT body FROM x;"), 'ERROR TG003; of a',
+	'a temporary table that the loading statement fills is the tenant\'s that it sets');
+
 # No event trigger hears of EXPLAIN that makes a table.
 $node->safe_psql('postgres', 'CREATE SCHEMA made; GRANT ALL ON SCHEMA made TO app');
 sub explained { my ($name, $query) = @_; return "DO \$\$ BEGIN EXECUTE 'EXPLAIN ANALYZE CREATE TABLE made.$name AS $query'; END \$\$; SELECT relforcerowsecurity FROM pg_class WHERE relname = '$name';"; }

@@ -25,7 +25,10 @@ GRANT CREATE ON SCHEMA public TO app;
 CREATE TABLE t (tenant_id uuid, body text);
 CREATE TABLE log (body text);
 CREATE VIEW as_invoker WITH (security_invoker) AS SELECT * FROM t;
-GRANT ALL ON t, log, as_invoker TO app;
+CREATE MATERIALIZED VIEW of_app AS SELECT body FROM t WITH NO DATA;
+ALTER MATERIALIZED VIEW of_app OWNER TO app;
+CREATE TABLE defaulted (i int, owner uuid DEFAULT tenant_guard.current_tenant());
+GRANT ALL ON t, log, as_invoker, defaulted TO app;
 INSERT INTO t VALUES ('$TENANT_A', 'of a'), ('$TENANT_B', 'of b');
 CREATE FUNCTION in_sql() RETURNS text LANGUAGE sql STABLE AS \$\$ SELECT body FROM t WHERE $leak \$\$;
 CREATE FUNCTION many_in_sql() RETURNS SETOF text LANGUAGE sql VOLATILE AS \$\$ SELECT body FROM t WHERE $leak \$\$;
@@ -60,6 +63,7 @@ my %first = (
 	'EXPLAIN' => "EXPLAIN SELECT body FROM t WHERE $leak;",
 	'CREATE TABLE AS' => "CREATE TEMP TABLE kept AS SELECT body FROM t WHERE $leak;",
 	'CREATE MATERIALIZED VIEW' => "CREATE MATERIALIZED VIEW kept AS SELECT body FROM t WHERE $leak;",
+	'REFRESH MATERIALIZED VIEW' => 'REFRESH MATERIALIZED VIEW of_app;',
 	'INSERT' => 'INSERT INTO t (body) VALUES (\'x\');',
 	'INSERT ... SELECT' => "INSERT INTO t SELECT tenant_id, body FROM t WHERE $leak;",
 	'UPDATE' => "UPDATE t SET body = 'x' WHERE $leak RETURNING body;",
@@ -130,6 +134,7 @@ my %other = (
 	'clear_tenant' => 'SELECT tenant_guard.clear_tenant();',
 	'a function of it in PL/pgSQL' => 'DO $$ BEGIN PERFORM tenant_guard.has_tenant(); END $$;',
 	'DDL' => 'CREATE TEMP TABLE other (i int);',
+	'COPY FROM of a table whose default is a guard' => "COPY defaulted (i) FROM stdin;\n1\n\\.\n",
 	'DDL that calls a guard' => 'CREATE TEMP TABLE other (i int); ALTER TABLE other ADD COLUMN tenant_id uuid DEFAULT tenant_guard.current_tenant();',
 );
 foreach my $what (sort keys %other)
@@ -219,13 +224,28 @@ like(hint($node, 'shop2', 'app'), qr/HINT:  A superuser runs the remedy that ten
 $node->safe_psql('postgres', 'GRANT pg_read_all_settings TO app');
 is(follow('shop2', 'app'), 'ALTER DATABASE shop2 SET session_preload_libraries = \'auto_explain\', \'tenant_guard\': of a; auto_explain, tenant_guard', 'and kept');
 
-# A session that began before the statement was run has only to reconnect.
-my $pooled = $node->background_psql('postgres', on_error_stop => 0);
-$pooled->query_safe('SET ROLE app');
-$node->safe_psql('postgres', 'ALTER DATABASE postgres SET session_preload_libraries = tenant_guard');
-$pooled->query("BEGIN; $as_a SELECT body FROM t");
-like($pooled->{stderr}, qr/HINT:  Sessions that begin now load it in time: reconnect \(poolers too\)\.$/m, 'a session of a pool is told to reconnect');
-$pooled->quit;
+# A session that began before the statement was run has only to reconnect, however the list names the library.
+foreach my $library ('tenant_guard', '$libdir/tenant_guard')
+{
+	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libraries');
+	my $pooled = $node->background_psql('postgres', on_error_stop => 0);
+	$pooled->query_safe('SET ROLE app');
+	$node->safe_psql('postgres', "ALTER DATABASE postgres SET session_preload_libraries = '$library'");
+	$pooled->query("BEGIN; $as_a SELECT body FROM t");
+	like($pooled->{stderr}, qr/HINT:  Sessions that begin now load it in time: reconnect \(poolers too\)\.$/m, "a session of a pool is told to reconnect where the list has $library");
+	$pooled->quit;
+}
+# An empty name in the list, by which nobody could connect, is left out.
+{
+	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libraries');
+	my $pooled = $node->background_psql('postgres', on_error_stop => 0);
+	$pooled->query_safe('SET ROLE app');
+	$node->safe_psql('postgres', "ALTER DATABASE postgres SET session_preload_libraries = '', auto_explain");
+	$pooled->query("BEGIN; $as_a SELECT body FROM t");
+	like($pooled->{stderr}, qr/HINT:  A superuser runs ALTER DATABASE postgres SET session_preload_libraries = 'auto_explain', 'tenant_guard'; then/, 'a list with an empty name gets the library');
+	$pooled->quit;
+	$node->safe_psql('shop2', 'ALTER DATABASE postgres RESET session_preload_libraries');
+}
 
 # --- The way in, where the listed library is missing -----------------------------------------------------------------------------
 

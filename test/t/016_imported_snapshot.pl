@@ -50,6 +50,24 @@ $exporter->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
 $imports = "ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot';";
 is(in_transaction($TENANT_B, $imports, 'SELECT * FROM own'), 'of b', 'a table that no other had is read by one');
 
+# A guarded table whose guard was taken off may be seen with rows of others by such a snapshot; one that is shared is read, and
+# DELETE, which shows nothing, may empty it.
+$pooled->query('CREATE TEMP TABLE guarded (tenant_id uuid, body text)');
+in_transaction($TENANT_A, ';', "INSERT INTO guarded (body) VALUES ('of a')");
+$exporter->query('COMMIT');
+$exporter->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+($snapshot) = $exporter->query('SELECT pg_export_snapshot()');
+$imports = "ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot';";
+in_transaction($TENANT_A, ';', 'DELETE FROM guarded');
+is($pooled->query("SELECT count(*) FROM tenant_guard.unprotect('pg_temp.guarded')"), '1', 'the guard of an empty table is taken off');
+is(in_transaction($TENANT_B, ';', 'SELECT body FROM guarded'), '', 'then it is anybody\'s');
+is(in_transaction($TENANT_B, $imports, 'SELECT body FROM guarded'), 'TG003', 'but not with a snapshot that was taken before');
+is(in_transaction($TENANT_B, $imports, 'DELETE FROM own'), '', 'DELETE goes on');
+is(in_transaction($TENANT_A, $imports, 'DELETE FROM recent'), '', 'also of a table that was others\' before');
+in_transaction($TENANT_B, ';', 'DELETE FROM recent');
+$pooled->query("SELECT tenant_guard.share('pg_temp.recent')");
+is(in_transaction($TENANT_A, $imports, 'SELECT count(*) FROM recent WHERE false'), '0', 'so does reading one that is shared since');
+
 $exporter->quit;
 $pooled->quit;
 $node->stop;
