@@ -217,6 +217,22 @@ INSERT INTO t.numbered VALUES (1, 2);
 \set VERBOSITY terse
 ROLLBACK;
 
+-- It must be given where the row is written last, by a WITH that nothing reads;
+-- not where a function raises an error of its own that names the policy.
+RESET ROLE;
+RESET tenant_guard.tenant_type;
+SET ROLE regress_app;
+CREATE FUNCTION t.raise() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE insufficient_privilege USING MESSAGE = 'no "tenant_isolation"'; END $$;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+\set VERBOSITY default
+WITH w AS (INSERT INTO t.notes VALUES (999, :b, 'x')) SELECT 1 AS read;
+ROLLBACK TO s;
+SELECT t.raise() FROM t.notes LIMIT 1;
+\set VERBOSITY terse
+ROLLBACK;
+
 RESET ROLE;
 SET tenant_guard.bypass = on;
 SELECT count(*) FROM t.notes WHERE tenant_id <> :a;

@@ -98,6 +98,7 @@ INSERT INTO t.tries VALUES
 	('SELECT body FROM t.notes WHERE tenant_id = t.liar() AND (id = 7 OR id = 8 OR body = ''CANARY 9'')'),
 	('SELECT body FROM t.notes TABLESAMPLE SYSTEM (100) WHERE tenant_id = t.liar()'),
 	('SELECT body FROM t.notes WHERE tenant_id = t.liar() AND ctid > ''(0,0)'''),
+	('SELECT body FROM t.notes WHERE tenant_id = t.liar() AND ctid = ''(0,1)'''),
 	('SELECT body FROM t.seen WHERE tenant_id = t.liar()'),
 	('SELECT body FROM t.all_notes()'),
 	('SELECT body FROM t.parts WHERE tenant_id = t.liar()'),

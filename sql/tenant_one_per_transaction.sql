@@ -94,6 +94,17 @@ SELECT tenant_guard.set_tenant(:b);
 SELECT count(*) FROM t.notes;
 ROLLBACK;
 
+-- What was set in one that was released must outlive the next one, which has
+-- taken its place.
+BEGIN;
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:a);
+RELEASE s;
+SAVEPOINT s;
+ROLLBACK TO s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK;
+
 -- A tenant that was used must outlive it: its rows may have been kept.
 BEGIN;
 SAVEPOINT s;
@@ -227,8 +238,43 @@ SELECT tenant_guard.set_tenant(:b);
 SELECT body FROM t.notes ORDER BY id;
 COMMIT;
 
+-- A parallel worker must not have another tenant than its leader: not by a
+-- function with a SET clause, nor by a value to which a savepoint has gone back.
 RESET ROLE;
 RESET tenant_guard.one_tenant_per_transaction;
+CREATE TABLE t.plain AS SELECT i AS id FROM generate_series(1, 2000) i;
+ANALYZE t.plain;
+GRANT SELECT ON t.plain TO regress_app;
+SET tenant_guard.scope = session;
+SET ROLE regress_app;
+CREATE FUNCTION t.in_worker_as_b(int) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET tenant_guard.tenant_id = 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'
+AS $$ BEGIN RETURN (SELECT count(*) FROM t.notes); END $$;
+CREATE FUNCTION t.in_worker(int) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN (SELECT count(*) FROM t.notes); END $$;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET parallel_leader_participation = off;
+\set VERBOSITY sqlstate
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.notes;
+SELECT max(t.in_worker_as_b(id)) FROM t.plain;
+ROLLBACK;
+SET tenant_guard.tenant_id = :b;
+SELECT max(t.in_worker(id)) FROM t.plain;
+BEGIN;
+SAVEPOINT s;
+SET LOCAL tenant_guard.tenant_id = :a;
+SELECT count(*) FROM t.notes;
+ROLLBACK TO s;
+SELECT max(t.in_worker(id)) FROM t.plain;
+ROLLBACK;
+\set VERBOSITY default
+RESET ALL;
+
+RESET ROLE;
+RESET tenant_guard.scope;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_app;
