@@ -265,12 +265,60 @@ SELECT tenant_guard.set_tenant(:a);
 INSERT INTO t.notes (id, body) VALUES (6, 'sixth, of a');
 COMMIT;
 
+-- A trigger that was created since must count; and a tenant that is set for the
+-- session, and not used yet, must not be replaced either.
+RESET ROLE;
+CREATE TABLE t.later (job text);
+GRANT ALL ON t.later TO regress_app;
+CREATE CONSTRAINT TRIGGER journal AFTER INSERT ON t.later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t.write_journal('job');
+SET tenant_guard.scope = session;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.later VALUES ('later job of a');
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+COMMIT;
+SET tenant_guard.tenant_id = :a;
+BEGIN;
+INSERT INTO t.later VALUES ('last job of a');
+SAVEPOINT s;
+SELECT tenant_guard.set_tenant(:b);
+ROLLBACK TO s;
+COMMIT;
+RESET tenant_guard.tenant_id;
+
+-- Triggers of the outer statement must count where one inside of it sets another
+-- tenant; a foreign key's must not.
+RESET ROLE;
+RESET tenant_guard.scope;
+CREATE TABLE t.watched (job text);
+CREATE TABLE t.jobs (job text PRIMARY KEY);
+CREATE TABLE t.referencing (job text REFERENCES t.jobs);
+CREATE TABLE t.setting (i int);
+GRANT ALL ON t.watched, t.jobs, t.referencing, t.setting TO regress_app;
+CREATE FUNCTION t.set_b() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM tenant_guard.set_tenant('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'); RETURN NEW; END $$;
+CREATE FUNCTION t.set_inside() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t.setting VALUES (1); RETURN 'job of a'; END $$;
+CREATE TRIGGER journal AFTER INSERT ON t.watched FOR EACH ROW EXECUTE FUNCTION t.write_journal('job');
+CREATE TRIGGER set_b BEFORE INSERT ON t.setting FOR EACH ROW EXECUTE FUNCTION t.set_b();
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+INSERT INTO t.watched SELECT t.set_inside();
+ROLLBACK TO s;
+INSERT INTO t.jobs VALUES ('job of a');
+INSERT INTO t.referencing SELECT t.set_inside();
+COMMIT;
+
 -- Each entry must be its writer's.
 RESET ROLE;
 SET tenant_guard.bypass = on;
 SELECT left(tenant_id::text, 1) AS tenant, entry FROM t.journal ORDER BY 1, 2;
 RESET tenant_guard.bypass;
 RESET tenant_guard.one_tenant_per_transaction;
+RESET tenant_guard.scope;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_app;

@@ -270,6 +270,11 @@ SELECT count(*) FROM t.notes;
 ROLLBACK TO s;
 SELECT max(t.in_worker(id)) FROM t.plain;
 ROLLBACK;
+-- Nor one that an earlier transaction has set.
+RESET ROLE;
+RESET tenant_guard.scope;
+SET ROLE regress_app;
+SELECT max(t.in_worker(id)) FROM t.plain;
 \set VERBOSITY default
 RESET ALL;
 
