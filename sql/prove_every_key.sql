@@ -23,6 +23,11 @@ CREATE TABLE t.thresholds (id bigint PRIMARY KEY, tenant_id uuid NOT NULL REFERE
 CREATE TABLE t.alerts (id bigint PRIMARY KEY, tenant_id uuid NOT NULL REFERENCES t.tenants, threshold bigint NOT NULL REFERENCES t.thresholds);
 SELECT relation, probe, ok, detail FROM tenant_guard.prove() WHERE relation::text ~ '(thresholds|alerts)$' AND probe LIKE 'reference%' ORDER BY 1, probe COLLATE "C";
 
+-- A key that references a column that can be null must be tried with a value, since a null references nothing.
+CREATE TABLE t.crons (id bigint PRIMARY KEY, tenant_id uuid, name text, spec text NOT NULL, UNIQUE (spec, name));
+CREATE TABLE t.runs (id bigint PRIMARY KEY, tenant_id uuid, cron_spec text, cron_name text, FOREIGN KEY (cron_spec, cron_name) REFERENCES t.crons (spec, name));
+SELECT probe, ok, detail FROM tenant_guard.prove('t.runs') WHERE probe LIKE 'reference%';
+
 -- A key whose table can have no row for it must not keep the others from being tried.
 CREATE TABLE t.impossible (id bigint PRIMARY KEY CHECK (id = id + 1), tenant_id uuid);
 CREATE TABLE t.parted (tenant_id uuid, id bigint, PRIMARY KEY (tenant_id, id)) PARTITION BY HASH (tenant_id);

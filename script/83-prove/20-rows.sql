@@ -81,9 +81,9 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_unpartitioned(regclass) IS 'whether a partitioned table has no partitions; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_unpartitioned(regclass) FROM PUBLIC;
 
--- Inserts a row with the given values of some columns, and values of its own for what else is needed. A constraint that
+-- Inserts a row with the given values of some columns, and values of its own for what else is needed or named. A constraint that
 -- refuses it names itself, and its columns' next values are tried. Null, and the last error, where none was accepted.
-CREATE FUNCTION tenant_guard_internal.probe_row(relation regclass, fixed jsonb, OUT part oid, OUT place tid, OUT content jsonb, OUT problem text)
+CREATE FUNCTION tenant_guard_internal.probe_row(relation regclass, fixed jsonb, filled name[] DEFAULT '{}', OUT part oid, OUT place tid, OUT content jsonb, OUT problem text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
@@ -110,7 +110,7 @@ BEGIN
 	SELECT array_agg(a.attnum) INTO wanted
 	FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 	WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-		  AND (fixed ? a.attname OR (a.attnotnull OR t.typnotnull) AND a.attidentity = '' AND NOT a.atthasdef);
+		  AND (fixed ? a.attname OR a.attname = ANY (filled) OR (a.attnotnull OR t.typnotnull) AND a.attidentity = '' AND NOT a.atthasdef);
 	described := tenant_guard_internal.probe_described(relation);
 	FOR attempt IN 1..80 LOOP
 		names := ''; vals := '';
@@ -172,8 +172,8 @@ BEGIN
 	FROM tenant_guard_internal.probe_copy(relation, fixed, seed) c;
 END
 $$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_row(regclass, jsonb) IS 'inserts a row that the constraints accept; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_row(regclass, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_row(regclass, jsonb, name[]) IS 'inserts a row that the constraints accept; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_row(regclass, jsonb, name[]) FROM PUBLIC;
 
 -- The tenants to probe a table with, likely ones first: those that constraints or partitions name, and invented ones; of
 -- these several kinds where a constraint or a domain restricts them.
@@ -240,9 +240,9 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_known_tenants(regclass, smallint) IS 'identifiers of tenants that are there; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_known_tenants(regclass, smallint) FROM PUBLIC;
 
--- A row of a table that a key references, with the given values: one that has them, where they are a key of the table and
+-- A row of a table that a key references, with the given values, and some in the columns that it references: one that has them, where they are a key of the table and
 -- a second cannot be (the tenants' own), else a new one.
-CREATE FUNCTION tenant_guard_internal.probe_parent(relation regclass, fixed jsonb, OUT part oid, OUT place tid, OUT content jsonb, OUT problem text)
+CREATE FUNCTION tenant_guard_internal.probe_parent(relation regclass, fixed jsonb, filled name[], OUT part oid, OUT place tid, OUT content jsonb, OUT problem text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
@@ -258,12 +258,17 @@ BEGIN
 			 FROM pg_attribute a WHERE a.attrelid = relation AND fixed ? a.attname)) l;
 	END IF;
 	IF content IS NULL THEN
-		SELECT r.part, r.place, r.content, r.problem INTO part, place, content, problem FROM tenant_guard_internal.probe_row(relation, fixed) r;
+		SELECT r.part, r.place, r.content, r.problem INTO part, place, content, problem FROM tenant_guard_internal.probe_row(relation, fixed, filled) r;
+	END IF;
+	-- a key with a null references nothing
+	IF EXISTS (SELECT FROM unnest(filled) f WHERE content ->> f IS NULL) AND content IS NOT NULL THEN
+		content := NULL;
+		problem := 'a column that the key references is null';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION tenant_guard_internal.probe_parent(regclass, jsonb) IS 'makes or finds a row for a foreign key to reference; a part of prove()';
-REVOKE ALL ON FUNCTION tenant_guard_internal.probe_parent(regclass, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION tenant_guard_internal.probe_parent(regclass, jsonb, name[]) IS 'makes or finds a row for a foreign key to reference; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_parent(regclass, jsonb, name[]) FROM PUBLIC;
 
 -- Values for the foreign keys of a table that nothing is to be wrong with: of the key that is to be probed, those of a row
 -- made for it; of the others too, or null where that may be. The tenant's rows reference rows of the tenant. Null, and the
@@ -295,7 +300,8 @@ BEGIN
 		-- what the row has already it keeps: a key and its companion, or the tenants' own table and another
 		SELECT * INTO parent FROM tenant_guard_internal.probe_parent(key.confrelid,
 			(SELECT COALESCE(jsonb_object_agg(p, COALESCE(filled -> c, to_jsonb(tenant))) FILTER (WHERE filled ? c OR c = own_column), '{}') FROM jsonb_each_text(key.columns) AS k (c, p))
-			|| CASE WHEN status.status IN ('guarded', 'damaged') THEN jsonb_build_object(status.tenant_column, tenant) ELSE '{}' END);
+			|| CASE WHEN status.status IN ('guarded', 'damaged') THEN jsonb_build_object(status.tenant_column, tenant) ELSE '{}' END,
+			ARRAY(SELECT p FROM jsonb_each_text(key.columns) AS k (c, p)));
 		IF parent.content IS NULL THEN
 			filled := NULL;
 			problem := format('no row of %s could be made for its key %I: %s', key.confrelid::regclass, key.conname, parent.problem);
@@ -328,7 +334,7 @@ BEGIN
 		GROUP BY k.oid HAVING bool_and(content ->> c.attname IS NOT NULL) AND NOT bool_and(filled ? c.attname)
 		ORDER BY cardinality(k.conkey) DESC, k.conname
 	LOOP
-		SELECT p.problem INTO problem FROM tenant_guard_internal.probe_parent(key.confrelid, key.wanted) p;
+		SELECT p.problem INTO problem FROM tenant_guard_internal.probe_parent(key.confrelid, key.wanted, '{}') p;
 		IF problem IS NOT NULL THEN
 			RETURN format('no row of %s could be made for its key %I: %s', key.confrelid::regclass, key.conname, problem);
 		END IF;

@@ -366,7 +366,7 @@ BEGIN
 		ok := NULL; detail := 'not tried: ' || told;
 	ELSE
 		own_row := format('tableoid = %s AND ctid = %L', made.part, made.place);
-		SELECT * INTO made FROM tenant_guard_internal.probe_parent(item.parent, jsonb_build_object(item.parent_key, subject.tenants[2]));
+		SELECT * INTO made FROM tenant_guard_internal.probe_parent(item.parent, jsonb_build_object(item.parent_key, subject.tenants[2]), item.parent_columns);
 		IF made.content IS NULL THEN
 			ok := NULL; detail := format('not tried: no row of %s could be made to reference: %s', item.parent, made.problem);
 		ELSE
