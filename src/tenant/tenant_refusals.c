@@ -40,6 +40,35 @@ why_type(TenantType type)
 					tenant_type_name(type));
 }
 
+/* Does the role own a table with FORCE ROW LEVEL SECURITY, as guarded tables have, or have the privileges of its owner? */
+static bool
+owns_forced_table(Oid role)
+{
+	CatalogScan scan = begin_catalog_scan(RelationRelationId, InvalidOid, InvalidAttrNumber, InvalidOid, NULL);
+	bool		found = false;
+	HeapTuple	tuple;
+
+	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
+
+		found = class->relforcerowsecurity && has_privs_of_role(role, class->relowner);
+	}
+	end_catalog_scan(&scan);
+	return found;
+}
+
+/* An owner of guarded tables may mean every tenant's rows, in a migration. */
+static const char *
+how_to_set_tenant(void)
+{
+	const char *set = "Run SELECT tenant_guard.set_tenant('...') first, in the same transaction.";
+
+	if (superuser() || !owns_forced_table(GetUserId()))
+		return set;
+	return psprintf("%s If every tenant's rows are meant, as in a migration, a superuser runs SET %s = on; and then the statement.", set, BYPASS);
+}
+
 Refusal
 no_tenant(void)
 {
@@ -49,7 +78,7 @@ no_tenant(void)
 			"Parameter \"tenant_guard.tenant_id\" is empty in this transaction, and the rows of a guarded table each belong to a tenant.",
 			setting_bypass ?
 			"Parameter \"tenant_guard.bypass\" allows what tenant_guard refuses, but row-level security still applies to this role: to see every tenant's rows it needs BYPASSRLS." :
-			"Run SELECT tenant_guard.set_tenant('...') first, in the same transaction."
+			how_to_set_tenant()
 	};
 }
 
@@ -74,24 +103,6 @@ stale_tenant(void)
 			"Parameter \"tenant_guard.tenant_id\" still has the value that an earlier transaction of this session set, perhaps for another client of the connection pool.",
 			"Run SELECT tenant_guard.set_tenant('...') in each transaction, after BEGIN."
 	};
-}
-
-/* Does the role own a table with FORCE ROW LEVEL SECURITY, as guarded tables have, or have the privileges of its owner? */
-static bool
-owns_forced_table(Oid role)
-{
-	CatalogScan scan = begin_catalog_scan(RelationRelationId, InvalidOid, InvalidAttrNumber, InvalidOid, NULL);
-	bool		found = false;
-	HeapTuple	tuple;
-
-	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
-	{
-		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
-
-		found = class->relforcerowsecurity && has_privs_of_role(role, class->relowner);
-	}
-	end_catalog_scan(&scan);
-	return found;
 }
 
 /* How the current user goes on after tenant_fixed.  Only an owner of guarded tables has migrations to run. */
