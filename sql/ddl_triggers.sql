@@ -132,6 +132,7 @@ SELECT * FROM tenant_guard.protect_schema('later');
 
 -- So must a key be refused that would fire the trigger of a table that has no tenant column, and derive_tenant_column().
 SET ROLE regress_owner;
+ALTER TABLE later.notes ADD CONSTRAINT acts FOREIGN KEY (id) REFERENCES later.orders ON UPDATE CASCADE;
 ALTER TABLE later.notes ADD CONSTRAINT acts FOREIGN KEY (id) REFERENCES later.orders ON DELETE CASCADE;
 SELECT tenant_guard.derive_tenant_column('later.notes');
 
