@@ -47,6 +47,10 @@ installcheck-tap:
 tenant_guard--$(EXTVERSION).sql: $(sort $(wildcard script/*.sql script/*/*.sql))
 	cat $^ >$@
 
+# The rules of audit() without the extension. It is committed, since who uses it builds nothing.
+audit.sql: script/audit_sql.pl $(sort $(wildcard script/82-audit/*.sql))
+	perl $< >$@
+
 # For PGXN: what is committed, and the script that META.json names.
 .PHONY: dist
 dist: name = tenant_guard-$(EXTVERSION).0

@@ -71,11 +71,13 @@ SELECT * FROM tenant_guard.audit() WHERE rule NOT IN ('server_outdated', 'not_pr
 -- Remedies are pasted until none is left: what is found of guarded tables comes when they are, and of a derived column after that.
 -- What is left takes a decision.
 SELECT count(*) AS remedies FROM findings WHERE remedy IS NOT NULL;
+\set ECHO none
 \o /dev/null
 SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
 SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
 SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
 \o
+\set ECHO all
 SELECT rule, level, object, remedy FROM findings WHERE level <> 'info' OR remedy IS NOT NULL;
 
 -- All of it must work, for each tenant, and each must see its own.

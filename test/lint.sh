@@ -128,6 +128,8 @@ paired() {
 # What test/setup/ has is read from there, so that a test begins with what it tests.
 shared_setup() { grep -nE "^\\\\set [ab] '''(a{8}|b{8})-" sql/*.sql; }
 
+audit_sql() { perl script/audit_sql.pl | cmp -s - audit.sql || echo 'audit.sql:1: is not what the rules make: run perl script/audit_sql.pl >audit.sql'; }
+
 shell_scripts() {
 	if ! command -v shellcheck >/dev/null; then echo "shellcheck is not installed"; return; fi
 	text_files | grep -E '(\.sh|^\.ci/run)$' | tr '\n' '\0' | xargs -0 shellcheck -f gcc
@@ -258,6 +260,7 @@ rule "no file over 600 lines" long_files
 rule "what the install script makes has a comment" uncommented
 rule "one version" one_version
 rule "every error has an errcode" errcodes
+rule 'audit.sql is made of the rules of audit()' audit_sql
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

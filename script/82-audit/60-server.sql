@@ -53,7 +53,14 @@ FROM (SELECT g.getter, 'tenant_guard_current_tenant', g.type, 'STABLE PARALLEL S
 	 JOIN pg_language l ON l.oid = p.prolang
 WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, p.proleakproof, p.prosecdef, p.proconfig IS NULL)
 	  IS DISTINCT FROM ('c', o.symbol, '$libdir/tenant_guard', o.volatility, o.parallel, o.leakproof, false, true)
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_library() IS 'rules about the library; a part of audit()';
 
+-- The release of PostgreSQL.
+CREATE FUNCTION tenant_guard_internal.audit_server() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
 -- Minor releases that mended row-level security, by PostgreSQL's release notes: E.15.3 (CVE-2023-2455, an inlined
 -- set-returning function kept another role's policies), 15.4 (CVE-2023-39418, MERGE), 15.9, 16.5 and 17.1
 -- (CVE-2024-10976, plans of another role below a subquery; CVE-2024-10978, SET ROLE undone wrongly, whose mend was
@@ -61,7 +68,6 @@ WHERE (l.lanname, p.prosrc, p.probin, p.provolatile::text, p.proparallel::text, 
 -- 15.19, 16.15, 17.11 and 18.6 (CVE-2026-14666, plans outlived a change of role), 15.20, 16.16, 17.12 and 18.7
 -- (CVE-2026-120154, the WHERE of ON CONFLICT came before the policy). By all of these but the one of MERGE values may cross,
 -- and a server that lacks that mend lacks others.
-UNION ALL
 SELECT 'server_outdated', 'error', 'PostgreSQL ' || current_setting('server_version'),
 	   format('has faults of row-level security that minor release %s.%s mends: %s', v.major, max(f.minor), string_agg(c.cve, ', ' ORDER BY c.cve)), NULL, 0
 FROM (SELECT current_setting('server_version_num')::int / 10000, current_setting('server_version_num')::int % 10000) v (major, minor)
@@ -76,7 +82,7 @@ FROM (SELECT current_setting('server_version_num')::int / 10000, current_setting
 WHERE v.minor < f.minor
 GROUP BY v.major
 $rules$;
-COMMENT ON FUNCTION tenant_guard_internal.audit_library() IS 'rules about the library and the server; a part of audit()';
+COMMENT ON FUNCTION tenant_guard_internal.audit_server() IS 'rules about the server; a part of audit()';
 
 -- Settings, and who may change them.
 CREATE FUNCTION tenant_guard_internal.audit_settings() RETURNS SETOF tenant_guard_internal.finding

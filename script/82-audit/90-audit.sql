@@ -64,7 +64,7 @@ FROM (VALUES
 	   ('event_trigger_disabled', 'error', 'audit_library'),
 	   ('function_replaced', 'error', 'audit_library'),
 	   ('not_preloaded', 'warning', 'audit_library'),
-	   ('server_outdated', 'error', 'audit_library'),
+	   ('server_outdated', 'error', 'audit_server'),
 	   ('bypass_granted', 'info', 'audit_settings'),
 	   ('setting_granted', 'info', 'audit_settings'),
 	   ('setting_loosened', 'error', 'audit_settings'),

@@ -1,0 +1,64 @@
+# audit.sql finds, in a database without the extension, what audit() would; an ordinary role and one that monitors can run it, and
+# every version of PostgreSQL.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('managed');
+$node->init;
+$node->append_conf('postgresql.conf', 'wal_level = logical');
+$node->start;
+
+my $file = "$FindBin::RealBin/../../audit.sql";
+my $audit = slurp_file($file);
+
+$node->safe_psql('postgres', 'CREATE ROLE owner; CREATE ROLE plain; CREATE ROLE app LOGIN; CREATE ROLE monitor IN ROLE pg_monitor; CREATE DATABASE shop');
+like($node->safe_psql('shop', "SET ROLE plain;\n$audit"), qr/^not_examined\|info\|tenant_guard\|these rules need the extension: .*$/, 'nothing is found in an empty database, and what needs the extension is named');
+
+# Row-level security as it is written by hand, and what it lacks.
+$node->safe_psql('shop', <<'SQL');
+GRANT CREATE ON SCHEMA public TO owner;
+SET ROLE owner;
+CREATE TABLE orgs (id uuid PRIMARY KEY);
+CREATE TABLE notes (id uuid PRIMARY KEY, tenant_id uuid NOT NULL REFERENCES orgs ON DELETE CASCADE, mail text UNIQUE);
+CREATE TABLE unforced (id uuid, tenant_id uuid NOT NULL, PRIMARY KEY (tenant_id, id));
+CREATE TABLE crossing (id uuid, tenant_id uuid NOT NULL, note uuid REFERENCES notes, PRIMARY KEY (tenant_id, id));
+CREATE TABLE open (id uuid PRIMARY KEY, tenant_id uuid NOT NULL);
+CREATE TABLE lines (note uuid NOT NULL REFERENCES notes);
+CREATE POLICY p ON notes USING (tenant_id = current_setting('app.tenant')::uuid);
+CREATE POLICY p ON unforced USING (tenant_id = current_setting('app.tenant')::uuid);
+CREATE POLICY p ON crossing USING (tenant_id = current_setting('app.tenant')::uuid);
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE crossing ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE unforced ENABLE ROW LEVEL SECURITY;
+RESET ROLE;
+GRANT DELETE ON orgs TO app;
+CREATE VIEW of_superuser AS SELECT id FROM notes;
+CREATE FUNCTION definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM notes';
+CREATE PUBLICATION everything FOR TABLE notes;
+SQL
+my $expected = $node->safe_psql('shop', $audit);
+foreach my $role ('plain', 'monitor')
+{
+	is($node->safe_psql('shop', "SET ROLE $role;\n$audit"), $expected, "a role finds what a superuser does: $role");
+}
+my %found = map { /^(\w+)\|(\w+)\|([^|]*)\|/ ? ("$2 $1: $3" => 1) : () } split(/\n/, $expected);
+foreach my $finding ('error guard_incomplete: public.unforced', 'error unguarded_table: public.open', 'error tenants_table_open: public.orgs',
+	'error unpaired_foreign_key: crossing_note_fkey on public.crossing', 'error tenant_column_missing: public.lines', 'error view_bypasses: public.of_superuser',
+	'error definer_function_bypasses: public.definer()', 'warning publication_unfiltered: everything', 'warning tenant_index_missing: public.notes',
+	'warning unique_without_tenant: notes_mail_key on public.notes', 'error cascade_from_outside: notes_tenant_id_fkey on public.notes')
+{
+	ok($found{$finding}, "found: $finding") or diag($expected);
+}
+like($expected, qr/^view_bypasses\|.*\|ALTER VIEW public\.of_superuser SET \(security_invoker = true\)$/m, 'a remedy that needs no extension can be run');
+like($expected, qr/^unguarded_table\|.*\|-- with tenant_guard: SELECT tenant_guard\.protect\('public\.open'\)$/m, 'one that does says so, and does nothing');
+is($node->safe_psql('shop', "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"), '1', 'it leaves nothing behind');
+
+$node->stop;
+done_testing();
