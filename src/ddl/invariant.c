@@ -32,7 +32,7 @@ add_broken(List *found, Invariant invariant, Oid relid, Oid other, const char *k
 {
 	BrokenInvariant *broken = palloc(sizeof(BrokenInvariant));
 
-	Assert(OidIsValid(relid) && relid != other);
+	Assert(OidIsValid(relid) && (relid != other || invariant == INVARIANT_KEYS_CARRY_TENANT));
 	Assert(detail != NULL);
 	Assert((invariant & (invariant - 1)) == 0); /* one bit */
 
