@@ -67,6 +67,7 @@ FROM (VALUES
 	   ('server_outdated', 'error', 'audit_server'),
 	   ('bypass_granted', 'info', 'audit_settings'),
 	   ('setting_granted', 'info', 'audit_settings'),
+	   ('setting_disagrees', 'error', 'audit_settings'),
 	   ('setting_loosened', 'error', 'audit_settings'),
 	   ('publication_refuses_changes', 'warning', 'audit_replication'),
 	   ('publication_unfiltered', 'warning', 'audit_replication'),
