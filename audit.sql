@@ -40,7 +40,7 @@ tg_schemas_left_alone AS MATERIALIZED (
 ),
 tg_audited_tables AS MATERIALIZED (
 	SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relkind, c.relowner,
-		   g.status, g.detail, g.tenant_type, g.partition_of,
+		   g.status, g.detail, g.reason, g.tenant_type, g.partition_of,
 		   a.attname AS tenant_column, quote_ident(a.attname) AS key, a.attnum AS tenant_attnum, a.attnotnull,
 		   (CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid' WHEN a.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END) AS serves
 	FROM tg_tables_and_partitions g
@@ -145,6 +145,17 @@ tg_stored_settings AS MATERIALIZED (
 tg_roles_without_library AS MATERIALIZED (
 	SELECT NULL::oid AS setrole, NULL::oid AS setdatabase, NULL::text AS statement WHERE false
 ),
+tg_tables_of_tenants AS MATERIALIZED (
+	WITH t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
+	foreign_keys AS MATERIALIZED (SELECT * FROM tg_foreign_keys)
+	SELECT p.oid, p.name, p.status, a.attnum, a.attname AS column, (CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid' WHEN a.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END) AS serves,
+		   string_agg(DISTINCT c.name, ', ') AS referenced_by
+	FROM foreign_keys k
+		 JOIN t c ON c.oid = k.conrelid AND k.conkey = ARRAY[c.tenant_attnum] AND c.status IN ('guarded', 'damaged')
+		 JOIN t p ON p.oid = k.confrelid AND p.status NOT IN ('guarded', 'damaged')
+		 JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
+	GROUP BY p.oid, p.name, p.status, a.attnum, a.attname, a.atttypid
+),
 tg_key_kinds AS MATERIALIZED (
 	SELECT c.oid AS child, k.oid AS foreign_key, NULL::text AS own_tenants_key,
 		   CASE WHEN EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS x (child, parent) WHERE x.child = c.tenant_attnum AND x.parent = p.tenant_attnum) THEN 'carries_tenant' ELSE 'unpaired' END AS kind
@@ -168,11 +179,7 @@ tg_broken_invariants AS MATERIALIZED (
 audit_guards (rule, level, object, detail, remedy, step) AS (
 	WITH t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
 	broken AS MATERIALIZED (SELECT b.* FROM tg_broken_invariants b JOIN t ON t.oid = b.relation),
-	-- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
-	settings AS MATERIALIZED (
-		SELECT (SELECT tenant_type FROM tg_asked) AS tenant_type,
-			   (SELECT tenant_column FROM tg_asked) AS tenant_column
-	)
+	settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tg_tenant_settings)
 
 	-- a table has the tenant column, of the right type, and no guard
 	SELECT 'unguarded_table', 'error', t.name,
@@ -205,60 +212,67 @@ audit_guards (rule, level, object, detail, remedy, step) AS (
 
 	-- taken out on purpose, and perhaps forgotten
 	UNION ALL
-	SELECT 'unprotected_table', 'warning', t.name, 'was taken out by unprotect(): every tenant sees every row',
+	SELECT 'unprotected_table', 'warning', t.name, concat('was taken out by unprotect()', ' (' || t.reason || ')', ': every tenant sees every row'),
 		   format('SELECT tenant_guard.protect(%L)', t.name), 0
 	FROM t LEFT JOIN t whole ON whole.oid = t.partition_of
 	WHERE t.status = 'unprotected' AND whole.status IS DISTINCT FROM 'unprotected'
 ),
 audit_missing_columns (rule, level, object, detail, remedy, step) AS (
 	WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
-	guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')),
 	foreign_keys AS MATERIALIZED (SELECT * FROM tg_foreign_keys),
-	-- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
-	settings AS MATERIALIZED (
-		SELECT (SELECT tenant_type FROM tg_asked) AS tenant_type
+	settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tg_tenant_settings),
+	tenants AS MATERIALIZED (SELECT * FROM tg_tables_of_tenants),
+	-- what tells the tenant: guarded tables, and the tenants' own, guarded or not; "attnum" is the column that does
+	tellers AS MATERIALIZED (
+		SELECT t.oid, t.tenant_attnum AS attnum, false AS open FROM t WHERE t.status IN ('guarded', 'damaged')
+		UNION ALL
+		SELECT n.oid, n.attnum, true FROM tenants n
 	),
-	-- the tables that tenant columns reference, whose rows are the tenants, and the column that says which
-	tenants AS MATERIALIZED (
-		SELECT p.oid, p.name, p.status, a.attname AS column, (CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid' WHEN a.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END) AS serves,
-			   string_agg(DISTINCT c.name, ', ') AS referenced_by
-		FROM foreign_keys k JOIN guarded c ON c.oid = k.conrelid AND k.conkey = ARRAY[c.tenant_attnum] JOIN t p ON p.oid = k.confrelid
-			 JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
-		WHERE p.status NOT IN ('guarded', 'damaged')
-		GROUP BY p.oid, p.name, p.status, a.attname, a.atttypid
+	-- keys that reach one
+	telling AS MATERIALIZED (
+		SELECT k.oid, k.conrelid, k.confrelid, w.attnum, w.open FROM foreign_keys k JOIN tellers w ON w.oid = k.confrelid
 	),
-	-- tables that reach a guarded one by foreign keys and have no tenant column
+	-- tables that reach one by foreign keys and have no tenant column
 	adrift (oid, via, foreign_key, step) AS (
-		SELECT c.oid, g.oid, k.oid, 1
-		FROM t c JOIN foreign_keys k ON k.conrelid = c.oid JOIN guarded g ON g.oid = k.confrelid
+		SELECT c.oid, k.confrelid, k.oid, 1
+		FROM t c JOIN telling k ON k.conrelid = c.oid
 		WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND c.oid NOT IN (SELECT n.oid FROM tenants n)
 		UNION
 		SELECT c.oid, a.oid, k.oid, a.step + 1
 		FROM adrift a JOIN foreign_keys k ON k.confrelid = a.oid JOIN t c ON c.oid = k.conrelid
 		WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND a.step < 20 AND c.oid NOT IN (SELECT n.oid FROM tenants n)
-			  AND NOT EXISTS (SELECT FROM foreign_keys d JOIN guarded g ON g.oid = d.confrelid WHERE d.conrelid = c.oid)
+			  AND NOT EXISTS (SELECT FROM telling d WHERE d.conrelid = c.oid)
 	),
 	-- by which key each is a tenant's: one that references the tenant column, the nearest, one whose columns are not null, one that deletes
 	-- the row with the other; "ways" counts those between which only its author can decide
 	ways AS MATERIALIZED (
-		SELECT b.oid, b.step, min(b.conname::text) AS foreign_key, min(b.via::text) AS via, count(*) AS ways,
-			   string_agg(DISTINCT quote_ident(b.conname), ', ') AS foreign_keys, min(b.direct) AS direct
-		FROM (SELECT x.oid, x.step, k.conname, x.via::regclass AS via, m.direct,
+		SELECT b.oid, b.step, min(b.conname::text) AS foreign_key, min(b.via::oid) AS parent, min(b.via::text) AS via, bool_or(b.open) AS open, count(*) AS ways,
+			   string_agg(DISTINCT quote_ident(b.conname), ', ') AS foreign_keys, min(b.direct) AS direct, min(b.serves) AS serves
+		FROM (SELECT x.oid, x.step, k.conname, x.via::regclass AS via, m.direct, m.serves, COALESCE(w.open, false) AS open,
 					 rank() OVER (PARTITION BY x.oid ORDER BY m.direct IS NULL, x.step, NOT m.mandatory, k.confdeltype <> 'c') AS rank
-			  FROM adrift x JOIN foreign_keys k ON k.oid = x.foreign_key JOIN t v ON v.oid = x.via
-				   CROSS JOIN LATERAL (SELECT min(n.attname::text) FILTER (WHERE pair.parent = v.tenant_attnum AND v.status IN ('guarded', 'damaged')) AS direct,
-											  bool_and(n.attnotnull) AS mandatory
+			  FROM adrift x JOIN foreign_keys k ON k.oid = x.foreign_key LEFT JOIN telling w ON w.oid = k.oid
+				   CROSS JOIN LATERAL (SELECT min(n.attname::text) FILTER (WHERE pair.parent = w.attnum) AS direct, bool_and(n.attnotnull) AS mandatory,
+											  min((CASE WHEN n.atttypid = 'uuid'::regtype THEN 'uuid' WHEN n.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN n.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END)) FILTER (WHERE pair.parent = w.attnum) AS serves
 									   FROM unnest(k.conkey, k.confkey) AS pair (child, parent)
 											JOIN pg_attribute n ON n.attrelid = k.conrelid AND n.attnum = pair.child) m) b
 		WHERE b.rank = 1
 		GROUP BY b.oid, b.step
+	),
+	-- those that wait for a decision: about themselves, or about the table that each reaches first
+	waiting (oid) AS (
+		SELECT a.oid FROM ways a CROSS JOIN settings s
+		WHERE a.ways > 1 OR a.open AND a.direct IS NULL OR a.direct IS NOT NULL AND a.serves IS DISTINCT FROM s.tenant_type
+		UNION
+		SELECT a.oid FROM waiting w JOIN ways a ON a.parent = w.oid
 	)
 
-	-- rows that are a tenant's by what they reference, in a table without the column
+	-- rows that are a tenant's by what they reference, in a table without the column, or with one of another name
 	SELECT 'tenant_column_missing', 'error', c.name,
-		   CASE WHEN a.ways = 1 THEN format('references %s by foreign key %I and has no tenant column: every tenant sees every row', a.via, a.foreign_key)
-				ELSE format('references guarded tables by foreign keys %s and has no tenant column: every tenant sees every row. Which of them tells the tenant is to be decided', a.foreign_keys) END,
-		   CASE WHEN a.ways > 1 THEN NULL
+		   CASE WHEN a.ways > 1 THEN format('references %s by foreign keys %s and has no tenant column: every tenant sees every row. Which of them tells the tenant is to be decided',
+											CASE WHEN a.open THEN 'the tenants'' own table ' || a.via ELSE 'guarded tables' END, a.foreign_keys)
+				WHEN a.direct IS NOT NULL THEN format('references %s by column %I, as tenant columns do, and has no guard: every tenant sees every row', a.via, a.direct)
+				ELSE format('references %s by foreign key %I and has no tenant column: every tenant sees every row', a.via, a.foreign_key) END,
+		   CASE WHEN a.oid IN (SELECT w.oid FROM waiting w) THEN NULL
 				WHEN a.direct IS NOT NULL THEN format('SELECT tenant_guard.protect(%L, %L)', c.name, a.direct)
 				ELSE format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key) END, a.step
 	FROM ways a JOIN t c ON c.oid = a.oid
@@ -270,22 +284,70 @@ audit_missing_columns (rule, level, object, detail, remedy, step) AS (
 	FROM tenants n
 	WHERE n.status = 'unguarded'
 ),
-audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
-	WITH t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
-	-- Read when the query runs, not when it is planned: by then the functions below have loaded the library.
-	settings AS MATERIALIZED (
-		SELECT (SELECT tenant_type FROM tg_asked) AS tenant_type,
-			   (SELECT tenant_column FROM tg_asked) AS tenant_column
+audit_undecided (rule, level, object, detail, remedy, step) AS (
+	WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
+	foreign_keys AS MATERIALIZED (SELECT * FROM tg_foreign_keys),
+	-- tables that a rule above speaks of: the tenants' own, and those that reach it, or a guarded one
+	told (oid) AS (
+		SELECT n.oid FROM tg_tables_of_tenants n
+		UNION
+		SELECT t.oid FROM t WHERE t.status IN ('guarded', 'damaged')
+		UNION
+		SELECT k.conrelid FROM told r JOIN foreign_keys k ON k.confrelid = r.oid JOIN t c ON c.oid = k.conrelid AND c.status = 'unguarded' AND c.tenant_attnum IS NULL
+	),
+	-- of partitions and children the first counts
+	undecided AS MATERIALIZED (
+		SELECT t.oid, t.name FROM t
+		WHERE t.status = 'unguarded' AND t.tenant_attnum IS NULL AND t.oid NOT IN (SELECT r.oid FROM told r)
+			  AND NOT EXISTS (SELECT FROM pg_inherits i JOIN t p ON p.oid = i.inhparent AND p.status = 'unguarded' WHERE i.inhrelid = t.oid)
+	),
+	guards AS MATERIALIZED (SELECT EXISTS (SELECT FROM t WHERE t.status IN ('guarded', 'damaged')) AS any),
+	-- columns that many tables have, most of all if they reference one table
+	candidates AS MATERIALIZED (
+		SELECT a.attname, count(DISTINCT a.attrelid) AS tables, k.confrelid::regclass::text AS parent
+		FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+			 LEFT JOIN foreign_keys k ON k.conrelid = a.attrelid AND k.conkey = ARRAY[a.attnum]
+		WHERE NOT (SELECT g.any FROM guards g) AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
+			  AND (CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid' WHEN a.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END) IS NOT NULL AND a.attname ~* '.(id|uuid)$'
+		GROUP BY a.attname, k.confrelid
+		HAVING count(DISTINCT a.attrelid) > 1
+		ORDER BY count(DISTINCT a.attrelid) DESC, a.attname, k.confrelid
+		LIMIT 3
 	)
 
-	-- a column of the name that tenant columns have, in a table that it does not guard
-	SELECT 'tenant_column_unused', CASE WHEN t.status = 'shared' THEN 'info' ELSE 'warning' END, t.name,
-		   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', s.tenant_column)
-				ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, s.tenant_column) END,
+	-- a table in which nothing tells the tenant, and of which nobody has said that this is right
+	SELECT 'undecided_table', 'warning', u.name,
+		   format('is neither guarded nor shared: every tenant sees every row. Guard it by the column that tells the tenant, or say why all may see them: SELECT tenant_guard.share(%L, ''why'')', u.name),
 		   NULL, 0
-	FROM t CROSS JOIN settings s
-	WHERE t.partition_of IS NULL AND (t.status = 'shared' OR t.status IN ('guarded', 'damaged') AND t.tenant_column <> s.tenant_column)
-		  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = s.tenant_column AND NOT a.attisdropped)
+	FROM undecided u
+	WHERE (SELECT g.any FROM guards g)
+
+	-- a database in which the extension does nothing yet
+	UNION ALL
+	SELECT 'nothing_guarded', 'warning', current_database()::text,
+		   format('no table is guarded yet, and in %s nothing tells the tenant. %s', CASE count(*) WHEN 1 THEN 'one table' ELSE count(*) || ' tables' END,
+				  CASE WHEN EXISTS (SELECT FROM t WHERE t.status = 'unguarded' AND t.tenant_attnum IS NOT NULL) THEN 'Guard those that have the tenant column, then look at the others'
+					   ELSE format('Choose the column that does (ALTER DATABASE %I SET tenant_guard.tenant_column = ...), then call tenant_guard.protect_schema()', current_database()) END)
+		   || COALESCE((SELECT '. Columns of many tables: ' || string_agg(format('%I in %s%s', c.attname, c.tables, ', to ' || c.parent), '; ' ORDER BY c.tables DESC, c.attname, c.parent) FROM candidates c), ''),
+		   NULL, 0
+	FROM undecided u
+	WHERE NOT (SELECT g.any FROM guards g)
+	HAVING count(*) > 0
+),
+audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
+	WITH t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
+	settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tg_tenant_settings)
+
+	-- a column of a name that tenant columns have, in a table that it does not guard
+	SELECT 'tenant_column_unused', CASE WHEN t.status = 'shared' THEN 'info' ELSE 'warning' END, t.name,
+		   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', u.name)
+				ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, u.name) END,
+		   NULL, 0
+	FROM t CROSS JOIN LATERAL (SELECT c.name FROM unnest(tg_tenant_columns(t.oid)) WITH ORDINALITY AS c (name, place)
+									  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.name AND NOT a.attisdropped
+							   WHERE t.status = 'shared' OR c.name <> t.tenant_column
+							   ORDER BY c.place LIMIT 1) u
+	WHERE t.partition_of IS NULL AND t.status IN ('shared', 'guarded', 'damaged')
 
 	-- a tenant column that cannot hold this database's tenants
 	UNION ALL
@@ -1025,6 +1087,19 @@ audit_settings (rule, level, object, detail, remedy, step) AS (
 			   ('row_security', '^(of|off|0|f|fa|fal|fals|false|n|no)$', 'warning', 'new tables are not guarded, and roles that may bypass row-level security do'),
 			   ('session_replication_role', '^(replica|local)$', 'warning', 'triggers and foreign keys are not as they should be'),
 			   ('tenant_guard.missing_tenant', '^empty$', 'info', 'a forgotten tenant shows as an empty result, not as an error')
+	),
+	-- what this session has of tenant_column and tenant_type, and where they would be changed
+	tenants AS MATERIALIZED (
+		SELECT s.columns, s.type, s.type_in_force, (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place) FROM unnest(s.columns) WITH ORDINALITY AS c (name, place)) AS list,
+			   CASE WHEN EXISTS (SELECT FROM stored o WHERE o.setting IN ('tenant_guard.tenant_column', 'tenant_guard.tenant_type') AND o.setrole = session_user::regrole)
+					THEN format('ROLE %I IN DATABASE ', session_user) ELSE 'DATABASE ' END || quote_ident(current_database()) AS keeps
+		FROM tg_tenant_settings s
+	),
+	-- by whose tables the settings can be mended: those that decide where none is set or, if there are none, those of the only owner
+	guards AS MATERIALIZED (
+		SELECT g.owner, g.tenant_column, g.tenant_type, g.tables, COALESCE(g.tenant_column = ANY (t.columns), true) AS listed,
+			   g.decides OR NOT bool_or(g.decides) OVER () AND min(g.owner) OVER () = max(g.owner) OVER () AS decides
+		FROM tg_guard_counts g CROSS JOIN tenants t
 	)
 
 	-- a setting that is looser than the default, for a database, a role, or all of the server
@@ -1045,6 +1120,27 @@ audit_settings (rule, level, object, detail, remedy, step) AS (
 	WHERE v.value ~ l.loose
 		  AND (s.source IN ('configuration file', 'command line', 'environment variable')
 			   OR s.source = 'session' AND NOT EXISTS (SELECT FROM stored x WHERE x.setting = l.setting))
+
+	-- Tables are guarded by columns that the setting does not list. Those of a role that does not decide may be there to mislead.
+	UNION ALL
+	SELECT 'setting_disagrees', 'error', g.object,
+		   format('%s guarded tables have their tenant in %s, and tenant_guard.tenant_column is %s: new tables with such a column are not guarded',
+				  sum(g.tables), string_agg(DISTINCT quote_ident(g.tenant_column), ', '), t.list),
+		   CASE WHEN g.decides THEN format('ALTER %s SET tenant_guard.tenant_column = %L', t.keeps, concat_ws(', ', t.list, string_agg(DISTINCT quote_ident(g.tenant_column), ', '))) END, 0
+	FROM (SELECT *, CASE WHEN decides THEN 'tenant_guard.tenant_column' ELSE quote_ident(pg_get_userbyid(owner)) END AS object FROM guards) g CROSS JOIN tenants t
+	WHERE NOT g.listed
+	GROUP BY g.object, g.decides, t.list, t.keeps
+
+	-- the tenants of guarded tables are of another type than the setting says, or of several, and none is set
+	UNION ALL
+	SELECT 'setting_disagrees', 'error', g.object,
+		   format('%s guarded tables have tenants of type %s, and tenant_guard.tenant_type is %s: every use of these tables is an error',
+				  sum(g.tables), string_agg(DISTINCT g.tenant_type, ', '), COALESCE(t.type, 'not set, which stands for ' || t.type_in_force)),
+		   CASE WHEN g.decides AND (SELECT count(DISTINCT d.tenant_type) FROM guards d WHERE d.decides) = 1
+				THEN format('ALTER %s SET tenant_guard.tenant_type = %L', t.keeps, min(g.tenant_type)) END, 0
+	FROM (SELECT *, CASE WHEN decides THEN 'tenant_guard.tenant_type' ELSE quote_ident(pg_get_userbyid(owner)) END AS object FROM guards) g CROSS JOIN tenants t
+	WHERE g.tenant_type <> t.type_in_force
+	GROUP BY g.object, g.decides, t.type, t.type_in_force, t.keeps
 
 	-- roles that a superuser has let bypass
 	UNION ALL
@@ -1153,6 +1249,7 @@ SELECT f.rule, f.level, f.object, f.detail,
 FROM (SELECT f.*, s.severity, g.changed, min(s.severity) OVER of_object AS worst, min(f.step) FILTER (WHERE f.remedy IS NOT NULL) OVER of_object AS first_step
 	  FROM (SELECT * FROM audit_guards
 	  UNION ALL SELECT * FROM audit_missing_columns
+	  UNION ALL SELECT * FROM audit_undecided
 	  UNION ALL SELECT * FROM audit_tenant_columns
 	  UNION ALL SELECT * FROM audit_foreign_tables
 	  UNION ALL SELECT * FROM audit_policies

@@ -124,7 +124,7 @@ ROLLBACK;
 CREATE FUNCTION t.outdated(version int) RETURNS TABLE (level text, detail text) LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY EXECUTE format('SELECT f.level, f.detail FROM (%s) AS f (rule, level, object, detail, remedy, step) WHERE rule = ''server_outdated''',
-		(SELECT replace(prosrc, 'current_setting(''server_version_num'')::int', version::text) FROM pg_proc WHERE oid = 'tenant_guard_internal.audit_library()'::regprocedure));
+		(SELECT replace(prosrc, 'current_setting(''server_version_num'')::int', version::text) FROM pg_proc WHERE oid = 'tenant_guard_internal.audit_server()'::regprocedure));
 END
 $$;
 SELECT cve, string_agg(major || '.' || minor, ', ' ORDER BY major) AS mended

@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "foreign_key.h"
 #include "guard.h"
+#include "guard_census.h"
 #include "install_guard.h"
 #include "key_owners.h"
 #include "key_refusals.h"
@@ -121,6 +122,18 @@ check_is_root(Oid relid)
  *		Adding and filling the column
  * ----------------------------------------------------------------
  */
+
+/*
+ * The name that the column gets, palloc'd: that of the parent's, unless it is the
+ * key of the tenants' own table, whose name says nothing elsewhere.
+ */
+static char *
+name_for_column(const ForeignKey *key)
+{
+	if (is_key_alone(key->parent, key->parent_tenant))
+		return pstrdup(linitial(tenant_columns_of(key->child)));
+	return get_attname(key->parent, key->parent_tenant, false);
+}
 
 /*
  * Adds the column with the type of the parent's tenant column or, if that is a
@@ -244,7 +257,7 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	check_parent(key);
 	LockRelationOid(key->parent, AccessShareLock);
 	keep_name(key->parent);
-	column = get_attname(key->parent, key->parent_tenant, false);
+	column = name_for_column(key);
 	if (get_attnum(relid, column) != InvalidAttrNumber)
 		raise_refusal(column_is_there(relid, column));
 	check_no_column_names_tenant(key);

@@ -61,7 +61,7 @@ static uint32 getter_hashes[TENANT_TEXT + 1];
  */
 
 /* Is a column alone the key of a unique index?  Invalid indexes count, and those with a condition. */
-static bool
+bool
 is_key_alone(Oid relid, AttrNumber attnum)
 {
 	CatalogScan scan = begin_catalog_scan(IndexRelationId, IndexIndrelidIndexId, Anum_pg_index_indrelid, relid, NULL);

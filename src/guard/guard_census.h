@@ -8,6 +8,7 @@
 #ifndef TENANT_GUARD_GUARD_CENSUS_H
 #define TENANT_GUARD_GUARD_CENSUS_H
 
+#include "access/attnum.h"
 #include "nodes/pg_list.h"
 
 #include "tenant_type.h"
@@ -28,6 +29,7 @@ typedef struct GuardCount
 } GuardCount;
 
 extern void init_guard_census(void);
+extern bool is_key_alone(Oid relid, AttrNumber attnum);
 extern bool counted_as(Oid relid, GuardKind *kind);
 extern List *guard_counts(void);
 
