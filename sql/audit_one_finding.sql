@@ -15,6 +15,7 @@ CREATE TABLE t.children (id uuid PRIMARY KEY, tenant_id uuid, a int REFERENCES t
 CREATE TABLE t.single (id uuid PRIMARY KEY, tenant_id uuid, a int REFERENCES t.parents);
 CREATE TABLE t.tenants (id uuid PRIMARY KEY);
 CREATE TABLE t.places (id int PRIMARY KEY);
+SELECT tenant_guard.share('t.places');
 GRANT UPDATE ON t.places TO regress_app;
 DO $$
 BEGIN
