@@ -78,21 +78,26 @@ is_key_alone(Oid relid, AttrNumber attnum)
 	return found;
 }
 
-/* Sets the owner; false if it is no table, a temporary one, or a partition. */
+/*
+ * Sets the owner; false if it is no table, a temporary one, or a partition.  Most
+ * tables that changed were dropped: the system cache would keep an entry for each.
+ */
 static bool
 reads_as_whole_table(Oid relid, Oid *owner)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Form_pg_class class;
-	bool		whole;
+	CatalogScan scan = begin_catalog_scan(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, relid, NULL);
+	HeapTuple	tuple = next_catalog_row(&scan);
+	bool		whole = false;
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	class = (Form_pg_class) GETSTRUCT(tuple);
-	whole = (class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
-		class->relpersistence != RELPERSISTENCE_TEMP && !class->relispartition;
-	*owner = class->relowner;
-	ReleaseSysCache(tuple);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
+
+		whole = (class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE) &&
+			class->relpersistence != RELPERSISTENCE_TEMP && !class->relispartition;
+		*owner = class->relowner;
+	}
+	end_catalog_scan(&scan);
 	return whole;
 }
 
