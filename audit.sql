@@ -17,12 +17,19 @@ tg_asked AS MATERIALIZED (
 					 GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1), 'uuid') AS tenant_type
 	FROM (VALUES ('tenant_id')) AS a (tenant_column)
 ),
+tg_tenant_settings AS MATERIALIZED (
+	SELECT ARRAY[a.tenant_column] AS columns, NULL::text AS type, a.tenant_type AS type_in_force FROM tg_asked a
+),
+tg_guard_counts AS MATERIALIZED (
+	SELECT NULL::oid AS owner, NULL::name AS tenant_column, NULL::text AS tenant_type, NULL::bigint AS tables, NULL::boolean AS decides WHERE false
+),
 tg_tables_and_partitions AS MATERIALIZED (
 	SELECT c.oid::regclass AS relation,
 		   CASE WHEN NOT p.reads THEN 'unguarded' WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'guarded' ELSE 'damaged' END AS status,
 		   a.attname AS tenant_column, a.atttypid::regtype AS tenant_type,
 		   CASE WHEN c.relispartition THEN pg_partition_root(c.oid) END AS partition_of,
-		   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail
+		   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail,
+		   NULL::text AS reason
 	FROM pg_class c
 		 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = (SELECT tenant_column FROM tg_asked) AND NOT a.attisdropped
 		 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
@@ -343,7 +350,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 		   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', u.name)
 				ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, u.name) END,
 		   NULL, 0
-	FROM t CROSS JOIN LATERAL (SELECT c.name FROM unnest(tg_tenant_columns(t.oid)) WITH ORDINALITY AS c (name, place)
+	FROM t CROSS JOIN LATERAL (SELECT c.name FROM unnest(ARRAY(SELECT tenant_column FROM tg_asked)) WITH ORDINALITY AS c (name, place)
 									  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.name AND NOT a.attisdropped
 							   WHERE t.status = 'shared' OR c.name <> t.tenant_column
 							   ORDER BY c.place LIMIT 1) u
@@ -1267,10 +1274,10 @@ FROM (SELECT f.*, s.severity, g.changed, min(s.severity) OVER of_object AS worst
 	  UNION ALL SELECT * FROM audit_server
 	  UNION ALL SELECT * FROM audit_settings
 	  UNION ALL SELECT * FROM audit_replication
-	  UNION ALL SELECT 'not_examined', 'info', 'tenant_guard', 'these rules need the extension: event_trigger_disabled, function_replaced, mixed_comparison, not_preloaded, policy_before_isolation, tenant_default_missing, trusted_function, unprotected_table', NULL, 0) f
+	  UNION ALL SELECT 'not_examined', 'info', 'tenant_guard', 'these rules need the extension: event_trigger_disabled, function_replaced, mixed_comparison, not_preloaded, policy_before_isolation, setting_disagrees, tenant_default_missing, trusted_function, unprotected_table', NULL, 0) f
 		   CROSS JOIN LATERAL (SELECT array_position(ARRAY['error', 'warning', 'info'], f.level) AS severity) s
 		   CROSS JOIN LATERAL (SELECT regexp_replace(f.object, '^("([^"]|"")*"|[^" ]+) on ', '') AS changed) g
-	  WHERE f.rule NOT IN ('event_trigger_disabled', 'function_replaced', 'mixed_comparison', 'not_preloaded', 'policy_before_isolation', 'tenant_default_missing', 'trusted_function', 'unprotected_table')
+	  WHERE f.rule NOT IN ('event_trigger_disabled', 'function_replaced', 'mixed_comparison', 'not_preloaded', 'policy_before_isolation', 'setting_disagrees', 'tenant_default_missing', 'trusted_function', 'unprotected_table')
 	  WINDOW of_object AS (PARTITION BY g.changed)) f
 ORDER BY f.rule = 'not_examined', f.worst, f.first_step, f.changed COLLATE "C", f.severity, f.step, f.rule COLLATE "C", f.object COLLATE "C";
 COMMIT;

@@ -14,7 +14,7 @@ use FindBin;
 
 # Functions with rules that nothing but the library can answer, and rules that say nothing without the extension.
 my %without = map { $_ => 1 } qw(audit_library audit_comparisons);
-my @left_out = qw(event_trigger_disabled function_replaced mixed_comparison not_preloaded policy_before_isolation tenant_default_missing trusted_function unprotected_table);
+my @left_out = qw(event_trigger_disabled function_replaced mixed_comparison not_preloaded policy_before_isolation setting_disagrees tenant_default_missing trusted_function unprotected_table);
 my (%part, @facts, @rules);
 
 local $/;
@@ -33,6 +33,7 @@ sub plain
 	$sql =~ s/tenant_guard_internal\.isolation_policy\(\)/(SELECT 'tenant_isolation'::name)/g;
 	$sql =~ s/CROSS JOIN LATERAL tenant_guard_internal\.key_kinds\(c\.oid\) v/JOIN tg_key_kinds v ON v.child = c.oid/g;
 	$sql =~ s/tenant_guard\.(broken_invariants|tables_and_partitions|trusted_functions)\b(\(\))?/tg_$1/g;
+	$sql =~ s/tenant_guard_internal\.tenant_columns\(t\.oid\)/ARRAY(SELECT tenant_column FROM tg_asked)/g;
 	$sql =~ s/tenant_guard_internal\.(\w+)(\(\))?/tg_$1/g;
 	(my $code = $sql) =~ s/--[^\n]*|'(?:[^']|'')*'//g;
 	die "script/audit_sql.pl: nothing stands for $1\n" if $code =~ /(tenant_guard\w*\.\w+)/;
@@ -57,9 +58,16 @@ foreach my $file (sort glob("$FindBin::Bin/82-audit/[1-6]*.sql"))
 		else { fact($name, $body); }
 	}
 }
-my @first = map { fact($_, $part{$_} =~ s/\n+\z//r); pop @facts } qw(asked tables_and_partitions trusted_functions);
+my @first = map { fact($_, $part{$_} =~ s/\n+\z//r); pop @facts } qw(asked tenant_settings guard_counts tables_and_partitions trusted_functions);
 my @last = map { fact($_, $part{$_} =~ s/\n+\z//r); pop @facts } qw(key_kinds broken_invariants);
 my $union = join("\n\t  UNION ALL ", map { /^(\w+)/; "SELECT * FROM $1" } @rules);
+my %made = map { /^(tg_\w+)/ ? ($1 => 1) : () } @first, @facts, @last;
+foreach my $code (@first, @facts, @last, @rules)
+{
+	$code =~ /^(\w+)/;
+	my $where = $1;
+	$made{$_} or die "script/audit_sql.pl: nothing stands for $_ in $where\n" foreach $code =~ /\b(tg_\w+)/g;
+}
 my $list = join(', ', map { "'$_'" } @left_out);
 my $named = join(', ', @left_out);
 
@@ -100,12 +108,17 @@ SELECT a.tenant_column,
 				 FROM pg_attribute c JOIN pg_class r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p') WHERE c.attname = a.tenant_column AND NOT c.attisdropped
 				 GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1), 'uuid') AS tenant_type
 FROM (VALUES ('tenant_id')) AS a (tenant_column)
+-- part tenant_settings
+SELECT ARRAY[a.tenant_column] AS columns, NULL::text AS type, a.tenant_type AS type_in_force FROM tg_asked a
+-- part guard_counts
+SELECT NULL::oid AS owner, NULL::name AS tenant_column, NULL::text AS tenant_type, NULL::bigint AS tables, NULL::boolean AS decides WHERE false
 -- part tables_and_partitions
 SELECT c.oid::regclass AS relation,
 	   CASE WHEN NOT p.reads THEN 'unguarded' WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'guarded' ELSE 'damaged' END AS status,
 	   a.attname AS tenant_column, a.atttypid::regtype AS tenant_type,
 	   CASE WHEN c.relispartition THEN pg_partition_root(c.oid) END AS partition_of,
-	   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail
+	   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail,
+	   NULL::text AS reason
 FROM pg_class c
 	 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = (SELECT tenant_column FROM tg_asked) AND NOT a.attisdropped
 	 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
