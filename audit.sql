@@ -18,18 +18,17 @@ tg_asked AS MATERIALIZED (
 	FROM (VALUES ('tenant_id')) AS a (tenant_column)
 ),
 tg_tenant_settings AS MATERIALIZED (
-	SELECT ARRAY[a.tenant_column] AS columns, NULL::text AS type, a.tenant_type AS type_in_force FROM tg_asked a
+	SELECT NULL::name[] AS columns, NULL::text AS type, tenant_type AS type_in_force FROM tg_asked
 ),
 tg_guard_counts AS MATERIALIZED (
 	SELECT NULL::oid AS owner, NULL::name AS tenant_column, NULL::text AS tenant_type, NULL::bigint AS tables, NULL::boolean AS decides WHERE false
 ),
 tg_tables_and_partitions AS MATERIALIZED (
-	SELECT c.oid::regclass AS relation,
+	SELECT c.oid::regclass AS relation, NULL::text AS reason,
 		   CASE WHEN NOT p.reads THEN 'unguarded' WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'guarded' ELSE 'damaged' END AS status,
 		   a.attname AS tenant_column, a.atttypid::regtype AS tenant_type,
 		   CASE WHEN c.relispartition THEN pg_partition_root(c.oid) END AS partition_of,
-		   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail,
-		   NULL::text AS reason
+		   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail
 	FROM pg_class c
 		 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = (SELECT tenant_column FROM tg_asked) AND NOT a.attisdropped
 		 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
@@ -350,7 +349,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 		   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', u.name)
 				ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, u.name) END,
 		   NULL, 0
-	FROM t CROSS JOIN LATERAL (SELECT c.name FROM unnest(ARRAY(SELECT tenant_column FROM tg_asked)) WITH ORDINALITY AS c (name, place)
+	FROM t CROSS JOIN LATERAL (SELECT c.name FROM unnest(ARRAY(SELECT tenant_column::name FROM tg_asked)) WITH ORDINALITY AS c (name, place)
 									  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.name AND NOT a.attisdropped
 							   WHERE t.status = 'shared' OR c.name <> t.tenant_column
 							   ORDER BY c.place LIMIT 1) u
@@ -1251,8 +1250,8 @@ audit_replication (rule, level, object, detail, remedy, step) AS (
 	GROUP BY s.subname, s.subowner
 )
 SELECT f.rule, f.level, f.object, f.detail,
-	   -- what calls the extension is for when it is there
-	   CASE WHEN f.remedy ~ 'tenant_guard\.' THEN '-- with tenant_guard: ' || f.remedy ELSE f.remedy END AS remedy
+	   -- what calls the extension is for when it is there; a name may have a line break, at which a comment ends
+	   CASE WHEN f.remedy ~ 'tenant_guard\.' THEN '-- with tenant_guard: ' || regexp_replace(f.remedy, '[\n\r]', '\&-- ', 'g') ELSE f.remedy END AS remedy
 FROM (SELECT f.*, s.severity, g.changed, min(s.severity) OVER of_object AS worst, min(f.step) FILTER (WHERE f.remedy IS NOT NULL) OVER of_object AS first_step
 	  FROM (SELECT * FROM audit_guards
 	  UNION ALL SELECT * FROM audit_missing_columns

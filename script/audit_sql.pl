@@ -27,13 +27,12 @@ sub plain
 	my $type = sub { my $t = shift; "(CASE WHEN $t = 'uuid'::regtype THEN 'uuid' WHEN $t IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN $t IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END)" };
 
 	$sql =~ s/tenant_guard_internal\.tenant_type_of\(([\w.]+)\)/$type->($1)/ge;
-	$sql =~ s/current_setting\('tenant_guard\.tenant_(type|column)', true\)/(SELECT tenant_$1 FROM tg_asked)/g;
+	$sql =~ s/tenant_guard_internal\.tenant_columns\(t\.oid\)/ARRAY(SELECT tenant_column::name FROM tg_asked)/g;
 	$sql =~ s/ OR tenant_guard_internal\.schema_is_excluded\([\w.]+\)//g;
 	$sql =~ s/tenant_guard\.library_preloaded\(\)/false/g;
 	$sql =~ s/tenant_guard_internal\.isolation_policy\(\)/(SELECT 'tenant_isolation'::name)/g;
 	$sql =~ s/CROSS JOIN LATERAL tenant_guard_internal\.key_kinds\(c\.oid\) v/JOIN tg_key_kinds v ON v.child = c.oid/g;
 	$sql =~ s/tenant_guard\.(broken_invariants|tables_and_partitions|trusted_functions)\b(\(\))?/tg_$1/g;
-	$sql =~ s/tenant_guard_internal\.tenant_columns\(t\.oid\)/ARRAY(SELECT tenant_column FROM tg_asked)/g;
 	$sql =~ s/tenant_guard_internal\.(\w+)(\(\))?/tg_$1/g;
 	(my $code = $sql) =~ s/--[^\n]*|'(?:[^']|'')*'//g;
 	die "script/audit_sql.pl: nothing stands for $1\n" if $code =~ /(tenant_guard\w*\.\w+)/;
@@ -60,14 +59,9 @@ foreach my $file (sort glob("$FindBin::Bin/82-audit/[1-6]*.sql"))
 }
 my @first = map { fact($_, $part{$_} =~ s/\n+\z//r); pop @facts } qw(asked tenant_settings guard_counts tables_and_partitions trusted_functions);
 my @last = map { fact($_, $part{$_} =~ s/\n+\z//r); pop @facts } qw(key_kinds broken_invariants);
+my %known = map { /^(\w+)/; $1 => 1 } @first, @facts, @last;
+foreach my $used (map { /\b(tg_\w+)/g } @first, @facts, @last, @rules) { die "script/audit_sql.pl: nothing stands for $used\n" if !$known{$used}; }
 my $union = join("\n\t  UNION ALL ", map { /^(\w+)/; "SELECT * FROM $1" } @rules);
-my %made = map { /^(tg_\w+)/ ? ($1 => 1) : () } @first, @facts, @last;
-foreach my $code (@first, @facts, @last, @rules)
-{
-	$code =~ /^(\w+)/;
-	my $where = $1;
-	$made{$_} or die "script/audit_sql.pl: nothing stands for $_ in $where\n" foreach $code =~ /\b(tg_\w+)/g;
-}
 my $list = join(', ', map { "'$_'" } @left_out);
 my $named = join(', ', @left_out);
 
@@ -75,8 +69,8 @@ print $part{head} =~ s/\n+\z/\n/r;
 print join(",\n", @first, @facts, @last, @rules), "\n";
 print <<"SQL";
 SELECT f.rule, f.level, f.object, f.detail,
-	   -- what calls the extension is for when it is there
-	   CASE WHEN f.remedy ~ 'tenant_guard\\.' THEN '-- with tenant_guard: ' || f.remedy ELSE f.remedy END AS remedy
+	   -- what calls the extension is for when it is there; a name may have a line break, at which a comment ends
+	   CASE WHEN f.remedy ~ 'tenant_guard\\.' THEN '-- with tenant_guard: ' || regexp_replace(f.remedy, '[\\n\\r]', '\\&-- ', 'g') ELSE f.remedy END AS remedy
 FROM (SELECT f.*, s.severity, g.changed, min(s.severity) OVER of_object AS worst, min(f.step) FILTER (WHERE f.remedy IS NOT NULL) OVER of_object AS first_step
 	  FROM ($union
 	  UNION ALL SELECT 'not_examined', 'info', 'tenant_guard', 'these rules need the extension: $named', NULL, 0) f
@@ -109,16 +103,15 @@ SELECT a.tenant_column,
 				 GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1), 'uuid') AS tenant_type
 FROM (VALUES ('tenant_id')) AS a (tenant_column)
 -- part tenant_settings
-SELECT ARRAY[a.tenant_column] AS columns, NULL::text AS type, a.tenant_type AS type_in_force FROM tg_asked a
+SELECT NULL::name[] AS columns, NULL::text AS type, tenant_type AS type_in_force FROM tg_asked
 -- part guard_counts
 SELECT NULL::oid AS owner, NULL::name AS tenant_column, NULL::text AS tenant_type, NULL::bigint AS tables, NULL::boolean AS decides WHERE false
 -- part tables_and_partitions
-SELECT c.oid::regclass AS relation,
+SELECT c.oid::regclass AS relation, NULL::text AS reason,
 	   CASE WHEN NOT p.reads THEN 'unguarded' WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'guarded' ELSE 'damaged' END AS status,
 	   a.attname AS tenant_column, a.atttypid::regtype AS tenant_type,
 	   CASE WHEN c.relispartition THEN pg_partition_root(c.oid) END AS partition_of,
-	   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail,
-	   NULL::text AS reason
+	   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail
 FROM pg_class c
 	 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = (SELECT tenant_column FROM tg_asked) AND NOT a.attisdropped
 	 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid

@@ -58,6 +58,14 @@ foreach my $finding ('error guard_incomplete: public.unforced', 'error unguarded
 }
 like($expected, qr/^view_bypasses\|.*\|ALTER VIEW public\.of_superuser SET \(security_invoker = true\)$/m, 'a remedy that needs no extension can be run');
 like($expected, qr/^unguarded_table\|.*\|-- with tenant_guard: SELECT tenant_guard\.protect\('public\.open'\)$/m, 'one that does says so, and does nothing');
+
+# Names are the owner's, and who pastes remedies is a superuser.
+$node->safe_psql('shop', qq{SET ROLE owner; CREATE TABLE "a\nCREATE ROLE by_line; --" (tenant_id uuid NOT NULL); CREATE TABLE "a\rCREATE ROLE by_return; --" (tenant_id uuid NOT NULL)});
+my $remedies = $node->safe_psql('shop', $audit =~ s/^SELECT f\.rule, f\.level, f\.object, f\.detail,$/SELECT/mr);
+like($remedies, qr/^-- with tenant_guard: SELECT tenant_guard\.protect\('public\."a\n-- CREATE ROLE by_line; --"'\)$/m, 'the comment goes on after a line break in a name');
+$node->psql('shop', $remedies =~ s/^(?!--)(.+)$/$1;/mgr, on_error_stop => 0);
+is($node->safe_psql('shop', "SELECT count(*) FROM pg_roles WHERE rolname ~ '^by_'"), '0', 'remedies that are pasted run nothing that is written in a name');
+
 is($node->safe_psql('shop', "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"), '1', 'it leaves nothing behind');
 
 $node->stop;
