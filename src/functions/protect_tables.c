@@ -134,21 +134,30 @@ pair_all_in_transactions(const Call *call, Oid relid)
 	return done;
 }
 
-/* The tables that inherit from no other: their partitions and children are guarded with them.  Ends the transaction. */
+static bool
+is_below_one_of(Oid relid, List *tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, ancestors_of(relid))
+		if (list_member_oid(tables, lfirst_oid(lc)))
+			return true;
+	return false;
+}
+
+/* The tables of which none is below another: partitions and children are guarded with theirs.  Ends the transaction. */
 static List *
 roots_with_column(const Call *call)
 {
+	List	   *tables;
 	List	   *roots = NIL;
 	ListCell   *lc;
 
 	begin_step(call);
-	foreach(lc, tables_with_column(call->schema, call->column))
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		if (ancestors_of(relid) == NIL)
-			roots = lappend_oid(roots, relid);
-	}
+	tables = tables_with_column(call->schema, call->column);
+	foreach(lc, tables)
+		if (!is_below_one_of(lfirst_oid(lc), tables))
+			roots = lappend_oid(roots, lfirst_oid(lc));
 	SPI_commit();
 	return roots;
 }

@@ -87,6 +87,15 @@ $waiting->quit;
 is($node->safe_psql('postgres', $guarded), 600, 'once it is free it is guarded by the call that waited');
 is($node->safe_psql('postgres', $unpaired), 0, 'and its keys carry the tenant');
 
+# A table whose parent has no tenant column, or is in another schema, is guarded too.
+$node->safe_psql('postgres', 'CREATE SCHEMA v; SET tenant_guard.auto_protect = off; CREATE TABLE v.base (id int); CREATE TABLE v.child (tenant_id uuid) INHERITS (v.base);'
+	  . ' CREATE TABLE public.whole (tenant_id uuid, id int) PARTITION BY LIST (id); CREATE TABLE v.part PARTITION OF public.whole FOR VALUES IN (1);'
+	  . ' CREATE TABLE v.parent (tenant_id uuid, id int) PARTITION BY LIST (id); CREATE TABLE v.of_parent PARTITION OF v.parent FOR VALUES IN (1)');
+($out, $err) = call("CALL tenant_guard.protect_tables('v');");
+like($err, qr/NOTICE:  3 of 3 tables of schema "v" are guarded, with their foreign keys$/m, 'of a table and its partitions, the first is counted');
+is($node->safe_psql('postgres', q{SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ '^v\.' ORDER BY 1}),
+	"v.base|unguarded\nv.child|guarded\nv.part|guarded\nv.parent|guarded\nv.of_parent|guarded", 'tables below others that are not guarded by the call are guarded');
+
 # --- What it refuses --------------------------------------------------------------------------------------------------
 
 $node->safe_psql('postgres', 'CREATE SCHEMA u; SET tenant_guard.auto_protect = off;'
