@@ -113,6 +113,32 @@ tg_bypassable_relations AS MATERIALIZED (
 	)
 	SELECT * FROM touchable
 ),
+tg_relations_with_code AS MATERIALIZED (
+	WITH RECURSIVE calling (classid, objid) AS (
+		SELECT 'pg_proc'::regclass::oid, p.oid FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner AND NOT r.rolsuper
+		UNION
+		SELECT n.classid, n.objid
+		FROM calling c
+			 CROSS JOIN LATERAL (SELECT d.classid, d.objid FROM pg_depend d
+								 WHERE d.refclassid = c.classid AND d.refobjid = c.objid
+									   AND d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_cast'::regclass, 'pg_rewrite'::regclass,
+														 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass)
+								 UNION ALL
+								 SELECT 'pg_class'::regclass, r.ev_class FROM pg_rewrite r WHERE c.classid = 'pg_rewrite'::regclass AND r.oid = c.objid
+								 UNION ALL
+								 SELECT x.classid, x.objid
+								 FROM pg_constraint k CROSS JOIN LATERAL (VALUES ('pg_class'::regclass::oid, k.conrelid), ('pg_type'::regclass, k.contypid)) x (classid, objid)
+								 WHERE c.classid = 'pg_constraint'::regclass AND k.oid = c.objid AND k.contype = 'c' AND x.objid <> 0
+								 UNION ALL
+								 SELECT 'pg_class'::regclass, a.attrelid FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
+								 WHERE c.classid = 'pg_attrdef'::regclass AND f.oid = c.objid
+								 UNION ALL
+								 SELECT 'pg_type'::regclass, t.castsource FROM pg_cast t WHERE c.classid = 'pg_cast'::regclass AND t.oid = c.objid
+								 UNION ALL
+								 SELECT 'pg_class'::regclass, i.inhparent FROM pg_inherits i WHERE c.classid = 'pg_class'::regclass AND i.inhrelid = c.objid) n
+	)
+	SELECT c.objid AS oid FROM calling c WHERE c.classid = 'pg_class'::regclass
+),
 tg_user_functions AS MATERIALIZED (
 	SELECT p.oid, p.oid::regprocedure::text AS name, p.prosrc, p.proowner, p.prosecdef, p.proconfig, p.proacl,
 		   p.proleakproof, p.prosqlbody, l.lanname,
@@ -359,11 +385,13 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 	UNION ALL
 	SELECT 'tenant_type_differs', CASE WHEN t.status = 'unguarded' THEN 'error' ELSE 'warning' END, t.name,
 		   format('column %s is of type %s, and tenants are of type %s: %s', t.key, t.tenant_type, s.tenant_type,
-				  CASE WHEN t.status = 'unguarded' THEN 'it cannot be guarded' ELSE 'every use of the table is an error' END),
-		   CASE WHEN t.status = 'unguarded' AND (s.tenant_type = 'text' OR p.typcategory = 'S' OR (s.tenant_type = 'bigint' AND p.typcategory = 'N'))
+				  CASE WHEN t.status = 'unguarded' THEN 'it cannot be guarded' ELSE 'every use of the table is an error' END)
+		   || CASE WHEN r.runs_code AND t.status = 'unguarded' THEN format('. Only its owner, role %I, should change it: functions of ordinary roles are called meanwhile', pg_get_userbyid(t.relowner)) ELSE '' END,
+		   CASE WHEN t.status = 'unguarded' AND NOT r.runs_code AND (s.tenant_type = 'text' OR p.typcategory = 'S' OR (s.tenant_type = 'bigint' AND p.typcategory = 'N'))
 				THEN format('ALTER TABLE %1$s ALTER COLUMN %2$s DROP DEFAULT, ALTER COLUMN %2$s TYPE %3$s USING %2$s::%3$s; SELECT tenant_guard.protect(%4$L)',
 							t.name, t.key, s.tenant_type, t.name) END, 0
 	FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
+		 CROSS JOIN LATERAL (SELECT t.oid IN (SELECT w.oid FROM tg_relations_with_code w) AS runs_code) r
 	WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 		  AND t.serves IS DISTINCT FROM s.tenant_type
 
@@ -421,8 +449,9 @@ audit_foreign_tables (rule, level, object, detail, remedy, step) AS (
 	UNION ALL
 	SELECT 'foreign_table_exposes', 'error', t.name,
 		   format('cannot have row-level security, and is open to %s', concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(t.relowner)) END, o.roles)),
-		   concat_ws('; ', format('REVOKE ALL ON %s FROM ', t.name) || o.roles,
-					 CASE WHEN u.oid IS NULL THEN format('ALTER FOREIGN TABLE %s OWNER TO %I', t.name, current_user) END), 0
+		   NULLIF(concat_ws('; ', format('REVOKE ALL ON %s FROM ', t.name) || o.roles,
+							CASE WHEN u.oid IS NULL AND t.oid NOT IN (SELECT w.oid FROM tg_relations_with_code w)
+								 THEN format('ALTER FOREIGN TABLE %s OWNER TO %I', t.name, current_user) END), ''), 0
 	FROM t LEFT JOIN unbound u ON u.oid = t.relowner LEFT JOIN open_to o ON o.oid = t.oid
 	WHERE t.relkind = 'f' AND t.status = 'unguarded' AND t.tenant_attnum IS NOT NULL AND (u.oid IS NULL OR o.oid IS NOT NULL)
 ),
@@ -733,10 +762,12 @@ audit_views (rule, level, object, detail, remedy, step) AS (
 	-- a materialized view contains the rows of every tenant, and cannot have row-level security
 	UNION ALL
 	SELECT 'materialized_view_exposes', 'error', v.name,
-		   format('keeps rows of %s, and is open to %s', v.guarded, concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(v.relowner)) END, o.roles)),
-		   concat_ws('; ', format('REVOKE ALL ON %s FROM ', v.name) || o.roles,
-					 CASE WHEN u.oid IS NULL THEN format('ALTER MATERIALIZED VIEW %s OWNER TO %I', v.name, current_user) END), 0
+		   format('keeps rows of %s, and is open to %s', v.guarded, concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(v.relowner)) END, o.roles))
+		   || CASE WHEN u.oid IS NULL AND r.runs_code THEN '. No superuser should own it: its query calls functions of ordinary roles' ELSE '' END,
+		   NULLIF(concat_ws('; ', format('REVOKE ALL ON %s FROM ', v.name) || o.roles,
+							CASE WHEN u.oid IS NULL AND NOT r.runs_code THEN format('ALTER MATERIALIZED VIEW %s OWNER TO %I', v.name, current_user) END), ''), 0
 	FROM views v LEFT JOIN unbound u ON u.oid = v.relowner LEFT JOIN open_to o ON o.oid = v.oid
+		 CROSS JOIN LATERAL (SELECT v.oid IN (SELECT w.oid FROM tg_relations_with_code w) AS runs_code) r
 	WHERE v.relkind = 'm' AND (u.oid IS NULL OR o.oid IS NOT NULL)
 ),
 audit_definers (rule, level, object, detail, remedy, step) AS (

@@ -215,11 +215,13 @@ WHERE t.partition_of IS NULL AND t.status IN ('shared', 'guarded', 'damaged')
 UNION ALL
 SELECT 'tenant_type_differs', CASE WHEN t.status = 'unguarded' THEN 'error' ELSE 'warning' END, t.name,
 	   format('column %s is of type %s, and tenants are of type %s: %s', t.key, t.tenant_type, s.tenant_type,
-			  CASE WHEN t.status = 'unguarded' THEN 'it cannot be guarded' ELSE 'every use of the table is an error' END),
-	   CASE WHEN t.status = 'unguarded' AND (s.tenant_type = 'text' OR p.typcategory = 'S' OR (s.tenant_type = 'bigint' AND p.typcategory = 'N'))
+			  CASE WHEN t.status = 'unguarded' THEN 'it cannot be guarded' ELSE 'every use of the table is an error' END)
+	   || CASE WHEN r.runs_code AND t.status = 'unguarded' THEN format('. Only its owner, role %I, should change it: functions of ordinary roles are called meanwhile', pg_get_userbyid(t.relowner)) ELSE '' END,
+	   CASE WHEN t.status = 'unguarded' AND NOT r.runs_code AND (s.tenant_type = 'text' OR p.typcategory = 'S' OR (s.tenant_type = 'bigint' AND p.typcategory = 'N'))
 			THEN format('ALTER TABLE %1$s ALTER COLUMN %2$s DROP DEFAULT, ALTER COLUMN %2$s TYPE %3$s USING %2$s::%3$s; SELECT tenant_guard.protect(%4$L)',
 						t.name, t.key, s.tenant_type, t.name) END, 0
 FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
+	 CROSS JOIN LATERAL (SELECT t.oid IN (SELECT w.oid FROM tenant_guard_internal.relations_with_code w) AS runs_code) r
 WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 	  AND t.serves IS DISTINCT FROM s.tenant_type
 
@@ -283,8 +285,9 @@ WHERE c.relkind = 'f' AND i.inhparent IN (SELECT b.oid FROM below_guarded b)
 UNION ALL
 SELECT 'foreign_table_exposes', 'error', t.name,
 	   format('cannot have row-level security, and is open to %s', concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(t.relowner)) END, o.roles)),
-	   concat_ws('; ', format('REVOKE ALL ON %s FROM ', t.name) || o.roles,
-				 CASE WHEN u.oid IS NULL THEN format('ALTER FOREIGN TABLE %s OWNER TO %I', t.name, current_user) END), 0
+	   NULLIF(concat_ws('; ', format('REVOKE ALL ON %s FROM ', t.name) || o.roles,
+						CASE WHEN u.oid IS NULL AND t.oid NOT IN (SELECT w.oid FROM tenant_guard_internal.relations_with_code w)
+							 THEN format('ALTER FOREIGN TABLE %s OWNER TO %I', t.name, current_user) END), ''), 0
 FROM t LEFT JOIN unbound u ON u.oid = t.relowner LEFT JOIN open_to o ON o.oid = t.oid
 WHERE t.relkind = 'f' AND t.status = 'unguarded' AND t.tenant_attnum IS NOT NULL AND (u.oid IS NULL OR o.oid IS NOT NULL)
 $rules$;

@@ -36,10 +36,12 @@ GROUP BY r.rulename, r.ev_class, u.rolname, u.why
 -- a materialized view contains the rows of every tenant, and cannot have row-level security
 UNION ALL
 SELECT 'materialized_view_exposes', 'error', v.name,
-	   format('keeps rows of %s, and is open to %s', v.guarded, concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(v.relowner)) END, o.roles)),
-	   concat_ws('; ', format('REVOKE ALL ON %s FROM ', v.name) || o.roles,
-				 CASE WHEN u.oid IS NULL THEN format('ALTER MATERIALIZED VIEW %s OWNER TO %I', v.name, current_user) END), 0
+	   format('keeps rows of %s, and is open to %s', v.guarded, concat_ws(', ', CASE WHEN u.oid IS NULL THEN 'its owner ' || quote_ident(pg_get_userbyid(v.relowner)) END, o.roles))
+	   || CASE WHEN u.oid IS NULL AND r.runs_code THEN '. No superuser should own it: its query calls functions of ordinary roles' ELSE '' END,
+	   NULLIF(concat_ws('; ', format('REVOKE ALL ON %s FROM ', v.name) || o.roles,
+						CASE WHEN u.oid IS NULL AND NOT r.runs_code THEN format('ALTER MATERIALIZED VIEW %s OWNER TO %I', v.name, current_user) END), ''), 0
 FROM views v LEFT JOIN unbound u ON u.oid = v.relowner LEFT JOIN open_to o ON o.oid = v.oid
+	 CROSS JOIN LATERAL (SELECT v.oid IN (SELECT w.oid FROM tenant_guard_internal.relations_with_code w) AS runs_code) r
 WHERE v.relkind = 'm' AND (u.oid IS NULL OR o.oid IS NOT NULL)
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_views() IS 'rules about views and rules; a part of audit()';
