@@ -151,6 +151,13 @@ CREATE TABLE t.regress_other (id int);
 SECURITY LABEL FOR tenant_guard ON TABLE t.regress_other IS 'accepted rule=''role_bypasses'' reason=''ok''';
 RESET ROLE;
 SELECT rule, level, object, detail FROM findings WHERE object IN ('t.plans', 't.gone', 't.counted', 'regress_other');
+-- So must a superuser's name be that a role with CREATEROLE can have written, and a name that is missing.
+CREATE ROLE regress_creator CREATEROLE;
+SECURITY LABEL FOR tenant_guard ON ROLE regress_other IS 'accepted rule=''role_bypasses'' reason=''a job'' by=''superuser''';
+SECURITY LABEL FOR tenant_guard ON TABLE t.plans IS 'accepted rule=''undecided_table'' reason=''by nobody''';
+SELECT rule, level, object, detail FROM findings WHERE object IN ('t.plans', 'regress_other');
+DROP ROLE regress_creator;
+SELECT rule, level, object, detail FROM findings WHERE object = 'regress_other';
 
 DROP OWNED BY regress_owner CASCADE;
 DROP VIEW findings, labels;

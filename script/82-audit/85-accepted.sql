@@ -48,7 +48,8 @@ LIMIT 1
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.place_of_finding(text, text) IS 'the object on whose label a finding is accepted; a part of accept_finding()';
 
--- What labels accept; "object" as audit() writes it. An owner who is no superuser may have written what he likes: who accepted is his word.
+-- What labels accept; "object" as audit() writes it. An owner who is no superuser may have written what he likes: who accepted is his word. So it is
+-- with a role's label, which roles with CREATEROLE may write: for a superuser's name there may be one of theirs.
 CREATE FUNCTION tenant_guard_internal.acceptances(OUT classoid oid, OUT objoid oid, OUT rule text, OUT object text, OUT part text, OUT target text,
 												  OUT details text[], OUT reason text, OUT until timestamptz, OUT accepted_by text)
 RETURNS SETOF record
@@ -57,7 +58,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT l.classoid, l.objoid, c.rule, concat_ws(' on ', c.object, o.name), c.object, o.target,
 	   string_to_array(c.details, ' '), c.reason, c.until::timestamptz,
-	   quote_ident(c.by) || CASE WHEN c.by <> w.rolname AND NOT w.rolsuper THEN format(' (so says the label, which is %I''s)', w.rolname) ELSE '' END
+	   COALESCE(quote_ident(c.by), 'somebody')
+	   || CASE WHEN w.oid IS NULL AND NOT EXISTS (SELECT FROM pg_roles b WHERE b.rolname = c.by AND NOT b.rolsuper)
+					AND EXISTS (SELECT FROM pg_roles b WHERE b.rolcreaterole AND NOT b.rolsuper) THEN ' (so says the label, which roles with CREATEROLE may write)'
+			   WHEN c.by IS DISTINCT FROM w.rolname AND NOT w.rolsuper THEN format(' (so says the label, which is %I''s)', w.rolname) ELSE '' END
 FROM (SELECT s.classoid, s.objoid, s.label FROM pg_seclabel s WHERE s.provider = 'tenant_guard' AND s.objsubid = 0
 	  UNION ALL
 	  SELECT s.classoid, s.objoid, s.label FROM pg_shseclabel s
