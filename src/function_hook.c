@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 
 #include "constant_function.h"
+#include "definer_function.h"
 #include "extension_function.h"
 #include "function_hook.h"
 #include "function_mismatch.h"
@@ -74,9 +75,12 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 			if (call->replica)
 				call->role = suspend_replication_role();
 			call_prev_fmgr(event, flinfo, &call->prev_arg);
+			/* last: the end is not reported of a call of which the start fails */
+			function_begins(flinfo->fn_oid);
 			break;
 		case FHET_END:
 		case FHET_ABORT:
+			function_ends();
 			call_prev_fmgr(event, flinfo, call ? &call->prev_arg : arg);
 			if (event == FHET_END)
 				function_has_ended();

@@ -46,6 +46,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "current_tenant.h"
+#include "definer_function.h"
 #include "drop_on_commit.h"
 #include "guard.h"
 #include "guard_refusals.h"
@@ -226,7 +227,7 @@ bypass_refusal(Oid relid, bool toast, Oid check_as_user, List *permission_infos)
 	if (OidIsValid(check_as_user) || (InNoForceRLSOperation() && !is_foreign_key_statement(permission_infos)))
 		return bypass_by_rule(relid, role);
 	if (InLocalUserIdChange())
-		return bypass_by_function(relid, role);
+		return bypass_by_function(relid, role, definer_function_of(role));
 	return bypass_by_role(relid, role);
 }
 

@@ -11,6 +11,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
 #include "access_refusals.h"
 #include "catalog.h"
@@ -82,12 +83,20 @@ bypass_by_rule(Oid relid, Oid owner)
 				  "Replace the rule by a trigger, or give its table or view an owner without SUPERUSER and BYPASSRLS.");
 }
 
+/* "funcid" is the function, or InvalidOid if it is not known. */
 Refusal
-bypass_by_function(Oid relid, Oid owner)
+bypass_by_function(Oid relid, Oid owner, Oid funcid)
 {
+	const char *role = GetUserNameFromId(owner, true);
+	const char *function = OidIsValid(funcid) ? format_procedure_qualified(funcid) : NULL;
+
+	if (function != NULL)
+		return bypass(relid,
+					  psprintf("SECURITY DEFINER function %s reads or writes it as \"%s\", to whom row-level security does not apply.", function, role),
+					  psprintf("If the function is meant to, as a trigger that keeps a log, run ALTER ROUTINE %s SET " BYPASS " = on; as a superuser who owns it. "
+							   "Or run ALTER ROUTINE %s OWNER TO a role without SUPERUSER and BYPASSRLS that has the privileges on the table.", function, function));
 	return bypass(relid,
-				  psprintf("A SECURITY DEFINER function, or a trigger that a foreign key's action fired, reads or writes it as \"%s\", to whom row-level security does not apply.",
-						   GetUserNameFromId(owner, true)),
+				  psprintf("A SECURITY DEFINER function, or a trigger that a foreign key's action fired, reads or writes it as \"%s\", to whom row-level security does not apply.", role),
 				  "If the function is meant to, as a trigger that keeps a log, run ALTER FUNCTION ... SET tenant_guard.bypass = on as a superuser who owns it. Or run ALTER FUNCTION (where a key fired the trigger: ALTER TABLE) ... OWNER TO a role without SUPERUSER and BYPASSRLS.");
 }
 

@@ -16,7 +16,7 @@ extern Refusal bypass_by_role(Oid relid, Oid role);
 extern Refusal bypass_by_toast(Oid relid);
 extern Refusal bypass_by_view(Oid relid, Oid view, Oid owner);
 extern Refusal bypass_by_rule(Oid relid, Oid owner);
-extern Refusal bypass_by_function(Oid relid, Oid owner);
+extern Refusal bypass_by_function(Oid relid, Oid owner, Oid funcid);
 extern Refusal damaged_guard(Oid relid, const char *damage);
 extern Refusal materializes_rows(Oid relid);
 extern Refusal holds_rows(Oid relid);
