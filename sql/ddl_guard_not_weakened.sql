@@ -54,6 +54,11 @@ ALTER TABLE t.parent ALTER COLUMN tenant_id DROP NOT NULL;
 ALTER TABLE t.later DROP CONSTRAINT tenant_not_null;
 
 -- The label of an unguarded table must not be had for a guarded one.
+BEGIN;
+SELECT FROM tenant_guard.set_tenant(:a);
+INSERT INTO t.notes (id, body) VALUES (0, 'gone');
+DELETE FROM t.notes;
+COMMIT;
 SECURITY LABEL FOR tenant_guard ON TABLE t.notes IS 'shared';
 SECURITY LABEL FOR tenant_guard ON TABLE t.notes IS 'unprotected';
 

@@ -48,6 +48,7 @@
 #include "own_sql.h"
 #include "reference_owner.h"
 #include "refusal.h"
+#include "security_label.h"
 #include "stored_mismatch.h"
 #include "table_change.h"
 #include "temporary_table.h"
@@ -235,6 +236,12 @@ check_hierarchies(CheckedCommand *cmd)
 }
 
 static void
+unguard_if_labelled(CheckedCommand *cmd)
+{
+	unguard_labelled(cmd->change->relid);
+}
+
+static void
 drop_checks(CheckedCommand *cmd)
 {
 	drop_obsolete_checks(cmd->change->relid);
@@ -265,7 +272,8 @@ static const struct
 	{WRITES_ROWS, note_written_rows},
 	{ANY_ACTION, check_hierarchies_of_guarded},
 	{ANY_ACTION, check_hierarchies},
-	{SETS_NOT_NULL, drop_checks}
+	{SETS_NOT_NULL, drop_checks},
+	{LABELS_TABLE, unguard_if_labelled}
 };
 
 /* Has a command made foreign keys to which the setting foreign_keys is to be applied? */

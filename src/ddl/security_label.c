@@ -13,23 +13,32 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "commands/seclabel.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/rel.h"
 
 #include "catalog.h"
+#include "current_tenant.h"
 #include "guard.h"
 #include "guard_refusals.h"
+#include "install_guard.h"
 #include "library.h"
+#include "reference_owner.h"
 #include "security_label.h"
 #include "table_label.h"
+#include "temporary_table.h"
 #include "trusted_function.h"
 
 static void
@@ -45,6 +54,75 @@ refuse_label(const char *label, const char *fault)
 					 label_word(LABEL_SHARED))));
 }
 
+/* ----------------------------------------------------------------
+ *		Labels of dumps
+ * ----------------------------------------------------------------
+ */
+
+static bool
+has_storage_in_use(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		used = RELKIND_HAS_STORAGE(rel->rd_rel->relkind) && RelationGetNumberOfBlocks(rel) > 0;
+
+	table_close(rel, NoLock);
+	return used;
+}
+
+static bool
+is_made_in_transaction(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		made = rel->rd_createSubid != InvalidSubTransactionId;
+
+	table_close(rel, NoLock);
+	return made;
+}
+
+/*
+ * May the label 'shared' or 'unprotected' take the guard off a table?  In a script
+ * of pg_dump --enable-row-security the table is guarded automatically as it is
+ * created, and the label of the dump follows.  The table must be as such a script
+ * leaves it: never filled, and neither whole nor part of another.  While a tenant
+ * is set it must be new, too, as unprotect() must not be called then.
+ */
+static bool
+label_may_unguard(Oid relid)
+{
+	return guard_of(relid).status == GUARD_WHOLE && !is_own_temporary(relid) &&
+		ancestors_of(relid) == NIL && list_length(find_all_inheritors(relid, NoLock, NULL)) == 1 &&
+		!has_storage_in_use(relid) &&
+		(!transaction_has_tenant() || is_made_in_transaction(relid));
+}
+
+/*
+ * Takes the guard off a table that a statement has labelled as one that is not
+ * guarded.  While the statement labels it, the table is in use and cannot be altered.
+ */
+void
+unguard_labelled(Oid relid)
+{
+	if (guard_of(relid).status == GUARD_NONE || declaration_of(relid).kind == LABEL_NONE)
+		return;
+	LockRelationOid(relid, AccessExclusiveLock);
+	if (!label_may_unguard(relid))
+		raise_refusal(label_on_guarded(relid));
+	unguard_hierarchy(relid);
+	check_references_kept(relid);
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("tenant_guard: table %s was unprotected by role \"%s\"",
+					relation_name(relid), GetUserNameFromId(GetUserId(), true)),
+			 errdetail("It has no rows yet, and is labelled as '%s'.", label_word(declaration_of(relid).kind))));
+	ereport(NOTICE,
+			(errmsg("table %s is no longer guarded", relation_name(relid)),
+			 errdetail("It has no rows yet, and its security label is '%s'.", label_word(declaration_of(relid).kind))));
+}
+
+/* ----------------------------------------------------------------
+ *		The check of the label provider
+ * ----------------------------------------------------------------
+ */
+
 static void
 check_table_label(const ObjectAddress *object, LabelKind kind)
 {
@@ -56,8 +134,8 @@ check_table_label(const ObjectAddress *object, LabelKind kind)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("security label '%s' of tenant_guard is for tables", label_word(kind))));
-	if (guard_of(object->objectId).status != GUARD_NONE)
-		raise_refusal(table_is_guarded(object->objectId));
+	if (guard_of(object->objectId).status != GUARD_NONE && !label_may_unguard(object->objectId))
+		raise_refusal(label_on_guarded(object->objectId));
 }
 
 /* Only a superuser, not the owner, may declare that a function reveals nothing. */

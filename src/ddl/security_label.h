@@ -9,5 +9,6 @@
 #define TENANT_GUARD_SECURITY_LABEL_H
 
 extern void register_labels(void);
+extern void unguard_labelled(Oid relid);
 
 #endif							/* TENANT_GUARD_SECURITY_LABEL_H */

@@ -100,6 +100,7 @@ static const struct
 	{T_ViewStmt, RelationRelationId, {NAMES_RELATION, 0}},
 	{T_CreateSeqStmt, RelationRelationId, {NAMES_RELATION, 0}},
 	{T_RenameStmt, RelationRelationId, {NAMES_RELATION, 0}},	/* or a column: NAMES_TENANT_COLUMN */
+	{T_SecLabelStmt, RelationRelationId, {LABELS_TABLE, 0}},
 	{T_AlterObjectSchemaStmt, RelationRelationId, {BRINGS_TENANT_COLUMN, 0}},
 	/* ALTER EXTENSION ... DROP TABLE: the table is no longer the extension's */
 	{T_AlterExtensionContentsStmt, ExtensionRelationId, {BRINGS_TENANT_COLUMN, 0}},

@@ -34,7 +34,8 @@ typedef enum ChangeAction
 	STORES_EXPRESSION = 1 << 17,	/* which may compare a tenant as text */
 	MAKES_TRIGGER = 1 << 18,
 	MAKES_CAST = 1 << 19,
-	RENAMES_SCHEMA = 1 << 20
+	RENAMES_SCHEMA = 1 << 20,
+	LABELS_TABLE = 1 << 21
 } ChangeAction;
 
 /* What one collected command may have done to an object, and to a relation and what inherits from it. */

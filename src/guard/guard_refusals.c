@@ -77,6 +77,13 @@ other_temp_table(Oid relid)
 	};
 }
 
+/* What to add to a hint for who can opt in, in the session that has the table. */
+static const char *
+or_bypass(void)
+{
+	return user_may_set(BYPASS) ? " If it is meant, run SET " BYPASS " = on; first." : "";
+}
+
 Refusal
 temporary_table_of_other(Oid relid)
 {
@@ -87,8 +94,8 @@ temporary_table_of_other(Oid relid)
 			psprintf("temporary table %s belongs to another tenant", quote_identifier(name)),
 			"It was filled in this session while a tenant was set that is not the transaction's, and may hold that tenant's rows.",
 			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others, or create it with ON COMMIT DROP. "
-					 "If it holds no tenant's rows, run SELECT tenant_guard.share(%s) right after it is created. If it is meant, run SET tenant_guard.bypass = on first.",
-					 quote_identifier(name), quote_literal_cstr(psprintf("pg_temp.%s", quote_identifier(name))))
+					 "If it holds no tenant's rows, run SELECT tenant_guard.share(%s) right after it is created.%s",
+					 quote_identifier(name), quote_literal_cstr(psprintf("pg_temp.%s", quote_identifier(name))), or_bypass())
 	};
 }
 
@@ -101,8 +108,8 @@ looks_into_rows_of_others(Oid relid)
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("temporary table %s holds rows of another tenant", quote_identifier(name)),
 			"The table is guarded, so queries do not show those rows, but this statement reads all rows.",
-			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others. If it is meant, run SET tenant_guard.bypass = on first.",
-					 quote_identifier(name))
+			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others.%s",
+					 quote_identifier(name), or_bypass())
 	};
 }
 
@@ -255,6 +262,16 @@ table_is_guarded(Oid relid)
 	return wrong_state(psprintf("table %s is guarded", relation),
 					   "A table is guarded or shared, not both.",
 					   psprintf("Run SELECT tenant_guard.unprotect(%s) first.", quote_literal_cstr(relation)));
+}
+
+Refusal
+label_on_guarded(Oid relid)
+{
+	const char *relation = relation_name(relid);
+
+	return wrong_state(psprintf("table %s is guarded", relation),
+					   "A label takes off the guard only of a table that has had no row, and is no part of another and has none, in a transaction without a tenant.",
+					   psprintf("Run SELECT tenant_guard.unprotect(%s); in a transaction without a tenant, then set the label.", quote_literal_cstr(relation)));
 }
 
 Refusal

@@ -30,6 +30,7 @@ extern Refusal rows_of_no_tenant(Oid relid, const char *column, int64 rows);
 extern Refusal guarded_by_other_column(Oid relid, const char *guard, const char *column);
 extern Refusal table_is_shared(Oid relid);
 extern Refusal table_is_guarded(Oid relid);
+extern Refusal label_on_guarded(Oid relid);
 extern Refusal runs_code_of_others(Oid relid, Oid funcid);
 extern Refusal parts_of_two_owners(Oid relid, Oid partid);
 extern Refusal policy_name_taken(Oid relid, const char *policy);
