@@ -275,12 +275,12 @@ audit_missing_columns (rule, level, object, detail, remedy, step) AS (
 		WHERE c.status = 'unguarded' AND c.tenant_attnum IS NULL AND a.step < 20 AND c.oid NOT IN (SELECT n.oid FROM tenants n)
 			  AND NOT EXISTS (SELECT FROM telling d WHERE d.conrelid = c.oid)
 	),
-	-- by which key each is a tenant's: one that references the tenant column, the nearest, one whose columns are not null, one that deletes
-	-- the row with the other; "ways" counts those between which only its author can decide
+	-- by which key each is a tenant's: one that references the tenant column, the nearest, one whose columns are not null ("mandatory"), one
+	-- that deletes the row with the other; "ways" counts those between which only its author can decide
 	ways AS MATERIALIZED (
 		SELECT b.oid, b.step, min(b.conname::text) AS foreign_key, min(b.via::oid) AS parent, min(b.via::text) AS via, bool_or(b.open) AS open, count(*) AS ways,
-			   string_agg(DISTINCT quote_ident(b.conname), ', ') AS foreign_keys, min(b.direct) AS direct, min(b.serves) AS serves
-		FROM (SELECT x.oid, x.step, k.conname, x.via::regclass AS via, m.direct, m.serves, COALESCE(w.open, false) AS open,
+			   string_agg(DISTINCT quote_ident(b.conname), ', ') AS foreign_keys, min(b.direct) AS direct, min(b.serves) AS serves, bool_and(b.mandatory) AS mandatory
+		FROM (SELECT x.oid, x.step, k.conname, x.via::regclass AS via, m.direct, m.serves, m.mandatory, COALESCE(w.open, false) AS open,
 					 rank() OVER (PARTITION BY x.oid ORDER BY m.direct IS NULL, x.step, NOT m.mandatory, k.confdeltype <> 'c') AS rank
 			  FROM adrift x JOIN foreign_keys k ON k.oid = x.foreign_key LEFT JOIN telling w ON w.oid = k.oid
 				   CROSS JOIN LATERAL (SELECT min(n.attname::text) FILTER (WHERE pair.parent = w.attnum) AS direct, bool_and(n.attnotnull) AS mandatory,
@@ -290,8 +290,24 @@ audit_missing_columns (rule, level, object, detail, remedy, step) AS (
 		WHERE b.rank = 1
 		GROUP BY b.oid, b.step
 	),
-	-- those that wait for a decision: about themselves, or about the table that each reaches first
+	-- tables on the way of each to its tenant
+	route (oid, through) AS (
+		SELECT a.oid, a.parent FROM ways a
+		UNION
+		SELECT r.oid, a.parent FROM route r JOIN ways a ON a.oid = r.through
+	),
+	-- where a key may be null, one that may not be, to a table that reaches its tenant by itself and is to get the column first
+	better AS MATERIALIZED (
+		SELECT DISTINCT ON (a.oid) a.oid, k.conname AS foreign_key, k.confrelid AS parent
+		FROM ways a JOIN foreign_keys k ON k.conrelid = a.oid JOIN ways p ON p.oid = k.confrelid
+		WHERE NOT a.mandatory AND a.direct IS NULL AND p.oid <> a.oid AND (p.oid, a.oid) NOT IN (SELECT r.oid, r.through FROM route r)
+			  AND NOT EXISTS (SELECT FROM unnest(k.conkey) AS c (attnum) JOIN pg_attribute n ON n.attrelid = k.conrelid AND n.attnum = c.attnum AND NOT n.attnotnull)
+		ORDER BY a.oid, k.confdeltype <> 'c', k.conname
+	),
+	-- those that wait: for a decision about themselves, for a better key, or for the table that each reaches first
 	waiting (oid) AS (
+		SELECT b.oid FROM better b
+		UNION
 		SELECT a.oid FROM ways a CROSS JOIN settings s
 		WHERE a.ways > 1 OR a.open AND a.direct IS NULL OR a.direct IS NOT NULL AND a.serves IS DISTINCT FROM s.tenant_type
 		UNION
@@ -300,14 +316,17 @@ audit_missing_columns (rule, level, object, detail, remedy, step) AS (
 
 	-- rows that are a tenant's by what they reference, in a table without the column, or with one of another name
 	SELECT 'tenant_column_missing', 'error', c.name,
-		   CASE WHEN a.ways > 1 THEN format('references %s by foreign keys %s and has no tenant column: every tenant sees every row. Which of them tells the tenant is to be decided',
+		   CASE WHEN b.oid IS NOT NULL THEN format('references %s by foreign key %s, which can be null, and has no tenant column: every tenant sees every row. '
+												   'Foreign key %I, which cannot, tells the tenant when table %s has the column: run that remedy first',
+												   CASE WHEN a.open THEN 'the tenants'' own table ' || a.via ELSE 'guarded tables' END, a.foreign_keys, b.foreign_key, b.parent::regclass)
+				WHEN a.ways > 1 THEN format('references %s by foreign keys %s and has no tenant column: every tenant sees every row. Which of them tells the tenant is to be decided',
 											CASE WHEN a.open THEN 'the tenants'' own table ' || a.via ELSE 'guarded tables' END, a.foreign_keys)
 				WHEN a.direct IS NOT NULL THEN format('references %s by column %I, as tenant columns do, and has no guard: every tenant sees every row', a.via, a.direct)
 				ELSE format('references %s by foreign key %I and has no tenant column: every tenant sees every row', a.via, a.foreign_key) END,
 		   CASE WHEN a.oid IN (SELECT w.oid FROM waiting w) THEN NULL
 				WHEN a.direct IS NOT NULL THEN format('SELECT tenant_guard.protect(%L, %L)', c.name, a.direct)
 				ELSE format('SELECT tenant_guard.derive_tenant_column(%L, %L)', c.name, a.foreign_key) END, a.step
-	FROM ways a JOIN t c ON c.oid = a.oid
+	FROM ways a JOIN t c ON c.oid = a.oid LEFT JOIN better b ON b.oid = a.oid
 
 	-- the table of the tenants themselves, which each tenant may read in whole
 	UNION ALL
@@ -982,6 +1001,10 @@ audit_roles (rule, level, object, detail, remedy, step) AS (
 																								 AND d.refobjid = g.oid AND d.deptype IN ('a', 'i')
 																   JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
 															  WHERE g.relowner = o.owner) || format(' TO %I', r.rolname),
+							   -- and on what migrations make later
+							   format('ALTER DEFAULT PRIVILEGES FOR ROLE %1$I IN SCHEMA %2$s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %3$I; '
+									  'ALTER DEFAULT PRIVILEGES FOR ROLE %1$I IN SCHEMA %2$s GRANT USAGE ON SEQUENCES TO %3$I',
+									  CASE WHEN o.owner = r.oid THEN w.name ELSE pg_get_userbyid(o.owner) END, o.schemas, r.rolname),
 							   CASE WHEN o.owner <> r.oid THEN format('REVOKE %I FROM %I', pg_get_userbyid(o.owner), r.rolname) END) END, 0
 	FROM (SELECT g.relowner AS owner, count(*) FILTER (WHERE g.partition_of IS NULL) AS tables, min(g.name) AS first, string_agg(g.name, ', ' ORDER BY g.name) AS names,
 				 string_agg(DISTINCT g.relnamespace::regnamespace::text, ', ') AS schemas

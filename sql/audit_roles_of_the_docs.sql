@@ -51,6 +51,14 @@ SELECT id, body FROM t.notes;
 DELETE FROM t.notes;
 ROLLBACK;
 SELECT tenant_guard.unprotect('t.notes');
+-- What a migration makes later it must be able to use as well.
+SET ROLE regress_owner;
+CREATE TABLE t.later (id serial, tenant_id uuid, PRIMARY KEY (tenant_id, id));
+SET ROLE regress_member;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa';
+INSERT INTO t.later DEFAULT VALUES RETURNING id;
+ROLLBACK;
 RESET ROLE;
 
 -- The new owner's name must be one of its own, also of a role whose name leaves no room for more.

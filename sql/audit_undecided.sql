@@ -38,6 +38,10 @@ CREATE TABLE t.lines (guarded int NOT NULL REFERENCES t.guarded);
 -- of several keys one that is NOT NULL, then one that deletes
 CREATE TABLE t.rented ("orgId" uuid NOT NULL REFERENCES t.orgs, sublet_by uuid REFERENCES t.orgs);
 CREATE TABLE t.moved (of_org uuid NOT NULL REFERENCES t.orgs ON DELETE CASCADE, to_org uuid NOT NULL REFERENCES t.orgs);
+-- where that may be null, one that may not be is better, although its table gets the column only with this one's remedies
+CREATE TABLE t.line_items (id int PRIMARY KEY, guarded int NOT NULL REFERENCES t.guarded);
+CREATE TABLE t.discounts (guarded int REFERENCES t.guarded, line_item int NOT NULL REFERENCES t.line_items);
+CREATE TABLE t.discount_lines (id int PRIMARY KEY, guarded int REFERENCES t.guarded, parent int NOT NULL REFERENCES t.discount_lines);
 CREATE TABLE t.transfers (from_org uuid NOT NULL REFERENCES t.orgs, to_org uuid NOT NULL REFERENCES t.orgs);
 CREATE TABLE t.transfer_notes (id int);
 ALTER TABLE t.transfers ADD id int PRIMARY KEY;

@@ -39,6 +39,15 @@ SET tenant_guard.bypass = on;
 SELECT tenant_id FROM orders;
 RESET tenant_guard.bypass;
 
+-- Not guarded yet, and with a key to a guarded table, it must be told to be guarded by its key, not by what the key references.
+SET ROLE regress_shop_owner;
+BEGIN;
+CREATE TABLE staff (id int, tenant_id uuid REFERENCES tenants, PRIMARY KEY (tenant_id, id));
+ALTER TABLE staff ADD UNIQUE (id);
+ALTER TABLE tenants ADD head int REFERENCES staff (id);
+ROLLBACK;
+RESET ROLE;
+
 -- With a guard of its own a tenant is set before it signs up, sees itself alone,
 -- and may remove itself.
 SET ROLE regress_shop_owner;

@@ -69,6 +69,10 @@ SELECT 'application_owns_table', CASE WHEN m.migrates THEN 'info' ELSE 'warning'
 																							 AND d.refobjid = g.oid AND d.deptype IN ('a', 'i')
 															   JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
 														  WHERE g.relowner = o.owner) || format(' TO %I', r.rolname),
+						   -- and on what migrations make later
+						   format('ALTER DEFAULT PRIVILEGES FOR ROLE %1$I IN SCHEMA %2$s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %3$I; '
+								  'ALTER DEFAULT PRIVILEGES FOR ROLE %1$I IN SCHEMA %2$s GRANT USAGE ON SEQUENCES TO %3$I',
+								  CASE WHEN o.owner = r.oid THEN w.name ELSE pg_get_userbyid(o.owner) END, o.schemas, r.rolname),
 						   CASE WHEN o.owner <> r.oid THEN format('REVOKE %I FROM %I', pg_get_userbyid(o.owner), r.rolname) END) END, 0
 FROM (SELECT g.relowner AS owner, count(*) FILTER (WHERE g.partition_of IS NULL) AS tables, min(g.name) AS first, string_agg(g.name, ', ' ORDER BY g.name) AS names,
 			 string_agg(DISTINCT g.relnamespace::regnamespace::text, ', ') AS schemas

@@ -476,3 +476,19 @@ key_references(const ForeignKey *key, bool paired)
 	appendStringInfoChar(&sql, ')');
 	return sql.data;
 }
+
+/* A key by which a guarded table references this one with its tenant column, or NULL: if there is one, this is the tenants' own table. */
+ForeignKey *
+key_to_tenants(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, foreign_keys_of(relid))
+	{
+		ForeignKey *key = lfirst(lc);
+
+		if (key->parent == relid && key->tenant != 0 && key->ncolumns == 1 && key->columns[0] == key->tenant)
+			return key;
+	}
+	return NULL;
+}

@@ -54,6 +54,7 @@ typedef struct ForeignKey
 
 extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
+extern ForeignKey *key_to_tenants(Oid relid);
 extern KeyKind kind_by_columns(const ForeignKey *key);
 extern AttrNumber naming_column(const ForeignKey *key);
 extern bool acts_on_child(char action);

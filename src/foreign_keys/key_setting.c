@@ -229,8 +229,11 @@ warn_of_keys_from_unguarded(Oid root)
 		ForeignKey *key = lfirst(lc);
 		char	   *child = quote_literal_cstr(relation_name(key->child));
 		AttrNumber	column = get_attnum(key->child, get_attname(key->parent, key->parent_tenant, false));
+		ForeignKey *to_tenants = key_to_tenants(key->child);
 
-		if (column <= 0)
+		if (to_tenants != NULL)
+			column = to_tenants->referenced[0];
+		else if (column <= 0)
 			column = naming_column(key);
 		ereport(WARNING,
 				(errmsg("foreign key \"%s\" references guarded table %s, and its own table %s is not guarded",

@@ -90,19 +90,14 @@ only_key(Oid relid)
 	return linitial(guarded);
 }
 
-/* Refuses the tenants' own table, which guarded tables reference by their tenant columns: its rows have no tenant but themselves. */
+/* Refuses the tenants' own table: its rows have no tenant but themselves. */
 static void
 check_is_not_tenants(Oid relid)
 {
-	ListCell   *lc;
+	ForeignKey *key = key_to_tenants(relid);
 
-	foreach(lc, foreign_keys_of(relid))
-	{
-		ForeignKey *key = lfirst(lc);
-
-		if (key->parent == relid && key->tenant != 0 && key->ncolumns == 1 && key->columns[0] == key->tenant)
-			raise_refusal(derives_for_tenants(key));
-	}
+	if (key != NULL)
+		raise_refusal(derives_for_tenants(key));
 }
 
 /* Refuses partitions, and tables in an inheritance hierarchy. */
