@@ -2,8 +2,8 @@
 -- tenant_guard.audit() (docs/reference/audit-rules.md), without the extension and without a superuser. PostgreSQL 15 to 19.
 -- It changes nothing, and reads no row of a table.
 --
--- If the column that says whose a row is has another name than tenant_id, write that name below, in "tg_asked". A table
--- counts as guarded if a policy reads that column and row-level security is enabled and forced.
+-- If the column that says whose a row is has another name than tenant_id, write that name below, in "tg_asked", or several: of
+-- these the first that a table has. It counts as guarded if a policy reads that column and row-level security is enabled and forced.
 --
 -- script/audit_sql.pl has made this file; test/lint.sh compares it with the rules.
 
@@ -11,26 +11,29 @@ BEGIN READ ONLY;
 SET LOCAL search_path = pg_catalog, pg_temp;
 WITH
 tg_asked AS MATERIALIZED (
-	SELECT a.tenant_column,
+	SELECT a.tenant_columns,
 		   COALESCE((SELECT CASE WHEN c.atttypid = 'uuid'::regtype THEN 'uuid' WHEN c.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' ELSE 'text' END
-					 FROM pg_attribute c JOIN pg_class r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p') WHERE c.attname = a.tenant_column AND NOT c.attisdropped
+					 FROM pg_attribute c JOIN pg_class r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p') WHERE c.attname = ANY (a.tenant_columns) AND NOT c.attisdropped
 					 GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1), 'uuid') AS tenant_type
-	FROM (VALUES ('tenant_id')) AS a (tenant_column)
+	FROM (VALUES (ARRAY['tenant_id']::name[])) AS a (tenant_columns)
 ),
 tg_tenant_settings AS MATERIALIZED (
-	SELECT NULL::name[] AS columns, NULL::text AS type, tenant_type AS type_in_force FROM tg_asked
+	SELECT NULL::name[] AS columns, NULL::text AS type, a.tenant_type AS type_in_force FROM tg_asked a
 ),
 tg_guard_counts AS MATERIALIZED (
-	SELECT NULL::oid AS owner, NULL::name AS tenant_column, NULL::text AS tenant_type, NULL::bigint AS tables, NULL::boolean AS decides WHERE false
+	SELECT NULL::oid AS owner, NULL::name AS tenant_column, NULL::text AS tenant_type, NULL::bigint AS tables, false AS decides WHERE false
 ),
 tg_tables_and_partitions AS MATERIALIZED (
-	SELECT c.oid::regclass AS relation, NULL::text AS reason,
+	SELECT c.oid::regclass AS relation,
 		   CASE WHEN NOT p.reads THEN 'unguarded' WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'guarded' ELSE 'damaged' END AS status,
 		   a.attname AS tenant_column, a.atttypid::regtype AS tenant_type,
 		   CASE WHEN c.relispartition THEN pg_partition_root(c.oid) END AS partition_of,
+		   NULL::text AS reason, -- labels are the extension's
 		   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail
 	FROM pg_class c
-		 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = (SELECT tenant_column FROM tg_asked) AND NOT a.attisdropped
+		 LEFT JOIN LATERAL (SELECT a.attname, a.attnum, a.atttypid
+							FROM tg_asked CROSS JOIN unnest(tenant_columns) WITH ORDINALITY AS n (name, place) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = n.name AND NOT a.attisdropped
+							ORDER BY n.place LIMIT 1) a ON true
 		 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
 											WHERE p.polrelid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum) AS reads) p
 	WHERE c.relkind IN ('r', 'p', 'f')
@@ -394,7 +397,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 		   CASE WHEN t.status = 'shared' THEN format('has column %I and is declared as shared by all tenants', u.name)
 				ELSE format('is guarded by column %s, and has a column %I too: what is written there says nothing of whose a row is', t.key, u.name) END,
 		   NULL, 0
-	FROM t CROSS JOIN LATERAL (SELECT c.name FROM unnest(ARRAY(SELECT tenant_column::name FROM tg_asked)) WITH ORDINALITY AS c (name, place)
+	FROM t CROSS JOIN LATERAL (SELECT c.name FROM unnest((SELECT tenant_columns FROM tg_asked)) WITH ORDINALITY AS c (name, place)
 									  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.name AND NOT a.attisdropped
 							   WHERE t.status = 'shared' OR c.name <> t.tenant_column
 							   ORDER BY c.place LIMIT 1) u
@@ -579,9 +582,11 @@ audit_key_actions (rule, level, object, detail, remedy, step) AS (
 			   concat(CASE WHEN NOT a.crosses THEN '' WHEN NOT h.missing THEN '; refused where the row is another tenant''s'
 						   ELSE '; in a session that has not loaded the library nothing is refused' END,
 					  '; triggers see those rows, and may copy them to where this tenant reads: ' || s.triggers) AS more,
-			   CASE WHEN k.parent_column IS NOT NULL AND k.parent_status = 'unguarded' THEN format('SELECT tenant_guard.protect(%L, %L)', k.confrelid::regclass, k.parent_column)
-					ELSE a.revokes END AS remedy
+			   CASE WHEN v.guards THEN format('SELECT tenant_guard.protect(%L, %L)', k.confrelid::regclass, k.parent_column) END AS remedy,
+			   -- whether an application has to change such rows is its decision
+			   CASE WHEN NOT v.guards THEN a.revokes END AS revokes
 		FROM outer_keys k JOIN guarded c ON c.oid = k.conrelid CROSS JOIN hooks h
+			 CROSS JOIN LATERAL (SELECT k.parent_column IS NOT NULL AND k.parent_status = 'unguarded' AS guards) v
 			 CROSS JOIN LATERAL (SELECT string_agg(DISTINCT format('ON %s %s', x.privilege, x.action), ', ') AS actions,
 										bool_or(x.crosses AND g.grantee IS NOT NULL) AS crosses, bool_or(NOT x.crosses) AS sets,
 										max(x.privilege) FILTER (WHERE g.grantee IS NOT NULL) AS by,
@@ -606,16 +611,16 @@ audit_key_actions (rule, level, object, detail, remedy, step) AS (
 	-- and what changes a row's tenant, is refused where the library is loaded, and nowhere else; SET NULL and SET DEFAULT of
 	-- other columns go on. By the tenant column it is a key to the tenants' own table, or to one of which each row is a
 	-- tenant's: then that one can be guarded. Of one table all keys
-	-- that one remedy covers are one finding.
+	-- that one statement covers are one finding.
 	SELECT 'cascade_from_outside', CASE WHEN NOT k.granted THEN 'info' WHEN k.open THEN 'error' ELSE 'warning' END, CASE count(*) WHEN 1 THEN min(k.key) ELSE k.parent::text END,
 		   format(CASE WHEN k.of_tenant THEN 'whoever may change a tenant''s row of %s, which is not guarded, changes the tenant''s rows' ELSE 'whoever may change a row of %s, which is not guarded, changes every tenant''s rows that reference it' END,
 				  k.parent)
 		   || CASE count(*) WHEN 1 THEN ': ' || min(k.actions)
 				   ELSE format(', by %s foreign keys: %s%s', count(*), array_to_string((array_agg(format('%s (%s)', k.key, k.actions) ORDER BY k.key))[1:10], ', '), CASE WHEN count(*) > 10 THEN ', ...' END) END
-		   || k.more,
+		   || k.more || COALESCE('. Where no application needs the privilege: ' || k.revokes, ''),
 		   k.remedy, 0
 	FROM acting k
-	GROUP BY k.parent, k.granted, k.open, k.of_tenant, k.more, k.remedy
+	GROUP BY k.parent, k.granted, k.open, k.of_tenant, k.more, k.remedy, k.revokes
 
 	-- An action that sets the tenant column, too, of a key that carries the tenant: it fails on each row that it finds.
 	UNION ALL
@@ -700,12 +705,8 @@ audit_unique_keys (rule, level, object, detail, remedy, step) AS (
 	-- holds what nobody guesses, or what another rule keeps inside the tenant.
 	keys AS MATERIALIZED (
 		SELECT g.oid, g.name, g.key, g.relowner, i.indexrelid, i.indisexclusion AS excludes, k.oid AS constraint, k.conname, k.contype,
-			   i.indexrelid::regclass::text AS index_name, c.relname AS index, i.indisprimary,
-			   -- of an index, what follows the names, which may hold anything
-			   CASE WHEN k.oid IS NULL
-					THEN substr(pg_get_indexdef(i.indexrelid), length(format('CREATE UNIQUE INDEX %I ON %s%s USING ', c.relname, CASE WHEN g.relkind = 'p' THEN 'ONLY ' END, g.name)) + 1)
-					ELSE pg_get_constraintdef(k.oid) END AS definition,
-			   u.needed_by,
+			   c.relname AS index,
+			   pg_get_constraintdef(k.oid) AS definition, u.needed_by,
 			   i.indnkeyatts, v.random, v.numbered, v.random OR v.numbered OR v.owned AS private
 		FROM guarded g
 			 JOIN pg_index i ON i.indrelid = g.oid AND (i.indisunique OR i.indisexclusion)
@@ -724,18 +725,14 @@ audit_unique_keys (rule, level, object, detail, remedy, step) AS (
 	SELECT 'unique_without_tenant', 'warning', format('%I on %s', k.index, k.name),
 		   CASE WHEN k.needed_by IS NOT NULL THEN format('is unique over all tenants, and foreign keys need it: %s', k.needed_by)
 				WHEN k.excludes THEN 'holds over all tenants: an error tells that another tenant has a row that conflicts'
-				WHEN k.indnkeyatts = 1 THEN format('is unique over all tenants: an error tells that another tenant has the value. If each tenant may have it, %s comes first in '
-												   'the key, and in each ON CONFLICT, GROUP BY and REFERENCES that names its column', k.key)
-				ELSE format('is unique over all tenants: an error tells that another tenant has the value. Each ON CONFLICT that names its columns then has to name %s, too', k.key) END,
-		   -- whether a value may be used once or once a tenant is the application's decision, and so is another primary key
-		   CASE WHEN k.needed_by IS NOT NULL OR NOT k.excludes AND (k.indisprimary OR k.indnkeyatts = 1) THEN NULL
-				WHEN k.constraint IS NULL
-				THEN format('DROP INDEX %s; CREATE UNIQUE INDEX %I ON %s USING %s', k.index_name, k.index, k.name,
-							regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || ', '))
-				ELSE concat_ws('; ', CASE WHEN k.contype = 'x' AND k.definition LIKE 'EXCLUDE USING gist %' THEN 'CREATE EXTENSION IF NOT EXISTS btree_gist' END,
+				ELSE format('is unique over all tenants: an error tells that another tenant has the value. If each tenant may have it, %s comes first in '
+							'the key, and in each ON CONFLICT, GROUP BY and REFERENCES that names its column%s', k.key,
+							CASE WHEN k.indnkeyatts > 1 THEN 's' END) END,
+		   -- whether a value may be used once or once a tenant is the application's decision, and what it says in ON CONFLICT nobody else knows
+		   CASE WHEN k.needed_by IS NULL AND k.excludes
+				THEN concat_ws('; ', CASE WHEN k.definition LIKE 'EXCLUDE USING gist %' THEN 'CREATE EXTENSION IF NOT EXISTS btree_gist' END,
 							   format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', k.name, k.conname, k.conname,
-									  regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || CASE WHEN k.contype = 'x' THEN ' WITH =, ' ELSE ', ' END)))
-		   END, 0
+									  regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || ' WITH =, '))) END, 0
 	FROM keys k WHERE k.excludes OR NOT k.private
 
 	-- one that tells nothing of the kind: for each reason one finding

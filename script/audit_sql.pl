@@ -27,7 +27,7 @@ sub plain
 	my $type = sub { my $t = shift; "(CASE WHEN $t = 'uuid'::regtype THEN 'uuid' WHEN $t IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN $t IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END)" };
 
 	$sql =~ s/tenant_guard_internal\.tenant_type_of\(([\w.]+)\)/$type->($1)/ge;
-	$sql =~ s/tenant_guard_internal\.tenant_columns\(t\.oid\)/ARRAY(SELECT tenant_column::name FROM tg_asked)/g;
+	$sql =~ s/tenant_guard_internal\.tenant_columns\([\w.]+\)/(SELECT tenant_columns FROM tg_asked)/g;
 	$sql =~ s/ OR tenant_guard_internal\.schema_is_excluded\([\w.]+\)//g;
 	$sql =~ s/tenant_guard\.library_preloaded\(\)/false/g;
 	$sql =~ s/tenant_guard_internal\.isolation_policy\(\)/(SELECT 'tenant_isolation'::name)/g;
@@ -88,8 +88,8 @@ __DATA__
 -- tenant_guard.audit() (docs/reference/audit-rules.md), without the extension and without a superuser. PostgreSQL 15 to 19.
 -- It changes nothing, and reads no row of a table.
 --
--- If the column that says whose a row is has another name than tenant_id, write that name below, in "tg_asked". A table
--- counts as guarded if a policy reads that column and row-level security is enabled and forced.
+-- If the column that says whose a row is has another name than tenant_id, write that name below, in "tg_asked", or several: of
+-- these the first that a table has. It counts as guarded if a policy reads that column and row-level security is enabled and forced.
 --
 -- script/audit_sql.pl has made this file; test/lint.sh compares it with the rules.
 
@@ -97,23 +97,26 @@ BEGIN READ ONLY;
 SET LOCAL search_path = pg_catalog, pg_temp;
 WITH
 -- part asked
-SELECT a.tenant_column,
+SELECT a.tenant_columns,
 	   COALESCE((SELECT CASE WHEN c.atttypid = 'uuid'::regtype THEN 'uuid' WHEN c.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' ELSE 'text' END
-				 FROM pg_attribute c JOIN pg_class r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p') WHERE c.attname = a.tenant_column AND NOT c.attisdropped
+				 FROM pg_attribute c JOIN pg_class r ON r.oid = c.attrelid AND r.relkind IN ('r', 'p') WHERE c.attname = ANY (a.tenant_columns) AND NOT c.attisdropped
 				 GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1), 'uuid') AS tenant_type
-FROM (VALUES ('tenant_id')) AS a (tenant_column)
+FROM (VALUES (ARRAY['tenant_id']::name[])) AS a (tenant_columns)
 -- part tenant_settings
-SELECT NULL::name[] AS columns, NULL::text AS type, tenant_type AS type_in_force FROM tg_asked
+SELECT NULL::name[] AS columns, NULL::text AS type, a.tenant_type AS type_in_force FROM tg_asked a
 -- part guard_counts
-SELECT NULL::oid AS owner, NULL::name AS tenant_column, NULL::text AS tenant_type, NULL::bigint AS tables, NULL::boolean AS decides WHERE false
+SELECT NULL::oid AS owner, NULL::name AS tenant_column, NULL::text AS tenant_type, NULL::bigint AS tables, false AS decides WHERE false
 -- part tables_and_partitions
-SELECT c.oid::regclass AS relation, NULL::text AS reason,
+SELECT c.oid::regclass AS relation,
 	   CASE WHEN NOT p.reads THEN 'unguarded' WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'guarded' ELSE 'damaged' END AS status,
 	   a.attname AS tenant_column, a.atttypid::regtype AS tenant_type,
 	   CASE WHEN c.relispartition THEN pg_partition_root(c.oid) END AS partition_of,
+	   NULL::text AS reason, -- labels are the extension's
 	   CASE WHEN p.reads AND NOT c.relrowsecurity THEN 'row-level security is not enabled' WHEN p.reads AND NOT c.relforcerowsecurity THEN 'row-level security is not forced, and so does not bind its owner' END AS detail
 FROM pg_class c
-	 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = (SELECT tenant_column FROM tg_asked) AND NOT a.attisdropped
+	 LEFT JOIN LATERAL (SELECT a.attname, a.attnum, a.atttypid
+						FROM tg_asked CROSS JOIN unnest(tenant_columns) WITH ORDINALITY AS n (name, place) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = n.name AND NOT a.attisdropped
+						ORDER BY n.place LIMIT 1) a ON true
 	 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
 										WHERE p.polrelid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum) AS reads) p
 WHERE c.relkind IN ('r', 'p', 'f')

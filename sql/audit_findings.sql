@@ -185,7 +185,7 @@ SET client_min_messages = warning;
 SELECT remedy FROM findings WHERE remedy IS NOT NULL \gexec
 SELECT rule, level, object FROM findings;
 
--- What an application says must go on: no remedy changes a primary key, or a unique key of one column.
+-- What an application says must go on: no remedy changes a primary key, or a unique key.
 BEGIN;
 SET LOCAL tenant_guard.bypass = on;
 INSERT INTO t.keyed (tenant_id, mail) VALUES ('aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa', 'a@example.com') ON CONFLICT (mail) DO NOTHING;

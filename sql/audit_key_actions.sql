@@ -24,7 +24,8 @@ CREATE TABLE t.visits (tenant_id uuid PRIMARY KEY, place int, FOREIGN KEY (tenan
 CREATE TABLE t.halves (tenant_id uuid PRIMARY KEY, place int, FOREIGN KEY (tenant_id, place) REFERENCES t.places ON DELETE SET NULL (place));
 CREATE TABLE t.kept (tenant_id uuid PRIMARY KEY REFERENCES t.tenants);
 
--- Tables of all tenants: the remedy is to take the privilege back.
+-- Tables of all tenants: whether an application needs the privilege is a decision,
+-- and what takes it back is in the detail.
 CREATE TABLE t.common (id int PRIMARY KEY, code int UNIQUE);
 CREATE TABLE t.obeying (tenant_id uuid PRIMARY KEY, by_id int, by_code int,
 	CONSTRAINT by_id FOREIGN KEY (by_id) REFERENCES t.common ON UPDATE CASCADE ON DELETE SET NULL,

@@ -40,6 +40,14 @@ FROM findings WHERE rule = 'cascade_from_outside';
 SELECT remedy FROM findings WHERE rule IN ('unpaired_foreign_key', 'cascade_from_outside') ORDER BY rule DESC, object \gexec
 SELECT rule, object FROM findings WHERE rule IN ('unpaired_foreign_key', 'cascade_from_outside');
 
+-- Accepted, the one of all unique keys that tell nothing must stay so when a table gets another.
+DO $$ BEGIN PERFORM tenant_guard.accept_finding('unique_without_tenant', current_database(), 'random'); END $$;
+SET ROLE regress_owner;
+CREATE TABLE t.of_13 (id uuid PRIMARY KEY, tenant_id uuid REFERENCES t.tenants);
+RESET ROLE;
+SELECT DISTINCT level FROM tenant_guard.audit() WHERE rule = 'unique_without_tenant' AND object = current_database();
+DO $$ BEGIN PERFORM tenant_guard.reopen_finding('unique_without_tenant', current_database()); END $$;
+
 -- A key that carries the tenant and was written without the columns that SET NULL is for must be found, whatever its columns are called,
 -- and however it is deferred. One that names them, and one that sets a default, must not be.
 SET ROLE regress_owner;

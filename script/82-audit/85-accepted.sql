@@ -12,7 +12,10 @@ CREATE FUNCTION tenant_guard_internal.finding_digest(rule text, level text, deta
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT left(encode(sha256(convert_to(concat(level, ' ', CASE WHEN rule NOT IN ('application_owns_table', 'tenants_table_open', 'trigger_granted') THEN detail END), 'UTF8')), 'hex'), 16)
+SELECT left(encode(sha256(convert_to(concat(level, ' ', CASE WHEN rule IN ('application_owns_table', 'tenants_table_open', 'trigger_granted') THEN NULL
+																	  -- one finding for all such keys: without how many they are, and their names
+																	  WHEN rule = 'unique_without_tenant' AND level = 'info' THEN regexp_replace(detail, '^\d+ (keys [^:]*):.*$', '\1')
+																	  ELSE detail END), 'UTF8')), 'hex'), 16)
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.finding_digest(text, text, text) IS 'what a finding says, in short; a part of accept_finding()';
 
