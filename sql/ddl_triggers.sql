@@ -81,6 +81,18 @@ GRANT ALL ON t.of_none TO regress_app;
 SET ROLE regress_app;
 CREATE TRIGGER spy BEFORE DELETE ON t.of_none FOR EACH ROW EXECUTE FUNCTION t.spy();
 
+-- One on a partitioned table of a role's own must be refused where the owner's partition would have it, too.
+RESET ROLE;
+CREATE TABLE t.mixed (at int) PARTITION BY RANGE (at);
+CREATE TABLE t.mixed_1 PARTITION OF t.mixed FOR VALUES FROM (0) TO (9);
+ALTER TABLE t.mixed OWNER TO regress_app;
+ALTER TABLE t.mixed_1 OWNER TO regress_owner;
+GRANT ALL ON t.mixed_1 TO regress_app;
+SET ROLE regress_app;
+CREATE TRIGGER spy AFTER DELETE ON t.mixed FOR EACH ROW EXECUTE FUNCTION t.spy();
+RESET ROLE;
+DROP TABLE t.mixed;
+
 -- The owner, a member and a superuser may; another may not replace what they made.
 SET ROLE regress_member;
 CREATE TRIGGER spy BEFORE DELETE ON t.children FOR EACH ROW EXECUTE FUNCTION t.spy();
@@ -220,6 +232,26 @@ CREATE TABLE later.others (id int);
 CREATE TRIGGER ours BEFORE DELETE ON later.others FOR EACH ROW EXECUTE FUNCTION t.ours();
 ALTER TABLE later.others ADD tenant_id uuid;
 SELECT tenant_guard.protect('later.others'), tenant_guard.protect('later.events');
+RESET ROLE;
+
+-- An operator in its WHEN condition calls a function, too: the trigger must be found, and the table refused.
+SET ROLE regress_app;
+CREATE FUNCTION t.same(int, int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''runs as %'', current_user; RETURN true; END';
+CREATE OPERATOR t.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = t.same);
+SET ROLE regress_owner;
+CREATE TABLE later.counts (id int);
+GRANT TRIGGER ON later.counts TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+SET ROLE regress_app;
+CREATE TRIGGER spy BEFORE UPDATE ON later.counts FOR EACH ROW WHEN (OLD.id OPERATOR(t.===) 1) EXECUTE FUNCTION suppress_redundant_updates_trigger();
+RESET ROLE;
+RESET tenant_guard.bypass;
+SELECT level, object, detail FROM findings WHERE rule = 'trigger_of_other';
+SET ROLE regress_owner;
+ALTER TABLE later.counts ADD tenant_id uuid;
+DROP TRIGGER spy ON later.counts;
+ALTER TABLE later.counts ADD tenant_id uuid;
 RESET ROLE;
 
 -- Of a table that is given away it must be said, until its functions are given away, too.
