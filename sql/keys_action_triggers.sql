@@ -71,7 +71,7 @@ DELETE FROM t.users WHERE id = 3;
 DELETE FROM t.users WHERE id = 2;
 ROLLBACK;
 
--- Where it is meant the log says so, and where it is not to be refused a WARNING.
+-- Where it is meant the log says so, where it is not to be refused a WARNING does, and where actions are not checked nothing.
 RESET ROLE;
 SET tenant_guard.bypass = on;
 SET ROLE regress_app;
@@ -82,6 +82,12 @@ RESET ROLE;
 RESET tenant_guard.bypass;
 SET tenant_guard.foreign_key_actions = warning;
 SET client_min_messages = warning;
+SET ROLE regress_app;
+:as_a
+DELETE FROM t.users WHERE id = 2;
+ROLLBACK;
+RESET ROLE;
+SET tenant_guard.foreign_key_actions = off;
 SET ROLE regress_app;
 :as_a
 DELETE FROM t.users WHERE id = 2;
