@@ -98,6 +98,31 @@ SELECT t.tells('DELETE FROM t.users WHERE id = 8') AS eight, t.tells('DELETE FRO
 DELETE FROM t.users WHERE id = 9;
 RESET ROLE;
 
+-- A caller who sees every row from now on must be told at once, and no longer when he does not.
+SET ROLE regress_app;
+DELETE FROM t.users WHERE id = 2;
+RESET ROLE;
+ALTER ROLE regress_app BYPASSRLS;
+SET ROLE regress_app;
+DELETE FROM t.users WHERE id = 2;
+RESET ROLE;
+ALTER ROLE regress_app NOBYPASSRLS;
+SET ROLE regress_app;
+DELETE FROM t.users WHERE id = 2;
+RESET ROLE;
+
+-- An error of another kind, such as a trigger's, must keep what its author wrote.
+CREATE FUNCTION t.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'not now' USING DETAIL = 'Ask on Monday.';
+END
+$$;
+CREATE TRIGGER refuse BEFORE UPDATE ON t.posts FOR EACH ROW EXECUTE FUNCTION t.refuse();
+SET ROLE regress_app;
+DELETE FROM t.users WHERE id = 2;
+RESET ROLE;
+DROP TRIGGER refuse ON t.posts;
+
 -- A statement of the caller's own must tell as before, and one of a key of a table
 -- that is not guarded.
 CREATE TABLE t.persons (id int PRIMARY KEY);

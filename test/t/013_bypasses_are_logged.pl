@@ -162,6 +162,13 @@ logs($superuser, 'SET tenant_guard.bypass = on; BEGIN; ALTER TABLE "Odd table" D
 	"$superuser: a statement weakened the guard of public.\"Odd table\", $bypass");
 logs('app', 'SELECT count(tenant_of(\'secret \' || n)) FROM generate_series(1, 20) n;', "$superuser: public.customers, $bypass");
 
+# What the error of a foreign key's action does not tell who is bound, the log has.
+$node->safe_psql('shop', "SET client_min_messages = warning; CREATE TABLE writers (id int PRIMARY KEY); CREATE TABLE letters (tenant_id uuid, body text, writer int NOT NULL REFERENCES writers ON DELETE SET NULL);"
+	  . " GRANT SELECT, DELETE ON writers TO app; INSERT INTO writers VALUES (1); SET row_security = off; INSERT INTO letters VALUES ('$TENANT_B', 'a letter', 1)");
+(undef, my $log, $said) = logged('app', 'DELETE FROM writers;');
+unlike($said, qr/a letter/, 'an error of a foreign key\'s action does not show another tenant\'s row');
+like($log, qr/DETAIL:  Failing row contains \($TENANT_B, a letter, null\)/, 'and the log has it');
+
 # Other refusals that were lifted.
 my $tenant = "SELECT tenant_guard.set_tenant('$TENANT_A');";
 
