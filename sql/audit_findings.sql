@@ -100,6 +100,7 @@ CREATE MATERIALIZED VIEW t.kept AS SELECT * FROM t.owners;
 RESET tenant_guard.bypass;
 GRANT SELECT (id) ON t.kept TO regress_app;
 GRANT ALL ON t.good TO regress_app, regress_group;
+GRANT TRIGGER ON t.keyed TO PUBLIC;
 GRANT REFERENCES (mail) ON t.keyed TO regress_in_group;
 CREATE FUNCTION t.definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM t.good';
 CREATE PROCEDURE t.atomic() LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC DELETE FROM t.good; END;

@@ -63,9 +63,11 @@ DROP TABLE t.seen;
 
 -- A table of a superuser, with keys that act; one whose keys do not is none.
 CREATE TABLE t.superusers (tenant_id uuid PRIMARY KEY, other uuid REFERENCES t.tenants ON DELETE SET NULL);
+CREATE TABLE t.superusers_follow (tenant_id uuid PRIMARY KEY REFERENCES t.tenants ON UPDATE CASCADE);
 CREATE TABLE t.superusers_plain (tenant_id uuid PRIMARY KEY REFERENCES t.tenants);
 SELECT level, object, detail, remedy FROM findings WHERE rule = 'cascade_as_unbound_owner';
 ALTER TABLE t.superusers OWNER TO regress_owner;
+DROP TABLE t.superusers_follow;
 
 -- The remedies, run as they are written, must leave what takes a decision, for a
 -- DBA to know.

@@ -32,6 +32,7 @@ SELECT filter, t.found(filter) FROM (VALUES
 	('tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'' OR true'),
 	('tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'' OR id > 0'),
 	('id > 0 AND (tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'' OR id > 1)'),
+	('id > 0 OR (id < 9 AND tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'' AND id > 5)'),
 	('NOT tenant_id = ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''),
 	('tenant_id <> ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'''),
 	('tenant_id <> ALL (''{aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa}'')'),

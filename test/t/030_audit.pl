@@ -254,8 +254,11 @@ my $key = 'SELECT level FROM tenant_guard.audit() WHERE rule = \'cascade_from_ou
 $node->safe_psql('shop', 'CREATE TABLE users (id int PRIMARY KEY); GRANT DELETE ON users TO app; SET client_min_messages = error; '
 	  . 'CREATE TABLE notes (tenant_id uuid, id int, author int REFERENCES users ON DELETE CASCADE, PRIMARY KEY (tenant_id, id))');
 is($node->safe_psql('shop', $key), 'warning', 'an action of a key is warned of where all sessions preload the library');
+my $unbound = 'SELECT level, detail ~ \'its errors may show\' FROM tenant_guard.audit() WHERE rule = \'cascade_as_unbound_owner\' AND object = \'public.notes\'';
+is($node->safe_psql('shop', $unbound), 'info|f', 'that it acts as an owner who sees every row is for a DBA to know');
 $node->safe_psql('postgres', 'ALTER ROLE app SET session_preload_libraries = auto_explain');
 is($node->safe_psql('shop', $key), 'error', 'and is an error where those of a role do not');
+is($node->safe_psql('shop', $unbound), 'warning|t', 'and warned of: there its errors have rows in their details');
 is(remedy('not_preloaded'), 'warning role app', 'not_preloaded: found');
 is(found('not_preloaded'), '', 'not_preloaded: its remedy mends it');
 is($node->safe_psql('shop', 'SELECT setconfig FROM pg_db_role_setting WHERE setrole = \'app\'::regrole'), '{"session_preload_libraries=auto_explain, tenant_guard"}', 'and leaves what the role loads');
