@@ -148,6 +148,13 @@ ALTER TABLE later.notes ADD CONSTRAINT acts FOREIGN KEY (id) REFERENCES later.or
 ALTER TABLE later.notes ADD CONSTRAINT acts FOREIGN KEY (id) REFERENCES later.orders ON DELETE CASCADE;
 SELECT tenant_guard.derive_tenant_column('later.notes');
 
+-- A key that does not act must be taken, and so must one of a role that has no rights over guarded tables.
+ALTER TABLE later.notes ADD CONSTRAINT acts_not FOREIGN KEY (id) REFERENCES later.orders;
+SET ROLE regress_none;
+CREATE TABLE t.before_none (id int PRIMARY KEY);
+ALTER TABLE t.of_none ADD FOREIGN KEY (id) REFERENCES t.before_none ON DELETE CASCADE;
+SET ROLE regress_owner;
+
 -- So must ADD COLUMN of the tenant column, and one that comes as a part.
 ALTER TABLE later.notes ADD tenant_id uuid;
 CREATE TABLE later.events (at int, tenant_id uuid) PARTITION BY RANGE (at);
@@ -250,8 +257,30 @@ RESET tenant_guard.bypass;
 SELECT level, object, detail FROM findings WHERE rule = 'trigger_of_other';
 SET ROLE regress_owner;
 ALTER TABLE later.counts ADD tenant_id uuid;
+
+-- Where a key acts on the whole of which its table is a part, it is an error.
+CREATE TABLE later.all_counts (id int REFERENCES later.orders ON DELETE CASCADE) PARTITION BY RANGE (id);
+RESET ROLE;
+SET tenant_guard.bypass = on;
+ALTER TABLE later.all_counts ATTACH PARTITION later.counts FOR VALUES FROM (0) TO (9);
+RESET tenant_guard.bypass;
+SELECT level, object FROM findings WHERE rule = 'trigger_of_other';
+SET ROLE regress_owner;
+ALTER TABLE later.all_counts DETACH PARTITION later.counts;
 DROP TRIGGER spy ON later.counts;
 ALTER TABLE later.counts ADD tenant_id uuid;
+
+-- A guarded table that has such a trigger all the same must still become a part of another.
+CREATE TABLE later.events_3 (at int, tenant_id uuid NOT NULL);
+GRANT TRIGGER ON later.events_3 TO regress_app;
+RESET ROLE;
+SET tenant_guard.bypass = on;
+SET ROLE regress_app;
+CREATE TRIGGER watch BEFORE DELETE ON later.events_3 FOR EACH ROW EXECUTE FUNCTION t.spy();
+RESET ROLE;
+RESET tenant_guard.bypass;
+SET ROLE regress_owner;
+ALTER TABLE later.events ATTACH PARTITION later.events_3 FOR VALUES FROM (19) TO (29);
 RESET ROLE;
 
 -- Of a table that is given away it must be said, until its functions are given away, too.
