@@ -45,6 +45,15 @@ GRANT DELETE ON t.places TO regress_app;
 SELECT * FROM findings;
 \a \x
 
+-- A table that is declared to be shared stays as it is: there, too, the privilege goes.
+SET ROLE regress_owner;
+SELECT tenant_guard.share('t.tenants');
+RESET ROLE;
+SELECT object, remedy FROM findings WHERE object ~ 'orders';
+SET ROLE regress_owner;
+SELECT tenant_guard.unshare('t.tenants');
+RESET ROLE;
+
 -- Triggers that SET NULL or SET DEFAULT shows every tenant's rows to are named: of
 -- each row, or of all rows that changed, and of parts.
 SET ROLE regress_owner;

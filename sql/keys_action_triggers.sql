@@ -126,6 +126,7 @@ SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, false, 'one
 SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, true, 1);
 SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, NULL, NULL::text) AND tenant_guard_internal.check_tenant_kept('own.asks'::regclass, true, NULL::text) AS kept;
 SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, false, NULL::text) AND tenant_guard_internal.check_tenant_kept('own.asks'::regclass, true, 1) AS kept;
+SELECT tenant_guard_internal.check_tenant_kept('own.asks'::regclass, false, 1) AND tenant_guard_internal.check_tenant_kept('own.asks'::regclass, true, 1::bigint) AS kept;
 
 RESET ROLE;
 REVOKE USAGE ON SCHEMA tenant_guard_internal FROM regress_app;

@@ -393,6 +393,16 @@ CREATE TABLE t.of_category (tenant_id uuid, category int CONSTRAINT category REF
 CREATE TABLE t.recoded (tenant_id uuid, code int);
 ALTER TABLE t.recoded ADD CONSTRAINT "by code" FOREIGN KEY (code) REFERENCES t.categories (code) ON DELETE SET NULL ON UPDATE CASCADE;
 ALTER TABLE t.recoded ADD old int CONSTRAINT old REFERENCES t.categories (code) ON UPDATE SET DEFAULT;
+
+-- Where actions are not refused the warning must say so.
+RESET ROLE;
+SET tenant_guard.foreign_key_actions = off;
+SET ROLE regress_owner;
+CREATE TABLE t.unrefused (tenant_id uuid, category int CONSTRAINT unrefused REFERENCES t.categories ON DELETE CASCADE);
+DROP TABLE t.unrefused;
+RESET ROLE;
+RESET tenant_guard.foreign_key_actions;
+SET ROLE regress_owner;
 SELECT tenant_guard.unprotect('t.of_category');
 SELECT tenant_guard.protect('t.of_category');
 
