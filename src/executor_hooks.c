@@ -179,7 +179,7 @@ finish_with_care(QueryDesc *query_desc, const Run *run)
 	{
 		if (run != NULL)
 			leave_run(run);
-		if (raised_after_action() || (run != NULL && run->hidden))
+		if (raised_after_action())
 			hide_detail(context);
 		explain_refused_row(context);
 		PG_RE_THROW();
