@@ -141,8 +141,7 @@ read_key_action(const Query *query)
 {
 	KeyAction  *action;
 
-	if (!InNoForceRLSOperation() ||
-		(query->commandType != CMD_DELETE && query->commandType != CMD_UPDATE) ||
+	if ((query->commandType != CMD_DELETE && query->commandType != CMD_UPDATE) ||
 		!is_foreign_key_statement(query_permission_infos(query)))
 		return NULL;
 	action = palloc0(sizeof(KeyAction));
