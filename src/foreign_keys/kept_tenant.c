@@ -111,7 +111,7 @@ is_noted(const NotedTenant *tenant, FunctionCallInfo fcinfo)
 	int16		typlen;
 	bool		typbyval;
 
-	if (!OidIsValid(tenant->type) || tenant->type != get_fn_expr_argtype(fcinfo->flinfo, ARG_TENANT))
+	if (tenant->type != get_fn_expr_argtype(fcinfo->flinfo, ARG_TENANT))
 		return false;
 	if (tenant->isnull || PG_ARGISNULL(ARG_TENANT))
 		return tenant->isnull && PG_ARGISNULL(ARG_TENANT);
