@@ -182,6 +182,7 @@ auto_protect_all(List *tables)
 	return guarded;
 }
 
+/* The tables of a query of OIDs, in the order of their OIDs, so that messages come in a stable order. */
 static List *
 query_tables(const char *sql)
 {
@@ -190,6 +191,7 @@ query_tables(const char *sql)
 
 	foreach(lc, query_datums(sql))
 		tables = lappend_oid(tables, DatumGetObjectId(PointerGetDatum(lfirst(lc))));
+	list_sort(tables, list_oid_cmp);
 	return tables;
 }
 
