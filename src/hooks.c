@@ -170,7 +170,7 @@ explain_or_run_utility(UTILITY_PARAMETERS)
 }
 #endif
 
-/* Executes EXPLAIN ANALYZE CREATE TABLE AS, for which PostgreSQL fires no event triggers. */
+/* Executes EXPLAIN ANALYZE CREATE TABLE AS or CREATE MATERIALIZED VIEW, for which PostgreSQL fires no event triggers. */
 static void
 make_by_explain(const CreateTableAsStmt *stmt, UTILITY_PARAMETERS)
 {
@@ -209,7 +209,7 @@ process_utility(UTILITY_PARAMETERS)
 		pstmt = copyObject(pstmt);	/* the original may belong to a cached plan */
 		pstmt->utilityStmt = extended;
 	}
-	if (made != NULL && made->objtype == OBJECT_TABLE)
+	if (made != NULL)
 		make_by_explain(made, UTILITY_ARGUMENTS);
 	else
 		explain_or_run_utility(UTILITY_ARGUMENTS);
