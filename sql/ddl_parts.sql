@@ -42,6 +42,16 @@ ALTER EXTENSION plpgsql DROP TABLE of_extension;
 ALTER EXTENSION plpgsql DROP TABLE below;
 ALTER EXTENSION plpgsql DROP TABLE apart;
 
+-- So must protect() mend one that is no part of another, though it guards none of an extension's.
+CREATE TABLE alone (tenant_id uuid, id int);
+ALTER EXTENSION plpgsql ADD TABLE alone;
+SET tenant_guard.bypass = on;
+ALTER TABLE alone NO FORCE ROW LEVEL SECURITY;
+RESET tenant_guard.bypass;
+SELECT tenant_guard.protect('alone');
+SELECT * FROM tenant_guard.broken_invariants('alone');
+ALTER EXTENSION plpgsql DROP TABLE alone;
+
 -- With row_security off a part of a guarded table must be guarded all the same, and a key between guarded ones be paired.
 SET row_security = off;
 CREATE TABLE orders_2 PARTITION OF orders FOR VALUES IN (2);
