@@ -199,6 +199,12 @@ SELECT count(*) FROM t.notes WHERE false AND EXISTS (SELECT FROM t.own WHERE big
 SELECT count(*) FROM (SELECT * FROM t.notes WHERE body LIKE (1 / 0)::text OFFSET 0) s WHERE false;
 WITH unused AS (SELECT * FROM t.notes WHERE body LIKE (1 / 0)::text) SELECT count(*) FROM t.notes;
 SELECT count(CASE WHEN false THEN (SELECT body FROM t.own WHERE body LIKE (1 / 0)::text) END) FROM t.notes;
+-- Nor must a column of a subquery that nobody reads, and what EXISTS outputs.
+SELECT count(*) FROM (SELECT body, 1 / 0 AS x FROM t.notes) s WHERE body LIKE 'm' || '%';
+SELECT count(*) FROM (SELECT body, 1 / 0 AS x FROM t.notes OFFSET 0) s WHERE body LIKE 'm' || '%';
+SELECT count(*) FROM (SELECT body, x AS y FROM (SELECT body, 1 / 0 AS x FROM t.notes) s) s WHERE body LIKE 'm' || '%';
+WITH w AS (SELECT body, 1 / 0 AS x FROM t.notes) SELECT count(*) FROM w WHERE body LIKE 'm' || '%';
+SELECT count(*) FROM t.notes n WHERE EXISTS (SELECT 1 / 0 FROM t.notes o WHERE o.id = n.id AND o.body LIKE 'm' || '%');
 -- A filter that is optional must be trusted when it is there, and no matter when it is not.
 PREPARE optional(text) AS SELECT id FROM t.notes WHERE $1 = '' OR doc @> $1::jsonb;
 PREPARE optional_like(text) AS SELECT FROM (SELECT body, body LIKE $1 || '%' AS found FROM t.notes) s WHERE $1 = '' OR found;

@@ -5,9 +5,9 @@
  *
  * Expressions are folded by eval_const_expressions() and in the planner's order,
  * outer queries before the queries in them.  What the planner drops unevaluated,
- * such as a branch that is never taken, is not folded.  So nothing raises an
- * error here that would not raise it in the planner, and the planner finds the
- * same constants that filter_check.c judged.
+ * such as a branch that is never taken or a subquery's column that is not read, is
+ * not folded.  So nothing raises an error here that would not raise it in the
+ * planner, and the planner finds the same constants that filter_check.c judged.
  *
  * An expression that calls a function in a language other than C is left as it
  * is: the function may have effects that must not happen twice.
@@ -79,9 +79,72 @@ calls_other_than_c(Node *node, void *context)
 		expression_tree_walker(node, calls_other_than_c, NULL);
 }
 
-static void fold_parts(Query *query, PlannerInfo *root);
+/* The output columns of a query that are read by the query around it. */
+typedef struct ReadColumns
+{
+	Index		rti;			/* of the query in the range table of the other, */
+	int			level;			/* which is this many queries above what is walked */
+	bool		all;
+	Bitmapset  *columns;
+} ReadColumns;
 
-/* An expression_tree_walker: folds the sub-selects that a folded expression still contains. */
+static const ReadColumns every_column = {.all = true};
+static const ReadColumns no_column = {.all = false};
+
+/* A query_tree_walker: notes the columns that are read. */
+static bool
+note_read_columns(Node *node, void *context)
+{
+	ReadColumns *read = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		const Var  *var = (Var *) node;
+
+		if (var->varno == read->rti && var->varlevelsup == read->level && var->varattno > 0)
+			read->columns = bms_add_member(read->columns, var->varattno);
+		else if (var->varno == read->rti && var->varlevelsup == read->level)
+			read->all = true;
+		return false;
+	}
+	if (IsA(node, Query))
+	{
+		read->level++;
+		(void) query_tree_walker((Query *) node, note_read_columns, read, QTW_IGNORE_JOINALIASES);
+		read->level--;
+		return false;
+	}
+	return expression_tree_walker(node, note_read_columns, read);
+}
+
+/* Is this output column read, or needed to sort, group or lock the rows? */
+static bool
+is_read(const TargetEntry *entry, const ReadColumns *read)
+{
+	return read->all || entry->resjunk || entry->ressortgroupref != 0 || bms_is_member(entry->resno, read->columns);
+}
+
+/* The columns of a subquery that a query reads, of which "outer" are read.  Those of the branches of UNION are. */
+static ReadColumns
+columns_read(const Query *query, Index rti, const ReadColumns *outer)
+{
+	ReadColumns read = {rti, 0, query->setOperations != NULL, NULL};
+	Query		reader = *query;
+	ListCell   *lc;
+
+	reader.targetList = NIL;
+	foreach(lc, query->targetList)
+		if (is_read(lfirst_node(TargetEntry, lc), outer))
+			reader.targetList = lappend(reader.targetList, lfirst(lc));
+	(void) query_tree_walker(&reader, note_read_columns, &read, QTW_IGNORE_JOINALIASES);
+	return read;
+}
+
+static void fold_parts(Query *query, const ReadColumns *read, PlannerInfo *root);
+
+/* An expression_tree_walker: folds the sub-selects that a folded expression still contains.  The planner drops what EXISTS outputs. */
 static bool
 fold_sub_selects(Node *node, void *root)
 {
@@ -89,7 +152,12 @@ fold_sub_selects(Node *node, void *root)
 		return false;
 	if (IsA(node, Query))
 	{
-		fold_parts((Query *) node, root);
+		fold_parts((Query *) node, &every_column, root);
+		return false;
+	}
+	if (IsA(node, SubLink) && ((SubLink *) node)->subLinkType == EXISTS_SUBLINK)
+	{
+		fold_parts(castNode(Query, ((SubLink *) node)->subselect), &no_column, root);
 		return false;
 	}
 	return expression_tree_walker(node, fold_sub_selects, root);
@@ -137,9 +205,19 @@ lets_nothing_through(const Query *query)
 		(((Const *) quals)->constisnull || !DatumGetBool(((Const *) quals)->constvalue));
 }
 
-static void
-fold_parts(Query *query, PlannerInfo *root)
+/* Can the planner treat this WITH query, which is referenced, as a subquery? */
+static bool
+may_be_inlined(const CommonTableExpr *cte)
 {
+	return cte->cterefcount == 1 && !cte->cterecursive && cte->ctematerialized != CTEMaterializeAlways &&
+		castNode(Query, cte->ctequery)->commandType == CMD_SELECT;
+}
+
+/* Folds the expressions of a query of which these columns are read. */
+static void
+fold_parts(Query *query, const ReadColumns *read, PlannerInfo *root)
+{
+	Index		rti = 0;
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -148,19 +226,27 @@ fold_parts(Query *query, PlannerInfo *root)
 	fold_expression(&query->limitOffset, root);
 	fold_expression(&query->limitCount, root);
 	foreach(lc, query->targetList)
-		fold_expression((Node **) &lfirst_node(TargetEntry, lc)->expr, root);
+		if (is_read(lfirst_node(TargetEntry, lc), read))
+			fold_expression((Node **) &lfirst_node(TargetEntry, lc)->expr, root);
 	if (lets_nothing_through(query))
 		return;
 	foreach(lc, query->rtable)
-		if (lfirst_node(RangeTblEntry, lc)->rtekind == RTE_SUBQUERY)
-			fold_parts(lfirst_node(RangeTblEntry, lc)->subquery, root);
+	{
+		ReadColumns columns;
+
+		rti++;
+		if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_SUBQUERY)
+			continue;
+		columns = columns_read(query, rti, read);
+		fold_parts(lfirst_node(RangeTblEntry, lc)->subquery, &columns, root);
+	}
 	foreach(lc, query->cteList)
 	{
 		const CommonTableExpr *cte = lfirst(lc);
 		Query	   *with = castNode(Query, cte->ctequery);
 
 		if (cte->cterefcount > 0 || with->commandType != CMD_SELECT)
-			fold_parts(with, root);
+			fold_parts(with, may_be_inlined(cte) ? &no_column : &every_column, root);
 	}
 }
 
@@ -175,6 +261,6 @@ fold_query(Query *query, ParamListInfo params)
 	PlannerInfo *root = make_root(query, params);
 
 	Assert(query->commandType != CMD_UTILITY);
-	fold_parts(query, root);
+	fold_parts(query, &every_column, root);
 	return root->glob->invalItems;
 }
