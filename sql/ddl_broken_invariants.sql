@@ -40,6 +40,30 @@ ALTER TABLE customers ADD parent int REFERENCES customers;
 SELECT * FROM tenant_guard.broken_invariants('customers');
 RESET tenant_guard.foreign_keys;
 
+-- audit() must tell of parts and parents for which it has no other rule: of a part that is open or guarded by another column, and of
+-- a parent that is open. Its remedy must mend what it can.
+DROP TABLE orders, customers;
+SET tenant_guard.tenant_column = tenant_id;
+CREATE TABLE of_org (org uuid NOT NULL, id int) PARTITION BY LIST (id);
+CREATE TABLE of_org_1 PARTITION OF of_org DEFAULT;
+SELECT tenant_guard.protect('of_org', 'org');
+DROP POLICY tenant_isolation ON of_org_1;
+DROP POLICY tenant_access ON of_org_1;
+CREATE TABLE by_tenant (tenant_id uuid);
+CREATE TABLE by_org (org uuid NOT NULL);
+SELECT tenant_guard.protect('by_org', 'org');
+CREATE TABLE by_both () INHERITS (by_org, by_tenant);
+CREATE TABLE noted (tenant_id uuid, note text);
+ALTER TABLE noted INHERIT mixin;
+CREATE TABLE above (tenant_id uuid NOT NULL);
+CREATE TABLE below () INHERITS (above);
+SELECT tenant_guard.unprotect('above');
+SELECT tenant_guard.protect('below');
+SELECT rule, level, object, detail, remedy FROM tenant_guard.audit() WHERE rule IN ('part_unguarded', 'parent_unguarded');
+SELECT remedy FROM tenant_guard.audit() WHERE rule IN ('part_unguarded', 'parent_unguarded') AND remedy IS NOT NULL \gexec
+SELECT rule, object FROM tenant_guard.audit() WHERE rule IN ('part_unguarded', 'parent_unguarded');
+RESET tenant_guard.tenant_column;
+
 -- An OID that is no table's breaks nothing.
 SELECT * FROM tenant_guard.broken_invariants(0);
 DROP SCHEMA b CASCADE;
