@@ -21,6 +21,12 @@ CREATE FUNCTION unprotect(relation regclass, reason text DEFAULT NULL) RETURNS v
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unprotect';
 COMMENT ON FUNCTION unprotect(regclass, text) IS 'removes the guard of a table and its partitions and children';
 
+CREATE FUNCTION unprotect_schema(schema regnamespace, reason text DEFAULT NULL,
+								 OUT relation regclass, OUT status text, OUT detail text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unprotect_schema';
+COMMENT ON FUNCTION unprotect_schema(regnamespace, text) IS 'removes the guard of every guarded table of a schema, and reports on each';
+
 CREATE FUNCTION share(relation regclass, reason text DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_share';
 COMMENT ON FUNCTION share(regclass, text) IS 'declares a table as shared by all tenants';

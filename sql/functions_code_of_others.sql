@@ -174,6 +174,7 @@ INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; CREATE TABLE ours.made (tenant_id uuid, LIKE hostile.above INCLUDING CONSTRAINTS)'),
 	('tenant_guard_internal.on_ddl_command_end()', 'SET LOCAL tenant_guard.auto_protect = on; CREATE TABLE ours.made (tenant_id uuid) INHERITS (hostile.above)'),
 	('unprotect(regclass,text)', 'SELECT tenant_guard.protect(''hostile.rows''); SELECT tenant_guard.unprotect(''hostile.rows'', ''why'')'),
+	('unprotect_schema(regnamespace,text)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.unprotect_schema(''hostile'', ''why'')'),
 	('share(regclass,text)', 'SELECT tenant_guard.share(''hostile.lines'', ''why'')'),
 	('unshare(regclass)', 'SELECT tenant_guard.share(''hostile.lines''); SELECT tenant_guard.unshare(''hostile.lines'')'),
 	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows''); SELECT tenant_guard.pair_foreign_keys(''hostile.rows'')'),
@@ -212,7 +213,8 @@ INSERT INTO cases (function, statement) VALUES
 -- another owner's calls
 INSERT INTO cases VALUES
 	('protect(regclass,name)', 'SELECT tenant_guard.protect(''honest.notes'')', 'regress_alice'),
-	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')', 'regress_alice');
+	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')', 'regress_alice'),
+	('unprotect_schema(regnamespace,text)', 'SELECT tenant_guard.unprotect_schema(''hostile'')', 'regress_alice');
 -- prove()'s parts, each by itself
 INSERT INTO cases (function, statement)
 SELECT f.name, 'SELECT tenant_guard.protect_schema(''hostile''); ' || f.statement

@@ -66,6 +66,7 @@ SELECT tenant_guard.guard_status('pg_class');
 SELECT tenant_guard.protect('pg_class');
 SELECT tenant_guard.unprotect('pg_class');
 SELECT relation, status, detail FROM tenant_guard.protect_schema('pg_catalog', 'oid') WHERE relation = 'pg_class'::regclass;
+SELECT * FROM tenant_guard.unprotect_schema('pg_catalog');
 
 -- A stored tenant would reach every later connection: it must be refused.
 ALTER ROLE regress_nobody SET tenant_guard.tenant_id = '7f1c9d0e-6f0e-4f6b-9a53-2f6c0f3f8a11';

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * guard_report.c
- *	  Guards one table of many in a subtransaction, and reports what came of it.
+ *	  Guards one table of many in a subtransaction, or takes its guard off, and
+ *	  reports what came of it.
  *
  * An error is reported and does not stop the others.  A query cancel does.
  *
@@ -21,6 +22,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "guard.h"
+#include "guard_policy.h"
 #include "guard_report.h"
 #include "install_guard.h"
 #include "key_setting.h"
@@ -42,9 +44,9 @@ note_progress(int done, int tables, Oid schema)
 						get_namespace_name(schema))));
 }
 
-/* The tables of a schema that have the column or, if it is NULL, a tenant column: OIDs in the order of their names. */
-List *
-tables_with_column(Oid schema, const char *column)
+/* The tables of a schema: OIDs in the order of their names. */
+static List *
+tables_of(Oid schema)
 {
 	List	   *tables = NIL;
 	ListCell   *lc;
@@ -54,24 +56,45 @@ tables_with_column(Oid schema, const char *column)
 									  " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,f}'::pg_catalog.\"char\"[])"
 									  " ORDER BY c.relname",
 									  schema)))
-	{
-		Oid			relid = DatumGetObjectId(PointerGetDatum(lfirst(lc)));
-
-		if (column != NULL ? has_column(relid, column) : tenant_column_of(relid) != NULL)
-			tables = lappend_oid(tables, relid);
-	}
+		tables = lappend_oid(tables, DatumGetObjectId(PointerGetDatum(lfirst(lc))));
 	return tables;
 }
 
-/* What is done with one table in a subtransaction. */
-typedef void (*TableAction) (Report *report, const char *column);
+/* Those that have the column or, if it is NULL, a tenant column. */
+List *
+tables_with_column(Oid schema, const char *column)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables_of(schema))
+		if (column != NULL ? has_column(lfirst_oid(lc), column) : tenant_column_of(lfirst_oid(lc)) != NULL)
+			tables = lappend_oid(tables, lfirst_oid(lc));
+	return tables;
+}
+
+/* The guarded tables of a schema, damaged ones too: OIDs in the order of their names. */
+List *
+guarded_tables(Oid schema)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables_of(schema))
+		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
+			tables = lappend_oid(tables, lfirst_oid(lc));
+	return tables;
+}
+
+/* What is done with one table in a subtransaction; "argument" is the column, or the reason. */
+typedef void (*TableAction) (Report *report, const char *argument);
 
 /*
  * Runs an action for a table in a subtransaction.  Returns NULL or, if the action
  * was rolled back, the error, copied to the caller's memory context.
  */
 static ErrorData *
-try_table(TableAction action, Report *report, const char *column)
+try_table(TableAction action, Report *report, const char *argument)
 {
 	MemoryContext oldcontext = CurrentMemoryContext;
 	ResourceOwner oldowner = CurrentResourceOwner;
@@ -84,7 +107,7 @@ try_table(TableAction action, Report *report, const char *column)
 	{
 		/* of what is done to each of many tables, the report says how much */
 		routine_notice = DEBUG1;
-		action(report, column);
+		action(report, argument);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -118,15 +141,29 @@ guard_one(Report *report, const char *column)
 		"was guarded already";
 }
 
-/* The detail for a table that the user does not own. */
+/* The detail for a table that the user does not own, and whose owner is to call this function. */
 static char *
-belongs_to_other_role(Oid relid)
+belongs_to_other_role(Oid relid, const char *function)
 {
 	if (IsCatalogNamespace(get_rel_namespace(relid)))
 		return "is a system catalog";
-	return psprintf("belongs to role \"%s\". As that role, run SELECT tenant_guard.protect(%s);",
-					owner_name(relid),
+	return psprintf("belongs to role \"%s\". As that role, run SELECT tenant_guard.%s(%s);",
+					owner_name(relid), function,
 					quote_literal_cstr(relation_name(relid)));
+}
+
+/* Tries an action for a table, and fills in its report if it is refused. */
+static void
+try_and_report(TableAction action, Report *report, const char *argument)
+{
+	ErrorData  *error = try_table(action, report, argument);
+
+	if (error == NULL)
+		return;
+	report->changed = false;
+	report->sqlerrcode = error->sqlerrcode;
+	report->status = "refused";
+	report->detail = error->hint ? psprintf("%s. %s", error->message, error->hint) : error->message;
 }
 
 /*
@@ -138,7 +175,6 @@ void
 guard_and_report(Report *report, const char *column)
 {
 	LabelKind	label = inherited_declaration(report->relid).kind;
-	ErrorData  *error;
 
 	if ((label == LABEL_SHARED || label == LABEL_UNPROTECTED) && guard_of(report->relid).status == GUARD_NONE)
 	{
@@ -151,17 +187,36 @@ guard_and_report(Report *report, const char *column)
 		bool		whole = guard_of(report->relid).status == GUARD_WHOLE;
 
 		report->status = whole ? "guarded" : "refused";
-		report->detail = whole ? "was guarded already" : belongs_to_other_role(report->relid);
+		report->detail = whole ? "was guarded already" : belongs_to_other_role(report->relid, "protect");
 		return;
 	}
 	report->status = "guarded";
-	error = try_table(guard_one, report, column);
-	if (error == NULL)
-		return;
-	report->changed = false;
-	report->sqlerrcode = error->sqlerrcode;
-	report->status = "refused";
-	report->detail = error->hint ? psprintf("%s. %s", error->message, error->hint) : error->message;
+	try_and_report(guard_one, report, column);
+}
+
+static void
+unguard_one(Report *report, const char *reason)
+{
+	report->changed = unprotect_table(report->relid, reason);
+	report->detail = policies_of(report->relid).any ?
+		"is no longer guarded; row-level security stays enabled, for policies that tenant_guard did not make" :
+		"is no longer guarded";
+}
+
+/* Takes the guard off one table and fills in its report.  Its partitions and children lose theirs with it. */
+void
+unguard_and_report(Report *report, const char *reason)
+{
+	report->status = "unprotected";
+	if (guard_of(report->relid).status == GUARD_NONE)
+		report->detail = "with the table it is a part of";
+	else if (!user_owns_relation(report->relid))
+	{
+		report->status = "refused";
+		report->detail = belongs_to_other_role(report->relid, "unprotect");
+	}
+	else
+		try_and_report(unguard_one, report, reason);
 }
 
 /* A TableAction: applies the setting foreign_keys to the keys from a table. */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * guard_report.h
- *	  Guards one table of many in a subtransaction, and reports what came of it.
+ *	  Guards one table of many in a subtransaction, or takes its guard off, and
+ *	  reports what came of it.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +17,7 @@ typedef struct Report
 	Oid			relid;
 	const char *status;
 	const char *detail;
-	bool		changed;		/* the table is guarded by this call */
+	bool		changed;		/* by this call */
 	int			sqlerrcode;		/* why it was refused, or 0 */
 	Oid			key;			/* of a try of one foreign key */
 } Report;
@@ -31,7 +32,9 @@ typedef struct KeyReport
 } KeyReport;
 
 extern List *tables_with_column(Oid schema, const char *column);
+extern List *guarded_tables(Oid schema);
 extern void guard_and_report(Report *report, const char *column);
+extern void unguard_and_report(Report *report, const char *reason);
 extern KeyReport try_keys(Oid relid);
 extern char *describe_keys(const KeyReport *report);
 extern void warn_of_keys(Oid relid, const ErrorData *error);

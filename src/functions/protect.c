@@ -64,7 +64,7 @@ column_for(Oid relid, const char *wanted)
 }
 
 /* The reason that is the second argument, palloc'd, or NULL if it is null or blank. */
-static char *
+char *
 reason_argument(FunctionCallInfo fcinfo)
 {
 	char	   *reason = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -179,12 +179,14 @@ check_unprotect(List *parts)
 	}
 }
 
-Datum
-tenant_guard_unprotect(PG_FUNCTION_ARGS)
+/*
+ * Locks a table, its partitions and children, takes their guards off, labels them with the reason, which may be NULL, and
+ * logs that.  Returns false if the table was not guarded.
+ */
+bool
+unprotect_table(Oid relid, const char *reason)
 {
-	Oid			relid = relation_argument(fcinfo);
 	List	   *parts = lock_hierarchy(relid);
-	const char *column = column_for(relid, NULL);
 	bool		was_guarded;
 	ListCell   *lc;
 
@@ -198,12 +200,25 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 	foreach(lc, parts)
 		check_references_kept(lfirst_oid(lc));
 	foreach(lc, parts)
-		declare_table(lfirst_oid(lc), LABEL_UNPROTECTED, reason_argument(fcinfo));
+		declare_table(lfirst_oid(lc), LABEL_UNPROTECTED, reason);
 
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("tenant_guard: table %s was unprotected by role \"%s\"",
 					relation_name(relid), GetUserNameFromId(GetUserId(), true)),
-			 reason_argument(fcinfo) != NULL ? errdetail("Reason: %s", reason_argument(fcinfo)) : 0));
+			 reason != NULL ? errdetail("Reason: %s", reason) : 0));
+	return was_guarded;
+}
+
+Datum
+tenant_guard_unprotect(PG_FUNCTION_ARGS)
+{
+	Oid			relid = relation_argument(fcinfo);
+	const char *column;
+	bool		was_guarded;
+
+	check_relation(relid);
+	column = column_for(relid, NULL);
+	was_guarded = unprotect_table(relid, reason_argument(fcinfo));
 	ereport(NOTICE,
 			(errmsg(was_guarded ? "table %s is no longer guarded" : "table %s was not guarded",
 					relation_name(relid)),

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * protect_schema.c
- *	  Guards every table of a schema that has the tenant column, and reports
- *	  on each.
+ *	  Guards every table of a schema that has the tenant column, or takes the
+ *	  guards off, and reports on each.
  *
- * First the tables are guarded, roots of hierarchies before their partitions and
+ * To guard them, first the tables are guarded, roots of hierarchies before their partitions and
  * children; then the setting foreign_keys is applied to the foreign keys between
- * them.  Both are done in a subtransaction for each table (guard_report.c), and
- * both end early when the transaction's locks leave little room for those of other
+ * them.  Keys stay as they are when guards are taken off.  All is done in a
+ * subtransaction for each table (guard_report.c), and ends early when the transaction's locks leave little room for those of other
  * sessions: protect_tables.c commits table by table instead.
  *
  *-------------------------------------------------------------------------
@@ -23,22 +23,27 @@
 #include "auto_protect.h"
 #include "catalog.h"
 #include "compat.h"
+#include "current_tenant.h"
 #include "guard.h"
+#include "guard_refusals.h"
 #include "guard_report.h"
 #include "key_setting.h"
 #include "lock_table.h"
 #include "protect.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_protect_schema);
+PG_FUNCTION_INFO_V1(tenant_guard_unprotect_schema);
 
 /* The number of tables after which the room for locks is looked at. */
 #define TABLES_BETWEEN_LOOKS 10
 
-/* A call of protect_schema. */
+/* A call of protect_schema or unprotect_schema. */
 typedef struct Call
 {
 	Oid			schema;
-	const char *column;
+	void		(*report_one) (Report *report, const char *argument);
+	const char *argument;		/* the column, or the reason; or NULL */
+	char	   *call_for_rest;	/* what is to be run for tables that this call does not come to */
 	List	   *reports;
 	bool		stopped;		/* for want of room in the lock table */
 	int			looks;
@@ -54,35 +59,35 @@ is_to_stop(Call *call, int sqlerrcode)
 	return call->stopped;
 }
 
-static char *
-call_of_protect_tables(Oid schema)
-{
-	return psprintf("CALL tenant_guard.protect_tables(%s);",
-					quote_literal_cstr(quote_identifier(get_namespace_name(schema))));
-}
-
 /* ----------------------------------------------------------------
  *		Guards
  * ----------------------------------------------------------------
  */
 
-/* Reports a table that the call does not come to. */
+/* Reports a table that the call does not come to.  One that has the state already was changed with the table it is a part of. */
 static void
-leave_table(Report *report, Oid schema)
+leave_table(const Call *call, Report *report)
 {
-	bool		whole = guard_of(report->relid).status == GUARD_WHOLE;
+	GuardStatus status = guard_of(report->relid).status;
 
-	report->status = whole ? "guarded" : "left";
-	report->detail = whole ? "was guarded already" : psprintf("run %s", call_of_protect_tables(schema));
+	report->status = "left";
+	report->detail = psprintf("run %s", call->call_for_rest);
+	if (status == GUARD_WHOLE && call->report_one == guard_and_report)
+	{
+		report->status = "guarded";
+		report->detail = "was guarded already";
+	}
+	if (status == GUARD_NONE && call->report_one == unguard_and_report)
+		unguard_and_report(report, call->argument);
 }
 
 static void
-guard_or_leave(Call *call, Report *report)
+change_or_leave(Call *call, Report *report)
 {
 	if (!call->stopped)
-		guard_and_report(report, call->column);
+		call->report_one(report, call->argument);
 	if (call->stopped || report->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
-		leave_table(report, call->schema);
+		leave_table(call, report);
 	(void) is_to_stop(call, report->sqlerrcode);
 }
 
@@ -99,9 +104,9 @@ copy_report(const Report *report)
 	return copy;
 }
 
-/* Guards roots first, then what inherits from them. */
+/* Roots first, then what inherits from them. */
 static void
-guard_tables(Call *call, List *tables)
+change_tables(Call *call, List *tables)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "protect_schema table",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -119,7 +124,7 @@ guard_tables(Call *call, List *tables)
 				get_rel_relkind(relid) != '\0';
 
 			if (due)
-				guard_or_leave(call, &report);
+				change_or_leave(call, &report);
 			MemoryContextSwitchTo(oldcontext);
 			if (due)
 			{
@@ -193,9 +198,30 @@ apply_key_setting_to_all(Call *call)
 }
 
 /* ----------------------------------------------------------------
- *		The function
+ *		The functions
  * ----------------------------------------------------------------
  */
+
+static Oid
+schema_argument(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("schema must not be null")));
+	if (get_namespace_name(PG_GETARG_OID(0)) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("schema with OID %u does not exist", PG_GETARG_OID(0))));
+	return PG_GETARG_OID(0);
+}
+
+/* The schema's name as the literal that is an argument of a call. */
+static char *
+schema_literal(Oid schema)
+{
+	return quote_literal_cstr(quote_identifier(get_namespace_name(schema)));
+}
 
 static void
 put_report(ReturnSetInfo *result, const Report *report)
@@ -207,34 +233,56 @@ put_report(ReturnSetInfo *result, const Report *report)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-Datum
-tenant_guard_protect_schema(PG_FUNCTION_ARGS)
+/* Puts the reports into the result, and warns if there was no room for all.  Returns a table that was changed, or InvalidOid. */
+static Oid
+finish_call(const Call *call, FunctionCallInfo fcinfo)
 {
-	Call		call = {PG_GETARG_OID(0)};
 	Oid			changed = InvalidOid;
 	ListCell   *lc;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("schema must not be null")));
-	call.column = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
-	InitMaterializedSRF(fcinfo, 0);
-	guard_tables(&call, tables_with_column(call.schema, call.column));
-	apply_key_setting_to_all(&call);
-
-	foreach(lc, call.reports)
+	foreach(lc, call->reports)
 	{
 		put_report((ReturnSetInfo *) fcinfo->resultinfo, lfirst(lc));
 		if (((Report *) lfirst(lc))->changed)
 			changed = ((Report *) lfirst(lc))->relid;
 	}
-	if (call.stopped)
+	if (call->stopped)
 		ereport(WARNING,
-				(errmsg("some tables of schema \"%s\" are left as they were", get_namespace_name(call.schema)),
-				 errdetail("The locks of one transaction that guards them all would leave other sessions no room in the server's lock table."),
-				 errhint("When this transaction has ended, run %s", call_of_protect_tables(call.schema))));
+				(errmsg("some tables of schema \"%s\" are left as they were", get_namespace_name(call->schema)),
+				 errdetail("The locks of one transaction for all of them would leave other sessions no room in the server's lock table."),
+				 errhint("When this transaction has ended, run %s", call->call_for_rest)));
+	return changed;
+}
+
+Datum
+tenant_guard_protect_schema(PG_FUNCTION_ARGS)
+{
+	Call		call = {.schema = schema_argument(fcinfo), .report_one = guard_and_report};
+	Oid			changed;
+
+	call.argument = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
+	call.call_for_rest = psprintf("CALL tenant_guard.protect_tables(%s);", schema_literal(call.schema));
+	InitMaterializedSRF(fcinfo, 0);
+	change_tables(&call, tables_with_column(call.schema, call.argument));
+	apply_key_setting_to_all(&call);
+	changed = finish_call(&call, fcinfo);
 	if (OidIsValid(changed))
 		note_bound_owner(changed);
+	PG_RETURN_VOID();
+}
+
+Datum
+tenant_guard_unprotect_schema(PG_FUNCTION_ARGS)
+{
+	Call		call = {.schema = schema_argument(fcinfo), .report_one = unguard_and_report};
+
+	call.argument = reason_argument(fcinfo);
+	call.call_for_rest = psprintf("SELECT * FROM tenant_guard.unprotect_schema(%s%s);", schema_literal(call.schema),
+								  call.argument ? psprintf(", %s", quote_literal_cstr(call.argument)) : "");
+	if (transaction_has_tenant())
+		raise_refusal(unprotect_schema_under_tenant(get_namespace_name(call.schema), call.call_for_rest));
+	InitMaterializedSRF(fcinfo, 0);
+	change_tables(&call, guarded_tables(call.schema));
+	(void) finish_call(&call, fcinfo);
 	PG_RETURN_VOID();
 }

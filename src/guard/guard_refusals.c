@@ -479,6 +479,17 @@ unprotect_under_tenant(Oid relid)
 }
 
 Refusal
+unprotect_schema_under_tenant(const char *schema, const char *call)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("the tables of schema \"%s\" cannot be unprotected while a tenant is set", schema),
+			"A table can be unprotected only in a transaction that has no tenant.",
+			psprintf("Run %s in a transaction without a tenant.", call)
+	};
+}
+
+Refusal
 unprotect_temporary(Oid relid)
 {
 	const char *relation = relation_name(relid);

@@ -508,7 +508,7 @@ unguard_table(Oid relid)
 	if (!policies_of(relid).any)
 		run_ddl(relid, psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY", name));
 	else
-		ereport(NOTICE,
+		ereport(routine_notice,
 				(errmsg("row-level security stays enabled on table %s", name),
 				 errdetail("The table has policies that tenant_guard did not make.")));
 }

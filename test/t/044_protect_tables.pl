@@ -87,6 +87,39 @@ $waiting->quit;
 is($node->safe_psql('postgres', $guarded), 600, 'once it is free it is guarded by the call that waited');
 is($node->safe_psql('postgres', $unpaired), 0, 'and its keys carry the tenant');
 
+# --- The way back ----------------------------------------------------------------------------------------------------
+
+# unprotect_schema too leaves room in the lock table, and says how to go on.
+my $rest = q{SELECT * FROM tenant_guard.unprotect_schema('s', 'it''s late');};
+my $back = $node->background_psql('postgres', on_error_stop => 0);
+$back->query('BEGIN');
+$report = $back->query(q{SELECT status || ' ' || detail, count(*) FROM tenant_guard.unprotect_schema('s', 'it''s late') GROUP BY 1 ORDER BY 1});
+my ($off) = $report =~ /^unprotected is no longer guarded\|(\d+)$/m;
+my ($on) = $report =~ /^left run \Q$rest\E\|(\d+)$/m;
+is($off + $on, 600, 'each guarded table is in the report');
+cmp_ok($off, '>', 30, 'guards were taken off while there was room for the locks');
+like($back->{stderr}, qr/WARNING:  some tables of schema "s" are left as they were\nDETAIL: .*\nHINT:  When this transaction has ended, run \Q$rest\E/,
+	'a warning says what to do about the others');
+is($node->safe_psql('other', 'SELECT count(*) FROM p'), 0, 'a session of another database has room for its locks meanwhile');
+$back->query('COMMIT');
+$back->quit;
+is($node->safe_psql('postgres', $guarded), $on, 'what it has done is done');
+
+# A table that is in use is reported when the lock was not to be had, and stops no other.
+$holder = $node->background_psql('postgres');
+$holder->query("BEGIN; LOCK TABLE s.t600 IN ACCESS SHARE MODE");
+my $calls = 0;
+do { ($out, $err) = call("SET lock_timeout = '10ms'; $rest") } while $err =~ /left as they were/ && ++$calls < 30;
+like($out, qr/^s\.t600\|refused\|canceling statement due to lock timeout/m, 'a table that is in use is named');
+is($node->safe_psql('postgres', $guarded), 1, 'all others are unprotected');
+$holder->query('COMMIT');
+$holder->quit;
+call($rest);
+is($node->safe_psql('postgres', "SELECT count(*) FROM tenant_guard.tables WHERE status = 'unprotected' AND reason = 'it''s late'"), 600, 'then that, too, for the reason that was given');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM tenant_guard.broken_invariants()'), 0, 'no invariant is broken');
+
+# --- Parts of what is not guarded ------------------------------------------------------------------------------------
+
 # A table whose parent has no tenant column, or is in another schema, is guarded too.
 $node->safe_psql('postgres', 'CREATE SCHEMA v; SET tenant_guard.auto_protect = off; CREATE TABLE v.base (id int); CREATE TABLE v.child (tenant_id uuid) INHERITS (v.base);'
 	  . ' CREATE TABLE public.whole (tenant_id uuid, id int) PARTITION BY LIST (id); CREATE TABLE v.part PARTITION OF public.whole FOR VALUES IN (1);'
