@@ -1,0 +1,154 @@
+# The library cannot be loaded: its file is gone, or is not what it should be. No application reads a row; an error says
+# which file; superusers, backups and maintenance go on. The runbook of docs/operations.md gives rows back without it, and
+# brings the guards back when it is there again.
+
+use strict;
+use warnings;
+
+use Cwd 'realpath';
+use File::Basename;
+use File::Copy;
+use File::Path 'make_path';
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TenantGuard;
+
+# An installation of links, so that other tests keep their library: PostgreSQL finds its files relative to the program.
+my %dir = map { chomp(my $path = `pg_config --$_`); $_ => realpath($path) } qw(bindir pkglibdir sharedir);
+my $root = $dir{bindir};
+$root = dirname($root) until "$dir{pkglibdir}/" =~ m{^\Q$root\E/} && "$dir{sharedir}/" =~ m{^\Q$root\E/};
+my $copy = PostgreSQL::Test::Utils::tempdir();
+my %own = map { $_ => $copy . substr($dir{$_}, length $root) } keys %dir;
+make_path($own{bindir}, $own{pkglibdir}, dirname($own{sharedir}));
+symlink($dir{sharedir}, $own{sharedir}) or die "$own{sharedir}: $!";
+foreach my $kind (qw(bindir pkglibdir))
+{
+	foreach my $file (glob "$dir{$kind}/*")
+	{
+		my $name = basename($file);
+		next if $name =~ /^(?:postgres|pg_ctl)$/ || $name eq 'tenant_guard.so';
+		symlink($file, "$own{$kind}/$name") or die "$name: $!";
+	}
+}
+foreach my $program ('bindir/postgres', 'bindir/pg_ctl', 'pkglibdir/tenant_guard.so')
+{
+	my ($kind, $name) = split m{/}, $program;
+	copy("$dir{$kind}/$name", "$own{$kind}/$name") or die "$name: $!";
+	chmod 0755, "$own{$kind}/$name";
+}
+my $library = "$own{pkglibdir}/tenant_guard.so";
+
+my $node = PostgreSQL::Test::Cluster->new('missing', install_path => dirname($own{bindir}));
+$node->init($ENV{INITDB_TEMPLATE} && $node->pg_version >= 17 ? () : (extra => [ '-E', 'UTF8', '--no-locale' ]));
+$node->start;
+$node->safe_psql('postgres', <<"SQL");
+CREATE ROLE app LOGIN;
+CREATE EXTENSION tenant_guard;
+ALTER DATABASE postgres SET session_preload_libraries = 'tenant_guard';
+CREATE TABLE customers (id int PRIMARY KEY, tenant_id uuid);
+CREATE TABLE orders (id int PRIMARY KEY, tenant_id uuid, customer int REFERENCES customers) PARTITION BY RANGE (id);
+CREATE TABLE orders1 PARTITION OF orders FOR VALUES FROM (0) TO (100);
+CREATE TABLE countries (id int);
+GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
+BEGIN;
+SET LOCAL tenant_guard.tenant_id = '$TENANT_A';
+SET LOCAL ROLE app;
+INSERT INTO customers (id) VALUES (1);
+INSERT INTO orders (id, customer) VALUES (1, 1);
+COMMIT;
+SQL
+my $read = "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; SELECT count(*) FROM orders; COMMIT;";
+my $guards = q{SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE status <> 'unguarded' ORDER BY relation::text};
+my $all_guarded = join "\n", map { "$_|guarded" } qw(customers orders orders1);
+
+# what(role, sql): the message of the first error of a session, or what it printed. A superuser's preloads nothing.
+sub what
+{
+	my ($role, $sql) = @_;
+	local $ENV{PGOPTIONS} = $role ? '' : '-c session_preload_libraries=';
+	my ($out, $err) = ('', '');
+
+	$node->psql('postgres', $sql, stdout => \$out, stderr => \$err, on_error_stop => 1, extra_params => $role ? [ '-U', $role ] : []);
+	return $err =~ /((?:ERROR|FATAL):.*)/ ? $1 : $out;
+}
+
+is($node->safe_psql('postgres', $guards), $all_guarded, 'tables are guarded');
+is(what('app', $read), 1, 'and the application reads its rows');
+
+# --- While it is missing ---------------------------------------------------------------------------------------------
+
+my $gone = qr/could not access file "(?:\$libdir\/)?tenant_guard": No such file or directory/;
+rename($library, "$library.away") or die $!;
+
+$node->connect_fails('dbname=postgres user=app', 'sessions that preload it cannot begin', expected_stderr => qr/FATAL: .*$gone/);
+what(undef, 'ALTER DATABASE postgres RESET session_preload_libraries');
+like(what('app', $read), qr/^ERROR: .*$gone/, 'others read no row of a guarded table');
+like(what('app', 'INSERT INTO customers VALUES (2, NULL)'), qr/^ERROR: .*$gone/, 'and write none');
+is(what('app', 'SELECT count(*) FROM countries'), 0, 'a table that is not guarded can be read');
+like(what(undef, 'CREATE TABLE t (id int)'), qr/^ERROR: .*$gone/, 'DDL fails, since the event triggers are functions of the library');
+is(what(undef, 'SELECT count(*) FROM orders; VACUUM orders; ANALYZE orders; REINDEX TABLE customers;'), 1, 'superusers read and maintain tables');
+{
+	local $ENV{PGOPTIONS} = '-c session_preload_libraries=';
+	$node->command_like([ 'pg_dump', '-d', $node->connstr('postgres') ], qr/COPY public\.orders1 /, 'pg_dump dumps them');
+}
+
+# A file that is no library of this server's, as one of another major version is not.
+append_to_file($library, "not a library\n");
+like(what('app', $read), qr/^ERROR:  could not load library "\Q$library\E"/, 'a file that cannot be loaded is named');
+unlink $library;
+
+# --- The runbook -----------------------------------------------------------------------------------------------------
+
+# The blocks of the page that follow a heading, as they are written.
+my $page = slurp_file("$FindBin::RealBin/../../docs/operations.md");
+my ($runbook) = $page =~ /^## If the library cannot be loaded$(.*?)^## /ms;
+my ($open, $close) = $runbook =~ /^```sql\n(.*?)^```$/msg;
+
+like($runbook, qr/could not access file "\$libdir\/tenant_guard": No such file or directory/, 'the page quotes the error');
+my $said = what(undef, $open);
+unlike($said, qr/ERROR/, 'the statements of the page that give rows back are done') or diag($said);
+is(what('app', 'SELECT count(*) FROM orders'), 1, 'the application reads rows without the library');
+is(what('app', "INSERT INTO customers VALUES (2, '$TENANT_A'); INSERT INTO orders VALUES (2, '$TENANT_A', 2); SELECT count(*) FROM orders"), 2, 'and writes them');
+is(what(undef, 'CREATE TABLE made_meanwhile (id int PRIMARY KEY, tenant_id uuid NOT NULL); SELECT 1'), 1, 'DDL works');
+
+rename("$library.away", $library) or die $!;
+$node->safe_psql('postgres', q{ALTER DATABASE postgres SET session_preload_libraries = 'tenant_guard'});
+is( $node->safe_psql('postgres', q{SELECT rule, count(*) FROM tenant_guard.audit('error') WHERE rule IN ('event_trigger_disabled', 'guard_incomplete', 'unguarded_table') GROUP BY 1 ORDER BY 1}),
+	"event_trigger_disabled|3\nguard_incomplete|3\nunguarded_table|1", 'audit() finds what is open');
+$said = what(undef, $close);
+unlike($said, qr/ERROR/, 'the statements of the page that bring the guards back are done') or diag($said);
+is($node->safe_psql('postgres', $guards), join("\n", 'customers|guarded', 'made_meanwhile|guarded', 'orders|guarded', 'orders1|guarded'), 'all tables are guarded');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM tenant_guard.audit('error') WHERE rule IN ('event_trigger_disabled', 'guard_incomplete', 'unguarded_table')}),
+	0, 'audit() finds nothing more');
+is(says($node, 'postgres', 'app', 'SELECT count(*) FROM orders;'), 'ERROR TG001', 'no tenant, no rows');
+is(what('app', "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; INSERT INTO customers (id) VALUES (3); SELECT count(*) FROM customers; COMMIT;"),
+	3, 'and the default of the tenant column is back');
+
+# --- Preloaded by the server -----------------------------------------------------------------------------------------
+
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libraries');
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'tenant_guard'");
+$node->restart;
+rename($library, "$library.away") or die $!;
+like(what('app', $read), qr/^ERROR: .*$gone/, 'a running server that has preloaded it needs the file, too');
+$node->stop;
+ok(!$node->start(fail_ok => 1), 'and cannot be started without it');
+like(slurp_file($node->logfile), qr/FATAL: .*$gone/, 'as its log says');
+rename("$library.away", $library) or die $!;
+$node->start;
+is(what('app', $read), 2, 'with the file back all is well');
+
+# --- A library and objects of two versions ---------------------------------------------------------------------------
+
+$node->safe_psql('postgres', q{UPDATE pg_extension SET extversion = '0.8.1' WHERE extname = 'tenant_guard'});
+is($node->safe_psql('postgres', 'SELECT version, library_version = tenant_guard.library_version() FROM tenant_guard.status'), '0.8.1|t', 'the view status has both versions');
+is(what('app', $read), 2, 'the application goes on');
+$node->safe_psql('postgres', q{CREATE FUNCTION of_tomorrow() RETURNS void LANGUAGE c AS '$libdir/tenant_guard', 'tenant_guard_library_version';}
+	  . q{UPDATE pg_proc SET prosrc = 'tenant_guard_of_tomorrow' WHERE proname = 'of_tomorrow'});
+like(what(undef, 'SELECT of_tomorrow()'), qr/ERROR:  could not find function "tenant_guard_of_tomorrow" in file "\Q$own{pkglibdir}\E\/tenant_guard/,
+	'a function that an older library has not is named');
+
+$node->stop;
+done_testing();
