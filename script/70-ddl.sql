@@ -11,7 +11,7 @@ COMMENT ON FUNCTION tenant_guard_internal.on_ddl_command_end() IS 'guards tables
 REVOKE ALL ON FUNCTION tenant_guard_internal.on_ddl_command_end() FROM PUBLIC;
 
 CREATE FUNCTION tenant_guard_internal.on_sql_drop() RETURNS event_trigger LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_on_sql_drop';
-COMMENT ON FUNCTION tenant_guard_internal.on_sql_drop() IS 'refuses statements that dropped a policy or column of a guarded table; drops companions with their foreign keys';
+COMMENT ON FUNCTION tenant_guard_internal.on_sql_drop() IS 'refuses statements that dropped a policy or column of a guarded table; drops foreign keys and companions with each other';
 REVOKE ALL ON FUNCTION tenant_guard_internal.on_sql_drop() FROM PUBLIC;
 
 CREATE EVENT TRIGGER tenant_guard_ddl_command_start ON ddl_command_start
@@ -22,7 +22,7 @@ CREATE EVENT TRIGGER tenant_guard_ddl_command_end ON ddl_command_end
 COMMENT ON EVENT TRIGGER tenant_guard_ddl_command_end IS 'guards tables that a statement created, and refuses statements that weakened a guard';
 CREATE EVENT TRIGGER tenant_guard_sql_drop ON sql_drop
 	EXECUTE FUNCTION tenant_guard_internal.on_sql_drop();
-COMMENT ON EVENT TRIGGER tenant_guard_sql_drop IS 'refuses statements that dropped a policy or column of a guarded table; drops companions with their foreign keys';
+COMMENT ON EVENT TRIGGER tenant_guard_sql_drop IS 'refuses statements that dropped a policy or column of a guarded table; drops foreign keys and companions with each other';
 
 -- session_replication_role = replica must not skip them
 ALTER EVENT TRIGGER tenant_guard_ddl_command_start ENABLE ALWAYS;

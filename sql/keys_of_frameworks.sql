@@ -104,13 +104,48 @@ ALTER TABLE t.shop_line ADD CONSTRAINT shop_line_order_id_5e6f7a8b_fk_shop_cart_
 SELECT * FROM t.keys;
 COMMIT;
 
--- A companion that is dropped must be made again, or refused where keys are
--- not to be paired.
+-- A companion that is dropped must take its key with it: Rails looks for a key to
+-- the other table and finds the companion.
+BEGIN;
 ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant;
 SELECT * FROM t.keys;
+ROLLBACK;
+BEGIN;
+ALTER TABLE t.shop_line DROP CONSTRAINT IF EXISTS shop_line_order_id_5e6f7a8b_and_tenant CASCADE, ALTER id SET DEFAULT 0;
+SELECT * FROM t.keys;
+ROLLBACK;
+-- A key that the same statement drops and makes must stay, and get a companion; and one whose companion it makes again.
+BEGIN;
+ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant,
+	DROP CONSTRAINT shop_line_order_id_5e6f7a8b_fk_shop_cart_id,
+	ADD CONSTRAINT shop_line_order_id_5e6f7a8b_fk_shop_cart_id FOREIGN KEY (order_id) REFERENCES t.shop_cart ON DELETE CASCADE;
+SELECT * FROM t.keys;
+ROLLBACK;
+BEGIN;
+ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant,
+	ADD CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant FOREIGN KEY (tenant_id, order_id) REFERENCES t.shop_cart (tenant_id, id)
+	DEFERRABLE INITIALLY DEFERRED;
+SELECT * FROM t.keys;
+ROLLBACK;
+-- A key of other columns must stay when a key that only has such a name is dropped.
+BEGIN;
+ALTER TABLE t.shop_line ADD CONSTRAINT shop_line_id_12345678_and_tenant FOREIGN KEY (tenant_id, order_id) REFERENCES t.shop_order (tenant_id, id),
+	ADD CONSTRAINT shop_line_id_12345678_fk FOREIGN KEY (tenant_id, order_id) REFERENCES t.shop_cart (tenant_id, id);
+ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_id_12345678_and_tenant;
+SELECT * FROM t.keys;
+ROLLBACK;
+-- With the settings error and warning it must be the same; with off nothing is done for the key.
 RESET ROLE;
 SET tenant_guard.foreign_keys = error;
+BEGIN;
 ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant;
+SELECT * FROM t.keys;
+ROLLBACK;
+SET tenant_guard.foreign_keys = off;
+BEGIN;
+ALTER TABLE t.shop_line DROP CONSTRAINT shop_line_order_id_5e6f7a8b_and_tenant;
+SELECT * FROM t.keys;
+ROLLBACK;
 RESET tenant_guard.foreign_keys;
 SET ROLE regress_owner;
 
@@ -190,6 +225,10 @@ CREATE TABLE t.children (id int PRIMARY KEY, tenant_id uuid,
 	order_id int CONSTRAINT fk_rails_0123456789 REFERENCES t.shop_order ON DELETE SET NULL,
 	cart_id int CONSTRAINT fk_rails_abcdef0123 REFERENCES t.shop_cart ON DELETE CASCADE);
 SELECT * FROM t.keys;
+BEGIN;
+ALTER TABLE t.children DROP CONSTRAINT fk_and_tenant_0123456789;
+SELECT * FROM t.keys;
+ROLLBACK;
 ALTER TABLE t.children DROP CONSTRAINT fk_rails_0123456789;
 SELECT * FROM t.keys;
 

@@ -7,8 +7,8 @@
  * after it ended and inside its transaction.  At ddl_command_end a table that
  * has gained the tenant column is guarded, or the statement fails; a statement
  * that has weakened a guard fails.  At sql_drop a statement fails that has dropped
- * a policy or the tenant column of a guarded table, but not the table; and the
- * companions of foreign keys that were dropped are dropped, too.
+ * a policy or the tenant column of a guarded table, but not the table; and
+ * foreign keys and companions are dropped with each other.
  *
  * Decisions are made by what the statement has left in the catalogs.  Its parse
  * tree (table_change.c) says only what to look at.
@@ -465,6 +465,9 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 		if (key != NULL && !IsA(stmt, AlterTableStmt))
 			losing_keys = list_append_unique_oid(losing_keys, key->child);
 	}
+	if (IsA(stmt, AlterTableStmt))
+		foreach(lc, dropped_objects("pg_constraint", "original"))
+			drop_accompanied(lfirst_oid(lc), (AlterTableStmt *) stmt);
 	foreach(lc, losing_keys)
 		apply_key_setting_to_companions(lfirst_oid(lc));
 	PG_RETURN_NULL();

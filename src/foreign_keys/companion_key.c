@@ -10,12 +10,20 @@
  * makes none to the new one.  So a key that has such a name keeps its columns,
  * and gets a companion that carries the tenant.
  *
- * The companion is dropped with its key.  It must be checked before its key:
- * otherwise the name in the error would reveal whether the referenced row
- * does not exist or is another tenant's.  Triggers fire in the order of their
- * names, and those of foreign keys are numbered, so the companion is made first
- * and the key is made again after it.  Where the order is lost (foreign_key.c),
- * both are made again.
+ * The companion is dropped with its key, and the key with a companion that ALTER
+ * TABLE drops by its name.  A companion that is dropped otherwise, such as with an
+ * index that it needs, is made again.
+ *
+ * The companion must be checked before its key: otherwise the name in the error
+ * would reveal whether the referenced row does not exist or is another tenant's.
+ * Triggers fire in the order of their names, and those of foreign keys are
+ * numbered, so the companion is made first and the key is made again after it.
+ * Where the order is lost (foreign_key.c), both are made again.
+ *
+ * Its name sorts before the key's, too: pg_dump, pg_upgrade and CREATE TABLE ...
+ * PARTITION OF make keys in the order of their names.  That cannot be left to the
+ * event triggers, since none runs during pg_upgrade, and to make the keys of a
+ * large table again for each new partition would lock and read all of it.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,6 +45,7 @@
 #include "foreign_key.h"
 #include "install_guard.h"
 #include "own_sql.h"
+#include "settings.h"
 
 /* Drops the companion, if there is one, of a foreign key that the running command has dropped. */
 void
@@ -52,6 +61,55 @@ drop_companion(Oid dropped)
 	ereport(NOTICE,
 			(errmsg("foreign key \"%s\" of table %s is dropped with \"%s\", which it accompanied",
 					companion->name, relation_name(key->child), key->name)));
+}
+
+/* Does ALTER TABLE drop or add a constraint of this name? */
+static bool
+names_constraint(const AlterTableStmt *stmt, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_DropConstraint && strcmp(cmd->name, name) == 0)
+			return true;
+		if (cmd->def != NULL && IsA(cmd->def, Constraint) && ((Constraint *) cmd->def)->conname != NULL &&
+			strcmp(((Constraint *) cmd->def)->conname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Drops the key of a companion that ALTER TABLE has dropped by its name, unless
+ * the statement also drops or adds the key, or has made the companion again.
+ * Rails looks for any key to the other table, finds the companion first, and
+ * means its key.
+ */
+void
+drop_accompanied(Oid dropped, const AlterTableStmt *stmt)
+{
+	ForeignKey *companion = foreign_key_of_command(dropped);
+	List	   *keys = companion ? foreign_keys_from(companion->child) : NIL;
+	ListCell   *lc;
+
+	if (companion == NULL || setting_foreign_keys == FOREIGN_KEYS_OFF || !names_constraint(stmt, companion->name))
+		return;
+	foreach(lc, keys)
+	{
+		const ForeignKey *key = lfirst(lc);
+
+		if (companion_of(key, list_make1(companion)) == NULL || companion_of(key, keys) != NULL ||
+			names_constraint(stmt, key->name))
+			continue;
+		run_ddl(key->child, psprintf("ALTER TABLE %s DROP CONSTRAINT %s", relation_name(key->child),
+									 quote_identifier(key->name)));
+		ereport(NOTICE,
+				(errmsg("foreign key \"%s\" of table %s is dropped with \"%s\", its companion",
+						key->name, relation_name(key->child), companion->name)));
+	}
 }
 
 /*
