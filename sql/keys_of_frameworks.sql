@@ -262,6 +262,21 @@ SELECT conname FROM t.keys WHERE conname LIKE 'a_very%';
 ALTER TABLE t.other DROP CONSTRAINT a_very_long_name_of_an_application_and_its_table_1a2b3c4d_fk;
 SELECT conname FROM t.keys WHERE conname LIKE 'a_very%';
 
+-- Two long names that begin alike must get two companions, made together or one after the other; and a key on the
+-- same column to another table, whose name has the same hash, one of its own.
+CREATE TABLE t.long (id int PRIMARY KEY, tenant_id uuid,
+	a int CONSTRAINT a_very_long_name_of_an_application_and_its_table_1a2b3c4d_fk REFERENCES t.shop_order,
+	b int CONSTRAINT a_very_long_name_of_an_application_and_its_table_1a2b5e6f_fk REFERENCES t.shop_order,
+	c int CONSTRAINT long_c_1a2b3c4d_fk_shop_order_id REFERENCES t.shop_order CONSTRAINT long_c_1a2b3c4d_fk_long_id REFERENCES t.long);
+ALTER TABLE t.long ADD d int CONSTRAINT a_very_long_name_of_an_application_and_its_table_1a2b7a8b_fk REFERENCES t.shop_order,
+	ADD CONSTRAINT long_c_1a2b3c4d_fk_children_id FOREIGN KEY (c) REFERENCES t.children;
+SELECT * FROM t.keys WHERE relation = 't.long'::regclass;
+-- Each must be dropped with its own.
+ALTER TABLE t.long DROP CONSTRAINT long_c_1a2b3c4d_fk_shop_order_id;
+ALTER TABLE t.long DROP CONSTRAINT long_c_1a2b3c4d_and_tenant2;
+SELECT conname FROM t.keys WHERE relation = 't.long'::regclass AND conname LIKE 'long%';
+DROP TABLE t.long;
+
 -- Its companion's name must come before its own where it is shortened, too: new
 -- partitions make keys in that order.
 CREATE TABLE t.parted (id int, tenant_id uuid, order_id int
@@ -275,14 +290,12 @@ INSERT INTO t.parted VALUES (1, DEFAULT, 99);
 ROLLBACK;
 
 -- A partition that is detached has keys of its own, of which the companion may
--- have got another name: it must get one that is known as such.
+-- have got another name: it must get one that is known as such, and that no other constraint has.
 CREATE TABLE t.named (id int, tenant_id uuid, order_id int, CONSTRAINT x_12345678_and_tenant CHECK (id > 0));
 ALTER TABLE t.parted ADD CONSTRAINT x_12345678_fk FOREIGN KEY (order_id) REFERENCES t.shop_order;
 ALTER TABLE t.parted ATTACH PARTITION t.named FOR VALUES IN (2);
 ALTER TABLE t.parted DETACH PARTITION t.named;
-ALTER TABLE t.named RENAME CONSTRAINT x_12345678_and_tenant TO positive;
-ALTER TABLE t.parted DETACH PARTITION t.named;
-SELECT conname, key FROM t.keys WHERE relation = 't.named'::regclass AND conname IN ('x_12345678_and_tenant', 'x_12345678_fk');
+SELECT conname, key FROM t.keys WHERE relation = 't.named'::regclass AND conname LIKE 'x_12345678%';
 DROP TABLE t.named;
 ALTER TABLE t.parted DROP CONSTRAINT x_12345678_fk;
 

@@ -32,6 +32,7 @@ int			setting_missing_tenant = MISSING_IS_ERROR;
 bool		setting_auto_protect = true;
 char	   *setting_excluded_schemas = NULL;
 int			setting_foreign_keys = FOREIGN_KEYS_PAIR;
+int			setting_companion_keys = COMPANIONS_OF_FRAMEWORKS;
 int			setting_foreign_key_actions = ACTIONS_ARE_ERRORS;
 int			setting_temporary_tables = TEMPORARY_TABLES_OF_TENANT;
 int			setting_type_mismatch = MISMATCH_IS_ERROR;
@@ -57,6 +58,12 @@ static const struct config_enum_entry foreign_keys_options[] = {
 	{"warning", FOREIGN_KEYS_WARNING, false},
 	{"error", FOREIGN_KEYS_ERROR, false},
 	{"off", FOREIGN_KEYS_OFF, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry companion_keys_options[] = {
+	{"frameworks", COMPANIONS_OF_FRAMEWORKS, false},
+	{"all", COMPANIONS_OF_ALL, false},
 	{NULL, 0, false}
 };
 
@@ -237,6 +244,12 @@ define_settings(void)
 							 "With \"pair\" the tenant column is added to the key, with \"warning\" a warning is issued, with \"error\" the statement fails.",
 							 &setting_foreign_keys,
 							 FOREIGN_KEYS_PAIR, foreign_keys_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("tenant_guard.companion_keys",
+							 "Sets which foreign keys keep their columns and get a companion that carries the tenant.",
+							 "With \"frameworks\" those with names that Django and Rails make, with \"all\" every one that is made to carry the tenant.",
+							 &setting_companion_keys,
+							 COMPANIONS_OF_FRAMEWORKS, companion_keys_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("tenant_guard.foreign_key_actions",
 							 "Sets what to do when a foreign key's action reaches a row of another tenant.",

@@ -32,6 +32,13 @@ typedef enum ForeignKeys
 	FOREIGN_KEYS_OFF
 } ForeignKeys;
 
+/* tenant_guard.companion_keys: which foreign keys keep their columns, and get a companion that carries the tenant */
+typedef enum CompanionKeys
+{
+	COMPANIONS_OF_FRAMEWORKS,
+	COMPANIONS_OF_ALL
+} CompanionKeys;
+
 /* tenant_guard.foreign_key_actions: what to do with a foreign key's action on another tenant's row */
 typedef enum ForeignKeyActions
 {
@@ -83,6 +90,7 @@ extern int	setting_missing_tenant;
 extern bool setting_auto_protect;
 extern char *setting_excluded_schemas;
 extern int	setting_foreign_keys;
+extern int	setting_companion_keys;
 extern int	setting_foreign_key_actions;
 extern int	setting_temporary_tables;
 extern int	setting_type_mismatch;

@@ -310,12 +310,12 @@ check_change(const TableChange *change)
 		return lappend_oid(cmd.guarded, change->relid);
 	if (change->actions & SEPARATES_COMPANION)
 	{
-		apply_key_setting_to_companions(change->relid);
+		apply_key_setting_to_companions(change->relid, NULL);
 		keep_companions_alike(change->relid);
 	}
 	/* what was a partition's share of a foreign key is a foreign key of its own now */
 	foreach(lc, change->left)
-		apply_key_setting_to_companions(lfirst_oid(lc));
+		apply_key_setting_to_companions(lfirst_oid(lc), NULL);
 	return cmd.guarded;
 }
 
@@ -463,13 +463,13 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 		drop_companion(lfirst_oid(lc));
 		/* the setting is applied to ALTER TABLE's own keys at ddl_command_end */
 		if (key != NULL && !IsA(stmt, AlterTableStmt))
-			losing_keys = list_append_unique_oid(losing_keys, key->child);
+			losing_keys = lappend(losing_keys, key);
 	}
 	if (IsA(stmt, AlterTableStmt))
 		foreach(lc, dropped_objects("pg_constraint", "original"))
 			drop_accompanied(lfirst_oid(lc), (AlterTableStmt *) stmt);
 	foreach(lc, losing_keys)
-		apply_key_setting_to_companions(lfirst_oid(lc));
+		apply_key_setting_to_companions(((ForeignKey *) lfirst(lc))->child, lfirst(lc));
 	PG_RETURN_NULL();
 }
 

@@ -153,6 +153,31 @@ key_has_pair(const ForeignKey *key, AttrNumber column, AttrNumber referenced)
 	return false;
 }
 
+/* Does a key carry the tenant, and otherwise reference the same columns by the same columns as another? */
+static bool
+adds_tenant_to(const ForeignKey *key, const ForeignKey *other)
+{
+	if (key->kind != KEY_CARRIES_TENANT || key->child != other->child || key->parent != other->parent ||
+		key->ncolumns != other->ncolumns + 1)
+		return false;
+	for (int i = 0; i < other->ncolumns; i++)
+		if (!key_has_pair(key, other->columns[i], other->referenced[i]))
+			return false;
+	return true;
+}
+
+/* Is there a key among these that adds the tenant to a key, under whatever name? */
+bool
+has_tenant_beside(const ForeignKey *key, List *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+		if (adds_tenant_to(lfirst(lc), key))
+			return true;
+	return false;
+}
+
 /*
  * The companion of a key among these keys of its table, or NULL: it has the name
  * of a companion, carries the tenant, and otherwise references the same columns
@@ -161,21 +186,13 @@ key_has_pair(const ForeignKey *key, AttrNumber column, AttrNumber referenced)
 ForeignKey *
 companion_of(const ForeignKey *key, List *keys)
 {
-	char	   *name = companion_name(key->name);
 	ListCell   *lc;
 
-	if (name == NULL)
-		return NULL;
 	foreach(lc, keys)
 	{
 		ForeignKey *other = lfirst(lc);
-		bool		same = strcmp(other->name, name) == 0 && other->kind == KEY_CARRIES_TENANT &&
-			other->child == key->child && other->parent == key->parent &&
-			other->ncolumns == key->ncolumns + 1;
 
-		for (int i = 0; same && i < key->ncolumns; i++)
-			same = key_has_pair(other, key->columns[i], key->referenced[i]);
-		if (same)
+		if (adds_tenant_to(other, key) && is_companion_name(other->name, key->name))
 			return other;
 	}
 	return NULL;

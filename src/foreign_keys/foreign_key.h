@@ -60,6 +60,7 @@ extern AttrNumber naming_column(const ForeignKey *key);
 extern bool acts_on_child(char action);
 extern Oid	root_constraint(Oid constraint);
 extern Oid	table_of_key(Oid constraint);
+extern bool has_tenant_beside(const ForeignKey *key, List *keys);
 extern ForeignKey *companion_of(const ForeignKey *key, List *keys);
 extern ForeignKey *foreign_key_of_command(Oid constraint);
 extern char *only_table(Oid relid);

@@ -1,13 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * framework_key.h
- *	  Recognizes foreign keys of frameworks by their names.
+ *	  Which foreign keys get companions, and the names of these.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef TENANT_GUARD_FRAMEWORK_KEY_H
 #define TENANT_GUARD_FRAMEWORK_KEY_H
 
-extern char *companion_name(const char *key);
+#include "nodes/pg_list.h"
+
+extern bool gets_companion(const char *key);
+extern bool is_companion_name(const char *name, const char *key);
+extern char *unused_companion_name(Oid child, const char *key, List *taken);
 
 #endif							/* TENANT_GUARD_FRAMEWORK_KEY_H */

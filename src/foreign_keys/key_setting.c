@@ -466,17 +466,29 @@ check_key_setting_applied(Oid relid, const char *detail)
 }
 
 /*
- * Applies the setting if a key with a name of Django or Rails has no companion
- * that carries the tenant, or one that is checked later than the key itself.  For
- * a statement that can have separated the two, but has made no key unpaired.
+ * Is this an unpaired key that has lost its companion or is checked before it: one
+ * that gets a companion, has one, or had one until the key "dropped" was dropped?
+ */
+static bool
+is_separated(const ForeignKey *key, ForeignKey *dropped)
+{
+	return gets_companion(key->name) || has_tenant_beside(key, foreign_keys_from(key->child)) ||
+		(dropped != NULL && companion_of(key, list_make1(dropped)) != NULL);
+}
+
+/*
+ * Applies the setting if a key has been separated from its companion: there is
+ * none any more, or it is checked later than the key itself.  For a statement that
+ * has made no key unpaired otherwise; "dropped" is a key that it has dropped, or
+ * NULL.
  */
 void
-apply_key_setting_to_companions(Oid root)
+apply_key_setting_to_companions(Oid root, ForeignKey *dropped)
 {
 	ListCell   *lc;
 
 	foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO))
-		if (companion_name(((ForeignKey *) lfirst(lc))->name) != NULL)
+		if (is_separated(lfirst(lc), dropped))
 		{
 			(void) apply_key_setting(root, KEYS_OF_DDL);
 			return;

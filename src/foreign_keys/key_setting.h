@@ -9,7 +9,7 @@
 #ifndef TENANT_GUARD_KEY_SETTING_H
 #define TENANT_GUARD_KEY_SETTING_H
 
-#include "nodes/pg_list.h"
+#include "foreign_key.h"
 
 /* Why the setting is applied. */
 typedef enum KeyOccasion
@@ -26,7 +26,7 @@ typedef struct KeyCounts
 
 extern bool apply_key_setting(Oid root, KeyOccasion occasion);
 extern void check_key_setting_applied(Oid relid, const char *detail);
-extern void apply_key_setting_to_companions(Oid root);
+extern void apply_key_setting_to_companions(Oid root, ForeignKey *dropped);
 extern void apply_key_setting_from(Oid root);
 extern List *keys_to_pair(Oid root);
 extern KeyCounts count_keys(Oid root);

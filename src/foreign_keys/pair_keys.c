@@ -15,28 +15,22 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "commands/comment.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "catalog.h"
 #include "compat.h"
 #include "foreign_key.h"
 #include "framework_key.h"
 #include "install_guard.h"
+#include "key_index.h"
 #include "key_owners.h"
 #include "key_refusals.h"
 #include "noforce.h"
@@ -57,7 +51,7 @@ typedef struct Pairing
 } Pairing;
 
 /* ----------------------------------------------------------------
- *		Rows and indexes
+ *		Rows
  * ----------------------------------------------------------------
  */
 
@@ -134,82 +128,6 @@ check_no_row_crosses(List *pairings)
 	}
 	if (counts.len > 0)
 		raise_refusal(keys_cross_tenants(counts.data, queries.data));
-}
-
-/* Is this a unique index that a key can reference, on just these columns and the tenant column, in any order? */
-static bool
-index_serves(HeapTuple tuple, AttrNumber tenant, const AttrNumber *columns, int ncolumns)
-{
-	Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
-
-	if (!index->indisunique || !index->indisvalid || !index->indimmediate ||
-		index->indnkeyatts != ncolumns + 1 ||
-		!heap_attisnull(tuple, Anum_pg_index_indpred, NULL) ||
-		!heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
-		return false;
-	for (int i = -1; i < ncolumns; i++)
-	{
-		AttrNumber	wanted = i < 0 ? tenant : columns[i];
-		bool		found = false;
-
-		for (int j = 0; j < index->indnkeyatts; j++)
-			found |= index->indkey.values[j] == wanted;
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
-/* Is this index that of a constraint WITHOUT OVERLAPS? */
-static bool
-index_has_period(Oid indexid)
-{
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(get_index_constraint(indexid)));
-	bool		found;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	found = constraint_has_period((Form_pg_constraint) GETSTRUCT(tuple));
-	ReleaseSysCache(tuple);
-	return found;
-}
-
-/* The unique index that a paired key needs on its parent, or InvalidOid. */
-static Oid
-unique_index_for(const ForeignKey *key)
-{
-	Relation	parent = table_open(key->parent, NoLock);
-	List	   *indexes = RelationGetIndexList(parent);
-	Oid			found = InvalidOid;
-	ListCell   *lc;
-
-	foreach(lc, indexes)
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		if (!OidIsValid(found) &&
-			index_serves(tuple, key->parent_tenant, key->referenced, key->ncolumns) &&
-			index_has_period(lfirst_oid(lc)) == key->temporal)
-			found = lfirst_oid(lc);
-		ReleaseSysCache(tuple);
-	}
-	table_close(parent, NoLock);
-	return found;
-}
-
-/* The columns of that index, as a list in SQL. */
-static char *
-index_columns(const ForeignKey *key)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, quote_identifier(column_name(key->parent, key->parent_tenant)));
-	for (int i = 0; i < key->ncolumns; i++)
-		appendStringInfo(&sql, ", %s", quote_identifier(column_name(key->parent, key->referenced[i])));
-	return sql.data;
 }
 
 /* ----------------------------------------------------------------
@@ -338,24 +256,6 @@ check_no_event_pending(Oid root)
  *		Pairing
  * ----------------------------------------------------------------
  */
-
-static void
-make_unique_index(const ForeignKey *key)
-{
-	Oid			index = unique_index_for(key);
-
-	if (OidIsValid(index))
-		return;
-	check_no_event_pending(key->parent);
-	run_ddl_as_caller(key->parent, psprintf("CREATE UNIQUE INDEX ON %s (%s)", relation_name(key->parent), index_columns(key)));
-	CommandCounterIncrement();
-	index = unique_index_for(key);
-	if (!OidIsValid(index))
-		elog(ERROR, "could not make a unique index on table %s", relation_name(key->parent));
-	ereport(routine_notice,
-			(errmsg("unique index %s is made on table %s, for foreign keys that carry the tenant",
-					quote_identifier(get_rel_name(index)), relation_name(key->parent))));
-}
 
 static const char *
 action_clause(char action)
@@ -534,18 +434,36 @@ pair_keys_of_table(Oid child, List *pairings)
 	}
 }
 
+/* The names of the companions that the keys of a table get by these pairings. */
+static List *
+companions_of_table(List *pairings, Oid child)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, pairings)
+	{
+		const Pairing *pairing = lfirst(lc);
+
+		if (pairing->key->child == child && pairing->companion != NULL)
+			names = lappend(names, pairing->companion);
+	}
+	return names;
+}
+
 /*
  * Checks that a key can be paired and counts its cross-tenant rows; returns a
- * palloc'd Pairing.
+ * palloc'd Pairing.  Its companion gets none of the names in "taken".
  */
 static Pairing *
-check_key(ForeignKey *key, bool validate)
+check_key(ForeignKey *key, bool validate, List *taken)
 {
 	Pairing    *pairing = palloc0(sizeof(Pairing));
 	ForeignKey *companion = companion_of(key, foreign_keys_from(key->child));
 
 	pairing->key = key;
-	pairing->companion = companion_name(key->name);
+	pairing->companion = companion ? companion->name :
+		gets_companion(key->name) ? unused_companion_name(key->child, key->name, taken) : NULL;
 	pairing->remakes = companion != NULL;
 	pairing->comment = GetComment(key->oid, ConstraintRelationId, 0);
 	pairing->valid = key->validated && key->enforced && validate && (companion == NULL || companion->validated);
@@ -579,12 +497,16 @@ pair_keys(List *keys, bool validate)
 		Assert(key->kind == KEY_UNPAIRED);
 		Assert(relation_is_locked(key->child, AccessExclusiveLock));
 		Assert(relation_is_locked(key->parent, AccessExclusiveLock));
-		pairings = lappend(pairings, check_key(key, validate));
+		pairings = lappend(pairings, check_key(key, validate, companions_of_table(pairings, key->child)));
 		children = list_append_unique_oid(children, key->child);
 	}
 	check_no_row_crosses(pairings);
 	foreach(lc, keys)
+	{
+		if (!OidIsValid(unique_index_for(lfirst(lc))))
+			check_no_event_pending(((ForeignKey *) lfirst(lc))->parent);
 		make_unique_index(lfirst(lc));
+	}
 	foreach(lc, children)
 		pair_keys_of_table(lfirst_oid(lc), pairings);
 }
