@@ -10,9 +10,9 @@
  * makes none to the new one.  So a key that has such a name keeps its columns,
  * and gets a companion that carries the tenant.
  *
- * The companion is dropped with its key, and the key with a companion that ALTER
- * TABLE drops by its name.  A companion that is dropped otherwise, such as with an
- * index that it needs, is made again.
+ * The companion is dropped with its key, and a key of theirs with a companion that
+ * ALTER TABLE drops by its name.  A companion that is dropped otherwise, such as
+ * with an index that it needs, is made again.
  *
  * The companion must be checked before its key: otherwise the name in the error
  * would reveal whether the referenced row does not exist or is another tenant's.
@@ -43,6 +43,7 @@
 #include "catalog.h"
 #include "companion_key.h"
 #include "foreign_key.h"
+#include "framework_key.h"
 #include "install_guard.h"
 #include "own_sql.h"
 #include "settings.h"
@@ -83,10 +84,11 @@ names_constraint(const AlterTableStmt *stmt, const char *name)
 }
 
 /*
- * Drops the key of a companion that ALTER TABLE has dropped by its name, unless
- * the statement also drops or adds the key, or has made the companion again.
- * Rails looks for any key to the other table, finds the companion first, and
- * means its key.
+ * Drops the key, of Django or Rails, of a companion that ALTER TABLE has dropped
+ * by its name, unless the statement also drops or adds the key, or has made the
+ * companion again.  Rails looks for any key to the other table, finds the
+ * companion first, and means its key.  Tools that know other keys by their names
+ * drop a companion because their schema does not have it, and mean to keep the key.
  */
 void
 drop_accompanied(Oid dropped, const AlterTableStmt *stmt)
@@ -101,8 +103,8 @@ drop_accompanied(Oid dropped, const AlterTableStmt *stmt)
 	{
 		const ForeignKey *key = lfirst(lc);
 
-		if (companion_of(key, list_make1(companion)) == NULL || companion_of(key, keys) != NULL ||
-			names_constraint(stmt, key->name))
+		if (!is_framework_name(key->name) || companion_of(key, list_make1(companion)) == NULL ||
+			companion_of(key, keys) != NULL || names_constraint(stmt, key->name))
 			continue;
 		run_ddl(key->child, psprintf("ALTER TABLE %s DROP CONSTRAINT %s", relation_name(key->child),
 									 quote_identifier(key->name)));

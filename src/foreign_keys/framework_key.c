@@ -115,11 +115,18 @@ companion_name(const char *key, int number)
 	return before_in_alphabet(key, length_without_suffix(key), NULL, label);
 }
 
+/* Is this a name that Django or Rails made? */
+bool
+is_framework_name(const char *key)
+{
+	return is_rails_name(key) || django_suffix(key) != NULL;
+}
+
 /* Is a key of this name, if it does not carry the tenant, to get a companion? */
 bool
 gets_companion(const char *key)
 {
-	return setting_companion_keys == COMPANIONS_OF_ALL || is_rails_name(key) || django_suffix(key) != NULL;
+	return setting_companion_keys == COMPANIONS_OF_ALL || is_framework_name(key);
 }
 
 /* Can a companion of this key have this name?  Not only of those that get one by the present setting. */

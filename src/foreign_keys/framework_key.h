@@ -10,6 +10,7 @@
 
 #include "nodes/pg_list.h"
 
+extern bool is_framework_name(const char *key);
 extern bool gets_companion(const char *key);
 extern bool is_companion_name(const char *name, const char *key);
 extern char *unused_companion_name(Oid child, const char *key, List *taken);
