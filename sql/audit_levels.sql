@@ -28,6 +28,8 @@ SELECT rule FROM tenant_guard.audit('fatal');
 
 -- Rules that are named must be left out, and a name that no rule has must be an error that names the rules.
 SELECT rule, level, object FROM tenant_guard.audit(without => '{unique_without_tenant,tenant_column_missing}') WHERE :here;
+-- A null is no rule: it must leave nothing out.
+SELECT (SELECT count(*) FROM tenant_guard.audit(without => ARRAY[NULL])) = (SELECT count(*) FROM tenant_guard.audit()) AS same;
 DO $$
 DECLARE
 	message text;

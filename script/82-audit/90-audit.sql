@@ -83,6 +83,7 @@ AS $$
 DECLARE
 	levels CONSTANT text[] := ARRAY['error', 'warning', 'info', 'accepted'];
 	least CONSTANT int := COALESCE(array_position(levels, COALESCE(wanted, 'accepted')), 0);
+	left_out CONSTANT text[] := ARRAY(SELECT w.rule FROM unnest(without) w (rule) WHERE w.rule IS NOT NULL); -- beside a null nothing would be found
 	rules text;
 	unknown text;
 	part text;
@@ -92,7 +93,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are "error", "warning", "info" and "accepted".';
 	END IF;
 	SELECT string_agg(DISTINCT format('"%s"', w.rule), ', ') INTO unknown
-	FROM unnest(without) w (rule) WHERE w.rule NOT IN (SELECT r.rule FROM tenant_guard_internal.audit_rules r);
+	FROM unnest(left_out) w (rule) WHERE w.rule NOT IN (SELECT r.rule FROM tenant_guard_internal.audit_rules r);
 	IF unknown IS NOT NULL THEN
 		SELECT string_agg(r.rule, ', ' ORDER BY r.rule COLLATE "C") INTO rules FROM tenant_guard_internal.audit_rules r;
 		RAISE EXCEPTION 'audit() has no rule %', unknown
@@ -100,11 +101,11 @@ BEGIN
 	END IF;
 	FOR part IN
 		SELECT r.part FROM tenant_guard_internal.audit_rules r
-		WHERE r.rule <> ALL (COALESCE(without, '{}')) AND array_position(levels, r.level) <= least
+		WHERE r.rule <> ALL (left_out) AND array_position(levels, r.level) <= least
 		GROUP BY r.part
 	LOOP
 		RETURN QUERY EXECUTE format('SELECT f.* FROM tenant_guard_internal.%I() f WHERE f.rule <> ALL ($1) AND array_position($2, f.level) <= $3', part)
-			USING COALESCE(without, '{}'), levels, least;
+			USING left_out, levels, least;
 	END LOOP;
 END
 $$;
