@@ -52,6 +52,13 @@ is_to_retry(const Call *call, int sqlerrcode, int tries)
 		 sqlerrcode == ERRCODE_OUT_OF_MEMORY);
 }
 
+/* Tables may be dropped while the procedure runs, also while it waits for a lock on one. */
+static bool
+is_gone(Oid relid)
+{
+	return get_rel_relkind(relid) == '\0';
+}
+
 static void
 begin_step(const Call *call)
 {
@@ -82,11 +89,11 @@ guard_in_transaction(const Call *call, Oid relid)
 		Report		report = {relid};
 
 		begin_step(call);
-		if (get_rel_relkind(relid) == '\0')
-			break;
+		if (is_gone(relid))
+			return true;
 		guard_and_report(&report, call->column);
-		refused = strcmp(report.status, "refused") == 0;
-		again = is_to_retry(call, report.sqlerrcode, ++tries);
+		refused = strcmp(report.status, "refused") == 0 && !is_gone(relid);
+		again = refused && is_to_retry(call, report.sqlerrcode, ++tries);
 		if (refused && !again)
 			ereport(WARNING,
 					(errcode(report.sqlerrcode ? report.sqlerrcode : ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -107,9 +114,11 @@ pair_in_transaction(const Call *call, Oid relid)
 	do
 	{
 		begin_step(call);
-		if (get_rel_relkind(relid) == '\0')
-			break;
+		if (is_gone(relid))
+			return true;
 		error = try_keys(relid).error;
+		if (is_gone(relid))
+			error = NULL;
 		again = is_to_retry(call, error ? error->sqlerrcode : 0, ++tries);
 		if (error != NULL && !again)
 			warn_of_keys(relid, error);
@@ -127,7 +136,7 @@ pair_all_in_transactions(const Call *call, Oid relid)
 	ListCell   *lc;
 
 	begin_step(call);
-	referencing = get_rel_relkind(relid) != '\0' && guard_of(relid).status == GUARD_WHOLE ? tables_with_unpaired_keys(relid) : NIL;
+	referencing = !is_gone(relid) && guard_of(relid).status == GUARD_WHOLE ? tables_with_unpaired_keys(relid) : NIL;
 	SPI_commit();
 	foreach(lc, referencing)
 		done &= pair_in_transaction(call, lfirst_oid(lc));

@@ -129,6 +129,20 @@ like($err, qr/NOTICE:  3 of 3 tables of schema "v" are guarded, with their forei
 is($node->safe_psql('postgres', q{SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ '^v\.' ORDER BY 1}),
 	"v.base|unguarded\nv.child|guarded\nv.part|guarded\nv.parent|guarded\nv.of_parent|guarded", 'tables below others that are not guarded by the call are guarded');
 
+# A table that is dropped while it is waited for is nothing to warn of.
+$node->safe_psql('postgres', 'CREATE SCHEMA w; SET tenant_guard.auto_protect = off; CREATE TABLE w.dropped (tenant_id uuid); CREATE TABLE w.stays (tenant_id uuid)');
+my $dropper = $node->background_psql('postgres');
+my $caller = $node->background_psql('postgres', on_error_stop => 0);
+$dropper->query('BEGIN; DROP TABLE w.dropped');
+$caller->query_until(qr/begun/, "\\echo begun\nCALL tenant_guard.protect_tables('w', lock_timeout => '0');\n");
+$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'CALL%' AND wait_event_type = 'Lock'});
+$dropper->query('COMMIT');
+$dropper->quit;
+$caller->query('SELECT 1');
+like($caller->{stderr}, qr/NOTICE:  2 of 2 tables of schema "w" are guarded/, 'the call goes on');
+unlike($caller->{stderr}, qr/WARNING/, 'and warns of nothing');
+$caller->quit;
+
 # --- What it refuses --------------------------------------------------------------------------------------------------
 
 $node->safe_psql('postgres', 'CREATE SCHEMA u; SET tenant_guard.auto_protect = off;'
