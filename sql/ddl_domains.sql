@@ -107,6 +107,9 @@ RESET ROLE;
 SET tenant_guard.bypass = on;
 SET ROLE regress_app;
 ALTER DOMAIN t.checked ADD CHECK (VALUE <> '');
+BEGIN;
+DROP FUNCTION t.sure CASCADE;
+ROLLBACK;
 RESET ROLE;
 RESET tenant_guard.bypass;
 

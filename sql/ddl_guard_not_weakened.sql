@@ -48,6 +48,18 @@ ALTER TABLE t.notes ALTER COLUMN tenant_id TYPE text;
 ALTER TABLE t.notes ALTER COLUMN tenant_id TYPE uuid;
 ALTER TABLE t.notes ALTER COLUMN tenant_id TYPE uuid USING gen_random_uuid();
 \set VERBOSITY default
+-- Another type of tenants' values must be refused as a weakening, as any change of the column is.
+RESET ROLE;
+SET tenant_guard.tenant_type = text;
+SET ROLE regress_owner;
+CREATE TABLE t.of_texts (tenant_id varchar(36));
+\set VERBOSITY terse
+ALTER TABLE t.of_texts ALTER COLUMN tenant_id TYPE text;
+\set VERBOSITY default
+DROP TABLE t.of_texts;
+RESET ROLE;
+RESET tenant_guard.tenant_type;
+SET ROLE regress_owner;
 ALTER TABLE t.parent DROP COLUMN tenant_id;
 ALTER TABLE t.notes ALTER COLUMN tenant_id DROP NOT NULL;
 ALTER TABLE t.parent ALTER COLUMN tenant_id DROP NOT NULL;

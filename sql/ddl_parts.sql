@@ -105,6 +105,15 @@ ALTER TABLE by_hand_below ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON by_hand_below AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant()) WITH CHECK (tenant_id = tenant_guard.current_tenant());
 DROP TABLE open_base CASCADE;
 
+-- A guarded table must become no partition of one that is open and has no tenant column, by which it would be found.
+SET tenant_guard.tenant_column = tenant_id;
+CREATE TABLE of_orgs (org uuid, id int) PARTITION BY LIST (id);
+CREATE TABLE of_orgs_1 (org uuid NOT NULL, id int);
+SELECT tenant_guard.protect('of_orgs_1', 'org');
+ALTER TABLE of_orgs ATTACH PARTITION of_orgs_1 FOR VALUES IN (1);
+DROP TABLE of_orgs, of_orgs_1;
+RESET tenant_guard.tenant_column;
+
 -- A script of pg_dump must restore as it is written: there the whole is guarded last.
 SET row_security = off;
 CREATE TABLE r_parents (tenant_id uuid DEFAULT tenant_guard.current_tenant() NOT NULL, id int NOT NULL);

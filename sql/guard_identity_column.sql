@@ -31,6 +31,15 @@ SET tenant_guard.bypass = on;
 ALTER TABLE t.orgs ALTER COLUMN tenant_id ADD GENERATED ALWAYS AS IDENTITY;
 RESET tenant_guard.bypass;
 
+-- A parent's identity is not its child's.
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.above (tenant_id bigint NOT NULL);
+CREATE TABLE t.below () INHERITS (t.above);
+RESET tenant_guard.auto_protect;
+SELECT tenant_guard.protect('t.below');
+ALTER TABLE t.above ALTER COLUMN tenant_id ADD GENERATED ALWAYS AS IDENTITY;
+DROP TABLE t.above CASCADE;
+
 -- audit() must find it, and its remedy mend it.
 SELECT level, object, remedy FROM tenant_guard.audit() WHERE rule = 'tenant_default_missing';
 SELECT remedy FROM tenant_guard.audit() WHERE rule = 'tenant_default_missing' \gexec

@@ -203,6 +203,12 @@ BEGIN;
 CREATE POLICY tenant_isolation ON t.by_hand AS RESTRICTIVE USING (org = tenant_guard.current_tenant()) WITH CHECK (org = tenant_guard.current_tenant());
 ALTER TABLE t.by_hand ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ROLLBACK;
+-- Nor is a whole that is guarded by hand, with which its parts are guarded.
+BEGIN;
+CREATE TABLE t.whole (id int, org uuid NOT NULL DEFAULT tenant_guard.current_tenant()) PARTITION BY LIST (id);
+CREATE TABLE t.part PARTITION OF t.whole DEFAULT;
+CREATE POLICY tenant_isolation ON t.whole AS RESTRICTIVE USING (org = tenant_guard.current_tenant()) WITH CHECK (org = tenant_guard.current_tenant());
+ROLLBACK;
 -- Nor is a guarded table given to it.
 RESET ROLE;
 ALTER TABLE t.worded OWNER TO regress_late;
