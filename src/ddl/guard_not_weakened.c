@@ -118,9 +118,9 @@ has_type(Oid relid, AttrNumber attnum, const TypeName *name)
 
 /*
  * Refuses to drop the tenant column or to change its type, for which PostgreSQL
- * would advise CASCADE; and to change its generation expression or to add an
- * identity, after which the guard looks whole.  PostgreSQL itself refuses the type
- * that the column has already: the policy names the column.
+ * would advise CASCADE; and to add an identity, of which the hint says what to do
+ * instead.  PostgreSQL itself refuses the type that the column has already: the
+ * policy names the column.
  */
 void
 check_alter_table(const AlterTableStmt *stmt)
@@ -150,8 +150,6 @@ check_alter_table(const AlterTableStmt *stmt)
 			refuse_weakening(relid, "its tenant column is of another type");
 		if (cmd->subtype == AT_AddIdentity)
 			raise_refusal(identity_column(relid, column, true));
-		if (is_set_expression(cmd->subtype))
-			refuse_weakening(relid, "its rows belong to other tenants");
 	}
 }
 
