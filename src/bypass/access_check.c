@@ -343,13 +343,13 @@ check_access(List *permission_infos, bool raise)
 /*
  * Checks the relations of a plan again when it goes on.  It may have been started
  * by another statement, as a cursor's was: meanwhile a statement may have begun
- * that keeps its rows, or a temporary table may belong to another tenant.  (This
- * cannot happen in a parallel worker.)
+ * that keeps its rows.  (This cannot happen in a parallel worker.)  For another
+ * tenant it does not go on: check_tenant_of_run.
  */
 void
 check_plan_goes_on(List *permission_infos)
 {
-	if ((statement_keeps_rows() || (tenant_may_change() && tables_of_tenants() != NIL)) && !IsParallelWorker())
+	if (statement_keeps_rows() && !IsParallelWorker())
 		(void) check_access(permission_infos, true);
 }
 
