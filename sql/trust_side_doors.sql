@@ -205,6 +205,9 @@ SELECT count(*) FROM (SELECT body, 1 / 0 AS x FROM t.notes OFFSET 0) s WHERE bod
 SELECT count(*) FROM (SELECT body, x AS y FROM (SELECT body, 1 / 0 AS x FROM t.notes) s) s WHERE body LIKE 'm' || '%';
 WITH w AS (SELECT body, 1 / 0 AS x FROM t.notes) SELECT count(*) FROM w WHERE body LIKE 'm' || '%';
 SELECT count(*) FROM t.notes n WHERE EXISTS (SELECT 1 / 0 FROM t.notes o WHERE o.id = n.id AND o.body LIKE 'm' || '%');
+-- What is constant beside a call of an application's function must be folded all the same, and the function be called once.
+CREATE FUNCTION t.tells() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RAISE WARNING ''called''; RETURN 1; END';
+SELECT t.note('body LIKE ''m'' || ''%'' AND id = t.tells()');
 -- A filter that is optional must be trusted when it is there, and no matter when it is not.
 PREPARE optional(text) AS SELECT id FROM t.notes WHERE $1 = '' OR doc @> $1::jsonb;
 PREPARE optional_like(text) AS SELECT FROM (SELECT body, body LIKE $1 || '%' AS found FROM t.notes) s WHERE $1 = '' OR found;

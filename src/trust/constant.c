@@ -9,9 +9,6 @@
  * not folded.  So nothing raises an error here that would not raise it in the
  * planner, and the planner finds the same constants that filter_check.c judged.
  *
- * An expression that calls a function in a language other than C is left as it
- * is: the function may have effects that must not happen twice.
- *
  * The planner records what a plan depends on while it folds: functions that were
  * inlined, and domains without constraints.  These PlanInvalItems are returned to
  * be added to the plan, so that a cached plan is invalidated when one of them
@@ -21,14 +18,10 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_language.h"
-#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
-#include "utils/syscache.h"
 
 #include "constant.h"
 
@@ -50,33 +43,6 @@ param_is_known(Node *param, ParamListInfo params)
 {
 	Assert(IsA(param, Param));
 	return IsA(eval_const_expressions(make_root(NULL, params), copyObject(param)), Const);
-}
-
-/* A check_functions_in_node callback: is the function in a language other than internal and C? */
-static bool
-is_not_in_c(Oid funcid, void *context)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	bool		in_c = false;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		Oid			language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
-
-		in_c = language == INTERNALlanguageId || language == ClanguageId;
-		ReleaseSysCache(tuple);
-	}
-	return !in_c;
-}
-
-/* An expression_tree_walker.  Sub-selects are not walked: their expressions are folded one by one. */
-static bool
-calls_other_than_c(Node *node, void *context)
-{
-	if (node == NULL || IsA(node, Query))
-		return false;
-	return check_functions_in_node(node, is_not_in_c, NULL) ||
-		expression_tree_walker(node, calls_other_than_c, NULL);
 }
 
 /* The output columns of a query that are read by the query around it. */
@@ -163,11 +129,11 @@ fold_sub_selects(Node *node, void *root)
 	return expression_tree_walker(node, fold_sub_selects, root);
 }
 
-/* Folds an expression and the sub-selects in it, unless it calls a function that is not in C. */
+/* Folds an expression and the sub-selects in it. */
 static void
 fold_expression(Node **expression, PlannerInfo *root)
 {
-	if (*expression == NULL || calls_other_than_c(*expression, NULL))
+	if (*expression == NULL)
 		return;
 	*expression = eval_const_expressions(root, copyObject(*expression));
 	(void) fold_sub_selects(*expression, root);
