@@ -45,7 +45,7 @@ GRANT DELETE ON t.places TO regress_app;
 SELECT * FROM findings;
 \a \x
 
--- A table that is declared to be shared stays as it is: there, too, the privilege goes.
+-- A table that is declared to be shared stays as it is: there, too, the finding stays, and what to do is a decision.
 SET ROLE regress_owner;
 SELECT tenant_guard.share('t.tenants');
 RESET ROLE;

@@ -95,12 +95,12 @@ COMMIT;
 
 -- What cannot damage a guard must go on where the guard is damaged already; what could is refused.
 RESET ROLE;
-CREATE TABLE t.hurt (id int NOT NULL, n int NOT NULL, tenant_id uuid);
+CREATE TABLE t.hurt (id int NOT NULL, n int NOT NULL, m int, tenant_id uuid);
 CREATE UNIQUE INDEX hurt_id ON t.hurt (id);
 SET tenant_guard.bypass = on;
 ALTER TABLE t.hurt NO FORCE ROW LEVEL SECURITY;
 RESET tenant_guard.bypass;
-ALTER TABLE t.hurt ALTER n TYPE bigint;
+ALTER TABLE t.hurt ALTER m TYPE bigint;
 ALTER TABLE t.hurt ADD PRIMARY KEY USING INDEX hurt_id;
 ALTER TABLE t.hurt ALTER n ADD GENERATED ALWAYS AS IDENTITY;
 ALTER TABLE t.hurt ALTER id SET DEFAULT 1;
