@@ -29,6 +29,12 @@ DELETE FROM t.tenants WHERE name = 'a';
 :as_b
 DELETE FROM t.tenants WHERE name = 'a';
 ROLLBACK;
+-- Who may set the bypass must be told to.
+RESET ROLE;
+:as_b
+DELETE FROM t.tenants WHERE name = 'a';
+ROLLBACK;
+SET ROLE regress_app;
 \set VERBOSITY sqlstate
 :as_b
 DELETE FROM t.tenants;

@@ -8,12 +8,15 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
 #include "catalog.h"
 #include "key_refusals.h"
+#include "settings.h"
 
 Refusal
 key_without_tenant(const ForeignKey *key)
@@ -118,6 +121,17 @@ key_of_table(const char *key, const char *table)
 		psprintf("a foreign key of table %s", table);
 }
 
+/* What who runs the statement does if he means it; the action itself runs as the owner of a table. */
+static const char *
+how_to_mean_it(void)
+{
+	Oid			role = GetOuterUserId();
+
+	if (superuser_arg(role) || pg_parameter_aclcheck(BYPASS, role, ACL_SET) == ACLCHECK_OK)
+		return "run SET " BYPASS " = on; first.";
+	return "a superuser, or a role that was granted it, runs SET " BYPASS " = on; first.";
+}
+
 /* "by_tenant": the key's columns include the tenant column, so that a row of the parent belongs to one tenant. */
 Refusal
 action_on_other_tenant(const char *key, Oid relid, Oid parent, bool deletes, bool by_tenant)
@@ -131,8 +145,8 @@ action_on_other_tenant(const char *key, Oid relid, Oid parent, bool deletes, boo
 			psprintf("A row of table %s is %s, and %s CASCADE reaches rows that are not of the tenant of the transaction.",
 					 OidIsValid(parent) ? relation_name(parent) : "that it references", done, deletes ? "ON DELETE" : "ON UPDATE"),
 			by_tenant ?
-			psprintf("Run SELECT tenant_guard.set_tenant(...); with the tenant that is %s first. If every tenant's rows are meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first.", done) :
-			psprintf("Let no row of another tenant reference it: each tenant changes its own rows of table %s first. If every tenant's rows are meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first.", table)
+			psprintf("Run SELECT tenant_guard.set_tenant(...); with the tenant that is %s first. If every tenant's rows are meant, %s", done, how_to_mean_it()) :
+			psprintf("Let no row of another tenant reference it: each tenant changes its own rows of table %s first. If every tenant's rows are meant, %s", table, how_to_mean_it())
 	};
 }
 
@@ -145,7 +159,7 @@ action_changes_tenant(const char *key, Oid relid)
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("%s would change the tenant of a row", key_of_table(key, table)),
 			"A row must keep its tenant: no CASCADE, SET NULL or SET DEFAULT may change its tenant column.",
-			psprintf("Let no row of table %s reference what is changed. If it is meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first.", table)
+			psprintf("Let no row of table %s reference what is changed. If it is meant, %s", table, how_to_mean_it())
 	};
 }
 
@@ -156,7 +170,7 @@ trigger_changes_tenant(Oid relid)
 		ERRCODE_BYPASSES_ISOLATION,
 			psprintf("a trigger would change the tenant of a row of table %s", relation_name(relid)),
 			"A foreign key's action changes the row, and no policy checks the row that a BEFORE trigger returns there. A row must keep its tenant.",
-			"Let the trigger leave the tenant column as it is. If it is meant, a superuser, or a role that was granted it, runs SET tenant_guard.bypass = on first."
+			psprintf("Let the trigger leave the tenant column as it is. If it is meant, %s", how_to_mean_it())
 	};
 }
 
