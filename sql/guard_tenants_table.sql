@@ -67,6 +67,23 @@ SET tenant_guard.bypass = on;
 SELECT name, tenant_id FROM tenants JOIN orders ON tenant_id = tenants.id;
 RESET tenant_guard.bypass;
 
+-- Tables that reference the tenants' table and have an id of their own: the hint must name the column that tells the tenant, not the id.
+-- A key by something else tells it by the row, and a column of the tenant column's name tells it below other tables.
+SET client_min_messages = warning;
+CREATE TABLE orgs (id uuid PRIMARY KEY, slug text UNIQUE);
+SELECT tenant_guard.protect('orgs', 'id');
+SET tenant_guard.auto_protect = off;
+RESET client_min_messages;
+\set VERBOSITY default
+CREATE TABLE members (id uuid PRIMARY KEY, org uuid);
+CREATE TABLE visits (id uuid PRIMARY KEY, slug text);
+CREATE TABLE items (id int PRIMARY KEY, tenant_id uuid, customer int);
+RESET tenant_guard.auto_protect;
+ALTER TABLE members ADD FOREIGN KEY (org) REFERENCES orgs;
+ALTER TABLE visits ADD FOREIGN KEY (slug) REFERENCES orgs (slug);
+ALTER TABLE items ADD FOREIGN KEY (customer) REFERENCES orders;
+
+
 SET client_min_messages = warning;
 RESET search_path;
 DROP SCHEMA shop CASCADE;

@@ -27,6 +27,7 @@
 #include "foreign_key.h"
 #include "framework_key.h"
 #include "guard.h"
+#include "guard_census.h"
 #include "key_refusals.h"
 #include "key_setting.h"
 #include "own_sql.h"
@@ -216,6 +217,23 @@ warn_of_keys_cascading_from_unguarded(Oid root)
 }
 
 /*
+ * The column of the child that tells the tenant: if the child is the tenants' own
+ * table, what guarded tables reference; else what references the parent's tenant
+ * column or, if nothing does, has its name.  The name says nothing where the parent
+ * is the tenants' own table.
+ */
+static AttrNumber
+column_to_guard_by(const ForeignKey *key)
+{
+	ForeignKey *to_tenants = key_to_tenants(key->child);
+	AttrNumber	column = to_tenants != NULL ? to_tenants->referenced[0] : naming_column(key);
+
+	if (column == InvalidAttrNumber && !is_key_alone(key->parent, key->parent_tenant))
+		column = get_attnum(key->child, get_attname(key->parent, key->parent_tenant, false));
+	return column;
+}
+
+/*
  * Warns of keys from a table that is not guarded to a guarded one.  Such a table
  * mostly has rows of tenants, and shows them to every tenant.
  */
@@ -228,13 +246,8 @@ warn_of_keys_from_unguarded(Oid root)
 	{
 		ForeignKey *key = lfirst(lc);
 		char	   *child = quote_literal_cstr(relation_name(key->child));
-		AttrNumber	column = get_attnum(key->child, get_attname(key->parent, key->parent_tenant, false));
-		ForeignKey *to_tenants = key_to_tenants(key->child);
+		AttrNumber	column = column_to_guard_by(key);
 
-		if (to_tenants != NULL)
-			column = to_tenants->referenced[0];
-		else if (column <= 0)
-			column = naming_column(key);
 		ereport(WARNING,
 				(errmsg("foreign key \"%s\" references guarded table %s, and its own table %s is not guarded",
 						key->name, relation_name(key->parent), relation_name(key->child)),
