@@ -115,6 +115,13 @@ ALTER SCHEMA tenant_guard RENAME TO elsewhere;
 SELECT (elsewhere.guard_status('t.notes')).status;
 ALTER SCHEMA elsewhere RENAME TO tenant_guard;
 SELECT (tenant_guard.guard_status('t.notes')).status;
+-- The same of a function, and of what guarded tables say of tenant columns.
+CREATE FUNCTION t.guarded_by() RETURNS bigint LANGUAGE sql AS $$ SELECT COALESCE(sum(tables), 0)::bigint FROM tenant_guard_internal.guard_counts() WHERE tenant_type = 'uuid' $$;
+SELECT t.guarded_by() > 0 AS counted;
+ALTER FUNCTION tenant_guard.current_tenant() RENAME TO of_now;
+SELECT t.guarded_by() > 0 AS counted;
+ALTER FUNCTION tenant_guard.of_now() RENAME TO current_tenant;
+SELECT t.guarded_by() > 0 AS counted;
 
 RESET ROLE;
 SET client_min_messages = warning;

@@ -55,6 +55,9 @@ static int	nchanged = 0;
 /* Hash values of the getters, as invalidations have them: no other function is part of a guard that is counted. */
 static uint32 getter_hashes[TENANT_TEXT + 1];
 
+/* Had a getter another name?  Then any function may become it. */
+static bool getter_is_missing = false;
+
 /* ----------------------------------------------------------------
  *		One table
  * ----------------------------------------------------------------
@@ -146,7 +149,7 @@ note_change(Datum arg, Oid relid)
 static void
 note_function(Datum arg, int cacheid, uint32 hashvalue)
 {
-	bool		is_getter = cacheid != PROCOID || hashvalue == 0;
+	bool		is_getter = cacheid != PROCOID || hashvalue == 0 || getter_is_missing;
 
 	for (int i = 0; i < lengthof(getter_hashes); i++)
 		is_getter |= hashvalue == getter_hashes[i];
@@ -224,8 +227,12 @@ tables_to_count(void)
 		return tables;
 	counted_tables = empty_table(counted_tables, "tenant_guard counted tables", sizeof(Oid), sizeof(CountedTable));
 	counts = empty_table(counts, "tenant_guard counts of guards", sizeof(GuardKind), sizeof(GuardCount));
+	getter_is_missing = false;
 	for (TenantType type = TENANT_UUID; type <= TENANT_TEXT; type++)
+	{
+		getter_is_missing |= !OidIsValid(getter_function(type));
 		getter_hashes[type] = GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(getter_function(type)));
+	}
 	is_counted = true;
 	return tables_with_isolation_policy();
 }
