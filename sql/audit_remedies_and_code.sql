@@ -40,8 +40,16 @@ RESET tenant_guard.auto_protect;
 SELECT remedy FROM tenant_guard.audit() WHERE rule = 'tenant_type_differs' AND object = 't.of_cast' \gexec
 SELECT rule, object, detail, remedy FROM tenant_guard.audit() WHERE rule = 'tenant_type_differs' AND object = 't.of_cast';
 RESET tenant_guard.tenant_type;
+-- Objects of a role that logs in go to one that has no more rights, whatever is named like that.
+CREATE ROLE regress_login LOGIN;
+CREATE ROLE regress_login_owner SUPERUSER;
+ALTER TABLE t.guarded OWNER TO regress_login;
+SELECT remedy ~ 'TO regress_login_owner' AS to_superuser, remedy ~ 'REASSIGN OWNED BY regress_login TO owner_[0-9a-f]{32};' AS to_other FROM tenant_guard.audit() WHERE rule = 'application_owns_table' AND object = 'regress_login';
+ALTER ROLE regress_login_owner NOSUPERUSER;
+SELECT remedy ~ 'REASSIGN OWNED BY regress_login TO regress_login_owner;' AS to_owner FROM tenant_guard.audit() WHERE rule = 'application_owns_table' AND object = 'regress_login';
 -- clean up
 SET client_min_messages = error;
+ALTER TABLE t.guarded OWNER TO regress_owner;
 SELECT tenant_guard.unprotect('t.guarded');
 DROP SCHEMA t CASCADE;
-DROP ROLE regress_owner;
+DROP ROLE regress_owner, regress_login, regress_login_owner;

@@ -78,8 +78,12 @@ FROM (SELECT g.relowner AS owner, count(*) FILTER (WHERE g.partition_of IS NULL)
 			 string_agg(DISTINCT g.relnamespace::regnamespace::text, ', ') AS schemas
 	  FROM guarded g GROUP BY g.relowner) o
 	 JOIN pg_roles r ON r.rolcanlogin AND pg_has_role(r.oid, o.owner, 'MEMBER') AND r.oid NOT IN (SELECT u.oid FROM unbound u)
-	 -- a name takes what fits of it
-	 CROSS JOIN LATERAL (SELECT CASE WHEN octet_length(r.rolname) <= 57 THEN r.rolname || '_owner' ELSE 'owner_' || md5(r.rolname) END AS name) w
+	 -- a name takes what fits of it; a role that has more rights would run the functions that it gets with these
+	 CROSS JOIN LATERAL (SELECT c.name
+						 FROM (VALUES (r.rolname || '_owner', octet_length(r.rolname) > 57, 1), ('owner_' || md5(r.rolname), false, 2)) c (name, is_long, place)
+							  LEFT JOIN pg_roles e ON e.rolname = c.name
+						 WHERE NOT c.is_long
+						 ORDER BY COALESCE(e.rolsuper OR e.rolbypassrls OR e.rolcanlogin, false), c.place LIMIT 1) w
 	 CROSS JOIN LATERAL (SELECT o.owner <> r.oid AND EXISTS (SELECT FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c
 															 WHERE s.setrole = r.oid AND c = 'role=' || pg_get_userbyid(o.owner)) AS migrates) m
 
