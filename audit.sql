@@ -390,7 +390,22 @@ audit_undecided (rule, level, object, detail, remedy, step) AS (
 ),
 audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 	WITH t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
-	settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tg_tenant_settings)
+	settings AS MATERIALIZED (SELECT type_in_force AS tenant_type FROM tg_tenant_settings),
+	-- Sets of columns for the rules below. Conditions with NOT IN are hashed, also where the catalogs have no
+	-- statistics; without them the planner has NOT EXISTS read a catalog for each table.
+	unproven_columns AS MATERIALIZED (SELECT k.conrelid AS relid, k.conkey[1] AS attnum FROM pg_constraint k WHERE k.contype = 'n' AND NOT k.convalidated),
+	indexed_columns AS MATERIALIZED (
+		SELECT i.indrelid AS relid, u.attnum
+		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+			 CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS u (attnum, place)
+		-- to a GIN index all its columns are alike
+		WHERE i.indisvalid AND i.indpred IS NULL AND (u.place = 1 OR m.amname = 'gin')
+	),
+	defaulted_columns AS MATERIALIZED (
+		SELECT d.adrelid AS relid, d.adnum AS attnum
+		FROM pg_attrdef d JOIN pg_depend e ON e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid AND e.refclassid = 'pg_proc'::regclass
+		WHERE e.refobjid IN (SELECT f.oid FROM pg_proc f WHERE f.pronamespace = to_regnamespace('tenant_guard'))
+	)
 
 	-- a column of a name that tenant columns have, in a table that it does not guard
 	SELECT 'tenant_column_unused', CASE WHEN t.status = 'shared' THEN 'info' ELSE 'warning' END, t.name,
@@ -423,8 +438,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 		   format('ALTER TABLE %s ALTER COLUMN %s SET NOT NULL', t.name, t.key), 0
 	FROM t
 	WHERE t.status = 'guarded' AND t.partition_of IS NULL
-		  AND (NOT t.attnotnull OR EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'n'
-												 AND k.conkey = ARRAY[t.tenant_attnum] AND NOT k.convalidated))
+		  AND (NOT t.attnotnull OR (t.oid, t.tenant_attnum) IN (SELECT u.relid, u.attnum FROM unproven_columns u))
 
 	-- every query of a tenant is a scan of all tenants' rows
 	UNION ALL
@@ -432,10 +446,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 		   format('CREATE INDEX ON %s (%s)', t.name, t.key), 0
 	FROM t LEFT JOIN pg_partitioned_table p ON p.partrelid = t.oid
 	WHERE t.status = 'guarded' AND t.partition_of IS NULL AND p.partattrs[0] IS DISTINCT FROM t.tenant_attnum
-		  AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-						  WHERE i.indrelid = t.oid AND i.indisvalid AND i.indpred IS NULL
-								-- to a GIN index all its columns are alike
-								AND (i.indkey[0] = t.tenant_attnum OR m.amname = 'gin' AND t.tenant_attnum = ANY (i.indkey)))
+		  AND (t.oid, t.tenant_attnum) NOT IN (SELECT i.relid, i.attnum FROM indexed_columns i)
 
 	-- Django drops defaults after ADD COLUMN
 	UNION ALL
@@ -443,9 +454,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 		   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L)', t.name)), 0
 	FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = ''
 	WHERE t.status = 'guarded' AND t.partition_of IS NULL
-		  AND NOT EXISTS (SELECT FROM pg_attrdef d JOIN pg_depend e ON e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid AND e.refclassid = 'pg_proc'::regclass
-							   JOIN pg_proc f ON f.oid = e.refobjid AND f.pronamespace = to_regnamespace('tenant_guard')
-						  WHERE d.adrelid = t.oid AND d.adnum = t.tenant_attnum)
+		  AND (t.oid, t.tenant_attnum) NOT IN (SELECT d.relid, d.attnum FROM defaulted_columns d)
 ),
 audit_foreign_tables (rule, level, object, detail, remedy, step) AS (
 	WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
@@ -480,18 +489,21 @@ audit_foreign_tables (rule, level, object, detail, remedy, step) AS (
 audit_policies (rule, level, object, detail, remedy, step) AS (
 	WITH t AS MATERIALIZED (SELECT * FROM tg_audited_tables),
 	guarded AS MATERIALIZED (SELECT * FROM t WHERE t.status IN ('guarded', 'damaged')),
-	functions AS MATERIALIZED (SELECT * FROM tg_user_functions)
+	functions AS MATERIALIZED (SELECT * FROM tg_user_functions),
+	-- few, where every guarded table has policies: so this is first
+	calls AS MATERIALIZED (
+		SELECT p.polname, p.polrelid, f.oid, f.name
+		FROM functions f JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass AND d.refobjid = f.oid
+			 JOIN pg_policy p ON p.oid = d.objid
+		WHERE f.lanname NOT IN ('c', 'internal') AND f.prosqlbody IS NULL AND NOT f.pinned
+	)
 
 	-- a policy that calls a function whose meaning the caller's search_path decides
-	SELECT DISTINCT 'policy_reads_unsafe_function', 'warning', format('%I on %s', p.polname, t.name),
-		   format('calls %s, whose search_path is its caller''s', f.name),
-		   format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', f.name, n.nspname), 0
-	FROM pg_policy p
-		 JOIN guarded t ON t.oid = p.polrelid
-		 JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
-		 JOIN functions f ON f.oid = d.refobjid
-		 JOIN pg_proc r ON r.oid = f.oid JOIN pg_namespace n ON n.oid = r.pronamespace
-	WHERE f.lanname NOT IN ('c', 'internal') AND f.prosqlbody IS NULL AND NOT f.pinned
+	SELECT DISTINCT 'policy_reads_unsafe_function', 'warning', format('%I on %s', k.polname, t.name),
+		   format('calls %s, whose search_path is its caller''s', k.name),
+		   format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', k.name, n.nspname), 0
+	FROM calls k JOIN guarded t ON t.oid = k.polrelid
+		 JOIN pg_proc r ON r.oid = k.oid JOIN pg_namespace n ON n.oid = r.pronamespace
 
 	-- restrictive policies are evaluated in the order of their names
 	UNION ALL

@@ -117,7 +117,10 @@ CREATE FUNCTION tenant_guard_internal.judged_findings(wanted text, without text[
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-WITH accepted AS MATERIALIZED (SELECT * FROM tenant_guard_internal.acceptances())
+WITH accepted AS MATERIALIZED (
+	SELECT * FROM tenant_guard_internal.acceptances() a
+	WHERE (a.classoid, a.objoid) = (SELECT p.classoid, p.objoid FROM tenant_guard_internal.place_of_finding(a.rule, a.object) p)
+)
 SELECT f.rule, CASE WHEN v.holds THEN 'accepted' ELSE f.level END, f.object,
 	   CASE WHEN v.holds THEN format('accepted%s%s: %s (%s: %s)', ' by ' || a.accepted_by, ' until ' || v.until, a.reason, f.level, f.detail)
 			WHEN NOT v.lasts THEN format('%s (was accepted until %s: %s)', f.detail, v.until, a.reason)
@@ -126,7 +129,6 @@ SELECT f.rule, CASE WHEN v.holds THEN 'accepted' ELSE f.level END, f.object,
 	   CASE WHEN v.holds THEN NULL ELSE f.remedy END, f.step
 FROM tenant_guard_internal.findings(wanted, without) f
 	 LEFT JOIN accepted a ON a.rule = f.rule AND a.object = f.object
-							 AND (a.classoid, a.objoid) = (SELECT p.classoid, p.objoid FROM tenant_guard_internal.place_of_finding(f.rule, f.object) p)
 	 LEFT JOIN LATERAL (SELECT l.lasts, l.lasts AND (a.details IS NULL OR tenant_guard_internal.finding_digest(f.rule, f.level, f.detail) = ANY (a.details)) AS holds,
 							   to_char(a.until, CASE WHEN a.until = date_trunc('day', a.until) THEN 'YYYY-MM-DD' ELSE 'YYYY-MM-DD HH24:MI TZ' END) AS until
 						FROM (SELECT a.until IS NULL OR a.until > now() AS lasts) l) v ON a.rule IS NOT NULL
