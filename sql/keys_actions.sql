@@ -256,6 +256,16 @@ DELETE FROM t.tenants;
 RESET ROLE;
 \set VERBOSITY default
 
+-- An action must fail, and say why, if the function that checks its rows is gone.
+BEGIN;
+ALTER FUNCTION tenant_guard_internal.check_key_action(oid, oid, "any") RENAME TO gone;
+SET LOCAL client_min_messages = error;
+CREATE TABLE t.authors (id int PRIMARY KEY);
+CREATE TABLE t.books (tenant_id uuid, author int REFERENCES t.authors ON DELETE CASCADE);
+INSERT INTO t.authors VALUES (1);
+DELETE FROM t.authors;
+ROLLBACK;
+
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_owner, regress_app, regress_unbound;
