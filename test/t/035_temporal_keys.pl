@@ -115,5 +115,14 @@ foreach my $crosses (sort keys %crosses)
 	$node->safe_psql('postgres', 'ALTER TABLE guests DROP CONSTRAINT of_host');
 }
 
+# A key WITHOUT OVERLAPS that is no tenant's own tells more than one of equal values, also by a primary key or a uuid.
+$node->safe_psql('postgres', 'CREATE TABLE leases (id uuid, valid daterange, tenant_id uuid, PRIMARY KEY (id, valid WITHOUT OVERLAPS))');
+my $overlaps = 'FROM tenant_guard.audit() WHERE rule = \'unique_without_tenant\' AND object = \'leases_pkey on public.leases\'';
+is($node->safe_psql('postgres', "SELECT level, detail $overlaps"), 'warning|holds over all tenants: an error tells that another tenant has a row that conflicts',
+	'audit() finds a key WITHOUT OVERLAPS over all tenants');
+$node->safe_psql('postgres', $node->safe_psql('postgres', "SELECT remedy $overlaps"));
+is(key('leases_pkey'), 'PRIMARY KEY (tenant_id, id, valid WITHOUT OVERLAPS)', 'its remedy makes it one of each tenant');
+is($node->safe_psql('postgres', "SELECT $overlaps"), '', 'and it is found no more');
+
 $node->stop;
 done_testing();
