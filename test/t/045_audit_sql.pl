@@ -68,5 +68,12 @@ is($node->safe_psql('shop', "SELECT count(*) FROM pg_roles WHERE rolname ~ '^by_
 
 is($node->safe_psql('shop', "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"), '1', 'it leaves nothing behind');
 
+# Of several names of tenant columns the first that a table has.
+$node->safe_psql('shop', 'CREATE TABLE other (id uuid PRIMARY KEY, "orgId" uuid NOT NULL)');
+my $named = $audit =~ s/ARRAY\['tenant_id'\]/ARRAY['tenant_id', 'orgId']/r;
+my $found = $node->safe_psql('shop', $named);
+like($found, qr/^unguarded_table\|error\|public\.other\|has column "orgId" and no guard/m, 'a table with the second name');
+like($found, qr/^unguarded_table\|error\|public\.open\|has column tenant_id and no guard/m, 'and one with the first');
+
 $node->stop;
 done_testing();
