@@ -83,7 +83,7 @@ reason_argument(FunctionCallInfo fcinfo)
  * caller applies the setting foreign_keys.
  */
 bool
-protect_table(Oid relid, const char *column)
+protect_table(Oid relid, const char *column, NullRows null_rows)
 {
 	List	   *parts = lock_hierarchy(relid);
 	Oid			extension;
@@ -108,7 +108,7 @@ protect_table(Oid relid, const char *column)
 		if (guard_of(lfirst_oid(lc)).status != GUARD_WHOLE)
 			warn_of_unguarded_parent(relid, lfirst_oid(lc));
 	Assert(relation_is_locked(relid, AccessExclusiveLock));
-	if (!guard_hierarchy(relid, column_for(relid, column), NULL_ROWS_REFUSED))
+	if (!guard_hierarchy(relid, column_for(relid, column), null_rows))
 		return false;
 	check_functions_of_first_guards(parts);
 	return true;
@@ -129,13 +129,29 @@ note_bound_owner(Oid relid)
 			 errhint("Let a superuser do that, or a role made for it: CREATE ROLE backup LOGIN BYPASSRLS; GRANT pg_read_all_data TO backup;")));
 }
 
+/* The third argument, null_rows. */
+static NullRows
+null_rows_argument(FunctionCallInfo fcinfo)
+{
+	char	   *value = PG_ARGISNULL(2) ? "refuse" : text_to_cstring(PG_GETARG_TEXT_PP(2));
+
+	if (strcmp(value, "refuse") == 0)
+		return NULL_ROWS_REFUSED;
+	if (strcmp(value, "shared") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for argument null_rows: \"%s\"", value),
+				 errhint("Available values: refuse, shared.")));
+	return NULL_ROWS_SHARED;
+}
+
 Datum
 tenant_guard_protect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	const char *column = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
 
-	if (protect_table(relid, column))
+	if (protect_table(relid, column, null_rows_argument(fcinfo)))
 		note_bound_owner(relid);
 	else
 		ereport(NOTICE,
@@ -338,7 +354,10 @@ tenant_guard_guard_status(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 
 	if (guard.status == GUARD_WHOLE)
+	{
 		status = "guarded";
+		detail = guard.shape == SHAPE_OWN_OR_SHARED ? "rows without a tenant are everyone's" : NULL;
+	}
 	else if (guard.status == GUARD_DAMAGED)
 		status = "damaged";
 	else if (declared.kind == LABEL_SHARED || declared.kind == LABEL_UNPROTECTED)

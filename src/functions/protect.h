@@ -10,9 +10,11 @@
 
 #include "fmgr.h"
 
+#include "install_guard.h"
+
 extern const char *column_for(Oid relid, const char *wanted);
 extern char *reason_argument(FunctionCallInfo fcinfo);
-extern bool protect_table(Oid relid, const char *column);
+extern bool protect_table(Oid relid, const char *column, NullRows null_rows);
 extern bool unprotect_table(Oid relid, const char *reason);
 extern Oid	guarded_ancestor(Oid relid, List *except);
 extern void note_bound_owner(Oid relid);

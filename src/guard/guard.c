@@ -4,9 +4,9 @@
  *	  Which tables are guarded, by which column, and what a guard lacks.
  *
  * This is read from the catalogs; there is no table of guarded tables.  A table
- * is guarded if row-level security is enabled and forced, it has the policy
- * tenant_isolation as install_guard.c creates it, and the tenant column cannot
- * be null.  The guard is damaged if only some of that is true.  The permissive
+ * is guarded if row-level security is enabled and forced, it has the restrictive
+ * policies of a shape as install_guard.c creates them, and the tenant column cannot
+ * be null, unless the shape has rows of everyone.  The guard is damaged if only some of that is true.  The permissive
  * policy and the column's default do not matter here: an application may replace
  * either, and neither can show more rows than the restrictive policy allows.
  *
@@ -52,7 +52,7 @@ static uint64 invalidations = 0;
 static Guard
 read_guard(Oid relid)
 {
-	Guard		guard = {GUARD_NONE, 0, NULL};
+	Guard		guard = {GUARD_NONE, SHAPE_NONE, 0, NULL};
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Form_pg_class class;
 	bool		enabled;
@@ -70,13 +70,14 @@ read_guard(Oid relid)
 	if (facts.shape == SHAPE_NONE)
 		return guard;
 	guard.attnum = facts.column;
+	guard.shape = facts.shape == SHAPE_TO_MEND ? facts.was : facts.shape;
 	if (facts.shape == SHAPE_TO_MEND)
-		guard.damage = "its policy \"" ISOLATION_POLICY "\" is missing or is not the one that protect() makes";
+		guard.damage = facts.damage;
 	else if (!enabled)
 		guard.damage = "its row-level security is not enabled";
 	else if (!forced)
 		guard.damage = "its row-level security is not forced";
-	else if (!column_is_not_null(relid, facts.column, false))
+	else if (facts.shape == SHAPE_TENANT_COLUMN && !column_is_not_null(relid, facts.column, false))
 		guard.damage = "its tenant column takes nulls";
 	guard.status = guard.damage ? GUARD_DAMAGED : GUARD_WHOLE;
 	return guard;
@@ -131,6 +132,13 @@ guard_of(Oid relid)
 	Assert(entry->guard.status != GUARD_DAMAGED || entry->guard.damage != NULL);
 	last_asked = *entry;
 	return last_asked.guard;
+}
+
+/* Is this a guarded table, or one whose guard is damaged, of which the rows without a tenant are everyone's? */
+bool
+has_rows_of_everyone(Oid relid)
+{
+	return guard_of(relid).shape == SHAPE_OWN_OR_SHARED;
 }
 
 /* A count of invalidations: while it is the same, what was concluded from guards holds. */

@@ -10,6 +10,7 @@
 
 #include "access/attnum.h"
 
+#include "guard_policy.h"
 #include "settings.h"
 
 typedef enum GuardStatus
@@ -23,12 +24,14 @@ typedef enum GuardStatus
 typedef struct Guard
 {
 	GuardStatus status;
+	GuardShape	shape;			/* of a damaged one: the shape that it has most likely lost */
 	AttrNumber	attnum;			/* tenant column; 0 if tenant_isolation is missing or altered */
 	const char *damage;			/* of a damaged one: a clause that says what is missing; else NULL */
 } Guard;
 
 extern void init_guard_cache(void);
 extern Guard guard_of(Oid relid);
+extern bool has_rows_of_everyone(Oid relid);
 extern uint64 guard_invalidations(void);
 
 #endif							/* TENANT_GUARD_GUARD_H */

@@ -40,12 +40,15 @@
 /* The expressions of policies. */
 typedef enum QualForm
 {
-	QUAL_TENANT					/* column = current_tenant*() */
+	QUAL_TENANT,				/* column = current_tenant*() */
+	QUAL_SHARED,				/* column = current_tenant*() OR column IS NULL */
+	QUAL_NONE					/* the policy's command has no such expression */
 } QualForm;
 
 /* Their texts, of the column and the getter. */
 static const char *const qual_texts[] = {
-	[QUAL_TENANT] = "%s OPERATOR(pg_catalog.=) %s"
+	[QUAL_TENANT] = "%1$s OPERATOR(pg_catalog.=) %2$s",
+	[QUAL_SHARED] = "%1$s OPERATOR(pg_catalog.=) %2$s OR %1$s IS NULL"
 };
 
 /* A restrictive policy, TO PUBLIC */
@@ -57,10 +60,18 @@ typedef struct GuardPolicy
 	const char *command_name;
 	QualForm	qual;
 	QualForm	check;
+	const char *damage;			/* a table without it */
 } GuardPolicy;
 
+#define WITHOUT(policy)	"its policy \"" policy "\" is missing or is not the one that protect() makes"
+
+/* FOR ALL with the expression of QUAL_SHARED would let each tenant change and delete the rows of everyone. */
 static const GuardPolicy guard_policies[] = {
-	{SHAPE_TENANT_COLUMN, ISOLATION_POLICY, '*', "ALL", QUAL_TENANT, QUAL_TENANT}
+	{SHAPE_TENANT_COLUMN, ISOLATION_POLICY, '*', "ALL", QUAL_TENANT, QUAL_TENANT, WITHOUT(ISOLATION_POLICY)},
+	{SHAPE_OWN_OR_SHARED, ISOLATION_POLICY, 'r', "SELECT", QUAL_SHARED, QUAL_NONE, WITHOUT(ISOLATION_POLICY)},
+	{SHAPE_OWN_OR_SHARED, INSERT_POLICY, 'a', "INSERT", QUAL_NONE, QUAL_TENANT, WITHOUT(INSERT_POLICY)},
+	{SHAPE_OWN_OR_SHARED, UPDATE_POLICY, 'w', "UPDATE", QUAL_TENANT, QUAL_TENANT, WITHOUT(UPDATE_POLICY)},
+	{SHAPE_OWN_OR_SHARED, DELETE_POLICY, 'd', "DELETE", QUAL_TENANT, QUAL_NONE, WITHOUT(DELETE_POLICY)}
 };
 
 StaticAssertDecl(lengthof(guard_policies) <= 32, "PolicyFacts.found has a bit for each policy");
@@ -105,6 +116,28 @@ tenant_qual_column(Node *qual, Index rti)
 		((Var *) left)->varlevelsup != 0 || ((Var *) left)->varno != rti)
 		return 0;
 	return Max(((Var *) left)->varattno, 0);
+}
+
+/*
+ * If the qual is "column = current_tenant*() OR column IS NULL" and the column is one
+ * of the table with this range-table index, returns the column, and 0 otherwise.
+ */
+AttrNumber
+shared_qual_column(Node *qual, Index rti)
+{
+	const BoolExpr *either = (const BoolExpr *) qual;
+	AttrNumber	column;
+	const NullTest *test;
+	const Var  *var;
+
+	if (qual == NULL || !IsA(qual, BoolExpr) || either->boolop != OR_EXPR || list_length(either->args) != 2)
+		return 0;
+	column = tenant_qual_column(linitial(either->args), rti);
+	test = lsecond(either->args);
+	if (column == 0 || !IsA(test, NullTest) || test->nulltesttype != IS_NULL)
+		return 0;
+	var = (const Var *) strip_relabel((Node *) test->arg);
+	return IsA(var, Var) && var->varno == rti && var->varlevelsup == 0 && var->varattno == column ? column : 0;
 }
 
 static bool
@@ -157,7 +190,7 @@ policy_is_for_public(HeapTuple tuple, TupleDesc desc)
 		!ARR_HASNULL(roles) && ((Oid *) ARR_DATA_PTR(roles))[0] == ACL_ID_PUBLIC;
 }
 
-/* Does a qual of a policy have this form, with this tenant column? */
+/* Does a qual of a policy, or NULL, have this form, with this tenant column? */
 static bool
 qual_has_form(Node *qual, QualForm form, AttrNumber column)
 {
@@ -165,71 +198,113 @@ qual_has_form(Node *qual, QualForm form, AttrNumber column)
 	{
 		case QUAL_TENANT:
 			return column != 0 && tenant_qual_column(qual, 1) == column;
+		case QUAL_SHARED:
+			return column != 0 && shared_qual_column(qual, 1) == column;
+		case QUAL_NONE:
+			return qual == NULL;
 	}
 	return false;
 }
 
-/* Returns the tenant column in the qual of a policy if the qual has one of the forms, and 0 otherwise. */
+/* Returns the tenant column in a qual that has one of the forms, and 0 otherwise. */
 static AttrNumber
 column_of_qual(Node *qual)
 {
 	AttrNumber	column = tenant_qual_column(qual, 1);
 
-	for (int form = 0; form < lengthof(qual_texts); form++)
-		if (qual_has_form(qual, form, column))
-			return column;
-	return 0;
+	return column != 0 ? column : shared_qual_column(qual, 1);
 }
 
-/* Is it this policy of a guard, with this tenant column?  The name is not compared. */
+/* Returns that of a policy, from its check if it has no qual. */
+static AttrNumber
+column_of_policy(const PolicyForm *policy)
+{
+	return column_of_qual(policy->qual != NULL ? policy->qual : policy->check);
+}
+
+/* Is it this policy of a guard, with this tenant column? */
 static bool
 is_guard_policy(const PolicyForm *policy, const GuardPolicy *wanted, AttrNumber column)
 {
-	return !policy->permissive && policy->command == wanted->command && policy->for_public &&
+	return strcmp(policy->name, wanted->name) == 0 && column != 0 &&
+		!policy->permissive && policy->command == wanted->command && policy->for_public &&
 		qual_has_form(policy->qual, wanted->qual, column) && qual_has_form(policy->check, wanted->check, column);
 }
 
-/* Adds to "facts" a policy that has the name of this one of a guard. */
-static void
-read_named_policy(const PolicyForm *policy, int i, PolicyFacts *facts)
+/* Returns the index in guard_policies of a policy, or -1. */
+static int
+find_guard_policy(const PolicyForm *policy, AttrNumber column)
 {
-	AttrNumber	column = column_of_qual(policy->qual);
+	for (int i = 0; i < lengthof(guard_policies); i++)
+		if (is_guard_policy(policy, &guard_policies[i], column))
+			return i;
+	return -1;
+}
 
-	if (is_guard_policy(policy, &guard_policies[i], column) && (facts->found == 0 || facts->column == column))
+/* Adds to "facts" a policy that has the name of one of a guard. */
+static void
+read_named_policy(const PolicyForm *policy, PolicyFacts *facts)
+{
+	AttrNumber	column = column_of_policy(policy);
+	int			i = find_guard_policy(policy, column);
+
+	if (i >= 0 && (facts->found == 0 || facts->column == column))
 	{
 		facts->found |= (uint32) 1 << i;
 		facts->column = column;
 	}
 	else if (policy->permissive && (column == 0 || (policy->check != NULL && column_of_qual(policy->check) != column)))
-		facts->taken = pstrdup(policy->name);
+		facts->taken = lappend(facts->taken, pstrdup(policy->name));
 	else
 		facts->altered = lappend(facts->altered, pstrdup(policy->name));
 }
 
-/* Returns the index in guard_policies of the policy of this name, or -1. */
-static int
-guard_policy_named(const char *name)
+/* Is this the name of a restrictive policy of this shape? */
+bool
+is_policy_of_shape(const char *name, GuardShape shape)
 {
 	for (int i = 0; i < lengthof(guard_policies); i++)
-		if (strcmp(name, guard_policies[i].name) == 0)
-			return i;
-	return -1;
+		if (guard_policies[i].shape == shape && strcmp(name, guard_policies[i].name) == 0)
+			return true;
+	return false;
 }
 
 /* Is this the name of a restrictive policy of a guard? */
 bool
 is_isolation_policy_name(const char *name)
 {
-	return guard_policy_named(name) >= 0;
+	return is_policy_of_shape(name, SHAPE_TENANT_COLUMN) || is_policy_of_shape(name, SHAPE_OWN_OR_SHARED);
+}
+
+/* Does a message have such a name in quotation marks? */
+bool
+names_isolation_policy(const char *message)
+{
+	for (int i = 0; i < lengthof(guard_policies); i++)
+		if (strstr(message, psprintf("\"%s\"", guard_policies[i].name)) != NULL)
+			return true;
+	return false;
 }
 
 /* Is it a restrictive policy of a guard with this tenant column? */
 bool
 is_isolation_policy(const PolicyForm *policy, AttrNumber column)
 {
-	int			i = guard_policy_named(policy->name);
+	return find_guard_policy(policy, column) >= 0;
+}
 
-	return i >= 0 && is_guard_policy(policy, &guard_policies[i], column);
+/*
+ * Is a policy a guard's, or was it one before it was altered?  An application may
+ * have policies with the names of those that few guards have: these must have a
+ * guard's expression.
+ */
+static bool
+is_or_was_guards(const PolicyForm *policy)
+{
+	if (policy->permissive)
+		return is_access_qual(policy->qual);
+	return strcmp(policy->name, ISOLATION_POLICY) == 0 || tenant_qual_column(policy->qual, 1) != 0 ||
+		(is_isolation_policy_name(policy->name) && column_of_policy(policy) != 0);
 }
 
 /* Adds to "facts" what a row of pg_policy says. */
@@ -241,19 +316,17 @@ read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 		NameStr(row->polname), row->polcmd, row->polpermissive, policy_is_for_public(tuple, desc),
 		policy_expression(tuple, desc, Anum_pg_policy_polqual), policy_expression(tuple, desc, Anum_pg_policy_polwithcheck)
 	};
-	int			i = guard_policy_named(policy.name);
-	bool		access = policy.permissive && is_access_qual(policy.qual);
 
 	facts->any = true;
 	facts->permissive |= policy.permissive;
-	if (i >= 0)
-		read_named_policy(&policy, i, facts);
+	if (is_isolation_policy_name(policy.name))
+		read_named_policy(&policy, facts);
 	if (strcmp(policy.name, ACCESS_POLICY) == 0)
 	{
 		facts->access = true;
-		facts->access_is_ours = access;
+		facts->access_is_ours = policy.permissive && is_access_qual(policy.qual);
 	}
-	if (access || (!policy.permissive && (i >= 0 || column_of_qual(policy.qual) != 0)))
+	if (is_or_was_guards(&policy))
 		facts->own = lappend(facts->own, pstrdup(policy.name));
 }
 
@@ -269,15 +342,41 @@ policies_of_shape(GuardShape shape)
 	return policies;
 }
 
-/* Returns the shape of a table whose policies were read; its tenant column is that of a whole shape alone. */
-static GuardShape
+/*
+ * Sets the shape of a table whose policies were read; its tenant column is that of a
+ * whole shape alone.  A table of which some policies are, or were, those of the rows
+ * of everyone has lost that shape.
+ */
+static void
 recognize_shape(PolicyFacts *facts)
 {
-	for (int i = 0; i < lengthof(guard_policies); i++)
-		if (facts->found != 0 && facts->found == policies_of_shape(guard_policies[i].shape))
-			return guard_policies[i].shape;
+	static const GuardShape shapes[] = {SHAPE_TENANT_COLUMN, SHAPE_OWN_OR_SHARED};
+
+	for (int i = 0; i < lengthof(shapes); i++)
+		if ((facts->found & policies_of_shape(shapes[i])) == policies_of_shape(shapes[i]))
+		{
+			facts->shape = shapes[i];
+			return;
+		}
+	facts->shape = facts->own != NIL ? SHAPE_TO_MEND : SHAPE_NONE;
+	facts->was = facts->found != 0 ? SHAPE_OWN_OR_SHARED : SHAPE_TENANT_COLUMN;
+	facts->damage = WITHOUT(ISOLATION_POLICY);
+	for (int i = lengthof(guard_policies) - 1; facts->found != 0 && i >= 0; i--)
+		if (guard_policies[i].shape == SHAPE_OWN_OR_SHARED && (facts->found & (uint32) 1 << i) == 0)
+			facts->damage = guard_policies[i].damage;
 	facts->column = 0;
-	return facts->own != NIL ? SHAPE_TO_MEND : SHAPE_NONE;
+}
+
+/* The names of the restrictive policies that a table has of shapes other than this one. */
+List *
+policies_of_other_shapes(const PolicyFacts *facts, GuardShape shape)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; i < lengthof(guard_policies); i++)
+		if (guard_policies[i].shape != shape && (facts->found & (uint32) 1 << i) != 0)
+			names = lappend(names, unconstify(char *, guard_policies[i].name));
+	return names;
 }
 
 /* Reads the policies of a table from pg_policy, without the cache. */
@@ -291,8 +390,15 @@ policies_of(Oid relid)
 	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 		read_policy(tuple, RelationGetDescr(scan.catalog), &facts);
 	end_catalog_scan(&scan);
-	facts.shape = recognize_shape(&facts);
+	recognize_shape(&facts);
 	return facts;
+}
+
+/* Returns a clause of CREATE POLICY, empty for QUAL_NONE. */
+static const char *
+policy_clause(const char *keywords, QualForm form, const char *column, const char *tenant)
+{
+	return form == QUAL_NONE ? "" : psprintf(" %s (%s)", keywords, psprintf(qual_texts[form], column, tenant));
 }
 
 /*
@@ -311,10 +417,10 @@ missing_policies(const PolicyFacts *facts, GuardShape shape, const char *relatio
 
 		if (policy->shape == shape && (facts->found & (uint32) 1 << i) == 0)
 			statements = lappend(statements,
-								 psprintf("CREATE POLICY %s ON %s AS RESTRICTIVE FOR %s TO PUBLIC USING (%s) WITH CHECK (%s)",
+								 psprintf("CREATE POLICY %s ON %s AS RESTRICTIVE FOR %s TO PUBLIC%s%s",
 										  policy->name, relation, policy->command_name,
-										  psprintf(qual_texts[policy->qual], column, tenant),
-										  psprintf(qual_texts[policy->check], column, tenant)));
+										  policy_clause("USING", policy->qual, column, tenant),
+										  policy_clause("WITH CHECK", policy->check, column, tenant)));
 	}
 	return statements;
 }

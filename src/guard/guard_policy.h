@@ -14,12 +14,18 @@
 #define ISOLATION_POLICY	"tenant_isolation"
 #define ACCESS_POLICY		"tenant_access"
 
+/* Where rows of everyone are seen and not written, ISOLATION_POLICY is FOR SELECT, and these are beside it. */
+#define INSERT_POLICY		"tenant_isolation_inserts"
+#define UPDATE_POLICY		"tenant_isolation_updates"
+#define DELETE_POLICY		"tenant_isolation_deletes"
+
 /* How the restrictive policies of a table keep tenants apart; each shape from SHAPE_TENANT_COLUMN on has rows in guard_policy.c. */
 typedef enum GuardShape
 {
 	SHAPE_NONE,					/* no policy is a guard's, or was one */
 	SHAPE_TO_MEND,				/* some are, but they are merely permissive, altered, or not all of a shape's */
-	SHAPE_TENANT_COLUMN			/* a row's tenant is the value of its tenant column */
+	SHAPE_TENANT_COLUMN,		/* a row's tenant is the value of its tenant column */
+	SHAPE_OWN_OR_SHARED			/* a row whose tenant column is null is everyone's: all tenants see it, and none writes it */
 } GuardShape;
 
 /* A policy, as it is stored or as a statement would make it.  The table has range-table index 1 in its expressions. */
@@ -38,10 +44,12 @@ typedef struct PolicyFacts
 {
 	bool		any;			/* the table has policies */
 	GuardShape	shape;
+	GuardShape	was;			/* of a shape to mend: the one that it has most likely lost */
+	const char *damage;			/* of a shape to mend: a clause that says what is missing, not palloc'd */
 	AttrNumber	column;			/* tenant column; 0 if the table has no shape, or one to mend */
 	uint32		found;			/* a bit for each row of guard_policies that a policy is; private to guard_policy.c */
 	List	   *altered;		/* policies that have the name of one of a guard, but are not as protect() creates it */
-	char	   *taken;			/* such a policy that was never a guard's: it is permissive, with another expression */
+	List	   *taken;			/* such policies that were never a guard's: they are permissive, with another expression */
 	bool		access;			/* there is a policy named tenant_access */
 	bool		access_is_ours; /* and it is as protect() creates it */
 	bool		permissive;		/* there is a permissive policy */
@@ -54,7 +62,11 @@ extern AttrNumber tenant_qual_column(Node *qual, Index rti);
 extern bool calls_getter(Node *expression);
 extern bool is_access_qual(Node *qual);
 extern PolicyFacts policies_of(Oid relid);
+extern AttrNumber shared_qual_column(Node *qual, Index rti);
 extern bool is_isolation_policy_name(const char *name);
+extern bool names_isolation_policy(const char *message);
+extern bool is_policy_of_shape(const char *name, GuardShape shape);
+extern List *policies_of_other_shapes(const PolicyFacts *facts, GuardShape shape);
 extern bool is_isolation_policy(const PolicyForm *policy, AttrNumber column);
 extern List *missing_policies(const PolicyFacts *facts, GuardShape shape, const char *relation,
 							  const char *column, const char *tenant);

@@ -229,9 +229,21 @@ rows_of_no_tenant(Oid relid, const char *column, int64 rows)
 					 rows == 1 ? "row" : "rows", relation,
 					 rows == 1 ? "belongs" : "belong"),
 			psprintf("Column \"%s\" is null in them. Nothing was changed.", column),
-			psprintf("Run UPDATE %s SET %s = ... WHERE %s IS NULL; then protect the table.",
-					 relation, quoted, quoted)
+			psprintf("Run UPDATE %s SET %s = ... WHERE %s IS NULL; then protect the table. If these rows are everyone's, such as templates, run SELECT tenant_guard.protect(%s, %s, 'shared');",
+					 relation, quoted, quoted, quote_literal_cstr(relation), quote_literal_cstr(column))
 	};
+}
+
+Refusal
+part_differs_in_shape(Oid relid, bool shared)
+{
+	const char *relation = relation_name(relid);
+
+	return wrong_state(shared ? psprintf("rows of table %s cannot be everyone's", relation) :
+					   psprintf("rows of table %s can be everyone's", relation),
+					   shared ? "It is a partition or child of a guarded table in which each row belongs to a tenant." :
+					   "It is a partition or child of a guarded table with rows of everyone.",
+					   "Run protect() on that table: it guards its partitions and children, too.");
 }
 
 Refusal

@@ -27,6 +27,7 @@ extern Refusal virtual_column(Oid relid, const char *column);
 extern Refusal identity_column(Oid relid, const char *column, bool made_now);
 extern Refusal column_collation(Oid relid, const char *column);
 extern Refusal rows_of_no_tenant(Oid relid, const char *column, int64 rows);
+extern Refusal part_differs_in_shape(Oid relid, bool shared);
 extern Refusal guarded_by_other_column(Oid relid, const char *guard, const char *column);
 extern Refusal table_is_shared(Oid relid);
 extern Refusal table_is_guarded(Oid relid);

@@ -243,12 +243,13 @@ may_set_not_null(const Target *target)
 }
 
 /*
- * Runs the one ALTER TABLE of a guard: default, NOT NULL or CHECK, row-level
- * security enabled and forced.  Returns false if nothing was missing.
+ * Runs the one ALTER TABLE of a guard: default, NOT NULL or CHECK, or neither if
+ * there may be rows of everyone, row-level security enabled and forced.  Returns false if nothing was missing.
  */
 static bool
-alter_table(const Target *target, bool null_rows)
+alter_table(const Target *target, GuardShape shape, bool null_rows)
 {
+	bool		takes_nulls = shape == SHAPE_OWN_OR_SHARED;
 	bool		as_check = null_rows || !may_set_not_null(target);
 	StringInfoData sql;
 	const char *column = quote_identifier(target->column);
@@ -266,9 +267,13 @@ alter_table(const Target *target, bool null_rows)
 	if (needs_default(target))
 		appendStringInfo(&sql, " ALTER COLUMN %s SET DEFAULT %s,",
 						 column, tenant_getter(target->type));
-	if (!as_check && !column_is_not_null(target->relid, target->attnum, true))
+	if (takes_nulls && column_has_not_null(target->relid, target->attnum, false))
+		appendStringInfo(&sql, " ALTER COLUMN %s DROP NOT NULL,", column);
+	if (takes_nulls && has_not_null_check(target->relid, target->attnum))
+		appendStringInfoString(&sql, " DROP CONSTRAINT " NOT_NULL_CHECK ",");
+	if (!takes_nulls && !as_check && !column_is_not_null(target->relid, target->attnum, true))
 		appendStringInfo(&sql, " ALTER COLUMN %s SET NOT NULL,", column);
-	if (as_check && !column_is_not_null(target->relid, target->attnum, false))
+	if (!takes_nulls && as_check && !column_is_not_null(target->relid, target->attnum, false))
 		appendStringInfo(&sql, " ADD CONSTRAINT " NOT_NULL_CHECK " CHECK (%s IS NOT NULL) NOT VALID,",
 						 column);
 	if (!enabled)
@@ -296,29 +301,36 @@ drop_policy(Oid relid, const char *relation, const char *policy)
 
 /*
  * Creates the restrictive policies of a shape, which limit all commands of all
- * roles to the tenant's rows, whatever permissive policies there are.  An altered
- * policy of their names is taken for a guard's, and replaced, if it is restrictive
- * or has the guard's expression; otherwise an error is raised.  Returns true if a
- * policy was replaced.
+ * roles to the tenant's rows, whatever permissive policies there are, and drops
+ * those of other shapes.  An altered policy of their names is taken for a guard's,
+ * and replaced, if it is restrictive or has the guard's expression; otherwise an
+ * error is raised.  Returns true if a policy was replaced.
  */
 static bool
 make_isolation_policies(const Target *target, const PolicyFacts *facts, GuardShape shape)
 {
+	bool		replaced = false;
 	ListCell   *lc;
 
 	if (facts->shape == shape)
 		return false;
-	if (facts->taken != NULL)
-		raise_refusal(policy_name_taken(target->relid, facts->taken));
+	foreach(lc, facts->taken)
+		if (is_policy_of_shape(lfirst(lc), shape))
+			raise_refusal(policy_name_taken(target->relid, lfirst(lc)));
+	foreach(lc, policies_of_other_shapes(facts, shape))
+		drop_policy(target->relid, target->name, lfirst(lc));
 	foreach(lc, facts->altered)
 	{
+		if (!is_policy_of_shape(lfirst(lc), shape))
+			continue;
+		replaced = true;
 		drop_policy(target->relid, target->name, lfirst(lc));
 		ereport(NOTICE,
 				(errmsg("policy \"%s\" of table %s is replaced", (char *) lfirst(lc), target->name)));
 	}
 	foreach(lc, missing_policies(facts, shape, target->name, quote_identifier(target->column), tenant_getter(target->type)))
 		run_ddl(target->relid, lfirst(lc));
-	return facts->altered != NIL;
+	return replaced;
 }
 
 /*
@@ -347,15 +359,15 @@ make_access_policy(const Target *target, const PolicyFacts *facts)
 	return true;
 }
 
-/* Guards one table; returns true if it was not guarded in full before. */
+/* Guards one table in a shape; returns true if it was not guarded in full, or in another shape, before. */
 static bool
-guard_table(const Target *target, bool null_rows)
+guard_table(const Target *target, GuardShape shape, bool null_rows)
 {
 	PolicyFacts facts = policies_of(target->relid);
-	bool		whole = guard_of(target->relid).status == GUARD_WHOLE;
-	bool		altered = alter_table(target, null_rows);
+	bool		whole = guard_of(target->relid).status == GUARD_WHOLE && facts.shape == shape;
+	bool		altered = alter_table(target, shape, null_rows);
 
-	if (make_isolation_policies(target, &facts, SHAPE_TENANT_COLUMN))
+	if (make_isolation_policies(target, &facts, shape))
 		facts = policies_of(target->relid); /* the replaced policy may have been permissive */
 	altered |= make_access_policy(target, &facts);
 	if (guard_of(target->relid).status != GUARD_WHOLE)
@@ -386,6 +398,36 @@ check_hierarchy(Oid root, const char *column, bool made_now)
 	return targets;
 }
 
+/* The shape of the nearest guarded ancestor of a table, or SHAPE_NONE. */
+static GuardShape
+shape_above(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, ancestors_of(relid))
+		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
+			return guard_of(lfirst_oid(lc)).shape;
+	return SHAPE_NONE;
+}
+
+/* The shape that the guard of a table is to have.  Raises an error if it is a part of a table with another one. */
+static GuardShape
+wanted_shape(Oid root, NullRows null_rows)
+{
+	GuardShape	above = shape_above(root);
+	GuardShape	wanted = null_rows == NULL_ROWS_SHARED ? SHAPE_OWN_OR_SHARED : SHAPE_TENANT_COLUMN;
+
+	if (null_rows == NULL_ROWS_REFUSED || null_rows == NULL_ROWS_SHARED)
+	{
+		if (above != SHAPE_NONE && above != wanted)
+			raise_refusal(part_differs_in_shape(root, wanted == SHAPE_OWN_OR_SHARED));
+		return wanted;
+	}
+	if (above == SHAPE_NONE)
+		above = guard_of(root).shape;
+	return above == SHAPE_OWN_OR_SHARED ? SHAPE_OWN_OR_SHARED : SHAPE_TENANT_COLUMN;
+}
+
 /*
  * Guards a table and all its partitions and children by the named column.
  * Returns true if any of them was not guarded in full before.  Raises an error if
@@ -393,30 +435,36 @@ check_hierarchy(Oid root, const char *column, bool made_now)
  *
  * With NULL_ROWS_TOLERATED there may be rows whose tenant is null: no tenant sees
  * them, and a CHECK constraint that is NOT VALID prevents new ones.  A table that
- * is guarded in that way already can be guarded again with NULL_ROWS_REFUSED.
+ * is guarded in that way already can be guarded again with NULL_ROWS_REFUSED.  A
+ * part has the shape of the table that it is a part of.
  */
 bool
 guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 {
 	List	   *targets = check_hierarchy(root, column, null_rows == NULL_ROWS_TOLERATED);
 	const char *name = relation_name(root);
-	bool		was_whole = guard_of(root).status == GUARD_WHOLE;
+	Guard		was = guard_of(root);
+	GuardShape	shape = wanted_shape(root, null_rows);
+	bool		was_whole = was.status == GUARD_WHOLE && was.shape == shape;
 	int64		rows = 0;
 	bool		changed = false;
 	ListCell   *lc;
 
-	foreach(lc, targets)
-		rows += count_null_rows(lfirst(lc));
-	if (rows > 0 && null_rows == NULL_ROWS_REFUSED && !was_whole)
+	if (shape != SHAPE_OWN_OR_SHARED)
+		foreach(lc, targets)
+			rows += count_null_rows(lfirst(lc));
+	if (rows > 0 && null_rows != NULL_ROWS_TOLERATED && !was_whole)
 		raise_refusal(rows_of_no_tenant(root, column, rows));
 
 	foreach(lc, targets)
-		changed |= guard_table(lfirst(lc), rows > 0);
+		changed |= guard_table(lfirst(lc), shape, rows > 0);
 	if (!changed)
 		return false;
 
 	ereport(routine_notice,
-			(errmsg("table %s is now guarded by tenant column \"%s\"", name, column)));
+			(errmsg("table %s is now guarded by tenant column \"%s\"", name, column),
+			 shape == SHAPE_OWN_OR_SHARED ?
+			 errdetail("Rows whose column \"%s\" is null are everyone's: each tenant sees them, and none can change them.", column) : 0));
 	if (rows > 0)
 		ereport(NOTICE,
 				(errmsg(INT64_FORMAT " %s of table %s %s to no tenant", rows,

@@ -15,7 +15,9 @@
 typedef enum NullRows
 {
 	NULL_ROWS_REFUSED,			/* raise an error */
-	NULL_ROWS_TOLERATED			/* prevent new ones by CHECK ... NOT VALID */
+	NULL_ROWS_TOLERATED,		/* prevent new ones by CHECK ... NOT VALID */
+	NULL_ROWS_SHARED,			/* they are everyone's */
+	NULL_ROWS_AS_BEFORE			/* as the guard of the table, or of what it is a part of, has it; else refuse */
 } NullRows;
 
 /* The level of messages on what is done to every table: NOTICE, or DEBUG1 where the result of a function counts it. */

@@ -16,13 +16,13 @@
 #include "refused_row.h"
 #include "tenant_type.h"
 
-/* Does the error say that a new row violates tenant_isolation?  Compares message_id, since the message may be translated. */
+/* Does the error say that a new row violates a policy of a guard?  Compares message_id, since the message may be translated. */
 static bool
 refuses_new_row(const ErrorData *error)
 {
 	return error->message_id != NULL &&
 		strcmp(error->message_id, "new row violates row-level security policy \"%s\" for table \"%s\"") == 0 &&
-		strstr(error->message, "\"" ISOLATION_POLICY "\"") != NULL;
+		names_isolation_policy(error->message);
 }
 
 /*

@@ -13,9 +13,17 @@
 #include "guard_policy.h"
 #include "tenant_qual.h"
 
+/* The tenant column in a qual of a table's guard, as it is for reading, or 0. */
+static AttrNumber
+column_of_qual(Node *qual, Index rti, GuardShape shape)
+{
+	return shape == SHAPE_OWN_OR_SHARED ? shared_qual_column(qual, rti) : tenant_qual_column(qual, rti);
+}
+
 /*
- * Returns the qual "column = current_tenant()" of a guarded table, if all its
- * security quals are those of the policies that protect() creates, else NULL.
+ * Returns the qual "column = current_tenant()" of a guarded table, with OR column IS
+ * NULL if it has rows of everyone, if all its security quals are those of the policies
+ * that protect() creates for reading it, else NULL.
  */
 Node *
 tenant_qual(const RangeTblEntry *rte, Index rti)
@@ -36,7 +44,7 @@ tenant_qual(const RangeTblEntry *rte, Index rti)
 
 		if (is_access_qual(qual))
 			continue;
-		if (found != NULL || tenant_qual_column(qual, rti) != guard.attnum)
+		if (found != NULL || column_of_qual(qual, rti, guard.shape) != guard.attnum)
 			return NULL;
 		found = qual;
 	}

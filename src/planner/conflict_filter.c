@@ -35,7 +35,7 @@
 static bool
 is_tenants_check(const WithCheckOption *check)
 {
-	return check->polname != NULL && strcmp(check->polname, ISOLATION_POLICY) == 0;
+	return check->polname != NULL && is_isolation_policy_name(check->polname);
 }
 
 /* Returns the checks, the tenant's first, and otherwise in their order. */
@@ -58,7 +58,10 @@ order_checks(const List *checks)
 	return first;
 }
 
-/* Returns a copy of the tenant's qual for the conflicting row of table "rti", or NULL if no check has it. */
+/*
+ * Returns a copy of the tenant's qual for the conflicting row of table "rti", or NULL
+ * if no check has it: the one that a row of everyone does not pass either.
+ */
 static Expr *
 tenants_condition(const List *checks, Index rti)
 {

@@ -92,7 +92,8 @@ leaves_tenant(const Query *query, const RangeTblEntry *rte, Node *qual, AttrNumb
 
 	if (value != NULL)
 		return equal(value, lsecond(((OpExpr *) qual)->args));
-	return query->commandType == CMD_UPDATE && tenant_qual(rte, query->resultRelation) != NULL;
+	return query->commandType == CMD_UPDATE && !has_rows_of_everyone(rte->relid) &&
+		tenant_qual(rte, query->resultRelation) != NULL;
 }
 
 /* Is this the tenant's check of a new row, and known to hold? */

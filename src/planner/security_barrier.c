@@ -172,6 +172,9 @@ lift_table(Query *query, Index rti, const char *reason)
 	Node	   *qual = tenant_qual(rte, rti);
 	const char *obstacle;
 
+	if (qual == NULL && has_rows_of_everyone(rte->relid) && rti == query->resultRelation)
+		return psprintf("behind the barrier: table %s has rows of everyone, which are not written",
+						relation_name(rte->relid));
 	if (qual == NULL)
 		return psprintf("behind the barrier: table %s has policies of its own",
 						relation_name(rte->relid));

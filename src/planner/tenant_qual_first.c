@@ -47,6 +47,7 @@
 #include "access/table.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rowsecurity.h"
 #include "utils/lsyscache.h"
@@ -117,12 +118,9 @@ are_tenant_and_value(Node *column, Node *value, const Plan *scan, AttrNumber att
 	return var != NULL && var->varattno == attnum && is_constant_during_scan(value);
 }
 
-/*
- * Is a filter of a scan the tenant's qual, or a comparison of the tenant column that
- * the planner has replaced it by?
- */
+/* Is a filter of a scan a comparison of the tenant column with the tenant, or one that the planner has replaced that by? */
 static bool
-is_tenant_filter(Node *filter, const Plan *scan, AttrNumber attnum)
+is_tenant_comparison(Node *filter, const Plan *scan, AttrNumber attnum)
 {
 	const OpExpr *op = (const OpExpr *) filter;
 
@@ -132,9 +130,46 @@ is_tenant_filter(Node *filter, const Plan *scan, AttrNumber attnum)
 		are_tenant_and_value(lsecond(op->args), linitial(op->args), scan, attnum);
 }
 
+/* Is it one with the tenant itself, as the policy has it? */
+static bool
+is_policy_comparison(Node *filter, const Plan *scan, AttrNumber attnum)
+{
+	return is_tenant_comparison(filter, scan, attnum) && is_getter(lsecond(((const OpExpr *) filter)->args));
+}
+
+/* Is a filter of a scan the qual for reading a table with rows of everyone, as the policy has it? */
+static bool
+is_shared_filter(Node *filter, const Plan *scan, AttrNumber attnum)
+{
+	const BoolExpr *either = (const BoolExpr *) filter;
+	const NullTest *test;
+	const Var  *var;
+
+	if (!IsA(filter, BoolExpr) || either->boolop != OR_EXPR || list_length(either->args) != 2)
+		return false;
+	test = lsecond(either->args);
+	if (!IsA(test, NullTest) || test->nulltesttype != IS_NULL)
+		return false;
+	var = column_of(scan, (Node *) test->arg);
+	return var != NULL && var->varattno == attnum && is_policy_comparison(linitial(either->args), scan, attnum);
+}
+
+/*
+ * Is a filter of a scan the tenant's qual, or a comparison of the tenant column that
+ * the planner has replaced it by?  With "shared", the table has rows of everyone: its
+ * qual for reading has an OR, which the planner does not replace.
+ */
+static bool
+is_tenant_filter(Node *filter, const Plan *scan, AttrNumber attnum, bool shared)
+{
+	if (!shared)
+		return is_tenant_comparison(filter, scan, attnum);
+	return is_shared_filter(filter, scan, attnum) || is_policy_comparison(filter, scan, attnum);
+}
+
 /* Is one of these a tenant filter?  The list may contain lists, as custom_exprs may. */
 static bool
-has_tenant_filter(const List *filters, const Plan *scan, AttrNumber attnum)
+has_tenant_filter(const List *filters, const Plan *scan, AttrNumber attnum, bool shared)
 {
 	ListCell   *lc;
 
@@ -142,8 +177,8 @@ has_tenant_filter(const List *filters, const Plan *scan, AttrNumber attnum)
 	{
 		Node	   *filter = lfirst(lc);
 
-		if (filter != NULL && IsA(filter, List) ? has_tenant_filter((List *) filter, scan, attnum) :
-			filter != NULL && is_tenant_filter(filter, scan, attnum))
+		if (filter != NULL && IsA(filter, List) ? has_tenant_filter((List *) filter, scan, attnum, shared) :
+			filter != NULL && is_tenant_filter(filter, scan, attnum, shared))
 			return true;
 	}
 	return false;
@@ -167,15 +202,15 @@ index_conditions(const Plan *scan)
 }
 
 /*
- * Returns a copy of the tenant's qual from the policy of a guarded table, in which the
- * table is range-table entry 1; NULL if the policy does not exist.  The query has locked
- * the table, for itself or for a partition or child.
+ * Returns a copy of the tenant's qual for reading a guarded table, from its policy, in
+ * which the table is range-table entry 1; NULL if the policy does not exist.  The query
+ * has locked the table, for itself or for a partition or child.
  */
-static OpExpr *
+static Node *
 policy_qual(Oid relid)
 {
 	Relation	relation = table_open(relid, NoLock);
-	OpExpr	   *qual = NULL;
+	Node	   *qual = NULL;
 	ListCell   *lc;
 
 	if (relation->rd_rsdesc != NULL)
@@ -184,10 +219,12 @@ policy_qual(Oid relid)
 			const RowSecurityPolicy *policy = lfirst(lc);
 
 			if (strcmp(policy->policy_name, ISOLATION_POLICY) == 0 &&
-				tenant_qual_column((Node *) policy->qual, 1) > 0)
-				qual = (OpExpr *) copyObject(policy->qual);
+				(tenant_qual_column((Node *) policy->qual, 1) > 0 || shared_qual_column((Node *) policy->qual, 1) > 0))
+				qual = copyObject((Node *) policy->qual);
 		}
 	table_close(relation, NoLock);
+	if (qual != NULL)
+		fix_opfuncids(qual);
 	return qual;
 }
 
@@ -223,16 +260,17 @@ refer_to_scan(Var *var, const Plan *scan)
 static bool
 add_tenant_filter(Plan *scan, Oid guarded, AttrNumber attnum)
 {
-	OpExpr	   *qual = policy_qual(guarded);
-	Var		   *var;
+	Node	   *qual = policy_qual(guarded);
+	ListCell   *lc;
 
 	if (qual == NULL)
 		return false;
-	var = castNode(Var, strip_relabel(linitial(qual->args)));
-	var->varattno = attnum;
-	if (!refer_to_scan(var, scan))
-		return false;
-	set_opfuncid(qual);
+	foreach(lc, pull_var_clause(qual, 0))
+	{
+		lfirst_node(Var, lc)->varattno = attnum;
+		if (!refer_to_scan(lfirst(lc), scan))
+			return false;
+	}
 	scan->qual = lcons(qual, scan->qual);
 	return true;
 }
@@ -255,14 +293,14 @@ supply_tenant_filter(Plan *scan, Oid guarded, AttrNumber attnum, Oid relid)
 	bool		added = add_tenant_filter(scan, guarded, attnum);
 
 	if (custom == NULL || (added && evaluates_filters) || custom->custom_plans != NIL ||
-		has_tenant_filter(custom->custom_exprs, scan, attnum))
+		has_tenant_filter(custom->custom_exprs, scan, attnum, has_rows_of_everyone(guarded)))
 		return;
 	raise_refusal(custom_scan_is_opaque(custom->methods->CustomName, relid));
 }
 
 /* Moves the tenant's qual of a scan before its other filters. */
 static void
-order_filters(Plan *scan, AttrNumber attnum)
+order_filters(Plan *scan, AttrNumber attnum, bool shared)
 {
 	List	   *first = NIL;
 	List	   *others = NIL;
@@ -272,7 +310,7 @@ order_filters(Plan *scan, AttrNumber attnum)
 	{
 		Node	   *filter = lfirst(lc);
 
-		if (is_tenant_filter(filter, scan, attnum))
+		if (is_tenant_filter(filter, scan, attnum, shared))
 			first = lappend(first, filter);
 		else
 			others = lappend(others, filter);
@@ -346,15 +384,16 @@ put_tenant_before_actions(const List *actions, const PlannedStmt *plan, Index rt
 {
 	const RangeTblEntry *rte = rt_fetch(rti, plan->rtable);
 	Oid			guarded = guarded_ancestor(plan, rti);
-	OpExpr	   *qual;
+	Node	   *qual;
 	ListCell   *lc;
 
 	if (!OidIsValid(guarded) || !row_security_applies(plan, rti) || (qual = policy_qual(guarded)) == NULL)
 		return;
-	set_opfuncid(qual);
-	((Var *) strip_relabel(linitial(qual->args)))->varno = rti;
-	((Var *) strip_relabel(linitial(qual->args)))->varattno =
-		column_of_child(rte->relid, guarded, guard_of(guarded).attnum);
+	foreach(lc, pull_var_clause(qual, 0))
+	{
+		lfirst_node(Var, lc)->varno = rti;
+		lfirst_node(Var, lc)->varattno = column_of_child(rte->relid, guarded, guard_of(guarded).attnum);
+	}
 	foreach(lc, actions)
 	{
 		MergeAction *action = lfirst_node(MergeAction, lc);
@@ -384,6 +423,7 @@ put_first_in_node(Plan *scan, void *context)
 	const RangeTblEntry *rte;
 	Oid			guarded;
 	AttrNumber	attnum;
+	bool		shared;
 
 	if (IsA(scan, ModifyTable))
 	{
@@ -398,11 +438,12 @@ put_first_in_node(Plan *scan, void *context)
 	if (!OidIsValid(guarded))
 		return;
 	attnum = column_of_child(rte->relid, guarded, guard_of(guarded).attnum);
-	if (!has_tenant_filter(scan->qual, scan, attnum) &&
-		!has_tenant_filter(index_conditions(scan), scan, attnum) && row_security_applies(plan, ((Scan *) scan)->scanrelid))
+	shared = has_rows_of_everyone(guarded);
+	if (!has_tenant_filter(scan->qual, scan, attnum, shared) &&
+		!has_tenant_filter(index_conditions(scan), scan, attnum, shared) && row_security_applies(plan, ((Scan *) scan)->scanrelid))
 		supply_tenant_filter(scan, guarded, attnum, rte->relid);
 	else if (list_length(scan->qual) > 1 && !filters_are_trusted(rte))
-		order_filters(scan, attnum);
+		order_filters(scan, attnum, shared);
 }
 
 static bool
