@@ -51,9 +51,14 @@ tg_audited_tables AS MATERIALIZED (
 	SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relkind, c.relowner,
 		   g.status, g.detail, g.reason, g.tenant_type, g.partition_of,
 		   a.attname AS tenant_column, quote_ident(a.attname) AS key, a.attnum AS tenant_attnum, a.attnotnull,
-		   (CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid' WHEN a.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END) AS serves
+		   (CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid' WHEN a.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END) AS serves,
+		   e.has AS has_rows_of_everyone, CASE WHEN e.has THEN ', null_rows => ''shared''' ELSE '' END AS how
 	FROM tg_tables_and_partitions g
 		 JOIN pg_class c ON c.oid = g.relation
+		 CROSS JOIN LATERAL (SELECT g.status IN ('guarded', 'damaged')
+									AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive
+												AND (p.polname = (SELECT 'tenant_isolation'::name) AND p.polcmd = 'r'
+													 OR p.polname IN ('tenant_isolation_inserts', 'tenant_isolation_updates', 'tenant_isolation_deletes')))) e (has)
 		 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = g.tenant_column AND NOT a.attisdropped
 	WHERE c.relpersistence <> 't' AND c.relnamespace NOT IN (SELECT l.schema FROM tg_schemas_left_alone l)
 ),
@@ -226,7 +231,7 @@ audit_guards (rule, level, object, detail, remedy, step) AS (
 
 	-- a part of a guard is missing or not as it was made
 	UNION ALL
-	SELECT 'guard_incomplete', 'error', t.name, b.detail, format('SELECT tenant_guard.protect(%L)', t.name), 0
+	SELECT 'guard_incomplete', 'error', t.name, b.detail, format('SELECT tenant_guard.protect(%L%s)', t.name, t.how), 0
 	FROM broken b JOIN t ON t.oid = b.relation WHERE b.invariant = 'guard_damaged'
 
 	-- a part of a guarded table is open by its own name, or guarded by another column; a guarded table is open by that of a parent.
@@ -241,7 +246,7 @@ audit_guards (rule, level, object, detail, remedy, step) AS (
 	-- row-level security without a permissive policy shows nobody anything
 	UNION ALL
 	SELECT 'permissive_policy_missing', 'warning', t.name, 'has no permissive policy: no tenant sees its own rows',
-		   format('SELECT tenant_guard.protect(%L)', t.name), 0
+		   format('SELECT tenant_guard.protect(%L%s)', t.name, t.how), 0
 	FROM t
 	WHERE t.status = 'guarded' AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polpermissive)
 
@@ -437,7 +442,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 	SELECT 'not_null_pending', 'warning', t.name, format('column %s is not yet NOT NULL for all rows: nobody sees those with a null', t.key),
 		   format('ALTER TABLE %s ALTER COLUMN %s SET NOT NULL', t.name, t.key), 0
 	FROM t
-	WHERE t.status = 'guarded' AND t.partition_of IS NULL
+	WHERE t.status = 'guarded' AND t.partition_of IS NULL AND NOT t.has_rows_of_everyone
 		  AND (NOT t.attnotnull OR (t.oid, t.tenant_attnum) IN (SELECT u.relid, u.attnum FROM unproven_columns u))
 
 	-- every query of a tenant is a scan of all tenants' rows
@@ -451,7 +456,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 	-- Django drops defaults after ADD COLUMN
 	UNION ALL
 	SELECT 'tenant_default_missing', 'info', t.name, format('column %s has no default of tenant_guard: an INSERT that leaves it out does not get the tenant', t.key),
-		   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L)', t.name)), 0
+		   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L%s)', t.name, t.how)), 0
 	FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = ''
 	WHERE t.status = 'guarded' AND t.partition_of IS NULL
 		  AND (t.oid, t.tenant_attnum) NOT IN (SELECT d.relid, d.attnum FROM defaulted_columns d)

@@ -155,18 +155,21 @@ INSERT INTO ours.alike (id, parent) VALUES (1, 1);
 -- search_path. Nothing is left of them.
 CREATE TABLE cases (function text, statement text, role text DEFAULT 'superuser');
 INSERT INTO cases (function, statement) VALUES
-	('protect(regclass,name)', 'SELECT tenant_guard.protect(''hostile.rows'')'),
-	('protect(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents'')'),
-	('protect(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parted'')'),
-	('protect(regclass,name)', 'SELECT tenant_guard.protect(''hostile.renamed'', ''org'')'),
-	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'')'),
-	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes'')'),
+	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.rows'')'),
+	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.parents'')'),
+	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.parted'')'),
+	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.renamed'', ''org'')'),
+	('protect(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'')'),
+	('protect(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes'')'),
+	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.rows'', null_rows => ''shared'')'),
+	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.parted'', null_rows => ''shared''); SELECT tenant_guard.protect(''hostile.parted'')'),
+	('protect(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'', null_rows => ''shared'')'),
 	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')'),
 	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''honest'')'),
 	-- commits, so that it is called in earnest below
 	('protect_tables(regnamespace,name,text,integer)', 'CALL tenant_guard.protect_tables(''hostile'')'),
-	('protect(regclass,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes'')'),
-	('protect(regclass,name)', 'SELECT tenant_guard.protect(''ours.below'')'),
+	('protect(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes'')'),
+	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''ours.below'')'),
 	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''ours'')'),
 	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes''); SELECT tenant_guard.pair_foreign_keys(''ours.notes'')'),
 	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''ours.lines'')'),
@@ -212,7 +215,7 @@ INSERT INTO cases (function, statement) VALUES
 	('prove(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove(''hostile.rows'')');
 -- another owner's calls
 INSERT INTO cases VALUES
-	('protect(regclass,name)', 'SELECT tenant_guard.protect(''honest.notes'')', 'regress_alice'),
+	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''honest.notes'')', 'regress_alice'),
 	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')', 'regress_alice'),
 	('unprotect_schema(regnamespace,text)', 'SELECT tenant_guard.unprotect_schema(''hostile'')', 'regress_alice');
 -- prove()'s parts, each by itself
@@ -258,7 +261,7 @@ FROM (VALUES
 INSERT INTO cases (function, statement)
 SELECT f.oid::regprocedure, format('SELECT tenant_guard.protect_schema(''hostile''); SELECT %I.%I(tenant_guard_internal.probe_two_rows(tenant_guard_internal.probe_subject(''hostile.rows'','
 								   ' tenant_guard_internal.probe_role(), false, ''pg_catalog'')) %s)', 'tenant_guard_internal', f.proname, a.more)
-FROM pg_proc f JOIN (VALUES ('probe_two_rows', ''), ('probe_reading', ''), ('probe_inserting', ''), ('probe_changing', ''), ('probe_upserting', ''), ('probe_references', ''),
+FROM pg_proc f JOIN (VALUES ('probe_two_rows', ''), ('probe_reading', ''), ('probe_everyones', ''), ('probe_inserting', ''), ('probe_changing', ''), ('probe_upserting', ''), ('probe_references', ''),
 							('probe_reference', ', (SELECT k.oid FROM pg_catalog.pg_constraint k WHERE k.conrelid OPERATOR(pg_catalog.=) ''hostile.rows''::pg_catalog.regclass::pg_catalog.oid AND k.contype OPERATOR(pg_catalog.=) ''f''::"char" LIMIT 1)'),
 							('probe_truncating', ''), ('probe_views', ''), ('probe_view_reading', ', ''hostile.seen'', NULL'), ('probe_view_changing', ', ''hostile.seen'', NULL')) a (name, more)
 	 ON f.pronamespace = 'tenant_guard_internal'::regnamespace AND f.proname = a.name;

@@ -17,14 +17,20 @@ FROM pg_namespace n
 WHERE n.nspname IN ('information_schema', 'tenant_guard', 'tenant_guard_internal') OR n.nspname ~ '^pg_' OR tenant_guard_internal.schema_is_excluded(n.nspname);
 COMMENT ON VIEW tenant_guard_internal.schemas_left_alone IS 'schemas that audit() leaves alone; a part of audit()';
 
--- "serves" is the tenant type that the tenant column could hold, or null.
+-- "serves" is the tenant type that the tenant column could hold, or null. Where rows without a tenant are everyone's, each command
+-- has a policy of its own, and protect() is to be told so.
 CREATE VIEW tenant_guard_internal.audited_tables AS
 SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relkind, c.relowner,
 	   g.status, g.detail, g.reason, g.tenant_type, g.partition_of,
 	   a.attname AS tenant_column, quote_ident(a.attname) AS key, a.attnum AS tenant_attnum, a.attnotnull,
-	   tenant_guard_internal.tenant_type_of(a.atttypid) AS serves
+	   tenant_guard_internal.tenant_type_of(a.atttypid) AS serves,
+	   e.has AS has_rows_of_everyone, CASE WHEN e.has THEN ', null_rows => ''shared''' ELSE '' END AS how
 FROM tenant_guard.tables_and_partitions g
 	 JOIN pg_class c ON c.oid = g.relation
+	 CROSS JOIN LATERAL (SELECT g.status IN ('guarded', 'damaged')
+								AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive
+											AND (p.polname = tenant_guard_internal.isolation_policy() AND p.polcmd = 'r'
+												 OR p.polname IN ('tenant_isolation_inserts', 'tenant_isolation_updates', 'tenant_isolation_deletes')))) e (has)
 	 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = g.tenant_column AND NOT a.attisdropped
 WHERE c.relpersistence <> 't' AND c.relnamespace NOT IN (SELECT l.schema FROM tenant_guard_internal.schemas_left_alone l);
 COMMENT ON VIEW tenant_guard_internal.audited_tables IS 'every table that audit() looks at; a part of audit()';

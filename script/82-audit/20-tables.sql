@@ -21,7 +21,7 @@ WHERE t.status = 'unguarded' AND t.relkind IN ('r', 'p') AND t.serves = (SELECT 
 
 -- a part of a guard is missing or not as it was made
 UNION ALL
-SELECT 'guard_incomplete', 'error', t.name, b.detail, format('SELECT tenant_guard.protect(%L)', t.name), 0
+SELECT 'guard_incomplete', 'error', t.name, b.detail, format('SELECT tenant_guard.protect(%L%s)', t.name, t.how), 0
 FROM broken b JOIN t ON t.oid = b.relation WHERE b.invariant = 'guard_damaged'
 
 -- a part of a guarded table is open by its own name, or guarded by another column; a guarded table is open by that of a parent.
@@ -36,7 +36,7 @@ WHERE b.invariant = 'parent_unguarded' AND b.other NOT IN (SELECT o.oid FROM t o
 -- row-level security without a permissive policy shows nobody anything
 UNION ALL
 SELECT 'permissive_policy_missing', 'warning', t.name, 'has no permissive policy: no tenant sees its own rows',
-	   format('SELECT tenant_guard.protect(%L)', t.name), 0
+	   format('SELECT tenant_guard.protect(%L%s)', t.name, t.how), 0
 FROM t
 WHERE t.status = 'guarded' AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polpermissive)
 
@@ -264,7 +264,7 @@ UNION ALL
 SELECT 'not_null_pending', 'warning', t.name, format('column %s is not yet NOT NULL for all rows: nobody sees those with a null', t.key),
 	   format('ALTER TABLE %s ALTER COLUMN %s SET NOT NULL', t.name, t.key), 0
 FROM t
-WHERE t.status = 'guarded' AND t.partition_of IS NULL
+WHERE t.status = 'guarded' AND t.partition_of IS NULL AND NOT t.has_rows_of_everyone
 	  AND (NOT t.attnotnull OR (t.oid, t.tenant_attnum) IN (SELECT u.relid, u.attnum FROM unproven_columns u))
 
 -- every query of a tenant is a scan of all tenants' rows
@@ -278,7 +278,7 @@ WHERE t.status = 'guarded' AND t.partition_of IS NULL AND p.partattrs[0] IS DIST
 -- Django drops defaults after ADD COLUMN
 UNION ALL
 SELECT 'tenant_default_missing', 'info', t.name, format('column %s has no default of tenant_guard: an INSERT that leaves it out does not get the tenant', t.key),
-	   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L)', t.name)), 0
+	   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L%s)', t.name, t.how)), 0
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = ''
 WHERE t.status = 'guarded' AND t.partition_of IS NULL
 	  AND (t.oid, t.tenant_attnum) NOT IN (SELECT d.relid, d.attnum FROM defaulted_columns d)

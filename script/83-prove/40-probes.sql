@@ -34,7 +34,8 @@ CREATE TYPE tenant_guard_internal.probe_subject AS (
 	at_b text,
 	content_b jsonb,
 	look_b text,				-- a query that tells if the other tenant's row is as it was,
-	before_b text);				--   which is so
+	before_b text,				--   which is so
+	everyones boolean);			-- rows without a tenant are everyone's
 COMMENT ON TYPE tenant_guard_internal.probe_subject IS 'what prove() probes, and what it made for that';
 
 -- What the catalogs say of a table that is probed.
@@ -49,10 +50,11 @@ BEGIN
 	SELECT a.attnum, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod
 	INTO subject.tenant_attnum, subject.key, subject.key_type, subject.key_oid, subject.key_typmod
 	FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = subject.tenant_column AND NOT a.attisdropped;
-	subject.narrowed := EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname NOT IN (tenant_guard_internal.isolation_policy(), tenant_guard_internal.access_policy()));
+	subject.narrowed := EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname NOT IN (tenant_guard_internal.isolation_policy(), tenant_guard_internal.access_policy(), 'tenant_isolation_inserts', 'tenant_isolation_updates', 'tenant_isolation_deletes'));
 	subject.choosy := EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND (c.relispartition OR c.relkind = 'p')
 							  UNION ALL SELECT FROM pg_type t WHERE t.oid = subject.key_oid AND t.typtype = 'd'
 							  UNION ALL SELECT FROM pg_constraint k WHERE k.conrelid = relation AND k.contype = 'c' AND subject.tenant_attnum = ANY (k.conkey));
+	subject.everyones := EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relation AND p.polname = tenant_guard_internal.isolation_policy() AND p.polcmd = 'r');
 	subject.relations := tenant_guard_internal.probe_tree(relation);
 	subject.preloaded := tenant_guard.library_preloaded();
 	-- triggers and rules may refuse, or swallow, what policies would let pass
@@ -186,14 +188,15 @@ BEGIN
 	-- row-level security does alone, in sessions too that have not loaded the library.
 	probe := 'select';
 	tried := tenant_guard_internal.probe_try(subject.role, subject.search_path, subject.tenants[1],
-		format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', subject.relation, subject.at_b, subject.key, subject.tenants[1], subject.key_type), true);
+		format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s %6$s %4$L::%5$s)', subject.relation, subject.at_b, subject.key, subject.tenants[1], subject.key_type,
+				   CASE WHEN subject.everyones THEN '<>' ELSE 'IS DISTINCT FROM' END), true);
 	SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
 	RETURN NEXT;
 
 	-- the same for who owns what the owner does: FORCE binds him
 	probe := 'select_as_owner';
 	IF subject.super AND EXISTS (SELECT FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid <> 'pg_class'::regclass
-						 WHERE p.polrelid = subject.relation AND p.polname NOT IN (tenant_guard_internal.isolation_policy(), tenant_guard_internal.access_policy())) THEN
+						 WHERE p.polrelid = subject.relation AND p.polname NOT IN (tenant_guard_internal.isolation_policy(), tenant_guard_internal.access_policy(), 'tenant_isolation_inserts', 'tenant_isolation_updates', 'tenant_isolation_deletes')) THEN
 		ok := NULL; detail := 'not tried: a superuser owns the table, and what its policies call would have his privileges';
 	ELSE
 		IF subject.super THEN
@@ -201,7 +204,8 @@ BEGIN
 			PERFORM tenant_guard_internal.probe_allow(subject.attacker, subject.relation);
 		END IF;
 		tried := tenant_guard_internal.probe_try(subject.attacker, subject.search_path, subject.tenants[1],
-			format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s IS DISTINCT FROM %4$L::%5$s)', subject.relation, subject.at_b, subject.key, subject.tenants[1], subject.key_type), true);
+			format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s %6$s %4$L::%5$s)', subject.relation, subject.at_b, subject.key, subject.tenants[1], subject.key_type,
+				   CASE WHEN subject.everyones THEN '<>' ELSE 'IS DISTINCT FROM' END), true);
 		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'the owner sees another tenant''s rows');
 	END IF;
 	RETURN NEXT;
@@ -209,6 +213,63 @@ END
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.probe_reading(tenant_guard_internal.probe_subject) IS 'tries to read another tenant''s row; a part of prove()';
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_reading(tenant_guard_internal.probe_subject) FROM PUBLIC;
+
+-- A row of everyone: both tenants see it, and neither makes, changes or deletes one, or gives a row of its own to everyone.
+CREATE FUNCTION tenant_guard_internal.probe_everyones(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	made record;
+	place text;
+	item record;
+	tried record;
+	look text;
+	before text;
+BEGIN
+	probe := 'everyones_row';
+	SELECT * INTO made FROM tenant_guard_internal.probe_row(subject.relation, jsonb_build_object(subject.tenant_column, NULL));
+	IF made.content IS NULL OR made.content ->> subject.tenant_column IS NOT NULL THEN
+		ok := NULL; detail := format('not tried: no row without a tenant could be made (%s)', made.problem);
+		RETURN NEXT;
+		RETURN;
+	END IF;
+	place := format('tableoid = %s AND ctid = %L', made.part, made.place);
+	look := format('SELECT to_jsonb(t.*)::text FROM %s t WHERE t.tableoid = %s AND t.ctid = %L', subject.relation, made.part, made.place);
+	before := tenant_guard_internal.execute_as_owner(subject.relation, look);
+	FOR item IN SELECT t.tenant FROM unnest(subject.tenants) t (tenant) LOOP
+		tried := tenant_guard_internal.probe_try(subject.role, subject.search_path, item.tenant, format('SELECT EXISTS (SELECT FROM %s WHERE %s)', subject.relation, place));
+		ok := CASE WHEN tried.result = 't' OR tried.refused AND NOT has_table_privilege(subject.role, subject.relation, 'SELECT') THEN true
+				   WHEN NOT subject.narrowed AND tried.state = '00000' THEN false END;
+		detail := CASE WHEN tried.result = 't' THEN 'both tenants see it' ELSE concat_ws(' ', 'a tenant does not see it:', tried.state, tried.message) END;
+		EXIT WHEN ok IS DISTINCT FROM true;
+	END LOOP;
+	RETURN NEXT;
+
+	FOR item IN
+		SELECT v.probe, v.statement, v.wrong, v.inserts FROM (VALUES
+			('everyones_row_insert', format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, %3$L)', subject.relation, subject.insertable, made.content), 'a tenant makes a row of everyone', true),
+			('everyones_row_update', format('UPDATE %s SET %s = %s WHERE %s', subject.relation, subject.settable, subject.settable, place), 'a tenant changes a row of everyone', false),
+			('everyones_row_take', CASE WHEN subject.settable = subject.key THEN format('UPDATE %s SET %s = %L::%s WHERE %s', subject.relation, subject.key, subject.tenants[1], subject.key_type, place) END, 'a tenant takes a row of everyone', false),
+			('everyones_row_delete', format('DELETE FROM %s WHERE %s', subject.relation, place), 'a tenant deletes a row of everyone', false),
+			('everyones_row_give', CASE WHEN subject.settable = subject.key THEN format('UPDATE %s SET %s = NULL WHERE %s', subject.relation, subject.key, subject.at_a) END, 'a tenant gives its row to everyone', true)) AS v (probe, statement, wrong, inserts)
+		WHERE v.statement IS NOT NULL
+	LOOP
+		probe := item.probe;
+		FOR way IN 0..greatest(subject.ways, 1) LOOP
+			tried := tenant_guard_internal.probe_try(subject.role, subject.search_path, subject.tenants[1], item.statement, true, way > 0, subject.relation, NULL, look, way = 2);
+			EXIT WHEN tried.state = '00000' AND (tried.seen IS DISTINCT FROM before OR item.inserts AND tried.result <> '0')
+				OR item.inserts AND tenant_guard_internal.passed_policies(tried.state, tried.culprit) OR subject.ways = 0 AND (tried.state = '00000' OR tried.refused);
+		END LOOP;
+		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(CASE WHEN item.inserts AND tenant_guard_internal.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END,
+			tried.refused, tried.message, tried.state <> '00000' OR tried.seen IS DISTINCT FROM before OR item.inserts AND tried.result <> '0', 'it is as it was', item.wrong);
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.probe_everyones(tenant_guard_internal.probe_subject) IS 'tries to write a row of everyone; a part of prove()';
+REVOKE ALL ON FUNCTION tenant_guard_internal.probe_everyones(tenant_guard_internal.probe_subject) FROM PUBLIC;
 
 -- Inserting a row, of the tenant's own and of another's.
 CREATE FUNCTION tenant_guard_internal.probe_inserting(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)

@@ -34,6 +34,9 @@ BEGIN
 		PERFORM tenant_guard_internal.probe_allow(role, relation);
 	END IF;
 	RETURN QUERY SELECT * FROM tenant_guard_internal.probe_reading(subject);
+	IF subject.everyones AND NOT subject.alone THEN
+		RETURN QUERY SELECT * FROM tenant_guard_internal.probe_everyones(subject);
+	END IF;
 	RETURN QUERY SELECT * FROM tenant_guard_internal.probe_inserting(subject);
 	RETURN QUERY SELECT * FROM tenant_guard_internal.probe_changing(subject);
 	RETURN QUERY SELECT * FROM tenant_guard_internal.probe_upserting(subject);

@@ -15,6 +15,7 @@
 
 #include "access_refusals.h"
 #include "catalog.h"
+#include "guard_refusals.h"
 #include "settings.h"
 
 /* The refusals of an accidental bypass have the same message. */
@@ -103,13 +104,11 @@ bypass_by_function(Oid relid, Oid owner, Oid funcid)
 Refusal
 damaged_guard(Oid relid, const char *damage)
 {
-	const char *relation = relation_name(relid);
-
 	return (Refusal) {
 		ERRCODE_BYPASSES_ISOLATION,
-			psprintf("the guard of table %s is damaged", relation),
+			psprintf("the guard of table %s is damaged", relation_name(relid)),
 			psprintf("The table has a part of a guard, but %s.", damage),
-			psprintf("As its owner, run SELECT tenant_guard.protect(%s).", quote_literal_cstr(relation))
+			psprintf("As its owner, run %s.", call_of_protect(relid))
 	};
 }
 

@@ -121,7 +121,9 @@ is_exempt(Oid relid)
 /*
  * Guards one table, with its partitions and children, if it is to be guarded;
  * returns true if it was.  In a script of pg_dump no parent is guarded yet when
- * partitions are attached to it.
+ * partitions are attached to it.  A guarded part whose rows without a tenant are
+ * everyone's, and those of the table above are not, or the other way round, becomes
+ * as that table is.
  */
 static bool
 auto_protect_table(Oid relid)
@@ -135,7 +137,8 @@ auto_protect_table(Oid relid)
 		return false;
 	ancestor = nearest_guarded_ancestor(relid);
 	check_same_column(relid);
-	if (guard_of(relid).status == GUARD_WHOLE)
+	if (guard_of(relid).status == GUARD_WHOLE &&
+		(!OidIsValid(ancestor) || guard_of(relid).shape == guard_of(ancestor).shape))
 		return false;
 	column = automatic_column(relid, ancestor);
 	if (column == NULL || (!OidIsValid(ancestor) && is_exempt(relid)))
@@ -147,7 +150,7 @@ auto_protect_table(Oid relid)
 		return false;			/* foreign_part.c refuses it below a guarded table */
 	}
 	check_relation(relid);
-	(void) guard_hierarchy(relid, column, NULL_ROWS_TOLERATED);
+	(void) guard_hierarchy(relid, column, guard_of(relid).status == GUARD_WHOLE ? NULL_ROWS_AS_BEFORE : NULL_ROWS_TOLERATED);
 	undeclare_guarded(relid);
 	return true;
 }

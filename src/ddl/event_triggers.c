@@ -100,10 +100,19 @@ note_dropped_on_commit(CheckedCommand *cmd)
 	remember_drop_on_commit(cmd->change->relid);
 }
 
+/* Refuses to drop or alter a restrictive policy of a guard; "done" says what becomes of tenant_isolation. */
+static void
+check_policy_kept(Oid relid, const char *done)
+{
+	Guard		guard = guard_of(relid);
+
+	check_weakening_allowed(relid, guard.shape == SHAPE_OWN_OR_SHARED && guard.damage != NULL ? guard.damage : done);
+}
+
 static void
 check_altered_policy(CheckedCommand *cmd)
 {
-	check_weakening_allowed(cmd->change->relid, "its policy \"" ISOLATION_POLICY "\" is another");
+	check_policy_kept(cmd->change->relid, "its policy \"" ISOLATION_POLICY "\" is another");
 }
 
 static void
@@ -451,7 +460,7 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 		Oid			relid = table_of_isolation_policy(lfirst_oid(lc));
 
 		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0')
-			check_weakening_allowed(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
+			check_policy_kept(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
 	}
 	if (may_take_columns(stmt))
 		foreach(lc, dropped_objects("pg_class", "object_type OPERATOR(pg_catalog.=) 'table column'"))

@@ -62,6 +62,7 @@ broken_with_ancestors(List *found, Oid relid, int which)
 	Guard		guard = guard_of(relid);
 	Oid			root = InvalidOid;
 	Oid			other = InvalidOid;
+	Oid			unlike = InvalidOid;
 	ListCell   *lc;
 
 	foreach(lc, ancestors_of(relid))
@@ -77,6 +78,8 @@ broken_with_ancestors(List *found, Oid relid, int which)
 			root = ancestor;
 		if (above.status != GUARD_NONE && !have_same_column(relid, guard.attnum, ancestor, above.attnum))
 			other = ancestor;
+		if (above.status == GUARD_WHOLE && guard.status == GUARD_WHOLE && above.shape != guard.shape)
+			unlike = ancestor;
 	}
 	if (OidIsValid(root) && guard.status == GUARD_NONE && (which & INVARIANT_DESCENDANTS_GUARDED))
 		found = add_broken(found, INVARIANT_DESCENDANTS_GUARDED, relid, root, NULL,
@@ -84,6 +87,9 @@ broken_with_ancestors(List *found, Oid relid, int which)
 	else if (OidIsValid(other) && (which & INVARIANT_DESCENDANTS_GUARDED))
 		found = add_broken(found, INVARIANT_DESCENDANTS_GUARDED, relid, other, NULL,
 						   psprintf("it is guarded by another column than table %s, of which it is a partition or child", relation_name(other)));
+	else if (OidIsValid(unlike) && (which & INVARIANT_DESCENDANTS_GUARDED))
+		found = add_broken(found, INVARIANT_DESCENDANTS_GUARDED, relid, unlike, NULL,
+						   psprintf("only one of it and table %s, of which it is a partition or child, has rows of everyone", relation_name(unlike)));
 	return found;
 }
 
@@ -97,7 +103,7 @@ broken_keys(List *found, Oid relid)
 	{
 		ForeignKey *key = lfirst(lc);
 
-		if (key->kind == KEY_UNPAIRED || key->kind == KEY_CROSSES_TENANTS)
+		if (may_cross_tenants(key))
 			found = add_broken(found, INVARIANT_KEYS_CARRY_TENANT, relid, key->parent, key->name,
 							   psprintf("its foreign key %s may reference rows of another tenant in table %s",
 										quote_identifier(key->name), relation_name(key->parent)));

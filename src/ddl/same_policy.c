@@ -81,7 +81,7 @@ is_same_policy(const CreatePolicyStmt *stmt, Relation rel, const char *query_str
 	if (strcmp(stmt->policy_name, ACCESS_POLICY) == 0)
 		return policy.permissive && policy.command == '*' && policy.for_public && policy.check == NULL &&
 			policies_of(RelationGetRelid(rel)).access_is_ours && is_access_qual(policy.qual);
-	return is_isolation_policy(&policy, guard.attnum);
+	return is_isolation_policy(&policy, guard.shape, guard.attnum);
 }
 
 /*

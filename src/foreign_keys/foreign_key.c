@@ -39,6 +39,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "everyones_rows.h"
 #include "foreign_key.h"
 #include "framework_key.h"
 #include "guard.h"
@@ -69,12 +70,17 @@ kind_of_key_to_unguarded(const ForeignKey *key)
 	return KEY_CASCADES_FROM_UNGUARDED;
 }
 
-/* What a key between guarded tables says of tenants, whether the guards are whole or damaged. */
+/*
+ * What a key between guarded tables says of tenants, whether the guards are whole or
+ * damaged.  Nothing, if the child's guard does not say which is its tenant column.
+ */
 KeyKind
 kind_by_columns(const ForeignKey *key)
 {
 	KeyKind		kind = KEY_UNPAIRED;
 
+	if (key->tenant == 0)
+		return kind;
 	for (int i = 0; i < key->ncolumns; i++)
 	{
 		if (key->referenced[i] != key->parent_tenant)
@@ -86,6 +92,23 @@ kind_by_columns(const ForeignKey *key)
 	return kind;
 }
 
+/*
+ * The kind of a key between guarded tables.  One with a null tenant is not checked:
+ * a row of everyone could reference any tenant's row, unless a CHECK forbids it.
+ */
+static KeyKind
+kind_of_key_between(const ForeignKey *key)
+{
+	KeyKind		kind = kind_by_columns(key);
+
+	if (kind == KEY_UNPAIRED && has_rows_of_everyone(key->parent))
+		return KEY_TO_ROWS_OF_EVERYONE;
+	if (kind == KEY_CARRIES_TENANT && has_rows_of_everyone(key->child) &&
+		!everyones_rows_do_not_reference(key->child, key->tenant, key->columns, key->ncolumns))
+		return KEY_LEAVES_ROWS_OF_EVERYONE;
+	return kind;
+}
+
 static KeyKind
 kind_of_key(const ForeignKey *key)
 {
@@ -93,7 +116,15 @@ kind_of_key(const ForeignKey *key)
 		return kind_of_key_to_unguarded(key);
 	if (guard_of(key->child).status != GUARD_WHOLE)
 		return inherited_declaration(key->child).kind == LABEL_NONE ? KEY_FROM_UNGUARDED : KEY_IRRELEVANT;
-	return kind_by_columns(key);
+	return kind_of_key_between(key);
+}
+
+/* Can a key reference another tenant's row? */
+bool
+may_cross_tenants(const ForeignKey *key)
+{
+	return key->kind == KEY_UNPAIRED || key->kind == KEY_CROSSES_TENANTS ||
+		key->kind == KEY_TO_ROWS_OF_EVERYONE || key->kind == KEY_LEAVES_ROWS_OF_EVERYONE;
 }
 
 /* Is this a foreign key, and not derived from one of a partitioned table? */
@@ -304,7 +335,8 @@ foreign_keys_from(Oid relid)
 	foreach(lc, keys)
 	{
 		ForeignKey *key = lfirst(lc);
-		ForeignKey *companion = key->kind == KEY_UNPAIRED ? companion_of(key, keys) : NULL;
+		ForeignKey *companion = key->kind == KEY_UNPAIRED || key->kind == KEY_TO_ROWS_OF_EVERYONE ?
+			companion_of(key, keys) : NULL;
 
 		if (companion != NULL && is_checked_before(companion, key))
 			key->kind = KEY_HAS_COMPANION;

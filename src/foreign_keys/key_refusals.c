@@ -33,6 +33,37 @@ key_without_tenant(const ForeignKey *key)
 	};
 }
 
+/* A key that does not carry the tenant, to a table with rows of everyone. */
+Refusal
+key_to_rows_of_everyone(const ForeignKey *key)
+{
+	const char *table = relation_name(key->child);
+	const char *add = key_references(key, true);
+
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign key \"%s\" of table %s may reference other tenants' rows", key->name, table),
+			psprintf("Table %s has rows of everyone, which a key that carries the tenant does not reach. By one that does not, a row could reference another tenant's, learn that it exists, and be deleted with it.",
+					 relation_name(key->parent)),
+			psprintf("Where rows reference those of their own tenant only, write it as FOREIGN KEY %s, with a unique index on what it references. Where they reference rows of everyone, too, leave the key out; if it is there already: ALTER TABLE %s DROP CONSTRAINT %s;",
+					 add, table, quote_identifier(key->name))
+	};
+}
+
+/* A key that carries the tenant, from a table with rows of everyone; "check" is the constraint that it needs. */
+Refusal
+key_leaves_rows_of_everyone(const ForeignKey *key, const char *check)
+{
+	const char *table = relation_name(key->child);
+
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign key \"%s\" of table %s is not checked in rows of everyone", key->name, table),
+			"PostgreSQL does not check a key with a null in it: a row without a tenant could reference any tenant's row.",
+			psprintf("Let such rows reference none: ALTER TABLE %s ADD %s;", table, check)
+	};
+}
+
 /* "detail" is a clause that says which key of the table, and what it may do. */
 Refusal
 key_setting_not_applied(Oid relid, const char *detail)

@@ -30,6 +30,7 @@
 #include "guard_census.h"
 #include "key_refusals.h"
 #include "key_setting.h"
+#include "keys_of_everyone.h"
 #include "own_sql.h"
 #include "pair_keys.h"
 #include "relation_argument.h"
@@ -358,6 +359,25 @@ lock_keys(Oid root, KeyDirection direction)
 	}
 }
 
+/* Refuses or, with "warns", reports keys that may cross tenants by a null tenant. */
+static void
+check_keys_of_everyone(Oid root, KeyDirection direction, bool warns)
+{
+	judge_keys_of_everyone(list_concat(keys_of_hierarchy(root, KEY_TO_ROWS_OF_EVERYONE, direction),
+									   keys_of_hierarchy(root, KEY_LEAVES_ROWS_OF_EVERYONE, direction)), warns);
+}
+
+/* Pairs these keys, and adds the CHECKs that keys from rows of everyone need. */
+static void
+pair_and_check(List *keys, Oid root, KeyDirection direction, bool validate)
+{
+	refuse_crossing_keys(cross_tenant_keys(root, direction));
+	forbid_references_of_everyone(keys);
+	pair_keys(keys, validate);
+	forbid_references_of_everyone(keys_of_hierarchy(root, KEY_LEAVES_ROWS_OF_EVERYONE, direction));
+	check_keys_of_everyone(root, direction, false);
+}
+
 /*
  * Makes the foreign keys from and to a table, its partitions and children carry
  * the tenant.  Returns the number of keys changed.
@@ -367,8 +387,7 @@ pair_keys_of(Oid root, bool validate)
 {
 	List	   *keys = lock_keys(root, KEYS_FROM_AND_TO);
 
-	refuse_crossing_keys(cross_tenant_keys(root, KEYS_FROM_AND_TO));
-	pair_keys(keys, validate);
+	pair_and_check(keys, root, KEYS_FROM_AND_TO, validate);
 	warn_of_keys_to_tenant_column(root, KEYS_FROM_AND_TO);
 	return list_length(keys);
 }
@@ -380,7 +399,9 @@ pair_keys_of(Oid root, bool validate)
 List *
 tables_with_unpaired_keys(Oid root)
 {
-	static const KeyKind kinds[] = {KEY_UNPAIRED, KEY_CROSSES_TENANTS, KEY_TO_TENANT_COLUMN};
+	static const KeyKind kinds[] = {
+		KEY_UNPAIRED, KEY_CROSSES_TENANTS, KEY_TO_TENANT_COLUMN, KEY_TO_ROWS_OF_EVERYONE, KEY_LEAVES_ROWS_OF_EVERYONE
+	};
 	List	   *tables = NIL;
 	ListCell   *lc;
 
@@ -427,8 +448,7 @@ apply_setting(Oid root, KeyDirection direction)
 	{
 		case FOREIGN_KEYS_PAIR:
 			keys = lock_keys(root, direction);
-			refuse_crossing_keys(cross_tenant_keys(root, direction));
-			pair_keys(keys, true);
+			pair_and_check(keys, root, direction, true);
 			break;
 		case FOREIGN_KEYS_ERROR:
 			(void) hold_ends(root, direction, NIL);
@@ -436,11 +456,13 @@ apply_setting(Oid root, KeyDirection direction)
 			keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
 			if (keys != NIL)
 				raise_refusal(key_without_tenant(linitial(keys)));
+			check_keys_of_everyone(root, direction, false);
 			break;
 		case FOREIGN_KEYS_WARNING:
 			(void) hold_ends(root, direction, NIL);
 			warn_of_crossing_keys(cross_tenant_keys(root, direction));
 			warn_of_keys(keys_of_hierarchy(root, KEY_UNPAIRED, direction));
+			check_keys_of_everyone(root, direction, true);
 			break;
 		case FOREIGN_KEYS_OFF:
 			return;
@@ -532,10 +554,13 @@ keys_to_pair(Oid root)
 KeyCounts
 count_keys(Oid root)
 {
+	int			crossing = 0;
+	ListCell   *lc;
+
+	foreach(lc, all_keys_of_hierarchy(root, KEYS_FROM))
+		crossing += may_cross_tenants(lfirst(lc));
 	return (KeyCounts) {
-		list_length(keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM)) +
-			list_length(keys_of_hierarchy(root, KEY_CROSSES_TENANTS, KEYS_FROM)),
-			list_length(keys_of_hierarchy(root, KEY_HAS_COMPANION, KEYS_FROM))
+		crossing, list_length(keys_of_hierarchy(root, KEY_HAS_COMPANION, KEYS_FROM))
 	};
 }
 
@@ -547,7 +572,10 @@ pair_key(Oid root, Oid constraint)
 
 	foreach(lc, lock_keys(root, KEYS_FROM))
 		if (((ForeignKey *) lfirst(lc))->oid == constraint)
+		{
+			forbid_references_of_everyone(list_make1(lfirst(lc)));
 			pair_keys(list_make1(lfirst(lc)), true);
+		}
 }
 
 /* ----------------------------------------------------------------

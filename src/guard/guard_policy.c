@@ -286,11 +286,13 @@ names_isolation_policy(const char *message)
 	return false;
 }
 
-/* Is it a restrictive policy of a guard with this tenant column? */
+/* Is it a restrictive policy of a guard of this shape with this tenant column? */
 bool
-is_isolation_policy(const PolicyForm *policy, AttrNumber column)
+is_isolation_policy(const PolicyForm *policy, GuardShape shape, AttrNumber column)
 {
-	return find_guard_policy(policy, column) >= 0;
+	int			i = find_guard_policy(policy, column);
+
+	return i >= 0 && guard_policies[i].shape == shape;
 }
 
 /*

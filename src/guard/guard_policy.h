@@ -67,7 +67,7 @@ extern bool is_isolation_policy_name(const char *name);
 extern bool names_isolation_policy(const char *message);
 extern bool is_policy_of_shape(const char *name, GuardShape shape);
 extern List *policies_of_other_shapes(const PolicyFacts *facts, GuardShape shape);
-extern bool is_isolation_policy(const PolicyForm *policy, AttrNumber column);
+extern bool is_isolation_policy(const PolicyForm *policy, GuardShape shape, AttrNumber column);
 extern List *missing_policies(const PolicyFacts *facts, GuardShape shape, const char *relation,
 							  const char *column, const char *tenant);
 extern Oid	table_of_isolation_policy(Oid policyid);

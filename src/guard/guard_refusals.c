@@ -15,6 +15,7 @@
 #include "utils/regproc.h"
 
 #include "catalog.h"
+#include "guard.h"
 #include "guard_refusals.h"
 #include "settings.h"
 #include "tenant_refusals.h"
@@ -327,6 +328,14 @@ policy_name_taken(Oid relid, const char *policy)
  * ----------------------------------------------------------------
  */
 
+/* The call that makes a table's guard whole again, as it was. */
+char *
+call_of_protect(Oid relid)
+{
+	return psprintf("SELECT tenant_guard.protect(%s%s)", quote_literal_cstr(relation_name(relid)),
+					has_rows_of_everyone(relid) ? ", null_rows => 'shared'" : "");
+}
+
 /*
  * "root" is the table that unprotect() accepts: the topmost table to which this
  * one belongs, or itself.
@@ -334,14 +343,13 @@ policy_name_taken(Oid relid, const char *policy)
 static char *
 how_to_weaken(Oid relid, Oid root)
 {
-	const char *relation = quote_literal_cstr(relation_name(relid));
 	const char *whole = quote_literal_cstr(relation_name(root));
 
 	if (user_may_set(BYPASS))
-		return psprintf("If just this statement is meant, run SET %s = on; before it, and SELECT tenant_guard.protect(%s); after it to mend the guard. To take the guard off, run SELECT tenant_guard.unprotect(%s);",
-						BYPASS, relation, whole);
-	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); before this statement. If the table is to stay guarded, run SELECT tenant_guard.protect(%s); after it, in the same transaction.",
-					whole, whole);
+		return psprintf("If just this statement is meant, run SET %s = on; before it, and %s; after it to mend the guard. To take the guard off, run SELECT tenant_guard.unprotect(%s);",
+						BYPASS, call_of_protect(relid), whole);
+	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); before this statement. If the table is to stay guarded, run %s; after it, in the same transaction.",
+					whole, call_of_protect(root));
 }
 
 Refusal

@@ -40,6 +40,7 @@ extern Refusal temporary_table_of_other(Oid relid);
 extern Refusal looks_into_rows_of_others(Oid relid);
 
 /* Weakening a guard */
+extern char *call_of_protect(Oid relid);
 extern Refusal weakens_guard(Oid relid, Oid rootid, const char *damage);
 extern Refusal column_renewed(Oid relid, const char *column);
 extern Refusal column_does_not_guard(Oid relid, const char *column, const char *guard);
