@@ -116,6 +116,23 @@ UPDATE t.templates SET tenant_id = NULL WHERE id = 2;
 RESET tenant_guard.bypass;
 \set VERBOSITY terse
 
+-- A key whose action sets the tenant column would show the rows of a deleted tenant to all: it is refused.
+SET client_min_messages = warning;
+CREATE TABLE t.tenants (id uuid PRIMARY KEY);
+SELECT tenant_guard.share('t.tenants');
+CREATE TABLE t.plain (id int, tenant_id uuid, CONSTRAINT plain_tenant FOREIGN KEY (tenant_id) REFERENCES t.tenants ON DELETE SET NULL);
+RESET client_min_messages;
+SELECT tenant_guard.protect('t.plain', null_rows => 'shared');
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE t.plain DROP CONSTRAINT plain_tenant;
+SELECT tenant_guard.protect('t.plain', null_rows => 'shared');
+ALTER TABLE t.plain ADD CONSTRAINT plain_tenant FOREIGN KEY (tenant_id) REFERENCES t.tenants ON DELETE SET NULL;
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE t.plain ADD CONSTRAINT plain_tenant FOREIGN KEY (tenant_id) REFERENCES t.tenants ON UPDATE SET DEFAULT;
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE t.plain ADD CONSTRAINT plain_tenant FOREIGN KEY (tenant_id) REFERENCES t.tenants ON DELETE CASCADE;
+DROP TABLE t.plain;
+
 -- A key's action from a table that is not guarded stops at rows of everyone.
 SET client_min_messages = error;
 CREATE TABLE t.countries (id int PRIMARY KEY);

@@ -109,9 +109,27 @@ kind_of_key_between(const ForeignKey *key)
 	return kind;
 }
 
+/* Does ON DELETE or ON UPDATE SET NULL, or SET DEFAULT, set this column of the child? */
+static bool
+action_sets(const ForeignKey *key, AttrNumber column)
+{
+	bool		on_update = key->on_update == FKCONSTR_ACTION_SETNULL || key->on_update == FKCONSTR_ACTION_SETDEFAULT;
+	bool		on_delete = key->on_delete == FKCONSTR_ACTION_SETNULL || key->on_delete == FKCONSTR_ACTION_SETDEFAULT;
+
+	for (int i = 0; i < key->nset; i++)
+		if (on_delete && key->set_columns[i] == column)
+			return true;
+	for (int i = 0; i < key->ncolumns; i++)
+		if (key->columns[i] == column && (on_update || (on_delete && key->nset == 0)))
+			return true;
+	return false;
+}
+
 static KeyKind
 kind_of_key(const ForeignKey *key)
 {
+	if (guard_of(key->child).status == GUARD_WHOLE && has_rows_of_everyone(key->child) && action_sets(key, key->tenant))
+		return KEY_GIVES_TO_EVERYONE;
 	if (guard_of(key->parent).status != GUARD_WHOLE)
 		return kind_of_key_to_unguarded(key);
 	if (guard_of(key->child).status != GUARD_WHOLE)
@@ -119,12 +137,13 @@ kind_of_key(const ForeignKey *key)
 	return kind_of_key_between(key);
 }
 
-/* Can a key reference another tenant's row? */
+/* Can a key reference another tenant's row, or make rows everyone's? */
 bool
 may_cross_tenants(const ForeignKey *key)
 {
 	return key->kind == KEY_UNPAIRED || key->kind == KEY_CROSSES_TENANTS ||
-		key->kind == KEY_TO_ROWS_OF_EVERYONE || key->kind == KEY_LEAVES_ROWS_OF_EVERYONE;
+		key->kind == KEY_TO_ROWS_OF_EVERYONE || key->kind == KEY_LEAVES_ROWS_OF_EVERYONE ||
+		key->kind == KEY_GIVES_TO_EVERYONE;
 }
 
 /* Is this a foreign key, and not derived from one of a partitioned table? */

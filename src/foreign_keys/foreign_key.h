@@ -24,6 +24,7 @@ typedef enum KeyKind
 	KEY_HAS_COMPANION,			/* its companion carries the tenant (companion_key.c) */
 	KEY_TO_ROWS_OF_EVERYONE,	/* may reference another tenant's row, and cannot be paired, since it may reference everyone's too */
 	KEY_LEAVES_ROWS_OF_EVERYONE,	/* carries the tenant, but is not checked where that is null; no CHECK forbids such references */
+	KEY_GIVES_TO_EVERYONE,		/* its action sets the tenant column, and so may make a tenant's rows everyone's */
 	KEY_UNPAIRED				/* may reference another tenant's row */
 } KeyKind;
 

@@ -64,6 +64,22 @@ key_leaves_rows_of_everyone(const ForeignKey *key, const char *check)
 	};
 }
 
+/* A key whose action sets the tenant column of a table with rows of everyone. */
+Refusal
+key_gives_to_everyone(const ForeignKey *key)
+{
+	const char *table = relation_name(key->child);
+
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("foreign key \"%s\" of table %s may make a tenant's rows everyone's", key->name, table),
+			psprintf("Its action sets column \"%s\", and rows in which that is null are everyone's.",
+					 get_attname(key->child, key->tenant, false)),
+			psprintf("Let it refuse or delete: FOREIGN KEY %s ON DELETE CASCADE; if it is there already: ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %s FOREIGN KEY %s;",
+					 key_references(key, false), table, quote_identifier(key->name), quote_identifier(key->name), key_references(key, false))
+	};
+}
+
 /* "detail" is a clause that says which key of the table, and what it may do. */
 Refusal
 key_setting_not_applied(Oid relid, const char *detail)

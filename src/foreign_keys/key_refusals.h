@@ -17,6 +17,7 @@
 /* Keys that do not carry the tenant */
 extern Refusal key_without_tenant(const ForeignKey *key);
 extern Refusal key_to_rows_of_everyone(const ForeignKey *key);
+extern Refusal key_gives_to_everyone(const ForeignKey *key);
 extern Refusal key_leaves_rows_of_everyone(const ForeignKey *key, const char *check);
 extern Refusal key_setting_not_applied(Oid relid, const char *detail);
 extern Refusal key_crosses_tenants(const ForeignKey *key, const char *own);

@@ -363,8 +363,10 @@ lock_keys(Oid root, KeyDirection direction)
 static void
 check_keys_of_everyone(Oid root, KeyDirection direction, bool warns)
 {
-	judge_keys_of_everyone(list_concat(keys_of_hierarchy(root, KEY_TO_ROWS_OF_EVERYONE, direction),
-									   keys_of_hierarchy(root, KEY_LEAVES_ROWS_OF_EVERYONE, direction)), warns);
+	static const KeyKind kinds[] = {KEY_TO_ROWS_OF_EVERYONE, KEY_LEAVES_ROWS_OF_EVERYONE, KEY_GIVES_TO_EVERYONE};
+
+	for (int i = 0; i < lengthof(kinds); i++)
+		judge_keys_of_everyone(keys_of_hierarchy(root, kinds[i], direction), warns);
 }
 
 /* Pairs these keys, and adds the CHECKs that keys from rows of everyone need. */
@@ -400,7 +402,8 @@ List *
 tables_with_unpaired_keys(Oid root)
 {
 	static const KeyKind kinds[] = {
-		KEY_UNPAIRED, KEY_CROSSES_TENANTS, KEY_TO_TENANT_COLUMN, KEY_TO_ROWS_OF_EVERYONE, KEY_LEAVES_ROWS_OF_EVERYONE
+		KEY_UNPAIRED, KEY_CROSSES_TENANTS, KEY_TO_TENANT_COLUMN, KEY_TO_ROWS_OF_EVERYONE, KEY_LEAVES_ROWS_OF_EVERYONE,
+		KEY_GIVES_TO_EVERYONE
 	};
 	List	   *tables = NIL;
 	ListCell   *lc;

@@ -7,7 +7,8 @@
  * from referencing anything by it (everyones_rows.c).  A key to such a table carries
  * the tenant, too, and then references the tenant's own rows alone; one that does
  * not would reach every tenant's rows, and is refused: PostgreSQL checks keys
- * without row-level security.
+ * without row-level security.  A key whose action sets the tenant column of such a
+ * table is refused: with a tenant, say, its rows would not be deleted but shown to all.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,10 +58,12 @@ forbid_references_of_everyone(List *keys)
 	}
 }
 
-/* What is wrong with a key that may cross tenants by a null tenant, on either side. */
+/* What is wrong with a key because of a null tenant, on either side. */
 static Refusal
 key_of_everyone(const ForeignKey *key)
 {
+	if (key->kind == KEY_GIVES_TO_EVERYONE)
+		return key_gives_to_everyone(key);
 	return key->kind == KEY_TO_ROWS_OF_EVERYONE ? key_to_rows_of_everyone(key) :
 		key_leaves_rows_of_everyone(key, check_for_key(key));
 }
