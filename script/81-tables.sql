@@ -49,5 +49,5 @@ COMMENT ON VIEW tables IS 'every table of a user, and whether it is guarded; a p
 COMMENT ON COLUMN tables.status IS 'guarded, damaged, shared, unprotected or unguarded';
 COMMENT ON COLUMN tables.estimated_rows IS 'as counted by the last VACUUM or ANALYZE, partitions included; null if there was none';
 COMMENT ON COLUMN tables.partitions IS 'for a partitioned table, the number of partitions that store rows';
-COMMENT ON COLUMN tables.detail IS 'what damages the guard, or why there is none';
+COMMENT ON COLUMN tables.detail IS 'what damages the guard, why there is none, or that rows without a tenant are everyone''s';
 COMMENT ON COLUMN tables.reason IS 'why it is shared or unprotected, as share() or unprotect() was told';

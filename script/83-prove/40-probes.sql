@@ -178,7 +178,7 @@ BEGIN
 	END IF;
 
 	probe := 'no_tenant';
-	tried := tenant_guard_internal.probe_try(subject.role, subject.search_path, '', format('SELECT EXISTS (SELECT FROM %s)', subject.relation));
+	tried := tenant_guard_internal.probe_try(subject.role, subject.search_path, '', format('SELECT EXISTS (SELECT FROM %s%s)', subject.relation, CASE WHEN subject.everyones THEN format(' WHERE %s IS NOT NULL', subject.key) END));
 	ok := CASE WHEN tried.state = '38000' OR tried.state = '42501' AND NOT tried.refused THEN NULL
 			   ELSE tried.refused AND tried.state IN ('TG001', '42501') OR tried.state = '00000' AND tried.result = 'f' END;
 	detail := CASE WHEN tried.state <> '00000' THEN format('%s: %s', tried.state, tried.message) WHEN ok THEN 'nothing is seen' ELSE 'rows are seen without a tenant' END;
