@@ -40,7 +40,9 @@ ALTER TABLE t.whole DETACH PARTITION t.part_1;
 SELECT status, detail FROM tenant_guard.guard_status('t.part_1');
 -- Below a table whose rows each have a tenant, rows of everyone are in the way.
 CREATE TABLE t.strict (id int, tenant_id uuid, kind int) PARTITION BY LIST (kind);
+\set VERBOSITY sqlstate
 ALTER TABLE t.strict ATTACH PARTITION t.part_1 FOR VALUES IN (1);
+\set VERBOSITY terse
 -- The whole goes back to rows of tenants with its parts.
 SELECT tenant_guard.protect('t.whole');
 SELECT relation, status, detail FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.part%' ORDER BY relation::text;

@@ -40,6 +40,20 @@ SET ROLE regress_app;
 SELECT * FROM t.templates;
 \echo :LAST_ERROR_SQLSTATE
 
+-- With missing_tenant = empty those are seen, and nothing else; and none is written.
+RESET ROLE;
+SET tenant_guard.missing_tenant = empty;
+SET ROLE regress_app;
+SELECT id, title FROM t.templates ORDER BY id;
+UPDATE t.templates SET title = title RETURNING id;
+DELETE FROM t.templates RETURNING id;
+INSERT INTO t.templates (id, title) VALUES (6, 'of nobody');
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+SELECT probe, detail FROM tenant_guard.prove('t.templates') WHERE NOT ok;
+RESET tenant_guard.missing_tenant;
+SET ROLE regress_app;
+
 -- A list has the tenant's own rows and those of everyone.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
@@ -168,6 +182,13 @@ SELECT t.without('ALTER POLICY tenant_isolation_updates ON t.templates WITH CHEC
 SELECT t.without('ALTER POLICY tenant_isolation_inserts ON t.templates TO regress_app');
 -- One FOR ALL with OR is no guard: it would let each tenant delete the rows of everyone.
 SELECT t.without('DROP POLICY tenant_isolation ON t.templates; CREATE POLICY tenant_isolation ON t.templates AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant() OR tenant_id IS NULL)');
+
+-- A restrictive policy of the application that PostgreSQL would evaluate first is found.
+CREATE POLICY tenant_isolation_first ON t.templates AS RESTRICTIVE FOR UPDATE USING (title <> '');
+CREATE POLICY tenant_isolation_too ON t.templates AS RESTRICTIVE FOR SELECT USING (title <> '');
+SELECT object, remedy FROM tenant_guard.audit() WHERE rule = 'policy_before_isolation';
+DROP POLICY tenant_isolation_first ON t.templates;
+DROP POLICY tenant_isolation_too ON t.templates;
 
 -- protect() mends what is damaged.
 BEGIN;

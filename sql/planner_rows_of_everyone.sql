@@ -4,6 +4,7 @@
 \i test/setup/app.sql
 \i test/setup/plan.sql
 SET client_min_messages = warning;
+SET tenant_guard.trusted_filters = on;
 CREATE TABLE t.templates (id int PRIMARY KEY, tenant_id uuid, title text);
 CREATE INDEX ON t.templates (tenant_id, title text_pattern_ops);
 SELECT tenant_guard.protect('t.templates', null_rows => 'shared');

@@ -344,7 +344,7 @@ SELECT DISTINCT 'policy_reads_unsafe_function', 'warning', format('%I on %s', k.
 FROM calls k JOIN guarded t ON t.oid = k.polrelid
 	 JOIN pg_proc r ON r.oid = k.oid JOIN pg_namespace n ON n.oid = r.pronamespace
 
--- restrictive policies are evaluated in the order of their names
+-- restrictive policies are evaluated in the order of their names, where each command has its own those of one command
 UNION ALL
 SELECT 'policy_before_isolation', 'warning', format('%I on %s', p.polname, t.name),
 	   format('its name sorts before %s: it is evaluated on every tenant''s rows, and an error or notice of it may tell of them', i.policy),
@@ -352,7 +352,9 @@ SELECT 'policy_before_isolation', 'warning', format('%I on %s', p.polname, t.nam
 			  -- a name takes what fits of it
 			  (SELECT n.name FROM (VALUES (format('%s_%s', i.policy, p.polname)::name, 1), (format('%s_%s', i.policy, md5(p.polname))::name, 2)) n (name, place)
 			   WHERE NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = p.polrelid AND o.polname = n.name) ORDER BY n.place LIMIT 1)), 0
-FROM pg_policy p JOIN t ON t.oid = p.polrelid AND t.status = 'guarded' CROSS JOIN tenant_guard_internal.isolation_policy() i (policy)
+FROM pg_policy p JOIN t ON t.oid = p.polrelid AND t.status = 'guarded' CROSS JOIN tenant_guard_internal.isolation_policy() o (policy)
+	 CROSS JOIN LATERAL (SELECT CASE WHEN NOT t.has_rows_of_everyone OR p.polcmd IN ('r', 'a') THEN o.policy
+									 WHEN p.polcmd = 'd' THEN 'tenant_isolation_deletes' ELSE 'tenant_isolation_updates' END) i (policy)
 WHERE NOT p.polpermissive AND p.polname < i.policy
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_policies() IS 'rules about policies; a part of audit()';
