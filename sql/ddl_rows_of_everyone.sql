@@ -16,6 +16,18 @@ SELECT tenant_guard.protect('t.parent', null_rows => 'shared');
 CREATE TABLE t.child () INHERITS (t.parent);
 SELECT relation, status, detail FROM tenant_guard.tables_and_partitions ORDER BY relation::text;
 SELECT * FROM tenant_guard.broken_invariants();
+-- While a tenant is set no table is made a part if its rows without a tenant would be shown.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+CREATE TABLE t.waiting AS SELECT 1 AS id, NULL::uuid AS tenant_id;
+ALTER TABLE t.waiting INHERIT t.parent;
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+CREATE TABLE t.part_4 (LIKE t.whole);
+ALTER TABLE t.whole ATTACH PARTITION t.part_4 FOR VALUES IN (4);
+ROLLBACK;
 -- A part cannot differ from the whole.
 SELECT tenant_guard.protect('t.part_1');
 \echo :LAST_ERROR_SQLSTATE

@@ -220,6 +220,12 @@ SET client_min_messages = warning;
 CREATE TABLE t.late AS SELECT 1 AS id, NULL::uuid AS tenant_id;
 RESET client_min_messages;
 SELECT conname FROM pg_constraint WHERE conrelid = 't.late'::regclass AND contype = 'c';
+-- Not while a tenant is set: rows that wait for their tenant would be shown.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT tenant_guard.protect('t.late', null_rows => 'shared');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
 SELECT tenant_guard.protect('t.late', null_rows => 'shared');
 SELECT conname FROM pg_constraint WHERE conrelid = 't.late'::regclass AND contype = 'c';
 

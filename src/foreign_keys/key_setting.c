@@ -518,14 +518,20 @@ is_separated(const ForeignKey *key, ForeignKey *dropped)
  * Applies the setting if a key has been separated from its companion: there is
  * none any more, or it is checked later than the key itself.  For a statement that
  * has made no key unpaired otherwise; "dropped" is a key that it has dropped, or
- * NULL.
+ * NULL.  So it does if a CHECK that a key needs is enforced no longer.
  */
 void
 apply_key_setting_to_companions(Oid root, ForeignKey *dropped)
 {
 	ListCell   *lc;
 
-	foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO))
+	if (keys_of_hierarchy(root, KEY_LEAVES_ROWS_OF_EVERYONE, KEYS_FROM) != NIL)
+	{
+		(void) apply_key_setting(root, KEYS_OF_DDL);
+		return;
+	}
+	foreach(lc, list_concat(keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM_AND_TO),
+							keys_of_hierarchy(root, KEY_TO_ROWS_OF_EVERYONE, KEYS_FROM_AND_TO)))
 		if (is_separated(lfirst(lc), dropped))
 		{
 			(void) apply_key_setting(root, KEYS_OF_DDL);

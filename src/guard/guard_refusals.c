@@ -485,6 +485,17 @@ domain_of_other(const char *what, Oid type, Oid relid)
 }
 
 Refusal
+shares_rows_under_tenant(Oid relid)
+{
+	return (Refusal) {
+		ERRCODE_WEAKENS_ISOLATION,
+			psprintf("rows of table %s cannot become everyone's while a tenant is set", relation_name(relid)),
+			"A tenant's own code could see rows that belong to nobody yet.",
+			"Run protect() in a transaction of its own, in which no tenant is set."
+	};
+}
+
+Refusal
 unprotect_under_tenant(Oid relid)
 {
 	const char *relation = relation_name(relid);

@@ -51,6 +51,7 @@ extern Refusal column_lost(Oid relid);
 extern Refusal domain_of_other(const char *what, Oid type, Oid relid);
 extern Refusal trigger_on_view_of_other(Oid viewid);
 extern Refusal calls_function_of_other(Oid relid, const char *trigger, Oid funcid);
+extern Refusal shares_rows_under_tenant(Oid relid);
 extern Refusal unprotect_under_tenant(Oid relid);
 extern Refusal unprotect_schema_under_tenant(const char *schema, const char *call);
 extern Refusal unprotect_temporary(Oid relid);

@@ -35,6 +35,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "current_tenant.h"
 #include "foreign_code.h"
 #include "guard.h"
 #include "guard_policy.h"
@@ -398,6 +399,22 @@ check_hierarchy(Oid root, const char *column, bool made_now)
 	return targets;
 }
 
+/* Refuses to show the rows of guarded tables that have no tenant, perhaps not yet, to a tenant: its code may own the tables. */
+static void
+check_may_share_rows(List *targets)
+{
+	ListCell   *lc;
+
+	foreach(lc, targets)
+	{
+		const Target *target = lfirst(lc);
+
+		if (transaction_has_tenant() && guard_of(target->relid).status != GUARD_NONE &&
+			!has_rows_of_everyone(target->relid) && !column_is_not_null(target->relid, target->attnum, true))
+			raise_refusal(shares_rows_under_tenant(target->relid));
+	}
+}
+
 /* The shape of the nearest guarded ancestor of a table, or SHAPE_NONE. */
 static GuardShape
 shape_above(Oid relid)
@@ -456,6 +473,8 @@ guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 	if (rows > 0 && null_rows != NULL_ROWS_TOLERATED && !was_whole)
 		raise_refusal(rows_of_no_tenant(root, column, rows));
 
+	if (shape == SHAPE_OWN_OR_SHARED)
+		check_may_share_rows(targets);
 	foreach(lc, targets)
 		changed |= guard_table(lfirst(lc), shape, rows > 0);
 	if (!changed)
