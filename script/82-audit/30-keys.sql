@@ -252,7 +252,7 @@ SELECT 'unique_without_tenant', 'warning', format('%I on %s', k.index, k.name),
 	   CASE WHEN k.needed_by IS NULL AND k.excludes
 			THEN concat_ws('; ', CASE WHEN k.definition LIKE 'EXCLUDE USING gist %' THEN 'CREATE EXTENSION IF NOT EXISTS btree_gist' END,
 						   format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', k.name, k.conname, k.conname,
-								  regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || ' WITH =, '))) END, 0
+								  regexp_replace(k.definition, '\(', '(' || replace(k.key, '\', '\\') || CASE WHEN k.contype = 'x' THEN ' WITH =, ' ELSE ', ' END))) END, 0
 FROM keys k WHERE k.excludes OR NOT k.private
 
 -- one that tells nothing of the kind: for each reason one finding
