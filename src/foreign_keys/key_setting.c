@@ -597,7 +597,9 @@ tenant_guard_pair_foreign_keys(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	bool		validate = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
+	ErrorContextCallback callback;
 
+	begin_change(fcinfo, &callback);
 	lock_relation(relid);
 	if (guard_of(relid).status != GUARD_WHOLE)
 		raise_refusal(pairs_of_unguarded_table(relid));
@@ -605,5 +607,6 @@ tenant_guard_pair_foreign_keys(PG_FUNCTION_ARGS)
 		ereport(NOTICE,
 				(errmsg("table %s has no foreign key from or to a guarded table that does not carry the tenant",
 						relation_name(relid))));
+	end_change(&callback);
 	PG_RETURN_VOID();
 }

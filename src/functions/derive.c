@@ -243,7 +243,9 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	ForeignKey *key;
 	char	   *column;
 	uint64		rows;
+	ErrorContextCallback callback;
 
+	begin_change(fcinfo, &callback);
 	(void) lock_hierarchy(relid);
 	check_not_guarded(relid);
 	check_is_root(relid);
@@ -270,5 +272,6 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 	(void) protect_table(relid, column, NULL_ROWS_AS_BEFORE);
 	(void) pair_keys_of(relid, true);
 	note_bound_owner(relid);
+	end_change(&callback);
 	PG_RETURN_VOID();
 }

@@ -33,8 +33,8 @@
 #include "reference_owner.h"
 #include "relation_argument.h"
 #include "table_label.h"
-#include "tenant_column.h"
 #include "temporary_table.h"
+#include "tenant_column.h"
 #include "trigger_owner.h"
 #include "unguarded_parent.h"
 
@@ -150,13 +150,16 @@ tenant_guard_protect(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	const char *column = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
+	ErrorContextCallback callback;
 
+	begin_change(fcinfo, &callback);
 	if (protect_table(relid, column, null_rows_argument(fcinfo)))
 		note_bound_owner(relid);
 	else
 		ereport(NOTICE,
 				(errmsg("table %s is guarded already", relation_name(relid))));
 	apply_key_setting(relid, KEYS_OF_PROTECT);
+	end_change(&callback);
 	PG_RETURN_VOID();
 }
 
@@ -231,7 +234,9 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 	Oid			relid = relation_argument(fcinfo);
 	const char *column;
 	bool		was_guarded;
+	ErrorContextCallback callback;
 
+	begin_change(fcinfo, &callback);
 	check_relation(relid);
 	column = column_for(relid, NULL);
 	was_guarded = unprotect_table(relid, reason_argument(fcinfo));
@@ -242,6 +247,7 @@ tenant_guard_unprotect(PG_FUNCTION_ARGS)
 			 errhint("To guard it again, run SELECT tenant_guard.protect(%s%s);",
 					 quote_literal_cstr(relation_name(relid)),
 					 strcmp(column, column_for(relid, NULL)) == 0 ? "" : psprintf(", %s", quote_literal_cstr(column)))));
+	end_change(&callback);
 	PG_RETURN_VOID();
 }
 
@@ -265,7 +271,9 @@ tenant_guard_share(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
 	ListCell   *lc;
+	ErrorContextCallback callback;
 
+	begin_change(fcinfo, &callback);
 	lock_relation(relid);
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 		if (guard_of(lfirst_oid(lc)).status != GUARD_NONE)
@@ -274,6 +282,7 @@ tenant_guard_share(PG_FUNCTION_ARGS)
 	declare_table(relid, LABEL_SHARED, reason_argument(fcinfo));
 	ereport(NOTICE,
 			(errmsg("table %s is shared by all tenants", relation_name(relid))));
+	end_change(&callback);
 	PG_RETURN_VOID();
 }
 
@@ -281,7 +290,9 @@ Datum
 tenant_guard_unshare(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_argument(fcinfo);
+	ErrorContextCallback callback;
 
+	begin_change(fcinfo, &callback);
 	lock_relation(relid);
 	if (declaration_of(relid).kind != LABEL_SHARED)
 		ereport(NOTICE,
@@ -295,6 +306,7 @@ tenant_guard_unshare(PG_FUNCTION_ARGS)
 				 errhint("To guard it, run SELECT tenant_guard.protect(%s);",
 						 quote_literal_cstr(relation_name(relid)))));
 	}
+	end_change(&callback);
 	PG_RETURN_VOID();
 }
 

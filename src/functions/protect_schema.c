@@ -30,6 +30,7 @@
 #include "key_setting.h"
 #include "lock_table.h"
 #include "protect.h"
+#include "relation_argument.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_protect_schema);
 PG_FUNCTION_INFO_V1(tenant_guard_unprotect_schema);
@@ -259,7 +260,9 @@ tenant_guard_protect_schema(PG_FUNCTION_ARGS)
 {
 	Call		call = {.schema = schema_argument(fcinfo), .report_one = guard_and_report};
 	Oid			changed;
+	ErrorContextCallback callback;
 
+	begin_change(fcinfo, &callback);
 	call.argument = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
 	call.call_for_rest = psprintf("CALL tenant_guard.protect_tables(%s);", schema_literal(call.schema));
 	InitMaterializedSRF(fcinfo, 0);
@@ -268,6 +271,7 @@ tenant_guard_protect_schema(PG_FUNCTION_ARGS)
 	changed = finish_call(&call, fcinfo);
 	if (OidIsValid(changed))
 		note_bound_owner(changed);
+	end_change(&callback);
 	PG_RETURN_VOID();
 }
 
@@ -275,7 +279,9 @@ Datum
 tenant_guard_unprotect_schema(PG_FUNCTION_ARGS)
 {
 	Call		call = {.schema = schema_argument(fcinfo), .report_one = unguard_and_report};
+	ErrorContextCallback callback;
 
+	begin_change(fcinfo, &callback);
 	call.argument = reason_argument(fcinfo);
 	call.call_for_rest = psprintf("SELECT * FROM tenant_guard.unprotect_schema(%s%s);", schema_literal(call.schema),
 								  call.argument ? psprintf(", %s", quote_literal_cstr(call.argument)) : "");
@@ -284,5 +290,6 @@ tenant_guard_unprotect_schema(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	change_tables(&call, guarded_tables(call.schema));
 	(void) finish_call(&call, fcinfo);
+	end_change(&callback);
 	PG_RETURN_VOID();
 }

@@ -26,6 +26,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "guard_refusals.h"
+#include "library.h"
 #include "own_sql.h"
 #include "relation_argument.h"
 
@@ -126,6 +127,35 @@ check_parts_have_owner(Oid relid, bool trusts_superusers)
 
 	if (OidIsValid(part))
 		raise_refusal(parts_of_two_owners(relid, part));
+}
+
+/* An error context callback: what to do if a lock was not to be had. */
+static void
+hint_to_call_again(void *arg)
+{
+	if (geterrcode() == ERRCODE_LOCK_NOT_AVAILABLE)
+		errhint("Nothing was changed. Call the function again; other transactions have used the table for longer than lock_timeout.");
+}
+
+/*
+ * To be called first by a SQL function that changes tables, which must call
+ * end_change last.  Raises an error on a standby.
+ */
+void
+begin_change(FunctionCallInfo fcinfo, ErrorContextCallback *callback)
+{
+	PreventCommandDuringRecovery(psprintf(EXTENSION_NAME ".%s()", get_func_name(fcinfo->flinfo->fn_oid)));
+	callback->callback = hint_to_call_again;
+	callback->arg = NULL;
+	callback->previous = error_context_stack;
+	error_context_stack = callback;
+}
+
+void
+end_change(ErrorContextCallback *callback)
+{
+	Assert(error_context_stack == callback);
+	error_context_stack = callback->previous;
 }
 
 /* Returns the first argument of a SQL function, a regclass; raises an error if it is null. */

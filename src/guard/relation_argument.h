@@ -16,6 +16,8 @@ extern void lock_relation(Oid relid);
 extern List *lock_hierarchy(Oid relid);
 extern bool parts_have_owner(Oid relid, bool trusts_superusers);
 extern void check_parts_have_owner(Oid relid, bool trusts_superusers);
+extern void begin_change(FunctionCallInfo fcinfo, ErrorContextCallback *callback);
+extern void end_change(ErrorContextCallback *callback);
 extern Oid	relation_argument(FunctionCallInfo fcinfo);
 
 #endif							/* TENANT_GUARD_RELATION_ARGUMENT_H */

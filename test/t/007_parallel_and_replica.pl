@@ -198,7 +198,10 @@ sub test_standby
 		"$kind: so is a text where tenants are texts");
 	is(superuser_says($standby, 'uuids', 'SELECT DISTINCT status FROM tenant_guard.tables WHERE relation::text <> \'later\';'), 'guarded',
 		"$kind: the tables are guarded");
-	is(superuser_says($standby, 'uuids', 'SELECT tenant_guard.unprotect(\'t\');'), 'ERROR 55000', "$kind: and stay so");
+	is(superuser_says($standby, 'uuids', 'SELECT tenant_guard.unprotect(\'t\');'), 'ERROR 25006', "$kind: and stay so");
+	is(superuser_says($standby, 'uuids', "$_;"), 'ERROR 25006', "$kind: one error for $_")
+	  foreach "SELECT tenant_guard.protect('t')", "SELECT tenant_guard.protect_schema('public')", "SELECT tenant_guard.unprotect_schema('public')",
+	  "CALL tenant_guard.protect_tables('public')", "SELECT tenant_guard.share('t')", "SELECT tenant_guard.pair_foreign_keys('t')", "SELECT tenant_guard.derive_tenant_column('t')";
 	is(superuser_says($standby, 'uuids', 'SELECT count(*) FROM tenant_guard.audit() WHERE rule IN (\'damaged_guard\', \'unguarded_table\'); SELECT guarded > 0, damaged FROM tenant_guard.status;'),
 		'0; t|0', "$kind: audit() and the view \"status\" can be asked");
 	is(superuser_says($standby, 'uuids', 'SELECT * FROM tenant_guard.prove(); SELECT * FROM tenant_guard.prove(\'t\');'), 'ERROR 25006; ERROR 25006', "$kind: prove(), which writes, says so");

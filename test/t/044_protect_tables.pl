@@ -122,8 +122,10 @@ $holder = $node->background_psql('postgres');
 $holder->query("BEGIN; LOCK TABLE s.t600 IN ACCESS SHARE MODE");
 my $calls = 0;
 do { ($out, $err) = call("SET lock_timeout = '10ms'; $rest") } while $err =~ /left as they were/ && ++$calls < 30;
-like($out, qr/^s\.t600\|refused\|canceling statement due to lock timeout/m, 'a table that is in use is named');
+like($out, qr/^s\.t600\|refused\|canceling statement due to lock timeout\. Nothing was changed\. Call the function again;/m, 'a table that is in use is named');
 is($node->safe_psql('postgres', $guarded), 1, 'all others are unprotected');
+like((call("SET lock_timeout = '10ms'; SELECT tenant_guard.unprotect('s.t600')"))[1], qr/ERROR:  canceling statement due to lock timeout\nHINT:  Nothing was changed\. Call the function again;/,
+	'so is what to do, for one table, too');
 $holder->query('COMMIT');
 $holder->quit;
 call($rest);
