@@ -1,4 +1,4 @@
-# db/schema.rb without what the extension adds to the database. In Rails: config/initializers/tenant_guard.rb
+# db/schema.rb without what the extension adds to the database. In Rails: config/initializers/schema_dumper.rb
 require 'active_record/connection_adapters/postgresql_adapter'
 
 ActiveRecord::ConnectionAdapters::PostgreSQLAdapter.prepend(
