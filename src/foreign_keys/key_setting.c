@@ -28,6 +28,7 @@
 #include "framework_key.h"
 #include "guard.h"
 #include "guard_census.h"
+#include "key_hierarchy.h"
 #include "key_refusals.h"
 #include "key_setting.h"
 #include "keys_of_everyone.h"
@@ -36,86 +37,6 @@
 #include "relation_argument.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_pair_foreign_keys);
-
-/* A selection of the keys of a table. */
-typedef enum KeyDirection
-{
-	KEYS_FROM,					/* by which it references other tables or itself */
-	KEYS_FROM_AND_TO			/* and those that reference it */
-} KeyDirection;
-
-/*
- * Returns the foreign keys of a table, its partitions and its children in this
- * direction: a list of ForeignKeys without duplicates.
- */
-static List *
-all_keys_of_hierarchy(Oid root, KeyDirection direction)
-{
-	List	   *found = NIL;
-	List	   *seen = NIL;
-	ListCell   *lc;
-	ListCell   *lk;
-
-	/* callers need not hold a lock */
-	if (get_rel_relkind(root) == '\0')
-		return NIL;
-	foreach(lc, find_all_inheritors(root, NoLock, NULL))
-		foreach(lk, direction == KEYS_FROM ? foreign_keys_from(lfirst_oid(lc)) : foreign_keys_of(lfirst_oid(lc)))
-		{
-			ForeignKey *key = lfirst(lk);
-
-			if (list_member_oid(seen, key->oid))
-				continue;
-			found = lappend(found, key);
-			seen = lappend_oid(seen, key->oid);
-		}
-	return found;
-}
-
-/* Is there any foreign key from or to a table, its partitions or children?  A new table mostly has none. */
-static bool
-has_keys(Oid root)
-{
-	ListCell   *lc;
-
-	if (get_rel_relkind(root) == '\0')
-		return false;
-	foreach(lc, find_all_inheritors(root, NoLock, NULL))
-		if (foreign_keys_of(lfirst_oid(lc)) != NIL)
-			return true;
-	return false;
-}
-
-/* Returns those keys of a table, its partitions and its children that are of this kind. */
-static List *
-keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction)
-{
-	List	   *found = NIL;
-	ListCell   *lc;
-
-	foreach(lc, all_keys_of_hierarchy(root, direction))
-		if (((ForeignKey *) lfirst(lc))->kind == kind)
-			found = lappend(found, lfirst(lc));
-	return found;
-}
-
-/* Returns the tables at both ends of these keys, without duplicates, in the order of their OIDs. */
-static List *
-tables_of(List *keys)
-{
-	List	   *tables = NIL;
-	ListCell   *lc;
-
-	foreach(lc, keys)
-	{
-		ForeignKey *key = lfirst(lc);
-
-		tables = list_append_unique_oid(tables, key->child);
-		tables = list_append_unique_oid(tables, key->parent);
-	}
-	list_sort(tables, list_oid_cmp);
-	return tables;
-}
 
 /*
  * Locks these tables and their partitions as ALTER TABLE ... DROP CONSTRAINT does
@@ -291,7 +212,7 @@ hold_ends(Oid root, KeyDirection direction, List *locked)
 	while (get_rel_relkind(root) != '\0' && user_owns_relation(root))
 	{
 		List	   *known = list_concat_copy(locked, held);
-		List	   *tables = list_difference_oid(tables_of(all_keys_of_hierarchy(root, direction)), known);
+		List	   *tables = list_difference_oid(tables_of_keys(all_keys_of_hierarchy(root, direction)), known);
 		ListCell   *lc;
 
 		if (tables == NIL)
@@ -338,7 +259,7 @@ lock_keys(Oid root, KeyDirection direction)
 	for (;;)
 	{
 		List	   *keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
-		List	   *tables = list_difference_oid(tables_of(keys), locked);
+		List	   *tables = list_difference_oid(tables_of_keys(keys), locked);
 
 		if (tables != NIL)
 		{
