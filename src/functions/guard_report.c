@@ -112,11 +112,11 @@ try_table(TableAction action, Report *report, const char *argument)
 	}
 	PG_CATCH();
 	{
+		routine_notice = NOTICE;
 		MemoryContextSwitchTo(oldcontext);
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		routine_notice = NOTICE;
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
 	}
