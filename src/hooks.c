@@ -271,7 +271,7 @@ explain_node(PlanState *node, List *ancestors, const char *relationship, const c
 static void
 explain_query(EXPLAIN_QUERY_PARAMETERS)
 {
-	Explained	inner = {.query = query,.verbose = es->verbose,.context = CurrentMemoryContext};
+	Explained	inner = {.query = query, .verbose = es->verbose, .context = CurrentMemoryContext};
 	Explained  *outer = enter_explain(&inner);
 
 	PG_TRY();

@@ -133,7 +133,7 @@ EphemeralNamedRelation
 read_noforce(Oid owner, const char *sql, const char *name)
 {
 	EphemeralNamedRelation rows = palloc0(sizeof(EphemeralNamedRelationData));
-	Statement	statement = {.sql = sql,.rows = rows,.caller = CurrentMemoryContext};
+	Statement	statement = {.sql = sql, .rows = rows, .caller = CurrentMemoryContext};
 
 	rows->md.name = pstrdup(name);
 	rows->md.reliddesc = InvalidOid;
@@ -182,7 +182,7 @@ count_rows(void *argument)
 int64
 query_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows, int64 *second)
 {
-	Statement	statement = {.sql = sql,.rows = rows};
+	Statement	statement = {.sql = sql, .rows = rows};
 
 	run_as_owner(owner, true, count_rows, &statement);
 	*second = statement.counts[1];
@@ -217,7 +217,7 @@ uint64
 update_noforce(Oid owner, const char *sql, EphemeralNamedRelation rows)
 {
 	int			outer_role = role_of_session;
-	Statement	statement = {.sql = sql,.rows = rows};
+	Statement	statement = {.sql = sql, .rows = rows};
 
 	/* a function that an outer UPDATE calls may have called us */
 	if (outer_role == NO_ROLE)

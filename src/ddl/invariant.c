@@ -164,7 +164,7 @@ return_broken(ReturnSetInfo *result, Oid relid)
 		NameData	key;
 		Datum		values[5] = {ObjectIdGetDatum(broken->relid),
 			CStringGetTextDatum(invariant_name(broken->invariant)),
-			ObjectIdGetDatum(broken->other), CStringGetTextDatum(broken->detail), NameGetDatum(&key)};
+		ObjectIdGetDatum(broken->other), CStringGetTextDatum(broken->detail), NameGetDatum(&key)};
 		bool		nulls[5] = {false, false, !OidIsValid(broken->other), false, broken->key == NULL};
 
 		namestrcpy(&key, broken->key ? broken->key : "");

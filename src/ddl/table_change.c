@@ -59,7 +59,7 @@ static const struct
 	{AT_AddColumn, {WRITES_ROWS | STORES_EXPRESSION, 0}},	/* BRINGS_TENANT_COLUMN by its name */
 	{AT_AlterColumnType, {WRITES_ROWS | SEPARATES_COMPANION | STORES_EXPRESSION, 0}},
 	{AT_AddIdentity, {RENEWS_COLUMN, 0}},
-	{AT_AddConstraint, {STORES_EXPRESSION, 0}},	/* ADDS_KEY by its kind */
+	{AT_AddConstraint, {STORES_EXPRESSION, 0}}, /* ADDS_KEY by its kind */
 	{AT_AlterConstraint, {SEPARATES_COMPANION, INVARIANT_GUARD_COMPLETE}},
 	{AT_ValidateConstraint, {SEPARATES_COMPANION, 0}},
 	{AT_DropConstraint, {ALTERS_KEY, INVARIANT_GUARD_COMPLETE}},
@@ -93,6 +93,7 @@ static const struct
 	Oid			catalog;
 	Effect		effect;
 }			statements[] = {
+
 	{T_CreateStmt, RelationRelationId,
 	{MAKES_TABLE | NAMES_RELATION | BRINGS_TENANT_COLUMN | STORES_EXPRESSION, INVARIANTS_OF_HIERARCHY}},
 	{T_CreateTableAsStmt, RelationRelationId, {MAKES_TABLE | NAMES_RELATION | BRINGS_TENANT_COLUMN | WRITES_ROWS, 0}},

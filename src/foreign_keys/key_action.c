@@ -536,7 +536,7 @@ check_scan(Plan *plan, void *context)
 void
 check_key_action(PlannedStmt *plan, const KeyAction *action)
 {
-	Checking	checking = {.plan = plan,.action = action};
+	Checking	checking = {.plan = plan, .action = action};
 
 	if (action == NULL)
 		return;

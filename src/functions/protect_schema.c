@@ -183,7 +183,7 @@ apply_key_setting_to_all(Call *call)
 	foreach(lc, call->reports)
 		if (guard_of(((Report *) lfirst(lc))->relid).status == GUARD_WHOLE)
 			referencing = list_concat_unique_oid(referencing,
-											 tables_with_unpaired_keys(((Report *) lfirst(lc))->relid));
+												 tables_with_unpaired_keys(((Report *) lfirst(lc))->relid));
 	foreach(lc, referencing)
 	{
 		MemoryContext oldcontext = MemoryContextSwitchTo(scratch);

@@ -152,7 +152,7 @@ guard_invalidations(void)
 void
 init_guard_cache(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(GuardEntry)};
+	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(GuardEntry)};
 
 	Assert(guard_cache == NULL);
 	guard_cache = hash_create("tenant_guard guards", 256, &ctl,

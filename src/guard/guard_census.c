@@ -192,7 +192,7 @@ count_table(Oid relid)
 static HTAB *
 empty_table(HTAB *old, const char *name, Size keysize, Size entrysize)
 {
-	HASHCTL		ctl = {.keysize = keysize,.entrysize = entrysize};
+	HASHCTL		ctl = {.keysize = keysize, .entrysize = entrysize};
 
 	if (old != NULL)
 		hash_destroy(old);

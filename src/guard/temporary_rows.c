@@ -139,7 +139,7 @@ is_of_other(Relation table, TupleTableSlot *slot, const void *arg)
 bool
 has_rows_of_others(Oid relid, AttrNumber attnum, const TenantValue *tenant, bool nulls)
 {
-	OwnRows		own = {.attnum = attnum,.tenant = tenant,.nulls = nulls};
+	OwnRows		own = {.attnum = attnum, .tenant = tenant, .nulls = nulls};
 
 	if (attnum != InvalidAttrNumber && !type_serves(get_atttype(relid, attnum), &own.type))
 		own.attnum = InvalidAttrNumber;

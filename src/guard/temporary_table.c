@@ -105,7 +105,7 @@ find_entry(Oid relid)
 static TableEntry *
 make_entry(Oid relid)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TableEntry)};
+	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TableEntry)};
 	TableEntry *entry;
 	bool		found;
 

@@ -180,7 +180,7 @@ statistics_changed(Datum arg, int cacheid, uint32 hashvalue)
 static void
 prepare_cache(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(FrequenciesKey),.entrysize = sizeof(Frequencies)};
+	HASHCTL		ctl = {.keysize = sizeof(FrequenciesKey), .entrysize = sizeof(Frequencies)};
 
 	if (outdated)
 	{

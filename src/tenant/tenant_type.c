@@ -48,9 +48,8 @@ typedef struct TenantTypeRow
 	Oid			column_types[MAX_COLUMN_TYPES];
 
 	/*
-	 * The operators in "column = getter", by their OIDs in pg_operator.dat; only
-	 * one of them has a macro.  Comparing OIDs is cheaper than looking up the
-	 * operator's function, which each query would do several times.
+	 * The operators in "column = getter", by their OIDs in pg_operator.dat; only one of them has a macro.  Comparing OIDs is cheaper than looking up
+	 * the operator's function, which each query would do several times.
 	 */
 	Oid			equalities[MAX_COLUMN_TYPES];
 	/* parses a value; false if the string is not one */

@@ -551,7 +551,7 @@ assert_list_is_sound(void)
 void
 init_trusted(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TrustEntry)};
+	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TrustEntry)};
 
 	Assert(verdicts == NULL);	/* the callbacks are registered once */
 	assert_list_is_sound();

@@ -66,7 +66,7 @@ wording_of(const Walk *walk)
 static Mismatch *
 add_mismatch(Walk *walk, const Origin *origin, Oid text_type, int location)
 {
-	Mismatch *mismatch = palloc0(sizeof(Mismatch));
+	Mismatch   *mismatch = palloc0(sizeof(Mismatch));
 
 	Assert(OidIsValid(origin->relid) && origin->attnum > 0 && !is_text_like(origin->type));
 	mismatch->relid = origin->relid;
@@ -89,10 +89,10 @@ check_operands(Walk *walk, Oid operator, Node *left, Node *right, NodeTag form, 
 {
 	Wording		wording = wording_of(walk);
 	Origin		origin;
-	Mismatch *mismatch;
+	Mismatch   *mismatch;
 	Node	   *tenant = left;
 	Node	   *other = right;
-	Oid			written = operator;		/* the operator with the tenant on its left, or InvalidOid */
+	Oid			written = operator; /* the operator with the tenant on its left, or InvalidOid */
 	const char *name;
 
 	Assert(form == T_OpExpr || form == T_DistinctExpr || form == T_NullIfExpr);
@@ -145,7 +145,7 @@ check_membership(Walk *walk, const ScalarArrayOpExpr *op)
 	Node	   *array = lsecond(op->args);
 	Wording		wording = wording_of(walk);
 	Origin		origin;
-	Mismatch *mismatch;
+	Mismatch   *mismatch;
 
 	if (tenant_is_text(&walk->search, left, walk->scope, &origin))
 	{
@@ -221,7 +221,7 @@ check_function(Walk *walk, const FuncExpr *func)
 		return;
 	foreach(lc, func->args)
 	{
-		Mismatch *mismatch;
+		Mismatch   *mismatch;
 
 		if (!tenant_is_text(&walk->search, lfirst(lc), walk->scope, &origin))
 			continue;
@@ -400,7 +400,7 @@ query_of_utility(const Node *stmt)
 List *
 mismatches_in_query(const Query *query, const char *source)
 {
-	Walk		walk = {.search = begin_origin_search(),.source = source};
+	Walk		walk = {.search = begin_origin_search(), .source = source};
 
 	walk_query(&walk, query);
 	Assert(walk.search.case_arg == NULL && walk.search.sublink == NULL);
@@ -413,7 +413,7 @@ List *
 mismatches_in_expression(Node *expression, const Query *query)
 {
 	Scope		scope = {query, NULL, true};
-	Walk		walk = {.search = begin_origin_search(),.scope = &scope};
+	Walk		walk = {.search = begin_origin_search(), .scope = &scope};
 
 	walk_node(expression, &walk);
 	end_origin_search(&walk.search);
@@ -425,7 +425,7 @@ List *
 mismatches_as_value(Node *expression, const Query *query)
 {
 	Scope		scope = {query, NULL, true};
-	Walk		walk = {.search = begin_origin_search(),.scope = &scope};
+	Walk		walk = {.search = begin_origin_search(), .scope = &scope};
 	Origin		origin;
 
 	if (tenant_is_text(&walk.search, expression, &scope, &origin))

@@ -135,7 +135,7 @@ make_state(CustomScan *plan)
 	return (Node *) state;
 }
 
-static const CustomScanMethods scan_methods = {.CustomName = "custom_scan",.CreateCustomScanState = make_state};
+static const CustomScanMethods scan_methods = {.CustomName = "custom_scan", .CreateCustomScanState = make_state};
 
 /* ----------------------------------------------------------------
  *		Planning
@@ -181,7 +181,7 @@ make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	return (Plan *) scan;
 }
 
-static const CustomPathMethods path_methods = {.CustomName = "custom_scan",.PlanCustomPath = make_plan};
+static const CustomPathMethods path_methods = {.CustomName = "custom_scan", .PlanCustomPath = make_plan};
 
 /* Leaves the custom scan as the only way to scan a table that is not written to. */
 static void
