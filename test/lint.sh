@@ -49,6 +49,11 @@ text_files() {
 
 search_text_files() { text_files | tr '\n' '\0' | xargs -0 grep -nE "$@" /dev/null; }
 
+indented_files() {
+	if ! command -v pg_bsd_indent >/dev/null; then echo "pg_bsd_indent is not installed"; return; fi
+	test/indent.pl --check "${sources[@]}" test/*/*.c
+}
+
 versions_in_compat() { grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -v '^src/base/compat\.h:'; }
 
 # What only PostgreSQL calls, SQL functions and _PG_init, needs none. A definition's name begins its line and its type
@@ -250,6 +255,7 @@ rule "isolation specs and expected output are pairs" paired test/specs .spec tes
 rule "tests that other versions run are there" listed_tests
 rule "regression tests take the tenants from test/setup/" shared_setup
 rule "shellcheck" shell_scripts
+rule "C files are indented as test/indent.pl does it" indented_files
 rule "no path of a developer's machine" machine_paths
 rule "no host name of a package mirror" mirror_hosts
 rule "no trailing blanks" trailing_space

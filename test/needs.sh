@@ -21,6 +21,7 @@ trap 'exit 130' INT TERM
 needed_packages() {
 	if [[ $parts == *" lint "* ]]; then
 		command -v shellcheck >/dev/null || echo shellcheck
+		command -v pg_bsd_indent >/dev/null || echo pg-bsd-indent
 	fi
 	[ "$parts" != " lint " ] || return 0
 	perl -MIPC::Run -MTest::More -e 1 2>/dev/null || echo libipc-run-perl
