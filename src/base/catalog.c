@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "catalog.h"
@@ -177,4 +178,18 @@ end_catalog_scan(CatalogScan *scan)
 	systable_endscan(scan->scan);
 	table_close(scan->catalog, AccessShareLock);
 	scan->scan = NULL;
+}
+
+/* Returns a column, of type oid, of the row that has this OID; InvalidOid where there is no such row. */
+Oid
+oid_in_catalog(Oid catalog, Oid oid_index, AttrNumber oid_attnum, Oid object, AttrNumber attnum)
+{
+	CatalogScan scan = begin_catalog_scan(catalog, oid_index, oid_attnum, object, NULL);
+	HeapTuple	row = next_catalog_row(&scan);
+	bool		isnull;
+	Oid			found = HeapTupleIsValid(row) ?
+		DatumGetObjectId(heap_getattr(row, attnum, RelationGetDescr(scan.catalog), &isnull)) : InvalidOid;
+
+	end_catalog_scan(&scan);
+	return found;
 }

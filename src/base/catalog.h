@@ -31,5 +31,6 @@ extern CatalogScan begin_dependents_scan(Oid catalog, Oid object);
 extern CatalogScan begin_dependencies_scan(Oid catalog, Oid object);
 extern HeapTuple next_catalog_row(CatalogScan *scan);
 extern void end_catalog_scan(CatalogScan *scan);
+extern Oid	oid_in_catalog(Oid catalog, Oid oid_index, AttrNumber oid_attnum, Oid object, AttrNumber attnum);
 
 #endif							/* TENANT_GUARD_CATALOG_H */

@@ -106,16 +106,7 @@ check_functions_of_reference(Oid constraint)
 static Oid
 function_of_cast(Oid castid)
 {
-	Oid			function = InvalidOid;
-	CatalogScan scan;
-	HeapTuple	tuple;
-
-	scan = begin_catalog_scan(CastRelationId, CastOidIndexId, Anum_pg_cast_oid, castid, NULL);
-	tuple = next_catalog_row(&scan);
-	if (HeapTupleIsValid(tuple))
-		function = ((Form_pg_cast) GETSTRUCT(tuple))->castfunc;
-	end_catalog_scan(&scan);
-	return function;
+	return oid_in_catalog(CastRelationId, CastOidIndexId, Anum_pg_cast_oid, castid, Anum_pg_cast_castfunc);
 }
 
 /* Does check_functions for all foreign keys. */

@@ -115,12 +115,7 @@ stranger_called_by(Oid catalog, Oid object, List **types)
 static Oid
 rule_relation(Oid rule)
 {
-	CatalogScan scan = begin_catalog_scan(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, rule, NULL);
-	HeapTuple	row = next_catalog_row(&scan);
-	Oid			relid = HeapTupleIsValid(row) ? ((Form_pg_rewrite) GETSTRUCT(row))->ev_class : InvalidOid;
-
-	end_catalog_scan(&scan);
-	return relid;
+	return oid_in_catalog(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, rule, Anum_pg_rewrite_ev_class);
 }
 
 /* Is this something of the relation that can call functions when a statement uses the relation? */

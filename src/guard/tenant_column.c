@@ -220,12 +220,7 @@ type_for_table(Oid relid)
 static Oid
 table_of(Oid policyid)
 {
-	CatalogScan scan = begin_catalog_scan(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, policyid, NULL);
-	HeapTuple	tuple = next_catalog_row(&scan);
-	Oid			relid = HeapTupleIsValid(tuple) ? ((Form_pg_policy) GETSTRUCT(tuple))->polrelid : InvalidOid;
-
-	end_catalog_scan(&scan);
-	return relid;
+	return oid_in_catalog(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, policyid, Anum_pg_policy_polrelid);
 }
 
 /* Is a table guarded by tenants of this type, with "decides" one that counts for the database? */
