@@ -237,13 +237,17 @@ tables_to_count(void)
 	return tables_with_isolation_policy();
 }
 
-/* Counts what is to be counted.  What changes meanwhile is counted in another round. */
+/*
+ * Counts what is to be counted.  The first round also receives the invalidations
+ * that were sent before it; what they name is counted in the second.  What changes
+ * during that is left to the next call, since changes may never stop coming.
+ */
 static void
 take_census(void)
 {
 	PG_TRY();
 	{
-		while (!is_counted || nchanged > 0)
+		for (int round = 0; round < 2 && (!is_counted || nchanged > 0); round++)
 		{
 			List	   *tables = tables_to_count();
 			ListCell   *lc;

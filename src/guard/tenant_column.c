@@ -270,12 +270,13 @@ types_of_guards(bool decides)
  *
  * Every session asks.  So this does not take the census, but reads by pg_depend
  * which getters are called: mostly only that for uuid, and nothing depends on the
- * others.
+ * others.  As in the census, what changes during a second round is left to the
+ * next call.
  */
 static TenantType
 type_of_guards(void)
 {
-	while (!type_is_known || known_since != guard_invalidations())
+	for (int round = 0; round < 2 && (!type_is_known || known_since != guard_invalidations()); round++)
 	{
 		int			found;
 
