@@ -16,7 +16,8 @@
 # (test/needs.sh); nothing else of the machine is touched: the extension goes into a private copy of the PostgreSQL
 # installation, in a directory that disappears when all is well. It is in TMPDIR; where that is not set, in /dev/shm if
 # there is room. TG_CONF is more settings of each server, TG_COPT the compiler's flags instead of -Werror, TG_UNDER a command
-# under which servers run ("valgrind -q"). The last line is "N passed, N failed[, N skipped]".
+# under which servers run ("valgrind -q"), TG_SERVERS those of the regression tests' three servers that are wanted
+# ("preloaded"). The last line is "N passed, N failed[, N skipped]".
 set -u -o pipefail
 exec </dev/null 2>&1 # one log, in order
 
@@ -70,6 +71,12 @@ replace() {
 	mv "$bin/$1" "$bin/$1.bin" && printf '#!/bin/sh\n%s\n' "${2//%s/$bin/$1.bin}" >"$bin/$1" && chmod 755 "$bin/$1"
 }
 
+# put_under <command>: servers run under it, those too that pg_ctl starts again, by the program whose name the server before left.
+# shellcheck disable=SC2016 # the script's own variables
+put_under() {
+	replace postgres "exec $1 %s \"\$@\"" && replace pg_ctl "exec %s \"\$@\" -p $bin/postgres"
+}
+
 # What the tests are told is theirs; a private copy of PostgreSQL is not needed to look at files.
 prepare() {
 	make_work "$(work_place)" && copy_sample || return
@@ -77,7 +84,7 @@ prepare() {
 	[ "$parts" != lint ] || return 0
 	copy_postgres || return
 	! "$pg_config" --version | grep -q '^PostgreSQL 15' || replace initdb "$initdb_by_template" || return
-	[ -z "${TG_UNDER-}" ] || replace postgres "exec $TG_UNDER %s \"\$@\""
+	[ -z "${TG_UNDER-}" ] || put_under "$TG_UNDER"
 }
 
 preload="shared_preload_libraries = 'tenant_guard'"
@@ -126,6 +133,7 @@ installcheck() {
 
 # installcheck_on <start_server's arguments>
 installcheck_on() {
+	[[ " ${TG_SERVERS-preloaded unfiltered plain} " == *" $1 "* ]] || return 0
 	start_server "$@" || return
 	! wants regress || installcheck "$1" regress
 	! wants isolation || installcheck "$1" isolation
