@@ -82,20 +82,38 @@ SELECT count(*) FROM t.part;
 COMMIT;
 RESET ROLE;
 
--- A schema that another role prepared must not be taken for the extension's.
+-- The schemas are the extension's: DROP SCHEMA must be refused.
+DROP SCHEMA tenant_guard CASCADE;
+DROP SCHEMA tenant_guard_internal CASCADE;
+-- What somebody has put into one must not go unnoticed.
+CREATE TABLE tenant_guard.somebodys (id int);
 SET client_min_messages = error;
+DROP EXTENSION tenant_guard;
+DROP TABLE tenant_guard.somebodys;
+-- They must go with the extension.
 DROP EXTENSION tenant_guard CASCADE;
-DROP SCHEMA tenant_guard;
-CREATE SCHEMA tenant_guard AUTHORIZATION regress_app;
-CREATE EXTENSION tenant_guard;
-DROP SCHEMA tenant_guard;
--- Nor one for what the functions are made of, which went with the extension, whoever owns it.
 SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant_guard';
+-- A schema that another role prepared must not be taken for the extension's, whatever it holds and whoever owns it.
+CREATE SCHEMA tenant_guard AUTHORIZATION regress_app;
+SET ROLE regress_app;
+CREATE FUNCTION tenant_guard.current_tenant() RETURNS uuid LANGUAGE sql AS 'SELECT NULL::uuid';
+RESET ROLE;
+CREATE EXTENSION tenant_guard;
+ALTER SCHEMA tenant_guard OWNER TO CURRENT_USER;
+\set VERBOSITY terse
+CREATE EXTENSION tenant_guard;
+\set VERBOSITY default
+SELECT count(*) FROM pg_extension WHERE extname = 'tenant_guard';
+DROP SCHEMA tenant_guard CASCADE;
 CREATE SCHEMA tenant_guard_internal AUTHORIZATION regress_app;
 CREATE EXTENSION tenant_guard;
-ALTER SCHEMA tenant_guard_internal OWNER TO CURRENT_USER;
-CREATE EXTENSION tenant_guard;
 DROP SCHEMA tenant_guard_internal;
+-- It cannot be made in another schema, and what it makes must be in its own whatever the search_path is.
+CREATE EXTENSION tenant_guard SCHEMA public;
+SET search_path = t;
 CREATE EXTENSION tenant_guard;
+RESET search_path;
+SELECT DISTINCT n.nspname FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'tenant_guard') ORDER BY 1;
 DROP SCHEMA t CASCADE;
 DROP ROLE regress_app;

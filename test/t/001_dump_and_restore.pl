@@ -187,14 +187,27 @@ sub run_script
 	return $err;
 }
 
+# The errors that a restore by an ordinary owner ends with.
+sub errors_of_owner
+{
+	my ($node, $program, @arguments) = @_;
+	my ($out, $err);
+
+	IPC::Run::run([ $node->installed_command($program), '-U', 'owner', @arguments ], '>', \$out, '2>', \$err);
+	return [ $err =~ /ERROR:\s+(.*)/g ];
+}
+
 # --- The ways to restore ---------------------------------------------------------------------------------------------
 
 $origin->command_ok([ 'pg_dump', '-f', "$dir/uuids.sql", '-d', $origin->connstr('uuids') ], 'pg_dump makes a script');
 $origin->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/uuids.dump", '-d', $origin->connstr('uuids') ], 'pg_dump makes an archive');
 $origin->command_ok([ 'pg_dump', '-f', "$dir/clean.sql", '--clean', '--if-exists', '-d', $origin->connstr('uuids') ], 'pg_dump --clean makes a script');
 
-$origin->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/no_schema.dump", '-N', 'tenant_guard', '-d', $origin->connstr('uuids') ],
-	'pg_dump makes an archive without the extension\'s schema');
+unlike(slurp_file("$dir/uuids.sql"), qr/(?:CREATE|COMMENT ON|ON) SCHEMA tenant_guard/, 'without the schemas, which are the extension\'s');
+# As Rails makes structure.sql, with the flags of docs/schema-tools.md.
+my ($flags) = slurp_file("$FindBin::RealBin/../../docs/schema-tools.md") =~ /structure_dump_flags = \[(.*?)\]/;
+$origin->command_ok([ 'pg_dump', '--schema-only', '--no-privileges', '--no-owner', $flags =~ /'(.*?)'/g, '-f', "$dir/structure.sql", '-d', $origin->connstr('uuids') ],
+	'pg_dump makes a structure.sql');
 $origin->command_ok([ 'pg_dump', '-a', '-f', "$dir/tenants_data.sql", '-T', 'with_nulls', '-d', $origin->connstr('uuids') ],
 	'pg_dump makes a script of rows alone');
 
@@ -232,12 +245,25 @@ foreach my $node ($origin, $plain)
 		'pg_restore --clean succeeds');
 	is_restored($node, 'by_jobs', 'uuids', "pg_restore --clean, $where");
 
-	# By the owner of the database, who is no superuser: the extension and its schema have to be there.
-	new_database($node, 'by_owner');
-	$node->safe_psql('by_owner', 'CREATE EXTENSION tenant_guard; ALTER SCHEMA public OWNER TO owner');
-	$node->command_ok([ 'pg_restore', '--exit-on-error', '--no-owner', '--no-comments', '-U', 'owner', '-d', $node->connstr('by_owner'),
-			"$dir/no_schema.dump" ], "an owner restores, $where");
+	# By the owner of the database, who is no superuser: a superuser has to create the extension before, whose comment is then not the owner's.
+	new_database($node, $_) foreach 'by_owner', 'by_owners_script', 'by_structure', 'without_extension';
+	$node->safe_psql($_, 'ALTER SCHEMA public OWNER TO owner') foreach 'by_owner', 'by_owners_script', 'by_structure', 'without_extension';
+	$node->safe_psql($_, 'CREATE EXTENSION tenant_guard') foreach 'by_owner', 'by_owners_script', 'by_structure';
+	is_deeply(errors_of_owner($node, 'pg_restore', '--no-owner', '-d', $node->connstr('by_owner'), "$dir/uuids.dump"),
+		['must be owner of extension tenant_guard'], "an owner's pg_restore can do all but the comment on the extension, $where");
 	is($node->safe_psql('by_owner', $tables), $status{uuids}, 'each table is guarded, shared or neither as it was');
+	$node->command_ok([ 'pg_restore', '--no-owner', '-f', "$dir/no_owner.sql", "$dir/uuids.dump" ], 'as a script');
+	is_deeply(errors_of_owner($node, 'psql', '-Xq', '-f', "$dir/no_owner.sql", '-d', $node->connstr('by_owners_script')),
+		['must be owner of extension tenant_guard'], "so can psql, $where");
+	is($node->safe_psql('by_owners_script', $tables), $status{uuids}, 'each table is guarded, shared or neither as it was');
+	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-U', 'owner', '-f', "$dir/structure.sql", '-d', $node->connstr('by_structure') ],
+		"structure.sql is loaded to its end, $where");
+	is($node->safe_psql('by_structure', $tables), $status{uuids}, 'each table is guarded, shared or neither as it was');
+	my $errors = errors_of_owner($node, 'psql', '-Xq', '-f', "$dir/no_owner.sql", '-d', $node->connstr('without_extension'));
+	is($errors->[0], 'permission denied to create extension "tenant_guard"', "without the extension the first error says what is missing, $where");
+	is($node->safe_psql('without_extension', q{SELECT count(*) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attname = 'tenant_id' AND relkind IN ('r', 'p') AND NOT relrowsecurity }
+				. q{AND relname NOT IN ('shared_with_column', 'never_guarded', 'unprotected')}),
+		0, 'and no guarded table is open without its guard');
 
 	# Rows alone, into tables that are guarded already: those of no tenant cannot come back.
 	new_database($node, 'rows_alone');
