@@ -12,6 +12,20 @@ LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_librar
 COMMENT ON FUNCTION library_preloaded() IS 'whether the library was loaded before the first statement of this session';
 REVOKE ALL ON FUNCTION library_preloaded() FROM PUBLIC;
 
+-- A session that has loaded another library than this script's, which is replaced when the session or the server begins anew, lacks what
+-- the script names.
+DO $$
+DECLARE
+	version text := (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'tenant_guard');
+BEGIN
+	IF tenant_guard.library_version() <> version THEN
+		RAISE EXCEPTION 'this session has loaded tenant_guard %, and this is version % of the extension', tenant_guard.library_version(), version
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Reconnect, or restart the server where shared_preload_libraries lists tenant_guard.';
+	END IF;
+END
+$$;
+
 -- Who may ask: see 82-audit/10-facts.sql.
 CREATE FUNCTION tenant_guard_internal.schema_is_excluded(schema name) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_schema_is_excluded';

@@ -15,6 +15,7 @@
 #include "constant_function.h"
 #include "current_tenant.h"
 #include "extension_function.h"
+#include "extension_version.h"
 #include "guard.h"
 #include "hooks.h"
 #include "key_action.h"
@@ -55,6 +56,7 @@ _PG_init(void)
 	HOLD_INTERRUPTS();
 	init_library();
 	init_extension_functions();
+	init_extension_version();
 	init_guard_cache();
 	init_tenant_column();
 	define_settings();

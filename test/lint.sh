@@ -237,6 +237,15 @@ one_version() {
 	done
 }
 
+# Where a script updates from a version, the library works with the objects of that version until the script is run.
+updates_are_listed() {
+	local file version
+	for file in tenant_guard--*--*.sql; do
+		version=${file#tenant_guard--} version=${version%--*}
+		[ ! -e "$file" ] || grep -q "works_with.*\"$version\"" src/tenant/extension_version.c || echo "$file:1: updates from version $version, which src/tenant/extension_version.c does not list"
+	done
+}
+
 sources_are_here() {
 	local file
 	for file in src/tenant_guard.c script/00-schema.sql; do [ -e "$file" ] || echo "$file:1: is missing: the rules would have nothing to look at"; done
@@ -265,6 +274,7 @@ rule "no function over 100 lines" long_functions
 rule "no file over 600 lines" long_files
 rule "what the install script makes has a comment" uncommented
 rule "one version" one_version
+rule "versions from which scripts update are listed" updates_are_listed
 rule "every error has an errcode" errcodes
 rule 'audit.sql is made of the rules of audit()' audit_sql
 

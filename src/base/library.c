@@ -122,6 +122,12 @@ note_guard_lookup(void)
 		arrival = runs_no_query() ? BROUGHT_OTHERWISE : BROUGHT_BY_GUARD;
 }
 
+const char *
+library_version(void)
+{
+	return LIBRARY_VERSION;
+}
+
 /* library_version(): differs from the extension's version until ALTER EXTENSION ... UPDATE is run. */
 Datum
 tenant_guard_library_version(PG_FUNCTION_ARGS)

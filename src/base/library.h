@@ -13,6 +13,7 @@
 #define INTERNAL_SCHEMA		"tenant_guard_internal"
 
 extern void init_library(void);
+extern const char *library_version(void);
 extern bool server_preloads_library(void);
 extern bool library_came_late(void);
 extern bool guard_brought_library(void);

@@ -37,6 +37,7 @@
 #include "domain_constraint.h"
 #include "drop_on_commit.h"
 #include "event_triggers.h"
+#include "extension_version.h"
 #include "find_mismatch.h"
 #include "foreign_key.h"
 #include "guard.h"
@@ -393,6 +394,25 @@ is_exempt(const Node *stmt)
 	return IsBinaryUpgrade || is_own_ddl(stmt);
 }
 
+/*
+ * Is it a statement by which extensions come, change and go?  It is run where
+ * the library does not fit the objects, since that is what can be wrong.
+ */
+static bool
+is_about_extensions(const Node *stmt)
+{
+	return IsA(stmt, CreateExtensionStmt) || IsA(stmt, AlterExtensionStmt) ||
+		(IsA(stmt, DropStmt) && ((const DropStmt *) stmt)->removeType == OBJECT_EXTENSION);
+}
+
+/* Refuses an update of this extension to a version for which the session's library is too old. */
+static void
+check_updated_extension(const Node *stmt)
+{
+	if (IsA(stmt, AlterExtensionStmt) && strcmp(((const AlterExtensionStmt *) stmt)->extname, EXTENSION_NAME) == 0)
+		check_library_fits_update();
+}
+
 Datum
 tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 {
@@ -405,6 +425,7 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 	Assert(IsTransactionState());
 	if (is_exempt(stmt))
 		PG_RETURN_NULL();
+	check_updated_extension(stmt);
 	/* the CollectedCommands live as long as the outer statement */
 	commands = query_datums("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()");
 	foreach(lc, commands)
@@ -494,6 +515,8 @@ tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)
 	Node	   *stmt = event_statement(fcinfo);
 
 	statement_is_seen();
+	if (!is_about_extensions(stmt))
+		check_library_fits();
 	if (!is_exempt(stmt) && IsA(stmt, AlterTableStmt))
 		check_alter_table((AlterTableStmt *) stmt);
 	if (!is_exempt(stmt) && IsA(stmt, AlterDomainStmt))

@@ -25,6 +25,7 @@
 #include "auto_protect.h"
 #include "catalog.h"
 #include "compat.h"
+#include "extension_version.h"
 #include "guard.h"
 #include "guard_report.h"
 #include "key_setting.h"
@@ -207,6 +208,7 @@ tenant_guard_protect_tables(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("schema, lock_timeout and retries must not be null")));
 	PreventCommandDuringRecovery("tenant_guard.protect_tables()");
+	check_library_fits();
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || ((CallContext *) fcinfo->context)->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),

@@ -25,6 +25,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "extension_version.h"
 #include "guard_refusals.h"
 #include "library.h"
 #include "own_sql.h"
@@ -139,12 +140,14 @@ hint_to_call_again(void *arg)
 
 /*
  * To be called first by a SQL function that changes tables, which must call
- * end_change last.  Raises an error on a standby.
+ * end_change last.  Raises an error on a standby, and in a session whose library
+ * does not fit.
  */
 void
 begin_change(FunctionCallInfo fcinfo, ErrorContextCallback *callback)
 {
 	PreventCommandDuringRecovery(psprintf(EXTENSION_NAME ".%s()", get_func_name(fcinfo->flinfo->fn_oid)));
+	check_library_fits();
 	callback->callback = hint_to_call_again;
 	callback->arg = NULL;
 	callback->previous = error_context_stack;

@@ -38,6 +38,7 @@
 
 #include "compat.h"
 #include "current_tenant.h"
+#include "extension_version.h"
 #include "library.h"
 #include "pending_trigger.h"
 #include "preloading.h"
@@ -230,6 +231,7 @@ use_tenant(bool kept)
 		bool		replaces = transaction_is_sealed();
 		Oid			waiting;
 
+		check_library_fits();
 		if (replaces && tenant_is_kept)
 			raise_refusal(tenant_fixed_in_statement());
 		if (OidIsValid(waiting = table_waiting_for_other(&value, replaces)))
@@ -387,7 +389,7 @@ tenant_guard_has_tenant(PG_FUNCTION_ARGS)
 {
 	TenantValue value;
 
-	PG_RETURN_BOOL(judge_tenant(&value) == TENANT_USABLE);
+	PG_RETURN_BOOL(judge_tenant(&value) == TENANT_USABLE && library_fits());
 }
 
 /*

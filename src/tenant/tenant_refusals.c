@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 
 #include "catalog.h"
+#include "library.h"
 #include "settings.h"
 #include "tenant_refusals.h"
 
@@ -298,4 +299,16 @@ planned_without_library(Oid relid, const char *hint)
 			"In a query that was planned without the library, a filter can change the tenant whose rows are read.",
 			hint
 	};
+}
+
+/* "older": the objects of the extension are of an older version than the library. */
+Refusal
+versions_differ(const char *library, const char *objects, bool older)
+{
+	const char *begin_anew = server_preloads_library() ? "restart the server" : "reconnect (poolers too)";
+
+	return wrong_state(psprintf("this session has loaded tenant_guard %s, which does not work with version %s of the extension", library, objects),
+					   "Guarded tables are not read or written, and no DDL is run, until the versions agree.",
+					   older ? "A superuser runs ALTER EXTENSION " EXTENSION_NAME " UPDATE;" :
+					   psprintf("Install the library of version %s, if that is not done, and %s.", objects, begin_anew));
 }

@@ -31,5 +31,6 @@ extern Refusal role_sets_own_tenant(void);
 extern Refusal library_came_too_late(const char *hint);
 extern Refusal loaded_by_parallel_query(const char *hint);
 extern Refusal planned_without_library(Oid relid, const char *hint);
+extern Refusal versions_differ(const char *library, const char *objects, bool older);
 
 #endif							/* TENANT_GUARD_TENANT_REFUSALS_H */

@@ -21,14 +21,14 @@ my $root = $dir{bindir};
 $root = dirname($root) until "$dir{pkglibdir}/" =~ m{^\Q$root\E/} && "$dir{sharedir}/" =~ m{^\Q$root\E/};
 my $copy = PostgreSQL::Test::Utils::tempdir();
 my %own = map { $_ => $copy . substr($dir{$_}, length $root) } keys %dir;
-make_path($own{bindir}, $own{pkglibdir}, dirname($own{sharedir}));
-symlink($dir{sharedir}, $own{sharedir}) or die "$own{sharedir}: $!";
-foreach my $kind (qw(bindir pkglibdir))
+$_->{extension} = "$_->{sharedir}/extension" foreach \%dir, \%own;    # to which scripts of other versions are added
+make_path(values %own);
+foreach my $kind (keys %own)
 {
 	foreach my $file (glob "$dir{$kind}/*")
 	{
 		my $name = basename($file);
-		next if $name =~ /^(?:postgres|pg_ctl)$/ || $name eq 'tenant_guard.so';
+		next if $name =~ /^(?:postgres|pg_ctl|tenant_guard\.so|extension)$/;
 		symlink($file, "$own{$kind}/$name") or die "$name: $!";
 	}
 }
@@ -142,9 +142,88 @@ is(what('app', $read), 2, 'with the file back all is well');
 
 # --- A library and objects of two versions ---------------------------------------------------------------------------
 
-$node->safe_psql('postgres', q{UPDATE pg_extension SET extversion = '0.8.1' WHERE extname = 'tenant_guard'});
-is($node->safe_psql('postgres', 'SELECT version, library_version = tenant_guard.library_version() FROM tenant_guard.status'), '0.8.1|t', 'the view status has both versions');
+# Scripts of other versions: an older one's update, a newer one's, and a newer one's own.
+my ($now) = slurp_file("$own{extension}/tenant_guard.control") =~ /^default_version = '(.*)'/m;
+my ($older, $newer) = ('0.0.1', $now =~ s/(\d+)$/$1 + 1/er);
+append_to_file("$own{extension}/tenant_guard--$older--$now.sql", "SELECT 1;\n");
+append_to_file("$own{extension}/tenant_guard--$now--$newer.sql", "SELECT 1;\n");
+append_to_file("$own{extension}/tenant_guard--$newer.sql", slurp_file("$own{extension}/tenant_guard--$now.sql"));
+
+# set_version(version): the objects are of it, as on a standby of another server, or where the package is another.
+sub set_version
+{
+	my ($version) = @_;
+
+	$node->safe_psql('postgres', "UPDATE pg_extension SET extversion = '$version' WHERE extname = 'tenant_guard'");
+	return;
+}
+
+my $tenant = "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; ";
+my $live = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '-U', 'app', '-v', 'VERBOSITY=sqlstate' ]);
+my $still = "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; SELECT count(*) FROM orders; COMMIT;";
+is($live->query($still), 2, 'a session that goes on reads its rows');
+
+foreach my $version ($older, $newer)
+{
+	my $remedy = $version eq $newer ? "Install the library of version $newer, if that is not done, and restart the server." : 'A superuser runs ALTER EXTENSION tenant_guard UPDATE;';
+
+	set_version($version);
+	is($node->safe_psql('postgres', 'SELECT version, library_version FROM tenant_guard.status'), "$version|$now", "objects of $version: the view status has both versions");
+	my ($out, $err) = ('', '');
+	$node->psql('postgres', $read, stdout => \$out, stderr => \$err, extra_params => [ '-U', 'app' ]);
+	like($err, qr/^.*ERROR:  this session has loaded tenant_guard \Q$now\E, which does not work with version \Q$version\E of the extension\n/m, 'the application is refused');
+	like($err, qr/^HINT:  \Q$remedy\E$/m, 'with what is to be done');
+	is($out, '', 'and reads nothing');
+	is(says($node, 'postgres', 'app', "${tenant}SELECT tenant_guard.has_tenant(); SELECT tenant_guard.current_tenant();"), 'f; ERROR 55000', 'no getter returns a tenant');
+	is(says($node, 'postgres', 'app', "${tenant}INSERT INTO customers (id) VALUES (9);"), 'ERROR 55000', 'nothing is written');
+	is(says($node, 'postgres', 'app', "SET tenant_guard.tenant_id = '$TENANT_A'; SELECT count(*) FROM countries;"), '0', 'other tables can be read');
+	is(superuser_says($node, 'postgres', 'CREATE TABLE t (id int, tenant_id uuid);'), 'ERROR 55000', 'no DDL is run');
+	is(superuser_says($node, 'postgres', 'ALTER TABLE orders DISABLE ROW LEVEL SECURITY;'), 'ERROR 55000', 'no guard is taken off');
+	foreach my $call ("SELECT tenant_guard.protect('countries')", "SELECT tenant_guard.unprotect('orders')", "SELECT * FROM tenant_guard.protect_schema('public')",
+		"CALL tenant_guard.protect_tables('public')", "SELECT tenant_guard.pair_foreign_keys('orders')", "SELECT tenant_guard.share('countries')")
+	{
+		is(superuser_says($node, 'postgres', "$call;"), 'ERROR 55000', "$call is refused");
+	}
+	is(superuser_says($node, 'postgres', 'SET tenant_guard.bypass = on; SELECT count(*) FROM orders; VACUUM orders; REINDEX TABLE orders;'), 2, 'who bypasses reads and maintains tables');
+	is(superuser_says($node, 'postgres', 'SELECT count(*) FROM orders;'), 'ERROR TG003', 'who does not say so is refused as ever');
+	$node->command_like([ 'pg_dump', '-d', $node->connstr('postgres') ], qr/COPY public\.orders1 /, 'pg_dump dumps them');
+	is($node->safe_psql('postgres', q{SELECT count(*) > 0 FROM tenant_guard.tables WHERE status = 'guarded'}), 't', 'the views can be read');
+}
+
+# ALTER EXTENSION cures it, in sessions that go on, too; but not where the library is too old for what it would make.
+set_version($older);
+is(superuser_says($node, 'postgres', 'ALTER EXTENSION tenant_guard UPDATE;'), '', 'ALTER EXTENSION UPDATE is run');
+is(what('app', $read), 2, 'and all is well');
+is($live->query($still), 2, 'also in a session that goes on');
+my ($out, $err) = ('', '');
+$node->psql('postgres', "ALTER EXTENSION tenant_guard UPDATE TO '$newer'", stdout => \$out, stderr => \$err);
+like($err, qr/ERROR:  this session has loaded tenant_guard \Q$now\E, which does not work with version \Q$newer\E of the extension.*^HINT:  Install the library of version \Q$newer\E, if that is not done, and restart the server\.$/ms,
+	'an update to what the library does not know is refused');
+is($node->safe_psql('postgres', q{SELECT extversion FROM pg_extension WHERE extname = 'tenant_guard'}), $now, 'and changes nothing');
 is(what('app', $read), 2, 'the application goes on');
+
+# A session whose library is older than what another one has made looks again.
+$node->safe_psql('postgres', q{ALTER EVENT TRIGGER tenant_guard_ddl_command_end DISABLE});
+$node->safe_psql('postgres', "ALTER EXTENSION tenant_guard UPDATE TO '$newer'");
+$node->safe_psql('postgres', q{SET allow_system_table_mods = on; UPDATE pg_proc SET proname = proname WHERE proname = 'guarded'});
+$live->query($still);
+like($live->{stderr}, qr/55000/, 'a session that goes on is refused');
+$live->query('ROLLBACK');
+set_version($now);
+is($live->query($still), 2, 'until the versions agree');
+$live->quit;
+$node->safe_psql('postgres', q{ALTER EVENT TRIGGER tenant_guard_ddl_command_end ENABLE ALWAYS});
+
+# CREATE EXTENSION of a script for which the library is too old, and objects in a session that has no library yet.
+$node->safe_psql('postgres', 'CREATE DATABASE newer');
+like(($node->psql('newer', "CREATE EXTENSION tenant_guard VERSION '$newer'"))[2], qr/ERROR:  this session has loaded tenant_guard \Q$now\E, and this is version \Q$newer\E of the extension/,
+	'CREATE EXTENSION of another version is refused');
+is($node->safe_psql('newer', q{SELECT count(*) FROM pg_namespace WHERE nspname ~ 'tenant_guard'}), 0, 'and leaves nothing');
+set_version($older);
+is(superuser_says($node, 'postgres', 'DROP EXTENSION tenant_guard CASCADE;') =~ s/^NOTICE.*//r, '', 'DROP EXTENSION is run');
+is(says($node, 'postgres', 'app', 'SELECT count(*) FROM orders;'), '0', 'after which nobody sees a row');
+$node->safe_psql('postgres', 'CREATE EXTENSION tenant_guard');
+
 $node->safe_psql('postgres', q{CREATE FUNCTION of_tomorrow() RETURNS void LANGUAGE c AS '$libdir/tenant_guard', 'tenant_guard_library_version';}
 	  . q{UPDATE pg_proc SET prosrc = 'tenant_guard_of_tomorrow' WHERE proname = 'of_tomorrow'});
 like(what(undef, 'SELECT of_tomorrow()'), qr/ERROR:  could not find function "tenant_guard_of_tomorrow" in file "\Q$own{pkglibdir}\E\/tenant_guard/,
