@@ -21,6 +21,21 @@ ALTER TABLE t.shop_line ADD COLUMN order_id int
 	CONSTRAINT shop_line_order_id_1a2b3c4d_fk_shop_order_id REFERENCES t.shop_order DEFERRABLE INITIALLY DEFERRED;
 SELECT * FROM t.keys;
 
+-- The index that it needs must not be dropped by a tool that does not know it, and no CASCADE must be advised; but an index that no key
+-- needs must go, and with CASCADE the keys are made again.
+DROP INDEX t.shop_order_tenant_id_id_idx;
+DROP INDEX IF EXISTS t.no_such_index, t.shop_order_tenant_id_id_idx RESTRICT;
+CREATE UNIQUE INDEX another ON t.shop_cart (tenant_id, id);
+DROP INDEX t.another;
+BEGIN;
+DROP INDEX t.shop_order_tenant_id_id_idx CASCADE;
+SELECT * FROM t.keys;
+ROLLBACK;
+-- Nor must others learn more than that it is not theirs.
+SET ROLE regress_app;
+DROP INDEX t.shop_order_tenant_id_id_idx;
+SET ROLE regress_owner;
+
 -- It must stay what it is when all are paired again.
 SELECT tenant_guard.pair_foreign_keys('t.shop_line');
 GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;

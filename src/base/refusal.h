@@ -18,6 +18,9 @@
 #define ERRCODE_STALE_TENANT		MAKE_SQLSTATE('T','G','0','0','6')
 #define ERRCODE_ROWS_IN_THE_WAY		MAKE_SQLSTATE('T','G','0','0','7')
 
+/* What is appended to the hints of refusals and notices that tools run into which compare the database with a schema of theirs. */
+#define SEE_SCHEMA_TOOLS " If a schema tool sent it, see docs/schema-tools.md."
+
 /*
  * An error as a value.  The strings are constant, or palloc'd in the memory
  * context that was current when the refusal was made; detail and hint may be

@@ -43,6 +43,7 @@
 #include "guard.h"
 #include "guard_not_weakened.h"
 #include "guard_policy.h"
+#include "key_index.h"
 #include "key_setting.h"
 #include "library.h"
 #include "made_table.h"
@@ -521,5 +522,7 @@ tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)
 		check_alter_table((AlterTableStmt *) stmt);
 	if (!is_exempt(stmt) && IsA(stmt, AlterDomainStmt))
 		check_alter_domain((AlterDomainStmt *) stmt);
+	if (!is_exempt(stmt) && IsA(stmt, DropStmt))
+		check_indexes_not_needed((DropStmt *) stmt);
 	PG_RETURN_NULL();
 }

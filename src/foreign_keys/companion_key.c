@@ -46,6 +46,7 @@
 #include "framework_key.h"
 #include "install_guard.h"
 #include "own_sql.h"
+#include "refusal.h"
 #include "settings.h"
 
 /* Drops the companion, if there is one, of a foreign key that the running command has dropped. */
@@ -110,7 +111,8 @@ drop_accompanied(Oid dropped, const AlterTableStmt *stmt)
 									 quote_identifier(key->name)));
 		ereport(NOTICE,
 				(errmsg("foreign key \"%s\" of table %s is dropped with \"%s\", its companion",
-						key->name, relation_name(key->child), companion->name)));
+						key->name, relation_name(key->child), companion->name),
+				 errhint("To keep the key, leave its companion out of what is dropped." SEE_SCHEMA_TOOLS)));
 	}
 }
 

@@ -10,7 +10,10 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_index.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -22,7 +25,9 @@
 #include "compat.h"
 #include "install_guard.h"
 #include "key_index.h"
+#include "key_refusals.h"
 #include "own_sql.h"
+#include "refusal.h"
 
 /* Is this a unique index that a key can reference, on just these columns and the tenant column, in any order? */
 static bool
@@ -121,4 +126,47 @@ make_unique_index(const ForeignKey *key)
 	ereport(routine_notice,
 			(errmsg("unique index %s is made on table %s, for foreign keys that carry the tenant",
 					quote_identifier(get_rel_name(index)), relation_name(key->parent))));
+}
+
+/* A foreign key that carries the tenant and that depends on the index, or NULL. */
+static const ForeignKey *
+key_that_needs(Oid index)
+{
+	CatalogScan scan = begin_dependents_scan(RelationRelationId, index);
+	List	   *constraints = NIL;
+	HeapTuple	tuple;
+	ListCell   *lc;
+	ListCell   *k;
+
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+		if (((Form_pg_depend) GETSTRUCT(tuple))->classid == ConstraintRelationId)
+			constraints = lappend_oid(constraints, ((Form_pg_depend) GETSTRUCT(tuple))->objid);
+	end_catalog_scan(&scan);
+	foreach(lc, constraints)
+		foreach(k, foreign_keys_from(table_of_key(lfirst_oid(lc))))
+			if (((const ForeignKey *) lfirst(k))->oid == lfirst_oid(lc) && ((const ForeignKey *) lfirst(k))->kind == KEY_CARRIES_TENANT)
+				return lfirst(k);
+	return NULL;
+}
+
+/*
+ * To be called before DROP INDEX runs, which PostgreSQL would refuse with the
+ * advice to add CASCADE: refuses it with other advice, if foreign keys that carry
+ * the tenant need the index.
+ */
+void
+check_indexes_not_needed(const DropStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (stmt->removeType != OBJECT_INDEX || stmt->behavior == DROP_CASCADE)
+		return;
+	foreach(lc, stmt->objects)
+	{
+		Oid			index = RangeVarGetRelid(makeRangeVarFromNameList(lfirst(lc)), NoLock, true);
+		const ForeignKey *key = OidIsValid(index) && user_owns_relation(index) ? key_that_needs(index) : NULL;
+
+		if (key != NULL)
+			raise_refusal(index_is_needed(index, key));
+	}
 }

@@ -11,6 +11,9 @@
 
 #include "foreign_key.h"
 
+#include "nodes/parsenodes.h"
+
+extern void check_indexes_not_needed(const DropStmt *stmt);
 extern Oid	unique_index_for(const ForeignKey *key);
 extern char *index_columns(const ForeignKey *key);
 extern void make_unique_index(const ForeignKey *key);

@@ -233,6 +233,18 @@ key_not_enforced(const ForeignKey *key)
 	};
 }
 
+/* PostgreSQL refuses it, too, and advises CASCADE, which drops the keys. */
+Refusal
+index_is_needed(Oid index, const ForeignKey *key)
+{
+	return (Refusal) {
+		ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+			psprintf("cannot drop index %s because other objects depend on it", relation_name(index)),
+			psprintf("Foreign key \"%s\" of table %s carries the tenant, and needs it.", key->name, relation_name(key->child)),
+			"Keep the index, or drop the keys first." SEE_SCHEMA_TOOLS
+	};
+}
+
 Refusal
 pairs_of_unguarded_table(Oid relid)
 {

@@ -30,6 +30,7 @@ extern Refusal action_on_other_tenant(const char *key, Oid relid, Oid parent, bo
 extern Refusal action_changes_tenant(const char *key, Oid relid);
 extern Refusal trigger_changes_tenant(Oid relid);
 extern Refusal key_not_enforced(const ForeignKey *key);
+extern Refusal index_is_needed(Oid index, const ForeignKey *key);
 
 /* Keys that cannot be made to carry the tenant */
 extern Refusal pairs_of_unguarded_table(Oid relid);

@@ -346,9 +346,9 @@ how_to_weaken(Oid relid, Oid root)
 	const char *whole = quote_literal_cstr(relation_name(root));
 
 	if (user_may_set(BYPASS))
-		return psprintf("If just this statement is meant, run SET %s = on; before it, and %s; after it to mend the guard. To take the guard off, run SELECT tenant_guard.unprotect(%s);",
+		return psprintf("If just this statement is meant, run SET %s = on; before it, and %s; after it to mend the guard. To take the guard off, run SELECT tenant_guard.unprotect(%s);" SEE_SCHEMA_TOOLS,
 						BYPASS, call_of_protect(relid), whole);
-	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); before this statement. If the table is to stay guarded, run %s; after it, in the same transaction.",
+	return psprintf("To take the guard off, run SELECT tenant_guard.unprotect(%s); before this statement. If the table is to stay guarded, run %s; after it, in the same transaction." SEE_SCHEMA_TOOLS,
 					whole, call_of_protect(root));
 }
 
