@@ -1065,10 +1065,13 @@ audit_statistics (rule, level, object, detail, remedy, step) AS (
 		  AND (pg_has_role(r.oid, 'pg_read_all_data', 'MEMBER')
 			   OR EXISTS (SELECT FROM statistics_grantees s WHERE s.grantee = 0 OR pg_has_role(r.oid, s.grantee, 'MEMBER')))
 
-	-- functions of extensions tell them too, to whoever may select from a table: PostGIS's of the extent and the selectivity
+	-- functions of extensions tell them too, PostGIS's of the extent and the selectivity; one reads the extent from an index. Most of
+	-- them ask for no privilege on the table
 	UNION ALL
 	SELECT 'statistics_readable', 'warning', p.oid::regprocedure::text,
-		   format('of extension %s computes with the planner''s statistics of every tenant''s rows, also of %s', e.extname, string_agg(DISTINCT format('%s.%I', g.name, a.attname), ', ')),
+		   format('of extension %s %s of every tenant''s rows, also of %s', e.extname,
+				  CASE p.proname WHEN '_postgis_index_extent' THEN 'reads from an index the extent' ELSE 'computes with the planner''s statistics' END,
+				  string_agg(DISTINCT format('%s.%I', g.name, a.attname), ', ')),
 		   format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC%s', p.oid::regprocedure,
 				  (SELECT string_agg(format(', %I', o.rolname), '' ORDER BY o.rolname)
 				   FROM aclexplode(p.proacl) x JOIN pg_roles o ON o.oid = x.grantee AND x.grantee <> p.proowner)), 0
@@ -1078,9 +1081,9 @@ audit_statistics (rule, level, object, detail, remedy, step) AS (
 		 JOIN pg_depend y ON y.classid = 'pg_type'::regclass AND y.refclassid = 'pg_extension'::regclass AND y.refobjid = e.oid AND y.deptype = 'e'
 		 JOIN pg_attribute a ON a.atttypid = y.objid AND NOT a.attisdropped
 		 JOIN guarded g ON g.oid = a.attrelid AND g.partition_of IS NULL
-	WHERE p.proname IN ('st_estimatedextent', 'st_estimated_extent', '_postgis_selectivity', '_postgis_join_selectivity', '_postgis_stats')
+	WHERE p.proname IN ('st_estimatedextent', 'st_estimated_extent', '_postgis_selectivity', '_postgis_join_selectivity', '_postgis_stats', '_postgis_index_extent')
 		  AND EXISTS (SELECT FROM pg_roles r WHERE r.rolcanlogin AND NOT r.rolsuper AND has_function_privilege(r.oid, p.oid, 'EXECUTE'))
-	GROUP BY p.oid, p.proacl, p.proowner, e.extname
+	GROUP BY p.oid, p.proname, p.proacl, p.proowner, e.extname
 
 	-- statements hold values: pg_stat_activity those of every session, extensions those of the past
 	UNION ALL

@@ -91,7 +91,7 @@ GRANT SELECT ON pg_statistic TO PUBLIC;
 SELECT object, remedy FROM t.findings WHERE rule = 'statistics_readable' AND object ~ '^regress_' ORDER BY object COLLATE "C";
 ROLLBACK;
 
--- Functions of an extension that read statistics past the policies must be
+-- Functions of an extension that read statistics or an index past the policies must be
 -- found: each that PostGIS has or had, if a role that logs in may call it.
 BEGIN;
 INSERT INTO pg_extension VALUES (16001, 'postgis', 10, 'public'::regnamespace, true, '1', NULL, NULL);
@@ -101,6 +101,7 @@ CREATE FUNCTION t.st_estimated_extent() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION t._postgis_selectivity() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION t._postgis_join_selectivity() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION t._postgis_stats() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION t._postgis_index_extent() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION t.st_area() RETURNS int LANGUAGE sql AS 'SELECT 1';
 INSERT INTO pg_depend SELECT 'pg_proc'::regclass, oid, 0, 'pg_extension'::regclass, 16001, 0, 'e' FROM pg_proc WHERE pronamespace = 't'::regnamespace AND proname ~ '^(st|_postgis)_';
 INSERT INTO pg_depend VALUES ('pg_type'::regclass, 't.geometry'::regtype, 0, 'pg_extension'::regclass, 16001, 0, 'e');
