@@ -111,6 +111,24 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA t FROM PUBLIC;
 SELECT object FROM t.findings WHERE rule = 'statistics_readable' AND object ~ '^t\.';
 ROLLBACK;
 
+-- Triggers in C that tell other sessions of a guarded table's rows, or delete
+-- large objects, must be found; others, and those of other tables, must not.
+BEGIN;
+CREATE FUNCTION t.tells() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION t.deletes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION t.keeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TABLE t.unguarded (id int);
+CREATE TRIGGER tells AFTER UPDATE ON t.notes FOR EACH ROW EXECUTE FUNCTION t.tells();
+CREATE TRIGGER tells AFTER UPDATE ON t.unguarded FOR EACH ROW EXECUTE FUNCTION t.tells();
+CREATE TRIGGER deletes BEFORE UPDATE ON t.notes FOR EACH ROW EXECUTE FUNCTION t.deletes();
+CREATE TRIGGER keeps BEFORE UPDATE ON t.notes FOR EACH ROW EXECUTE FUNCTION t.keeps();
+SELECT object FROM t.findings WHERE rule = 'beside_tables' AND object ~ '^trigger';
+UPDATE pg_proc SET prosrc = s.symbol, prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')
+FROM (VALUES ('tells', 'triggered_change_notification'), ('deletes', 'lo_manage'), ('keeps', 'moddatetime')) s (name, symbol)
+WHERE pronamespace = 't'::regnamespace AND proname = s.name;
+SELECT level, object, detail, remedy FROM t.findings WHERE rule = 'beside_tables' AND object ~ '^trigger' ORDER BY object COLLATE "C";
+ROLLBACK;
+
 -- Each parameter that loosens something must be found where it is granted.
 BEGIN;
 GRANT SET ON PARAMETER tenant_guard.bypass, tenant_guard.tenant_id, row_security, session_preload_libraries, session_replication_role, tenant_guard.scope TO regress_login;

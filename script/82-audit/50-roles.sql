@@ -193,5 +193,15 @@ FROM (VALUES ('plperl', false, 'functions in it keep values in %_SHARED and in g
 												   WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = i.extension
 														 AND d.deptype = 'e' AND has_function_privilege(r.oid, d.objid, 'EXECUTE')))) o
 WHERE EXISTS (SELECT FROM guarded)
+
+-- triggers that PostgreSQL supplies, whose effect goes beyond the table
+UNION ALL
+SELECT 'beside_tables', 'info', format('trigger %I on %s', t.tgname, g.name), w.does, NULL, 0
+FROM (VALUES ('triggered_change_notification', 'sends the primary key of each row that is written to every session of the database that listens'),
+			 ('lo_manage', 'deletes the large object that a row names, also one of another tenant: they belong to roles, not to tenants')) AS w (symbol, does)
+	 JOIN pg_proc p ON p.prosrc = w.symbol
+	 JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'c'
+	 JOIN pg_trigger t ON t.tgfoid = p.oid AND t.tgparentid = 0
+	 JOIN guarded g ON g.oid = t.tgrelid
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_beside_tables() IS 'rules about extensions and languages; a part of audit()';
