@@ -27,12 +27,12 @@
 #include "security_label.h"
 #include "set_tenant.h"
 #include "settings.h"
-#include "skewed_plan.h"
 #include "table_label.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
 #include "tenant_column.h"
 #include "tenant_plan.h"
+#include "tenant_share.h"
 #include "tenant_type.h"
 #include "trusted_function.h"
 
@@ -71,7 +71,7 @@ _PG_init(void)
 	init_temporary_tables();
 	init_temporary_statements();
 	init_trusted();
-	init_skewed_plans();
+	init_tenant_shares();
 	register_labels();
 	init_key_actions();
 	init_key_errors();

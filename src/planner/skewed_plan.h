@@ -10,7 +10,6 @@
 
 #include "nodes/plannodes.h"
 
-extern void init_skewed_plans(void);
 extern void mark_skewed_plan(PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_SKEWED_PLAN_H */

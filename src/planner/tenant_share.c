@@ -1,0 +1,234 @@
+/*-------------------------------------------------------------------------
+ *
+ * tenant_share.c
+ *	  Which share of a table's rows a tenant has, by ANALYZE's statistics.
+ *
+ * Reading the statistics of a column takes as long as planning a short query,
+ * since the most common values are compressed.  So a hash of each most common
+ * tenant of a table and its share are cached until any statistics change.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_statistic.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "tenant_share.h"
+
+/* A most common value of a tenant column */
+typedef struct CommonTenant
+{
+	uint64		hash;
+	double		share;
+} CommonTenant;
+
+/* The shares of tenants in a table */
+typedef struct Shares
+{
+	ShareKey	key;
+	double		average;		/* of all tenants; 0 without statistics */
+	double		uncommon;		/* of each tenant that is not among the most common ones */
+	int			ncommon;
+	CommonTenant *common;		/* in the order of their hashes */
+} Shares;
+
+static MemoryContext cache_context = NULL;	/* holds "cached" and its entries, and nothing else */
+static HTAB *cached = NULL;		/* of Shares */
+static bool outdated = false;	/* statistics changed since */
+
+/* ----------------------------------------------------------------
+ *		Reading shares from pg_statistic
+ * ----------------------------------------------------------------
+ */
+
+/* Returns the hash of the tenant that a value of a tenant column identifies; 0 if its type serves no tenants. */
+static uint64
+hash_of_value(Datum value, Oid type)
+{
+	TenantType	tenant_type;
+	TenantValue tenant;
+
+	if (!type_serves(type, &tenant_type))
+		return 0;
+	view_tenant(tenant_type, value, getBaseType(type), &tenant);
+	return tenant_hash(&tenant);
+}
+
+/* Returns ANALYZE's estimate of the number of tenants in a table; 0 if there is none. */
+static double
+count_tenants(Form_pg_statistic stats)
+{
+	HeapTuple	tuple;
+	double		rows = 0;
+
+	if (stats->stadistinct >= 0)
+		return stats->stadistinct;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(stats->starelid));
+	if (HeapTupleIsValid(tuple))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+		ReleaseSysCache(tuple);
+	}
+	return Max(rows, 0) * -stats->stadistinct;
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+	uint64		left = ((const CommonTenant *) a)->hash;
+	uint64		right = ((const CommonTenant *) b)->hash;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * Reads the most common values.  The average share is (1 - nulls) / tenants, as
+ * in an estimate for an unknown tenant (var_eq_non_const in selfuncs.c).
+ */
+static void
+read_common(Shares *shares, HeapTuple tuple, double tenants)
+{
+	Form_pg_statistic stats = (Form_pg_statistic) GETSTRUCT(tuple);
+	double		others = 1.0 - stats->stanullfrac;
+	AttStatsSlot slot;
+	int			n;
+
+	shares->average = shares->uncommon = others / tenants;
+	if (!get_attstatsslot(&slot, tuple, STATISTIC_KIND_MCV, InvalidOid,
+						  ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS))
+		return;
+	n = Min(slot.nvalues, slot.nnumbers);
+	shares->common = MemoryContextAlloc(cache_context, Max(n, 1) * sizeof(CommonTenant));
+	for (int i = 0; i < n; i++)
+	{
+		shares->common[i].hash = hash_of_value(slot.values[i], slot.valuetype);
+		shares->common[i].share = slot.numbers[i];
+		others -= slot.numbers[i];
+	}
+	qsort(shares->common, n, sizeof(CommonTenant), compare_hashes);
+	shares->ncommon = n;
+	shares->uncommon = Max(others, 0) / Max(tenants - n, 1);
+	free_attstatsslot(&slot);
+}
+
+/* Reads the shares of tenants in a table. */
+static void
+read_shares(Shares *shares)
+{
+	HeapTuple	tuple;
+	double		tenants;
+
+	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(shares->key.relid),
+							Int16GetDatum(shares->key.attnum), BoolGetDatum(shares->key.inherited != 0));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	tenants = count_tenants((Form_pg_statistic) GETSTRUCT(tuple));
+	if (tenants >= 1 && ((Form_pg_statistic) GETSTRUCT(tuple))->stanullfrac < 1)
+		read_common(shares, tuple, tenants);
+	ReleaseSysCache(tuple);
+}
+
+/* ----------------------------------------------------------------
+ *		Caching shares
+ * ----------------------------------------------------------------
+ */
+
+/* A syscache callback for pg_statistic.  The cache is reset later, since it may be in use now. */
+static void
+statistics_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	outdated = true;
+}
+
+/* Empties the cache if it is outdated, and creates it if it does not exist. */
+static void
+prepare_cache(void)
+{
+	HASHCTL		ctl = {.keysize = sizeof(ShareKey), .entrysize = sizeof(Shares)};
+
+	if (outdated)
+	{
+		outdated = false;
+		cached = NULL;
+		MemoryContextReset(cache_context);
+	}
+	if (cached != NULL)
+		return;
+	ctl.hcxt = cache_context;
+	cached = hash_create("tenant_guard tenants' shares", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Returns the entry of a table; makes it if it does not exist. */
+static const Shares *
+shares_in(const ShareKey *key)
+{
+	Shares	   *shares;
+	Shares		made = {.key = *key};
+
+	Assert(OidIsValid(key->relid) && key->attnum > 0);
+	prepare_cache();
+	shares = hash_search(cached, key, HASH_FIND, NULL);
+	if (shares != NULL)
+		return shares;
+	read_shares(&made);
+	shares = hash_search(cached, key, HASH_ENTER, NULL);
+	*shares = made;
+	Assert(shares->ncommon >= 0 && (shares->ncommon == 0 || shares->common != NULL));
+	return shares;
+}
+
+static double
+share_of(const Shares *shares, const TenantValue *tenant)
+{
+	CommonTenant wanted = {.hash = tenant_hash(tenant)};
+	const CommonTenant *found = shares->ncommon == 0 ? NULL :
+		bsearch(&wanted, shares->common, shares->ncommon, sizeof(CommonTenant), compare_hashes);
+
+	return found != NULL ? found->share : shares->uncommon;
+}
+
+/*
+ * Returns how many times as many rows of a table the tenant has as the average
+ * tenant; 1 without statistics.
+ */
+double
+relative_share(const ShareKey *key, const TenantValue *tenant)
+{
+	const Shares *shares = shares_in(key);
+
+	return shares->average > 0 ? share_of(shares, tenant) / shares->average : 1.0;
+}
+
+/* Returns the tenant's share of the rows of a table, from 0 to 1; -1 without statistics. */
+double
+tenant_share(const ShareKey *key, const TenantValue *tenant)
+{
+	const Shares *shares = shares_in(key);
+
+	return shares->average > 0 ? share_of(shares, tenant) : -1;
+}
+
+/* Returns the same if the statistics of the table were read and have not changed, else -1.  Neither raises nor allocates. */
+double
+cached_tenant_share(const ShareKey *key, const TenantValue *tenant)
+{
+	const Shares *shares = cached == NULL || outdated ? NULL : hash_search(cached, key, HASH_FIND, NULL);
+
+	return shares != NULL && shares->average > 0 ? share_of(shares, tenant) : -1;
+}
+
+void
+init_tenant_shares(void)
+{
+	StaticAssertStmt(sizeof(ShareKey) == sizeof(Oid) + 2 * sizeof(int16), "ShareKey has no padding");
+	Assert(cache_context == NULL);
+	cache_context = AllocSetContextCreate(TopMemoryContext, "tenant_guard tenants' shares", ALLOCSET_SMALL_SIZES);
+	CacheRegisterSyscacheCallback(STATRELATTINH, statistics_changed, (Datum) 0);
+}
