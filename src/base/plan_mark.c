@@ -25,14 +25,21 @@
 /* If a real type's hash value ever equals a mark, a plan is dropped needlessly. */
 #define MARK_CACHE	TYPEOID
 
-static void
-add_item(PlannedStmt *plan, PlanMark mark)
+/* Returns an item that marks the plan whose invalItems have it, for drop_marked_plans to find. */
+PlanInvalItem *
+item_of_mark(uint32 mark)
 {
 	PlanInvalItem *item = makeNode(PlanInvalItem);
 
 	item->cacheId = MARK_CACHE;
 	item->hashValue = mark;
-	plan->invalItems = lappend(plan->invalItems, item);
+	return item;
+}
+
+static void
+add_item(PlannedStmt *plan, PlanMark mark)
+{
+	plan->invalItems = lappend(plan->invalItems, item_of_mark(mark));
 }
 
 /*
@@ -84,7 +91,7 @@ plan_is_marked(const PlannedStmt *plan, PlanMark mark)
 
 /* Drops the cached plans with this mark.  Neither raises nor allocates: a GUC assign hook calls it. */
 void
-drop_marked_plans(PlanMark mark)
+drop_marked_plans(uint32 mark)
 {
 	CallSyscacheCallbacks(MARK_CACHE, mark);
 }

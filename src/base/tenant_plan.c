@@ -46,6 +46,9 @@ static bool planning = false;	/* left over by an error at most to the end of its
 /* Has a function of a user's been looked up that compares, hashes or makes values of a type? */
 static bool functions_of_types = false;
 
+/* Who else has plans to drop when a tenant is set, or NULL */
+static TenantCallback tenant_callback = NULL;
+
 static uint64
 hash_of(const char *tenant)
 {
@@ -72,6 +75,14 @@ drop_plans_that_hold_rows(void)
 	drop_marked_plans(MARK_OF_ONE_TRANSACTION);
 }
 
+/* Must be called once, by _PG_init of the library. */
+void
+call_when_tenant_is_set(TenantCallback callback)
+{
+	Assert(tenant_callback == NULL);
+	tenant_callback = callback;
+}
+
 /*
  * Drops the plans of other tenants; to be called when a tenant, in canonical
  * form, is set.  Neither raises nor allocates, since a GUC assign hook calls it.
@@ -80,6 +91,8 @@ void
 drop_plans_of_others(const char *tenant)
 {
 	drop_plans_that_hold_rows();
+	if (tenant_callback)
+		tenant_callback(tenant);
 	if (!plans_are_marked || marked_for == hash_of(tenant))
 		return;
 	plans_are_marked = false;

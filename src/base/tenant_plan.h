@@ -18,6 +18,10 @@ typedef struct Planning
 	bool		outer;			/* another statement's planning called for it */
 } Planning;
 
+/* Called with a tenant, in canonical form, that is set.  It must neither raise nor allocate. */
+typedef void (*TenantCallback) (const char *tenant);
+
+extern void call_when_tenant_is_set(TenantCallback callback);
 extern void mark_plan_of_tenant(PlannedStmt *plan, const char *tenant);
 extern void drop_plans_of_others(const char *tenant);
 
