@@ -19,10 +19,12 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/paths.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "parser/parse_node.h"
 #include "tcop/utility.h"
+#include "utils/selfuncs.h"
 
 #include "access_check.h"
 #include "companion_key.h"
@@ -32,6 +34,7 @@
 #include "event_triggers.h"
 #include "executor_hooks.h"
 #include "explain_filters.h"
+#include "few_rows.h"
 #include "function_hook.h"
 #include "function_mismatch.h"
 #include "hooks.h"
@@ -67,9 +70,9 @@ static ProcessUtility_hook_type prev_process_utility = NULL;
 static object_access_hook_type prev_object_access = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static planner_hook_type prev_planner = NULL;
-#ifdef PLANNER_DROPS_SELF_JOINS
+static set_rel_pathlist_hook_type prev_set_rel_pathlist = NULL;
 static relation_info_hook_type prev_relation_info = NULL;
-#endif
+static get_relation_stats_hook_type prev_relation_stats = NULL;
 static emit_log_hook_type prev_emit_log = NULL;
 #ifdef EXPLAIN_HAS_NODE_HOOK
 static explain_per_node_hook_type prev_explain_node = NULL;
@@ -290,15 +293,31 @@ explain_query(EXPLAIN_QUERY_PARAMETERS)
 }
 #endif
 
-#ifdef PLANNER_DROPS_SELF_JOINS
 static void
 relation_info(RELATION_INFO_PARAMETERS)
 {
 	if (prev_relation_info)
 		prev_relation_info(RELATION_INFO_ARGUMENTS);
+#ifdef PLANNER_DROPS_SELF_JOINS
 	keep_self_joins(root->parse, rel);
-}
 #endif
+	hide_indexes_of_all(root, rel);
+}
+
+/* Another library's statistics are not ours to ignore. */
+static bool
+relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum, VariableStatData *column)
+{
+	return (prev_relation_stats && prev_relation_stats(root, rte, attnum, column)) || ignores_statistics(root, rte, attnum);
+}
+
+static void
+set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	if (prev_set_rel_pathlist)
+		prev_set_rel_pathlist(root, rel, rti, rte);
+	prefer_few_rows(root, rel, rte);
+}
 
 static PlannedStmt *
 plan_query(PLANNER_PARAMETERS)
@@ -361,10 +380,12 @@ install_hooks(void)
 	ExecutorCheckPerms_hook = check_perms;
 	prev_planner = planner_hook;
 	planner_hook = plan_query;
-#ifdef PLANNER_DROPS_SELF_JOINS
+	prev_set_rel_pathlist = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = set_rel_pathlist;
 	prev_relation_info = relation_info_hook;
 	relation_info_hook = relation_info;
-#endif
+	prev_relation_stats = get_relation_stats_hook;
+	get_relation_stats_hook = relation_stats;
 	prev_emit_log = emit_log_hook;
 	emit_log_hook = emit_log;
 #ifdef EXPLAIN_HAS_NODE_HOOK

@@ -539,8 +539,8 @@ preprocess_for_pull_up(PlannerInfo *root)
 }
 
 /*
- * From 18 on the planner replaces a self-join on a unique key by one scan.  A
- * hook is called for each table before that; 19 renamed it.
+ * From 18 on the planner replaces a self-join on a unique key by one scan.  The
+ * hook that is called for each table before that has another name from 19 on.
  */
 #if PG_VERSION_NUM >= 180000
 #define PLANNER_DROPS_SELF_JOINS

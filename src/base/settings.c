@@ -39,6 +39,7 @@ int			setting_type_mismatch = MISMATCH_IS_ERROR;
 bool		setting_bypass = false;
 bool		setting_log_bypass = true;
 bool		setting_trusted_filters = true;
+bool		setting_small_tenant_paths = true;
 int			setting_late_loading = LATE_IS_REFUSED;
 
 static const struct config_enum_entry scope_options[] = {
@@ -200,6 +201,14 @@ assign_trusted_filters(bool newval, void *extra)
 
 /* Cached plans were made under the old value. */
 static void
+assign_small_tenant_paths(bool newval, void *extra)
+{
+	if (newval != setting_small_tenant_paths)
+		ResetPlanCache();
+}
+
+/* Cached plans were made under the old value. */
+static void
 assign_missing_tenant(int newval, void *extra)
 {
 	if (newval != setting_missing_tenant)
@@ -287,6 +296,12 @@ define_settings(void)
 							 &setting_trusted_filters,
 							 true,
 							 PGC_SUSET, 0, NULL, assign_trusted_filters, NULL);
+	DefineCustomBoolVariable("tenant_guard.small_tenant_paths",
+							 "Reads a tenant's rows where they are few, rather than an index over the rows of all tenants.",
+							 "The planner's estimate for such an index can be wrong by far; the cost of reading the tenant's rows is bounded by their number.",
+							 &setting_small_tenant_paths,
+							 true,
+							 PGC_SUSET, 0, NULL, assign_small_tenant_paths, NULL);
 	DefineCustomEnumVariable("tenant_guard.late_loading",
 							 "Sets what to do with queries on guarded tables that were planned before the library was loaded.",
 							 "With \"refuse\", if such a query loads the library, queries on guarded tables fail until the session ends.",

@@ -97,6 +97,7 @@ extern int	setting_type_mismatch;
 extern bool setting_bypass;
 extern bool setting_log_bypass;
 extern bool setting_trusted_filters;
+extern bool setting_small_tenant_paths;
 extern int	setting_late_loading;
 
 extern void define_settings(void);

@@ -39,6 +39,7 @@
  */
 #include "postgres.h"
 
+#include "common/string.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -54,6 +55,9 @@
 #include "tenant_qual.h"
 
 #define TRUSTED	"trusted"
+
+/* Follows the note of a table whose access path few_rows.c has chosen */
+#define FEW_ROWS	"; the tenant's few rows are read"
 
 /*
  * The note is kept in ctename, which is not used for a table, which the planner
@@ -294,7 +298,16 @@ has_filter_note(const RangeTblEntry *rte)
 bool
 filters_are_trusted(const RangeTblEntry *rte)
 {
-	return has_filter_note(rte) && strcmp(NOTE_OF(rte), TRUSTED) == 0;
+	return has_filter_note(rte) && (strcmp(NOTE_OF(rte), TRUSTED) == 0 || strcmp(NOTE_OF(rte), TRUSTED FEW_ROWS) == 0);
+}
+
+/* Adds to the note of a table that its access path is our choice. */
+void
+note_few_rows(RangeTblEntry *rte)
+{
+	Assert(has_filter_note(rte));
+	if (!pg_str_endswith(NOTE_OF(rte), FEW_ROWS))
+		NOTE_OF(rte) = psprintf("%s" FEW_ROWS, NOTE_OF(rte));
 }
 
 static bool

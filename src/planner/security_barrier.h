@@ -15,6 +15,7 @@ extern List *trust_filters(Query *query, ParamListInfo params);
 extern const char *filter_note(const RangeTblEntry *rte);
 extern bool has_filter_note(const RangeTblEntry *rte);
 extern bool filters_are_trusted(const RangeTblEntry *rte);
+extern void note_few_rows(RangeTblEntry *rte);
 extern void check_stack_for_trusted(const PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_SECURITY_BARRIER_H */
