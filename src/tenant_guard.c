@@ -31,6 +31,7 @@
 #include "temporary_statement.h"
 #include "temporary_table.h"
 #include "tenant_column.h"
+#include "tenant_kind.h"
 #include "tenant_plan.h"
 #include "tenant_share.h"
 #include "tenant_type.h"
@@ -72,6 +73,7 @@ _PG_init(void)
 	init_temporary_statements();
 	init_trusted();
 	init_tenant_shares();
+	init_tenant_kinds();
 	register_labels();
 	init_key_actions();
 	init_key_errors();

@@ -189,7 +189,7 @@ hide_indexes_of_all(const PlannerInfo *root, const RelOptInfo *rel)
 	TenantRows	tenant;
 	ListCell   *lc;
 
-	if (!has_paths_to_choose(rel, rte) || !has_index_of_all(rel, 0) || !find_tenant_rows(root, rel, &tenant) ||
+	if (!has_paths_to_choose(rel, rte) || !filters_are_trusted(rte) || !has_index_of_all(rel, 0) || !find_tenant_rows(root, rel, &tenant) ||
 		tenant.rows > rows_for_search(1, tenant.total) || !has_index_of_tenant(rel, tenant.attnum))
 		return;
 	foreach(lc, rel->indexlist)
@@ -356,7 +356,7 @@ replace_indexes_of_all(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte, c
 	double		keys = keys_of_paths(rel, tenant->attnum);
 	double		limit = rows_for_search(Max(keys, 1), tenant->total);
 
-	if (keys > 0 && has_plain_paths_only(rel) && has_index_of_tenant(rel, tenant->attnum) &&
+	if (keys > 0 && filters_are_trusted(rte) && has_plain_paths_only(rel) && has_index_of_tenant(rel, tenant->attnum) &&
 		(tenant->rows > limit || exchange_paths(root, rel, tenant->attnum)))
 	{
 		note_kind(root, tenant, limit);
@@ -394,16 +394,18 @@ is_walk(const Path *path, AttrNumber attnum)
 	return IsA(path, IndexPath) && path->pathkeys != NIL && path->param_info == NULL && !begins_with_tenant(path, attnum);
 }
 
-/*
- * Returns the geometric mean of what such a path costs if the tenant's rows are spread
- * evenly, as the planner assumes, and if the last of them is at the end.
- */
+/* Returns what such a path costs until LIMIT is reached, if the tenant's rows are spread evenly, as the planner assumes. */
+static Cost
+guessed_cost_of_walk(const PlannerInfo *root, const Path *path)
+{
+	return path->startup_cost + Min(root->limit_tuples / Max(path->rows, 1), 1) * (path->total_cost - path->startup_cost);
+}
+
+/* Returns the geometric mean of that and of what it costs if the last of the tenant's rows is at the end. */
 static Cost
 cost_of_walk(const PlannerInfo *root, const Path *path)
 {
-	double		part = Min(root->limit_tuples / Max(path->rows, 1), 1);
-
-	return sqrt((path->startup_cost + part * (path->total_cost - path->startup_cost)) * path->total_cost);
+	return sqrt(guessed_cost_of_walk(root, path) * path->total_cost);
 }
 
 /* Returns the paths without those that read all tenants' rows in order and cost more than "cost". */
@@ -434,7 +436,7 @@ drop_walks(const PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte, const T
 			double		factor = cost_of_walk(root, lfirst(lc)) / cost;
 
 			note_kind(root, tenant, Max(tenant->rows, 1) * factor);
-			if (factor >= 1)
+			if (factor >= 1 && guessed_cost_of_walk(root, lfirst(lc)) < cost)
 				note_few_rows(rte);
 		}
 	rel->pathlist = without_walks(root, rel->pathlist, tenant->attnum, cost);
@@ -522,7 +524,7 @@ ignores_statistics(const PlannerInfo *root, const RangeTblEntry *rte, AttrNumber
 	const RelOptInfo *rel;
 	TenantRows	tenant;
 
-	if (rte->rtekind != RTE_RELATION || !has_filter_note(rte) || (rel = table_of_entry(root, rte)) == NULL ||
+	if (rte->rtekind != RTE_RELATION || !filters_are_trusted(rte) || (rel = table_of_entry(root, rte)) == NULL ||
 		!has_paths_to_choose(rel, rte) || !is_in_index_of_all(rel, attnum) || !find_tenant_rows(root, rel, &tenant) ||
 		attnum == tenant.attnum || tenant.rows > FEW)
 		return false;
