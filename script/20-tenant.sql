@@ -36,6 +36,10 @@ CREATE FUNCTION has_tenant() RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_has_tenant';
 COMMENT ON FUNCTION has_tenant() IS 'whether a tenant is set that this transaction can use; raises no error';
 
+CREATE FUNCTION tenant_guard_internal.setting_names(OUT name text, OUT problem text) RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_setting_names';
+COMMENT ON FUNCTION tenant_guard_internal.setting_names() IS 'the names of tenant_guard.setting_names, and why one does not set the tenant';
+
 --
 -- How sessions load the library: for the DBA, and whom the DBA grants it to
 --

@@ -63,7 +63,7 @@
 #include "tenant_for_role.h"
 #include "tenant_plan.h"
 #include "tenant_qual_first.h"
-#include "tenant_refusals.h"
+#include "tenant_setting.h"
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
@@ -244,9 +244,8 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 	}
 
 	/* ALTER ROLE ... SET and ALTER DATABASE ... SET: object_id is the database, auxiliary_id the role */
-	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId && !superuser() &&
-		stores_tenant(object_id, ((ObjectAccessPostAlter *) arg)->auxiliary_id))
-		raise_refusal(role_sets_own_tenant());
+	if (access == OAT_POST_ALTER && class_id == DbRoleSettingRelationId && !superuser())
+		check_stored_tenant(object_id, ((ObjectAccessPostAlter *) arg)->auxiliary_id);
 }
 
 static bool

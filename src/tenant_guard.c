@@ -13,7 +13,6 @@
 
 #include "access_check.h"
 #include "constant_function.h"
-#include "current_tenant.h"
 #include "extension_function.h"
 #include "extension_version.h"
 #include "guard.h"
@@ -26,6 +25,7 @@
 #include "prepared_transaction.h"
 #include "security_label.h"
 #include "set_tenant.h"
+#include "setting_names.h"
 #include "settings.h"
 #include "table_label.h"
 #include "temporary_statement.h"
@@ -33,6 +33,7 @@
 #include "tenant_column.h"
 #include "tenant_kind.h"
 #include "tenant_plan.h"
+#include "tenant_setting.h"
 #include "tenant_share.h"
 #include "tenant_type.h"
 #include "trusted_function.h"
@@ -63,7 +64,8 @@ _PG_init(void)
 	define_settings();
 	define_tenant_type_settings();
 	init_pending_triggers();
-	define_tenant_setting();
+	define_tenant_settings();
+	define_setting_names();
 	init_set_tenant();
 	init_prepared_transactions();
 	MarkGUCPrefixReserved(EXTENSION_NAME);

@@ -128,7 +128,7 @@ find_guc(const char *name)
 	int			n = GetNumConfigOptions();
 
 	for (int i = 0; i < n; i++)
-		if (strcmp(vars[i]->name, name) == 0)
+		if (pg_strcasecmp(vars[i]->name, name) == 0)
 			return vars[i];
 	return NULL;
 #endif

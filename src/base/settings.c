@@ -2,7 +2,7 @@
  *
  * settings.c
  *	  The extension's parameters, except those about tenants: tenant_id
- *	  (current_tenant.c), tenant_type (tenant_type.c) and what a parallel worker
+ *	  (tenant_setting.c), tenant_type (tenant_type.c) and what a parallel worker
  *	  gets from its leader (tenant_source.c).
  *
  * The parameters of this file are PGC_SUSET: besides superusers only a role that

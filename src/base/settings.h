@@ -2,7 +2,7 @@
  *
  * settings.h
  *	  The extension's parameters, except those about tenant identifiers
- *	  (current_tenant.c, tenant_type.c).
+ *	  (tenant_setting.c, tenant_type.c).
  *
  *-------------------------------------------------------------------------
  */

@@ -3,16 +3,11 @@
  * current_tenant.c
  *	  The tenant of the transaction: value, seal, staleness, getters.
  *
- * The value is a GUC, tenant_guard.tenant_id, because a GUC rolls back with
- * savepoints and is copied to parallel workers.  A value set in the session is
- * checked and made canonical when it is set, and the transaction that set it is
- * stored as its "extra".  A value that comes from below the session (file,
- * database, role, connection) or, in a parallel worker, from the leader, may be
- * set before tenant_type is, so it is judged when it is first used.
- *
- * The first tenant that is set in a transaction (tenant_source.c) is its only
- * one, unless one_tenant_per_transaction is off.  Another one is refused when it
- * is set or, if it was set where guc.c calls no check hook, when it is used.
+ * Which tenant is set, the sources say (named_tenant.c); a setting is one of them
+ * (tenant_setting.c).  The first tenant that is set in a transaction
+ * (tenant_source.c) is its only one, unless one_tenant_per_transaction is off.
+ * Another one is refused when it is set or, if it was set where guc.c calls no
+ * check hook, when it is used.
  *
  * The seal is a copy of the tenant that this transaction uses, made at first
  * use.  Getters return that copy, and raise an error if the setting differs from
@@ -40,10 +35,10 @@
 #include "current_tenant.h"
 #include "extension_version.h"
 #include "library.h"
+#include "named_tenant.h"
 #include "pending_trigger.h"
 #include "preloading.h"
 #include "settings.h"
-#include "tenant_plan.h"
 #include "tenant_refusals.h"
 #include "tenant_source.h"
 #include "tenant_type.h"
@@ -55,6 +50,7 @@ typedef enum TenantVerdict
 	TENANT_MISSING,				/* none is set: TG001 */
 	TENANT_INVALID,				/* not of tenant_type: TG004 */
 	TENANT_STALE,				/* set in an earlier transaction: TG006 */
+	TENANT_TWICE,				/* two settings name different ones: TG002 */
 	TENANT_CHANGED,				/* differs from the one this transaction has set or used: TG002 */
 	TENANT_UNGUARDED			/* a query planned without the library has loaded it: 55000 */
 } TenantVerdict;
@@ -67,8 +63,6 @@ typedef struct Seal
 } Seal;
 
 static bool one_tenant_per_transaction = true;
-static char *tenant_setting = NULL;
-static const TenantOrigin *tenant_origin = NULL;
 
 static Seal *seal = NULL;
 static LocalTransactionId sealed_in = InvalidLocalTransactionId;
@@ -78,12 +72,6 @@ static bool seal_confirmed = false;
 
 /* Is a statement running that began with the seal's tenant?  See keep_tenant(). */
 static bool tenant_is_kept = false;
-
-/* Is guc.c setting a value again that was set before the library was loaded? */
-static bool replaying = false;
-
-/* Is CREATE FUNCTION validating a body with the function's SET clauses applied? */
-static bool creating_function = false;
 
 GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant);
 GUARD_FUNCTION_INFO_V1(tenant_guard_guarded);
@@ -102,7 +90,7 @@ transaction_is_sealed(void)
  */
 
 /* Does it differ from the tenant that this transaction has set first, or uses? */
-static bool
+bool
 departs(const TenantValue *value)
 {
 	return (transaction_is_sealed() && !tenant_equal(&seal->value, value)) ||
@@ -124,12 +112,19 @@ tenant_has_changed(const TenantValue *value)
 static TenantVerdict
 judge_tenant(TenantValue *value)
 {
-	if (tenant_setting == NULL || tenant_setting[0] == '\0')
-		return TENANT_MISSING;
-	if (origin_is_stale(tenant_origin))
-		return TENANT_STALE;
-	if (!parse_tenant(type_of_tenants(), tenant_setting, value))
-		return TENANT_INVALID;
+	switch (find_named_tenant(type_of_tenants, value).verdict)
+	{
+		case NAMES_NONE:
+			return TENANT_MISSING;
+		case NAMES_STALE:
+			return TENANT_STALE;
+		case NAMES_INVALID:
+			return TENANT_INVALID;
+		case NAMES_TWO:
+			return TENANT_TWICE;
+		case NAMES_TENANT:
+			break;
+	}
 	if (tenant_has_changed(value))
 		return TENANT_CHANGED;
 	if (session_is_refused())
@@ -165,13 +160,18 @@ sealed_tenant(void)
 pg_noreturn static void
 refuse_tenant(TenantVerdict verdict)
 {
+	TenantValue value;
+	NamedTenant named = find_named_tenant(type_of_tenants, &value);
+
 	Assert(verdict != TENANT_USABLE);
 	switch (verdict)
 	{
 		case TENANT_MISSING:
 			raise_refusal(transaction_is_sealed() ? tenant_unset() : no_tenant());
 		case TENANT_STALE:
-			raise_refusal(stale_tenant());
+			raise_refusal(stale_tenant(named.source));
+		case TENANT_TWICE:
+			raise_refusal(tenant_named_twice(named.source, named.other));
 		case TENANT_CHANGED:
 			raise_refusal(tenant_fixed());
 		case TENANT_UNGUARDED:
@@ -180,7 +180,7 @@ refuse_tenant(TenantVerdict verdict)
 		case TENANT_USABLE:
 			break;
 	}
-	raise_refusal(invalid_tenant_below_session(type_of_tenants()));
+	raise_refusal(named_tenant_invalid(type_of_tenants(), named.source));
 }
 
 /* ----------------------------------------------------------------
@@ -313,9 +313,28 @@ tenant_of_transaction(void)
 const TenantValue *
 replaceable_tenant(TenantValue *value)
 {
-	bool		fixed = one_tenant_per_transaction && tenant_origin != NULL && tenant_origin->set_in == current_lxid();
+	NamedTenant named = find_named_tenant(type_of_tenants, value);
+	const TenantOrigin *origin = named.source != NULL ? named.source->origin : NULL;
+	bool		fixed = one_tenant_per_transaction && origin != NULL && origin->set_in == current_lxid();
 
 	return !fixed && judge_tenant(value) == TENANT_USABLE ? value : NULL;
+}
+
+/*
+ * With one_tenant_per_transaction off, would setting this tenant replace
+ * another one: one that is set, or in use, or that was set first and has been
+ * unset since?
+ */
+bool
+replaces_tenant(const TenantValue *value)
+{
+	TenantValue current;
+
+	if (transaction_is_sealed() && !tenant_equal(&seal->value, value))
+		return true;
+	if (judge_tenant(&current) == TENANT_USABLE)
+		return !tenant_equal(&current, value);
+	return !transaction_is_sealed() && !is_first_tenant(value);
 }
 
 /*
@@ -404,197 +423,32 @@ tenant_guard_guarded(PG_FUNCTION_ARGS)
 }
 
 /* ----------------------------------------------------------------
- *		The setting
+ *		Settings
  * ----------------------------------------------------------------
  */
 
-/* Sets a GUC's "extra"; false if out of memory, as a check hook must return. */
-static bool
-set_origin(void **extra, TenantSource source)
+/* To be called when a source of the tenant has changed: the seal must be compared with it again. */
+void
+unconfirm_seal(void)
 {
-	*extra = new_origin(source);
-	return *extra != NULL;
-}
-
-/* Replaces a new value by its canonical spelling; false if out of memory. */
-static bool
-make_canonical(char **newval, const TenantValue *value)
-{
-	char		buf[TENANT_CANONICAL_SIZE];
-	const char *canonical = tenant_canonical(value, buf);
-	char	   *copy;
-
-	if (strcmp(canonical, *newval) == 0)
-		return true;
-	copy = guc_strdup(LOG, canonical);
-	if (copy == NULL)
-		return false;
-	guc_free(*newval);
-	*newval = copy;
-	return true;
-}
-
-/*
- * With one_tenant_per_transaction off, would setting this tenant replace
- * another one: one that is set, or in use, or that was set first and has been
- * unset since?
- */
-static bool
-replaces_tenant(const TenantValue *value)
-{
-	TenantValue current;
-
-	if (transaction_is_sealed() && !tenant_equal(&seal->value, value))
-		return true;
-	if (judge_tenant(&current) == TENANT_USABLE)
-		return !tenant_equal(&current, value);
-	return !transaction_is_sealed() && !is_first_tenant(value);
-}
-
-/*
- * Can the session set this tenant now?  If so, it is remembered as the first
- * one at once: should the rest of the assignment fail, the error aborts the
- * (sub)transaction, which forgets it.
- */
-static bool
-claim_tenant(const TenantValue *value)
-{
-	Oid			waiting;
-
-	if (replaying || creating_function)
-		return true;
-	if (one_tenant_per_transaction && departs(value))
-		return reject_setting(tenant_fixed());
-	if (OidIsValid(waiting = table_waiting_for_other(value, !one_tenant_per_transaction && replaces_tenant(value))))
-		return reject_setting(triggers_are_pending(waiting));
-	return remember_first_tenant(value);
-}
-
-/* Checks a value that the session sets. */
-static bool
-check_session_value(char **newval, void **extra)
-{
-	TenantValue value;
-
-	if (IsParallelWorker())
-		return reject_setting(tenant_fixed_in_worker());
-	if ((*newval)[0] == '\0')
-		return set_origin(extra, SOURCE_SESSION);
-	if (!parse_tenant(type_of_tenants(), *newval, &value))
-		return reject_setting(invalid_tenant(type_of_tenants(), *newval));
-	return claim_tenant(&value) && make_canonical(newval, &value) &&
-		set_origin(extra, SOURCE_SESSION);
-}
-
-/*
- * Checks a value that is stored for later use (ALTER ROLE ... SET, ALTER
- * DATABASE ... SET, CREATE FUNCTION ... SET).  tenant_type may have another
- * value then, so an invalid tenant is a WARNING and not an error, as for
- * default_text_search_config; it is judged again when it is used.
- */
-static void
-test_stored_value(const char *newval)
-{
-	TenantValue value;
-
-	if (newval[0] == '\0' ||
-		parse_tenant(type_of_tenants(), newval, &value))
-		return;
-	ereport(WARNING,
-			(errcode(ERRCODE_TENANT_TYPE),
-			 errmsg("invalid tenant identifier for type %s: \"%s\"",
-					tenant_type_name(type_of_tenants()), newval),
-			 errdetail("It is stored as it is, and refused when it is used where parameter \"tenant_guard.tenant_type\" is %s.",
-					   tenant_type_name(type_of_tenants()))));
-}
-
-static bool
-check_tenant_id(char **newval, void **extra, GucSource source)
-{
-	if (InitializingParallelWorker)
-		return set_origin(extra, SOURCE_LEADER);
-	if (source == PGC_S_TEST)
-		test_stored_value(*newval);
-	else if (source > PGC_S_CLIENT)
-		return check_session_value(newval, extra);
-	return true;
-}
-
-/* Sets, for parallel workers, whether the setting differs from what this transaction has set first or used. */
-static void
-publish_departure(const char *setting)
-{
-	TenantValue value;
-	bool		departed = setting != NULL && parse_tenant(last_type_of_tenants(), setting, &value) &&
-		departs(&value);
-
-	publish_tenant_departure(departed);
-}
-
-static void
-assign_tenant_id(const char *newval, void *extra)
-{
-	tenant_origin = extra;
 	seal_confirmed = false;
-	if (IsParallelWorker())
-		return;
-	if (newval != NULL && newval[0] != '\0')
-		drop_plans_of_others(newval);
-	publish_tenant_origin(tenant_origin);
-	publish_departure(newval);
-}
-
-/* guc.c restores the setting after this callback, and calls the assign hook if that changes its value. */
-static void
-at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
-{
-	if (forget_first_tenant(event))
-		publish_departure(tenant_setting);
-}
-
-/*
- * To be called with true while CREATE FUNCTION runs: it applies the function's
- * SET clauses while it validates the body, which does not set the transaction's
- * tenant.  Returns the previous value, which the caller must restore.
- */
-bool
-note_function_creation(bool creates)
-{
-	bool		outer = creating_function;
-
-	creating_function = creates;
-	return outer;
 }
 
 /* The setting must be compared with the seal again, under the new value. */
 static void
 assign_one_tenant(bool newval, void *extra)
 {
-	seal_confirmed = false;
+	unconfirm_seal();
 }
 
-/* Must be called once, by _PG_init. */
+/* Must be called once, by _PG_init, before the settings that name the tenant are defined. */
 void
-define_tenant_setting(void)
+define_one_tenant_setting(void)
 {
-	Assert(tenant_setting == NULL);
-	define_leader_settings();
 	DefineCustomBoolVariable(ONE_TENANT_PER_TRANSACTION,
 							 "Refuses a second tenant in a transaction that has set or used one.",
 							 NULL,
 							 &one_tenant_per_transaction,
 							 true,
 							 PGC_SUSET, 0, NULL, assign_one_tenant, NULL);
-	replaying = true;
-	DefineCustomStringVariable("tenant_guard.tenant_id",
-							   "Sets the tenant of the transaction.",
-							   "Queries see and write only this tenant's rows of guarded tables.",
-							   &tenant_setting,
-							   "",
-							   PGC_USERSET, GUC_NOT_IN_SAMPLE,
-							   check_tenant_id, assign_tenant_id, NULL);
-	replaying = false;
-	age_replayed_setting("tenant_guard.tenant_id", tenant_setting);
-	assign_tenant_id(tenant_setting, unconstify(TenantOrigin *, tenant_origin));
-	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

@@ -10,8 +10,10 @@
 
 #include "tenant_type.h"
 
-extern void define_tenant_setting(void);
-extern bool note_function_creation(bool creates);
+extern void define_one_tenant_setting(void);
+extern void unconfirm_seal(void);
+extern bool departs(const TenantValue *value);
+extern bool replaces_tenant(const TenantValue *value);
 extern void require_tenant(void);
 extern const void *seal_of_transaction(void);
 extern void put_back_seal(const void *before);

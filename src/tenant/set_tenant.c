@@ -3,7 +3,7 @@
  * set_tenant.c
  *	  The SQL functions that set and unset the tenant.
  *
- * They do what SET does, with the same checks (current_tenant.c), but unlike
+ * They do what SET does, with the same checks (tenant_setting.c), but unlike
  * SET can take the tenant from a bind parameter.
  *
  *-------------------------------------------------------------------------
@@ -21,12 +21,11 @@
 #include "utils/lsyscache.h"
 
 #include "current_tenant.h"
+#include "named_tenant.h"
 #include "set_tenant.h"
 #include "settings.h"
 #include "tenant_refusals.h"
 #include "tenant_source.h"
-
-#define TENANT_ID "tenant_guard.tenant_id"
 
 /*
  * The transaction, and the start time of the statement, in which set_tenant()
@@ -93,9 +92,9 @@ init_set_tenant(void)
 }
 
 static void
-assign_tenant(const char *value, bool is_local)
+assign_tenant(const char *setting, const char *value, bool is_local)
 {
-	(void) set_config_option(TENANT_ID, value,
+	(void) set_config_option(setting, value,
 							 superuser() ? PGC_SUSET : PGC_USERSET,
 							 PGC_S_SESSION,
 							 is_local ? GUC_ACTION_LOCAL : GUC_ACTION_SET,
@@ -121,7 +120,7 @@ set_tenant(FunctionCallInfo fcinfo, const char *value)
 		set_by_itself_in = current_lxid();
 		set_by_itself_at = GetCurrentStatementStartTimestamp();
 	}
-	assign_tenant(value, is_local);
+	assign_tenant(TENANT_ID, value, is_local);
 	PG_RETURN_TEXT_P(cstring_to_text(GetConfigOption(TENANT_ID, false, false)));
 }
 
@@ -168,10 +167,11 @@ tenant_guard_set_tenant(PG_FUNCTION_ARGS)
 	return set_typed_tenant(fcinfo, type);
 }
 
-/* clear_tenant(): unsets the tenant for the session too, so that a pooler's next client does not find it. */
+/* clear_tenant(): unsets the tenant, by whichever setting, for the session too, so that a pooler's next client does not find it. */
 Datum
 tenant_guard_clear_tenant(PG_FUNCTION_ARGS)
 {
-	assign_tenant("", false);
+	for (int i = 0; i < count_of_sources(); i++)
+		assign_tenant(nth_source(i)->name, "", false);
 	PG_RETURN_VOID();
 }

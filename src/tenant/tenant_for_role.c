@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_for_role.c
- *	  Settings stored for a role or a database, and whether a command stores a
- *	  tenant there.
+ *	  Settings stored for a role or a database; refuses commands of roles that
+ *	  store a tenant there.
  *
- * Everyone can set tenant_guard.tenant_id in a session, and so PostgreSQL allows
- * a role to run ALTER ROLE CURRENT_USER SET tenant_guard.tenant_id.  By one
+ * Everyone can set the tenant in a session, by tenant_guard.tenant_id or by a
+ * setting that tenant_guard.setting_names names, and so PostgreSQL allows a role
+ * to run ALTER ROLE CURRENT_USER SET tenant_guard.tenant_id.  By one
  * injected statement every later connection of a pool would start as another
  * tenant.  So only superusers may (object_access in hooks.c).
  *
@@ -24,9 +25,9 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "named_tenant.h"
 #include "tenant_for_role.h"
-
-#define TENANT_ID "tenant_guard.tenant_id"
+#include "tenant_refusals.h"
 
 /* Returns the value of the entry "name=value" of a row of pg_db_role_setting, or NULL; palloc'd. */
 static char *
@@ -80,15 +81,24 @@ stored_setting(const char *name, Oid database, Oid role, Snapshot snapshot)
 }
 
 /*
- * Has the running command stored a tenant for this database and role?  RESET
- * does not count.  Until the next command begins, only SnapshotSelf sees what
- * the command has changed.
+ * Has the running command stored a value of this setting for this database and
+ * role?  RESET does not count.  Until the next command begins, only SnapshotSelf
+ * sees what the command has changed.
  */
-bool
-stores_tenant(Oid database, Oid role)
+static bool
+stores_setting(const char *name, Oid database, Oid role)
 {
-	char	   *before = stored_setting(TENANT_ID, database, role, NULL);
-	char	   *after = stored_setting(TENANT_ID, database, role, SnapshotSelf);
+	char	   *before = stored_setting(name, database, role, NULL);
+	char	   *after = stored_setting(name, database, role, SnapshotSelf);
 
 	return after != NULL && (before == NULL || strcmp(before, after) != 0);
+}
+
+/* Raises an error if the running command has stored a tenant for this database and role; to be called unless a superuser runs it. */
+void
+check_stored_tenant(Oid database, Oid role)
+{
+	for (int i = 0; i < count_of_sources(); i++)
+		if (stores_setting(nth_source(i)->name, database, role))
+			raise_refusal(role_sets_own_tenant(nth_source(i)->name));
 }

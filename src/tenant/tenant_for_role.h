@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * tenant_for_role.h
- *	  Settings stored for a role or a database, and whether a command stores a
- *	  tenant there.
+ *	  Settings stored for a role or a database; refuses commands of roles that
+ *	  store a tenant there.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,6 @@
 #include "utils/snapshot.h"
 
 extern char *stored_setting(const char *name, Oid database, Oid role, Snapshot snapshot);
-extern bool stores_tenant(Oid database, Oid role);
+extern void check_stored_tenant(Oid database, Oid role);
 
 #endif							/* TENANT_GUARD_TENANT_FOR_ROLE_H */

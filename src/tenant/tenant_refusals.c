@@ -59,12 +59,52 @@ owns_forced_table(Oid role)
 	return found;
 }
 
+/* The name of a setting, as SET takes it: a part of it may be a keyword; palloc'd. */
+static const char *
+quoted_setting(const char *name)
+{
+	StringInfoData quoted;
+	char	   *parts = pstrdup(name);
+	char	   *rest = parts;
+	char	   *part;
+
+	initStringInfo(&quoted);
+	while ((part = strsep(&rest, ".")) != NULL)
+		appendStringInfo(&quoted, "%s%s", quoted.len > 0 ? "." : "", quote_identifier(part));
+	pfree(parts);
+	return quoted.data;
+}
+
+/* The names of all settings that can name the tenant; palloc'd or constant. */
+static const char *
+names_of_settings(const char *conjunction)
+{
+	StringInfoData names;
+	int			count = count_of_sources();
+
+	initStringInfo(&names);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&names, "%s\"%s\"", i == 0 ? "" : i < count - 1 ? ", " : psprintf(" %s ", conjunction), nth_source(i)->name);
+	return names.data;
+}
+
+/* The statement that sets the tenant; an application that has a setting of its own sets that.  palloc'd or constant. */
+static const char *
+statement_that_sets(const NamingSource *source)
+{
+	return source->kind == SOURCE_IS_TENANT_ID ? "SELECT tenant_guard.set_tenant('...')" :
+		psprintf("SET LOCAL %s = '...';", quoted_setting(source->name));
+}
+
 /* An owner of guarded tables may mean every tenant's rows, in a migration. */
 static const char *
 how_to_set_tenant(void)
 {
 	const char *set = "Run SELECT tenant_guard.set_tenant('...') first, in the same transaction.";
 
+	if (count_of_sources() > 1)
+		set = psprintf("Run SELECT tenant_guard.set_tenant('...') first, in the same transaction, or %s",
+					   statement_that_sets(nth_source(1)));
 	if (superuser() || !owns_forced_table(GetUserId()))
 		return set;
 	return psprintf("%s If every tenant's rows are meant, as in a migration, a superuser runs SET %s = on; and then the statement.", set, BYPASS);
@@ -76,7 +116,9 @@ no_tenant(void)
 	return (Refusal) {
 		ERRCODE_NO_TENANT,
 			"no tenant is set",
-			"Parameter \"tenant_guard.tenant_id\" is empty in this transaction, and the rows of a guarded table each belong to a tenant.",
+			count_of_sources() == 1 ?
+			"Parameter \"tenant_guard.tenant_id\" is empty in this transaction, and the rows of a guarded table each belong to a tenant." :
+			psprintf("Parameters %s are empty in this transaction, and the rows of a guarded table each belong to a tenant.", names_of_settings("and")),
 			setting_bypass ?
 			"Parameter \"tenant_guard.bypass\" allows what tenant_guard refuses, but row-level security still applies to this role: to see every tenant's rows it needs BYPASSRLS." :
 			how_to_set_tenant()
@@ -96,13 +138,26 @@ tenant_unset(void)
 }
 
 Refusal
-stale_tenant(void)
+stale_tenant(const NamingSource *source)
 {
 	return (Refusal) {
 		ERRCODE_STALE_TENANT,
 			"the tenant was set in an earlier transaction",
-			"Parameter \"tenant_guard.tenant_id\" still has the value that an earlier transaction of this session set, perhaps for another client of the connection pool.",
-			"Run SELECT tenant_guard.set_tenant('...') in each transaction, after BEGIN."
+			psprintf("Parameter \"%s\" still has the value that an earlier transaction of this session set, perhaps for another client of the connection pool.",
+					 source->name),
+			psprintf("Run %s in each transaction, after BEGIN.", statement_that_sets(source))
+	};
+}
+
+/* Two settings that are in force at the same time. */
+Refusal
+tenant_named_twice(const NamingSource *source, const NamingSource *other)
+{
+	return (Refusal) {
+		ERRCODE_TENANT_FIXED,
+			"two settings name different tenants",
+			psprintf("Parameters \"%s\" and \"%s\" both name the tenant, and their values differ.", source->name, other->name),
+			psprintf("Set one of them only: SET LOCAL %s = ''; leaves it to the other.", quoted_setting(other->name))
 	};
 }
 
@@ -129,7 +184,9 @@ tenant_fixed(void)
 	return (Refusal) {
 		ERRCODE_TENANT_FIXED,
 			"the tenant cannot change in this transaction",
-			"This transaction has set or used parameter \"tenant_guard.tenant_id\" with another value, and has one tenant until it ends.",
+			count_of_sources() == 1 ?
+			"This transaction has set or used parameter \"tenant_guard.tenant_id\" with another value, and has one tenant until it ends." :
+			psprintf("This transaction has set or used another tenant, by parameter %s, and has one tenant until it ends.", names_of_settings("or")),
 			how_to_change_tenant()
 	};
 }
@@ -177,7 +234,7 @@ tenant_fixed_in_worker(void)
 	return (Refusal) {
 		ERRCODE_TENANT_FIXED,
 			"the tenant cannot change in a parallel worker",
-			"A function that sets parameter \"tenant_guard.tenant_id\" was run by a parallel worker.",
+			psprintf("A function that sets parameter %s was run by a parallel worker.", names_of_settings("or")),
 			"Mark the function with ALTER FUNCTION ... PARALLEL UNSAFE."
 	};
 }
@@ -206,15 +263,17 @@ invalid_tenant(TenantType type, const char *value)
 	};
 }
 
-/* For a value from a file, a database, a role or connection options. */
+/* For a value from a file, a database, a role or connection options, and for one of an application's own setting. */
 Refusal
-invalid_tenant_below_session(TenantType type)
+named_tenant_invalid(TenantType type, const NamingSource *source)
 {
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE,
 			psprintf("the tenant that is set is not of type %s", tenant_type_name(type)),
-			psprintf("Parameter \"tenant_guard.tenant_id\" has a value that does not fit parameter \"tenant_guard.tenant_type\": %s.",
-					 tenant_type_name(type)),
+			psprintf("Parameter \"%s\" has a value that does not fit parameter \"tenant_guard.tenant_type\": %s.",
+					 source->name, tenant_type_name(type)),
+			source->kind == SOURCE_IS_OTHER_SETTING && source->origin != NULL ?
+			psprintf("Before a statement on a guarded table, run %s", statement_that_sets(source)) :
 			"If it was not set in this session, look for it in ALTER ROLE ... SET, ALTER DATABASE ... SET, the connection's options and postgresql.conf."
 	};
 }
@@ -257,11 +316,11 @@ getter_type_differs(TenantType returned, TenantType wanted)
 }
 
 Refusal
-role_sets_own_tenant(void)
+role_sets_own_tenant(const char *setting)
 {
 	return (Refusal) {
 		ERRCODE_INSUFFICIENT_PRIVILEGE,
-			"permission denied to set parameter \"tenant_guard.tenant_id\" for a role or database",
+			psprintf("permission denied to set parameter \"%s\" for a role or database", setting),
 			"Such a setting would reach every later connection of the role or database.",
 			"A superuser may run this statement. In a session, run SELECT tenant_guard.set_tenant('...')."
 	};

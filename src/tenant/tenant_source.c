@@ -3,7 +3,7 @@
  * tenant_source.c
  *	  Where a tenant comes from, and which was set first in the transaction.
  *
- * A value of the setting comes from below the session (file, database, role,
+ * A value of a setting that names the tenant comes from below the session (file, database, role,
  * connection), from the session, or in a parallel worker from the leader.  For
  * each source this file says in which transaction the value was set, and
  * whether that has ended.  Only a value from the session counts as set in the
@@ -46,14 +46,17 @@ static RememberedTenant first = {.set_in = InvalidLocalTransactionId};
 static RememberedTenant queueing = {.set_in = InvalidLocalTransactionId};
 
 /*
- * What parallel workers must know besides the value: the leader's local
- * transaction id in which the value was set (0: below the session, -1: before
- * the library was loaded), and the one in which it came to differ from what was
- * set or used before (0: none).  They are GUCs that nobody can set, so that
- * PostgreSQL copies them to workers.  Local transaction ids are unsigned; these
- * are their bit patterns.
+ * What parallel workers must know besides the values of the sources
+ * (named_tenant.h): the leader's local transaction id in which it last set one,
+ * which ones it has set in that, and which come from below the session, a bit
+ * each; and the id of the transaction in which the tenant came to differ from
+ * what was set or used before (0: none).  They are GUCs that nobody can set, so
+ * that PostgreSQL copies them to workers.  Local transaction ids are unsigned;
+ * these are their bit patterns.
  */
 static int	leader_set_in = 0;
+static int	leader_set = 0;
+static int	leader_below_session = 0;
 static int	leader_departed_in = 0;
 
 /* ----------------------------------------------------------------
@@ -84,14 +87,23 @@ leader_is_in(int lxid)
 	return leader != NULL && lxid == (int) proc_lxid(leader);
 }
 
-/* Was the value set in an earlier transaction?  A value from below the session is never stale. */
+/* Does the value of this source come from below the session? */
 bool
-origin_is_stale(const TenantOrigin *origin)
+origin_is_below_session(const TenantOrigin *origin, int source)
 {
-	if (origin == NULL || setting_scope == SCOPE_SESSION)
+	if (origin == NULL)
+		return true;
+	return origin->source == SOURCE_LEADER && (leader_below_session & (1 << source)) != 0;
+}
+
+/* Was the value of this source set in an earlier transaction?  A value from below the session is never stale. */
+bool
+origin_is_stale(const TenantOrigin *origin, int source)
+{
+	if (setting_scope == SCOPE_SESSION || origin_is_below_session(origin, source))
 		return false;
 	if (origin->source == SOURCE_LEADER)
-		return leader_set_in != 0 && !leader_is_in(leader_set_in);
+		return (leader_set & (1 << source)) == 0 || !leader_is_in(leader_set_in);
 	return origin->set_in != current_lxid();
 }
 
@@ -222,22 +234,35 @@ transaction_level(int guc_level)
 	return probe - 1 == GetCurrentTransactionNestLevel() ? guc_level : 1;
 }
 
-/* Remembers the first value on a setting's stack that is a tenant, from the outermost level inwards. */
+/* Remembers a tenant that was set at this nesting level, unless one of that level or of one further out is known. */
 static void
+recall_at_level(const TenantValue *value, int level)
+{
+	if (!is_remembered(&first) || level < first.level)
+		(void) remember_at_level(&first, value, level);
+}
+
+/*
+ * Remembers the first value on a setting's stack that is a tenant, from the
+ * outermost level inwards.  Returns whether there is one.
+ */
+static bool
 recall_first_tenant(const GucStack *stack, const char *setting)
 {
 	TenantValue value;
 
 	if (stack == NULL)
-		return;
-	recall_first_tenant(stack->prev, stack->prior.val.stringval);
-	if (is_remembered(&first))
-		return;
+		return false;
+	if (recall_first_tenant(stack->prev, stack->prior.val.stringval))
+		return true;
 	if (stack->state == GUC_SET_LOCAL && stack->masked.val.stringval != NULL &&
 		parse_tenant(type_of_tenants(), stack->masked.val.stringval, &value))
-		(void) remember_at_level(&first, &value, transaction_level(stack->nest_level));
+		recall_at_level(&value, transaction_level(stack->nest_level));
 	else if (setting != NULL && parse_tenant(type_of_tenants(), setting, &value))
-		(void) remember_at_level(&first, &value, transaction_level(stack->nest_level));
+		recall_at_level(&value, transaction_level(stack->nest_level));
+	else
+		return false;
+	return true;
 }
 
 /*
@@ -263,7 +288,7 @@ age_replayed_setting(const char *name, const char *value)
 	if (origin != NULL)
 		origin->set_in = EARLIER_TRANSACTION;
 	if (MyProc != NULL && IsTransactionState() && !IsParallelWorker())
-		recall_first_tenant(record->stack, value);
+		(void) recall_first_tenant(record->stack, value);
 }
 
 /* ----------------------------------------------------------------
@@ -271,14 +296,25 @@ age_replayed_setting(const char *name, const char *value)
  * ----------------------------------------------------------------
  */
 
-/* In the leader: publishes in which transaction the tenant was set. */
-void
-publish_tenant_origin(const TenantOrigin *origin)
+static void
+set_bit(int *bits, int bit, bool on)
 {
-	if (origin == NULL)
-		leader_set_in = 0;
-	else
-		leader_set_in = origin->set_in == EARLIER_TRANSACTION ? -1 : (int) origin->set_in;
+	*bits = on ? *bits | (1 << bit) : *bits & ~(1 << bit);
+}
+
+/* In the leader: publishes whether the value of a source was set in this transaction, or comes from below the session. */
+void
+publish_tenant_origin(int source, const TenantOrigin *origin)
+{
+	bool		set_now = origin != NULL && origin->set_in != EARLIER_TRANSACTION && origin->set_in == current_lxid();
+
+	set_bit(&leader_below_session, source, origin == NULL);
+	if (set_now && leader_set_in != (int) origin->set_in)
+	{
+		leader_set_in = (int) origin->set_in;
+		leader_set = 0;
+	}
+	set_bit(&leader_set, source, set_now);
 }
 
 /* In the leader: publishes whether the tenant differs from what this transaction has set first, or used. */
@@ -324,10 +360,12 @@ define_leader_setting(const char *name, int *variable)
 	SetConfigOption(name, "0", PGC_BACKEND, PGC_S_OVERRIDE);
 }
 
-/* Must be called once, before the tenant's own setting is defined. */
+/* Must be called once, before the settings that name the tenant are defined. */
 void
 define_leader_settings(void)
 {
 	define_leader_setting("tenant_guard.leader_set_in", &leader_set_in);
+	define_leader_setting("tenant_guard.leader_set", &leader_set);
+	define_leader_setting("tenant_guard.leader_below_session", &leader_below_session);
 	define_leader_setting("tenant_guard.leader_departed_in", &leader_departed_in);
 }

@@ -21,8 +21,8 @@ typedef enum TenantSource
 } TenantSource;
 
 /*
- * The "extra" of the setting tenant_guard.tenant_id; guc.c frees it.  NULL stands
- * for SOURCE_BELOW_SESSION.
+ * The "extra" of a setting that names the tenant; guc.c frees it.  NULL stands for
+ * SOURCE_BELOW_SESSION.
  */
 typedef struct TenantOrigin
 {
@@ -37,7 +37,8 @@ current_lxid(void)
 }
 
 extern TenantOrigin *new_origin(TenantSource source);
-extern bool origin_is_stale(const TenantOrigin *origin);
+extern bool origin_is_below_session(const TenantOrigin *origin, int source);
+extern bool origin_is_stale(const TenantOrigin *origin, int source);
 extern void age_replayed_setting(const char *name, const char *value);
 
 extern bool is_first_tenant(const TenantValue *value);
@@ -49,7 +50,7 @@ extern bool is_queueing_tenant(const TenantValue *value);
 extern void remember_queueing_tenant(const TenantValue *value);
 extern void forget_queueing_tenant(void);
 
-extern void publish_tenant_origin(const TenantOrigin *origin);
+extern void publish_tenant_origin(int source, const TenantOrigin *origin);
 extern void publish_tenant_departure(bool departed);
 extern bool leader_has_departed(void);
 extern void define_leader_setting(const char *name, int *variable);

@@ -67,7 +67,7 @@ for (rows(q{SELECT name, vartype, COALESCE(array_to_string(enumvals, ','), ''), 
 	$values = join(', ', map { "`$_`" } split(/,/, $values));
 	$default = "''" if $default eq '';
 	push @present, "$name ($type_name{$type}): " . ($values ? "Values: $values. " : '') . "Default: `$default`. Set by: " .
-		($context eq 'user' ? 'everyone.' : $context eq 'superuser' ? 'superusers.' : "$context.");
+		($context eq 'user' ? 'everyone.' : $context eq 'superuser' ? 'superusers.' : $context eq 'postmaster' ? '`postgresql.conf`, read when the library is loaded.' : "$context.");
 }
 same_entries(\@documented, \@present, 'settings.md: names, types, values, defaults and contexts');
 

@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * named_tenant.c
+ *	  The sources of the transaction's tenant, and the tenant that they name.
+ *
+ * This is the one place that says which tenant is set; the seal takes it from
+ * here (current_tenant.c).  Each source is a row: tenant_guard.tenant_id, and
+ * the settings that tenant_guard.setting_names names.
+ *
+ * A source that names no tenant has no say.  Of the others those that were set
+ * last decide: what is set for the transaction comes before what is left from an
+ * earlier one, and that before what comes from below the session (file, database,
+ * role, connection).  So a default of the role can be overridden by any source,
+ * and a tenant that was left behind is an error, and not replaced by a default.
+ * The sources that decide must all name the same tenant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+
+#include "named_tenant.h"
+
+/* When a source was set; the latest decide. */
+typedef enum Standing
+{
+	SET_BELOW_SESSION,
+	SET_EARLIER,				/* in an earlier transaction, for which alone it was valid */
+	SET_FOR_TRANSACTION
+} Standing;
+
+static NamingSource sources[1 + MAX_OTHER_SETTINGS];
+static int	nsources = 0;
+
+/* Adds a source, which is never removed. */
+NamingSource *
+add_source(SourceKind kind, const char *name)
+{
+	NamingSource *source = &sources[nsources];
+
+	Assert(nsources < lengthof(sources));
+	Assert((kind == SOURCE_IS_TENANT_ID) == (nsources == 0));
+	source->kind = kind;
+	source->name = name;
+	nsources++;
+	return source;
+}
+
+int
+count_of_sources(void)
+{
+	return nsources;
+}
+
+/* The first is tenant_guard.tenant_id. */
+const NamingSource *
+nth_source(int n)
+{
+	Assert(n >= 0 && n < nsources);
+	return &sources[n];
+}
+
+/*
+ * To be called when a source says something else.  Neither raises nor allocates;
+ * "value" must stay valid until the next call.
+ */
+void
+source_changed(NamingSource *source, const char *value, const TenantOrigin *origin)
+{
+	source->value = value;
+	source->origin = origin;
+	if (!IsParallelWorker())
+		publish_tenant_origin(source - sources, origin);
+}
+
+static Standing
+standing_of(const NamingSource *source)
+{
+	if (origin_is_below_session(source->origin, source - sources))
+		return SET_BELOW_SESSION;
+	return origin_is_stale(source->origin, source - sources) ? SET_EARLIER : SET_FOR_TRANSACTION;
+}
+
+/* Takes in a source that says something, and whose standing is not below that of those taken in before. */
+static void
+take_in(NamedTenant *named, const NamingSource *source, bool decides_alone, TypeSource type, TenantValue *value)
+{
+	TenantValue second;
+
+	if (decides_alone)
+	{
+		named->source = source;
+		named->verdict = parse_tenant(type(), source->value, value) ? NAMES_TENANT : NAMES_INVALID;
+	}
+	else if (named->verdict == NAMES_TENANT && !parse_tenant(type(), source->value, &second))
+	{
+		named->source = source;
+		named->verdict = NAMES_INVALID;
+	}
+	else if (named->verdict == NAMES_TENANT && !tenant_equal(value, &second))
+	{
+		named->other = source;
+		named->verdict = NAMES_TWO;
+	}
+}
+
+/*
+ * Which tenant do the sources name?  Neither raises nor changes anything.  "value" is filled in for NAMES_TENANT; its text points into
+ * the source.
+ */
+NamedTenant
+find_named_tenant(TypeSource type, TenantValue *value)
+{
+	NamedTenant named = {NAMES_NONE, NULL, NULL};
+	Standing	highest = SET_BELOW_SESSION;
+
+	for (int i = 0; i < nsources; i++)
+	{
+		const NamingSource *source = &sources[i];
+		Standing	standing;
+
+		if (source->value == NULL || source->value[0] == '\0')
+			continue;
+		standing = standing_of(source);
+		if (named.source != NULL && standing < highest)
+			continue;
+		if (standing == SET_EARLIER)
+		{
+			named.source = source;
+			named.verdict = NAMES_STALE;
+		}
+		else
+			take_in(&named, source, named.source == NULL || standing > highest, type, value);
+		highest = standing;
+	}
+	return named;
+}

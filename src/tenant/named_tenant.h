@@ -1,0 +1,61 @@
+/*-------------------------------------------------------------------------
+ *
+ * named_tenant.h
+ *	  The sources of the transaction's tenant, and the tenant that they name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TENANT_GUARD_NAMED_TENANT_H
+#define TENANT_GUARD_NAMED_TENANT_H
+
+#include "tenant_source.h"
+#include "tenant_type.h"
+
+#define TENANT_ID "tenant_guard.tenant_id"
+
+/* How many names tenant_guard.setting_names can have; each has an assign hook of its own. */
+#define MAX_OTHER_SETTINGS 8
+
+/* type_of_tenants or, where catalogs must not be read, last_type_of_tenants; called only if a source says something. */
+typedef TenantType (*TypeSource) (void);
+
+/* What kind of source names a tenant. */
+typedef enum SourceKind
+{
+	SOURCE_IS_TENANT_ID,		/* the setting tenant_guard.tenant_id, and what sets it */
+	SOURCE_IS_OTHER_SETTING		/* a setting that tenant_guard.setting_names names */
+} SourceKind;
+
+/* A source of the transaction's tenant, and what it says now. */
+typedef struct NamingSource
+{
+	SourceKind	kind;
+	const char *name;			/* for messages: the setting's */
+	const char *value;			/* NULL or empty: it names no tenant */
+	const TenantOrigin *origin; /* NULL: the value comes from below the session */
+} NamingSource;
+
+typedef enum NamingVerdict
+{
+	NAMES_NONE,
+	NAMES_TENANT,
+	NAMES_STALE,				/* set in an earlier transaction */
+	NAMES_INVALID,				/* not a tenant of this type */
+	NAMES_TWO					/* two sources name different tenants */
+} NamingVerdict;
+
+/* What the sources say together. */
+typedef struct NamedTenant
+{
+	NamingVerdict verdict;
+	const NamingSource *source; /* NULL for NAMES_NONE */
+	const NamingSource *other;	/* of NAMES_TWO */
+} NamedTenant;
+
+extern NamingSource *add_source(SourceKind kind, const char *name);
+extern int	count_of_sources(void);
+extern const NamingSource *nth_source(int n);
+extern void source_changed(NamingSource *source, const char *value, const TenantOrigin *origin);
+extern NamedTenant find_named_tenant(TypeSource type, TenantValue *value);
+
+#endif							/* TENANT_GUARD_NAMED_TENANT_H */
