@@ -24,3 +24,7 @@ COMMENT ON FUNCTION tenant_guard_internal.isolation_policy() IS 'the name of the
 CREATE FUNCTION tenant_guard_internal.access_policy() RETURNS name
 LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_access_policy';
 COMMENT ON FUNCTION tenant_guard_internal.access_policy() IS 'the name of the permissive policy of guarded tables';
+
+CREATE FUNCTION tenant_guard_internal.policy_is_superfluous(policy oid) RETURNS boolean
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tenant_guard_policy_is_superfluous';
+COMMENT ON FUNCTION tenant_guard_internal.policy_is_superfluous(oid) IS 'whether a policy of a guarded table says no more than its guard';

@@ -2,9 +2,10 @@
 --
 -- Tables: for their owners, as ALTER TABLE is; each checks ownership
 --
-CREATE FUNCTION protect(relation regclass, tenant_column name DEFAULT NULL, null_rows text DEFAULT 'refuse') RETURNS void
+CREATE FUNCTION protect(relation regclass, tenant_column name DEFAULT NULL, null_rows text DEFAULT 'refuse',
+						replace_policies boolean DEFAULT false) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_protect';
-COMMENT ON FUNCTION protect(regclass, name, text) IS 'guards a table and its partitions and children';
+COMMENT ON FUNCTION protect(regclass, name, text, boolean) IS 'guards a table and its partitions and children';
 
 CREATE FUNCTION protect_schema(schema regnamespace, tenant_column name DEFAULT NULL,
 							   OUT relation regclass, OUT status text, OUT detail text)

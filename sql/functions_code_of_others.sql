@@ -155,21 +155,22 @@ INSERT INTO ours.alike (id, parent) VALUES (1, 1);
 -- search_path. Nothing is left of them.
 CREATE TABLE cases (function text, statement text, role text DEFAULT 'superuser');
 INSERT INTO cases (function, statement) VALUES
-	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.rows'')'),
-	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.parents'')'),
-	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.parted'')'),
-	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.renamed'', ''org'')'),
-	('protect(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'')'),
-	('protect(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes'')'),
-	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.rows'', null_rows => ''shared'')'),
-	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''hostile.parted'', null_rows => ''shared''); SELECT tenant_guard.protect(''hostile.parted'')'),
-	('protect(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'', null_rows => ''shared'')'),
+	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''hostile.rows'')'),
+	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''hostile.parents'')'),
+	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''hostile.parted'')'),
+	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''hostile.renamed'', ''org'')'),
+	('protect(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'')'),
+	('protect(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''honest.notes'')'),
+	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''hostile.rows'', null_rows => ''shared'')'),
+	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''hostile.parted'', null_rows => ''shared''); SELECT tenant_guard.protect(''hostile.parted'')'),
+	('protect(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'', null_rows => ''shared'')'),
+	('protect(regclass,name,text,boolean)', 'CREATE POLICY p ON hostile.rows USING (tenant_id = current_setting(''tenant_guard.tenant_id'')::uuid); SELECT tenant_guard.protect(''hostile.rows'', replace_policies => true)'),
 	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')'),
 	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''honest'')'),
 	-- commits, so that it is called in earnest below
 	('protect_tables(regnamespace,name,text,integer)', 'CALL tenant_guard.protect_tables(''hostile'')'),
-	('protect(regclass,name,text)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes'')'),
-	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''ours.below'')'),
+	('protect(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes'')'),
+	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''ours.below'')'),
 	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''ours'')'),
 	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes''); SELECT tenant_guard.pair_foreign_keys(''ours.notes'')'),
 	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''ours.lines'')'),
@@ -215,7 +216,7 @@ INSERT INTO cases (function, statement) VALUES
 	('prove(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard.prove(''hostile.rows'')');
 -- another owner's calls
 INSERT INTO cases VALUES
-	('protect(regclass,name,text)', 'SELECT tenant_guard.protect(''honest.notes'')', 'regress_alice'),
+	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''honest.notes'')', 'regress_alice'),
 	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')', 'regress_alice'),
 	('unprotect_schema(regnamespace,text)', 'SELECT tenant_guard.unprotect_schema(''hostile'')', 'regress_alice');
 -- prove()'s parts, each by itself

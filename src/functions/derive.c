@@ -269,7 +269,7 @@ tenant_guard_derive_tenant_column(PG_FUNCTION_ARGS)
 			(errmsg("column \"%s\" of table %s is derived from table %s, in " UINT64_FORMAT " %s",
 					column, relation_name(relid), relation_name(key->parent),
 					rows, rows == 1 ? "row" : "rows")));
-	(void) protect_table(relid, column, NULL_ROWS_AS_BEFORE);
+	(void) protect_table(relid, column, NULL_ROWS_AS_BEFORE, false);
 	(void) pair_keys_of(relid, true);
 	note_bound_owner(relid);
 	end_change(&callback);

@@ -133,7 +133,7 @@ guard_one(Report *report, const char *column)
 {
 	Oid			relid = report->relid;
 
-	report->changed = protect_table(relid, column, NULL_ROWS_AS_BEFORE);
+	report->changed = protect_table(relid, column, NULL_ROWS_AS_BEFORE, false);
 	hold_ends_of_keys(relid);
 	report->detail = report->changed ?
 		psprintf("by column %s", quote_identifier(column_for(relid, column))) :

@@ -32,6 +32,7 @@
 #include "protect.h"
 #include "reference_owner.h"
 #include "relation_argument.h"
+#include "replace_policies.h"
 #include "table_label.h"
 #include "temporary_table.h"
 #include "tenant_column.h"
@@ -79,13 +80,17 @@ reason_argument(FunctionCallInfo fcinfo)
 
 /*
  * Locks and guards a table, its partitions and children, by this column or, if it
- * is NULL, by that of column_for.  Returns false if nothing had to be done.  The
- * caller applies the setting foreign_keys.
+ * is NULL, by that of column_for.  Policies that say no more than the guard are
+ * replaced or, without "replace_policies", named.  Returns false if the table was
+ * guarded.  The caller applies the setting foreign_keys.
  */
 bool
-protect_table(Oid relid, const char *column, NullRows null_rows)
+protect_table(Oid relid, const char *column, NullRows null_rows, bool replace_policies)
 {
 	List	   *parts = lock_hierarchy(relid);
+	const char *guarding = column_for(relid, column);
+	bool		replaces = replace_policies && null_rows != NULL_ROWS_SHARED && !has_rows_of_everyone(relid);
+	bool		changed;
 	Oid			extension;
 	ListCell   *lc;
 
@@ -108,10 +113,16 @@ protect_table(Oid relid, const char *column, NullRows null_rows)
 		if (guard_of(lfirst_oid(lc)).status != GUARD_WHOLE)
 			warn_of_unguarded_parent(relid, lfirst_oid(lc));
 	Assert(relation_is_locked(relid, AccessExclusiveLock));
-	if (!guard_hierarchy(relid, column_for(relid, column), null_rows))
-		return false;
-	check_functions_of_first_guards(parts);
-	return true;
+	if (replaces)
+		drop_superfluous_policies(parts, guarding);
+	changed = guard_hierarchy(relid, guarding, null_rows);
+	if (replaces)
+		open_superfluous_policies(parts);
+	else
+		name_superfluous_policies(parts);
+	if (changed)
+		check_functions_of_first_guards(parts);
+	return changed;
 }
 
 /* Reports what the owner of a guarded table can no longer do, since FORCE ROW LEVEL SECURITY binds it, and who can. */
@@ -153,7 +164,7 @@ tenant_guard_protect(PG_FUNCTION_ARGS)
 	ErrorContextCallback callback;
 
 	begin_change(fcinfo, &callback);
-	if (protect_table(relid, column, null_rows_argument(fcinfo)))
+	if (protect_table(relid, column, null_rows_argument(fcinfo), PG_NARGS() > 3 && !PG_ARGISNULL(3) && PG_GETARG_BOOL(3)))
 		note_bound_owner(relid);
 	else
 		ereport(NOTICE,

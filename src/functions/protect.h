@@ -14,7 +14,7 @@
 
 extern const char *column_for(Oid relid, const char *wanted);
 extern char *reason_argument(FunctionCallInfo fcinfo);
-extern bool protect_table(Oid relid, const char *column, NullRows null_rows);
+extern bool protect_table(Oid relid, const char *column, NullRows null_rows, bool replace_policies);
 extern bool unprotect_table(Oid relid, const char *reason);
 extern Oid	guarded_ancestor(Oid relid, List *except);
 extern void note_bound_owner(Oid relid);

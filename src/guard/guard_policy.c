@@ -304,7 +304,7 @@ static bool
 is_or_was_guards(const PolicyForm *policy)
 {
 	if (policy->permissive)
-		return is_access_qual(policy->qual);
+		return is_access_qual(policy->qual != NULL ? policy->qual : policy->check);
 	return strcmp(policy->name, ISOLATION_POLICY) == 0 || tenant_qual_column(policy->qual, 1) != 0 ||
 		(is_isolation_policy_name(policy->name) && column_of_policy(policy) != 0);
 }
