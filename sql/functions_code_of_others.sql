@@ -201,6 +201,8 @@ INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.check_key_action(oid,oid,"any")', 'SELECT tenant_guard_internal.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour)'),
 	('tenant_guard_internal.check_key_action(oid,oid,"any","any")', 'SELECT tenant_guard_internal.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour, ''blue''::hostile.colour)'),
 	('tenant_guard_internal.check_tenant_kept(oid,boolean,"any")', 'SELECT tenant_guard_internal.check_tenant_kept(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, false, ''red''::hostile.colour)'),
+	('tenant_guard_internal.check_copied_tenant(oid,"any")', 'SELECT tenant_guard_internal.check_copied_tenant(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, ''red''::hostile.colour)'),
+	('tenant_guard_internal.run_copy(oid)', 'CALL tenant_guard_internal.run_copy(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid)'),
 	('library_version()', 'SELECT tenant_guard.library_version()'),
 	('library_preloaded()', 'SELECT tenant_guard.library_preloaded()'),
 	('check_library()', 'SELECT tenant_guard.check_library()'),

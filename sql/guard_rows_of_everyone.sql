@@ -101,7 +101,9 @@ ROLLBACK TO s;
 UPDATE t.templates SET tenant_id = :b;
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK TO s;
-\copy t.templates FROM /dev/null
+COPY t.templates FROM stdin;
+6	\N	smuggled
+\.
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 

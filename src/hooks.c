@@ -29,6 +29,7 @@
 #include "access_check.h"
 #include "companion_key.h"
 #include "compat.h"
+#include "copy_from.h"
 #include "current_tenant.h"
 #include "domain_constraint.h"
 #include "event_triggers.h"
@@ -95,6 +96,22 @@ post_parse_analyze(ParseState *pstate, Query *query, JumbledQuery *jstate)
 #define UTILITY_ARGUMENTS \
 	pstmt, query_string, read_only_tree, context, params, query_env, dest, qc
 
+/* Executes a utility statement by the hook that was installed before, or PostgreSQL; COPY FROM into a guarded table by ourselves. */
+static void
+execute_utility(UTILITY_PARAMETERS)
+{
+	Copy		copy = {pstmt, query_string, context, params, query_env, dest, qc, table_to_copy_into(pstmt->utilityStmt)};
+
+	if (OidIsValid(copy.relid) && prev_process_utility)
+		run_copy_by_hook(&copy, prev_process_utility);
+	else if (OidIsValid(copy.relid))
+		run_copy(&copy);
+	else if (prev_process_utility)
+		prev_process_utility(UTILITY_ARGUMENTS);
+	else
+		standard_ProcessUtility(UTILITY_ARGUMENTS);
+}
+
 /* Executes a utility statement, while check_access knows its kind. */
 static void
 run_utility(UTILITY_PARAMETERS)
@@ -112,10 +129,7 @@ run_utility(UTILITY_PARAMETERS)
 	enter_copying(&writing, copied);
 	PG_TRY();
 	{
-		if (prev_process_utility)
-			prev_process_utility(UTILITY_ARGUMENTS);
-		else
-			standard_ProcessUtility(UTILITY_ARGUMENTS);
+		execute_utility(UTILITY_ARGUMENTS);
 	}
 	PG_CATCH();
 	{

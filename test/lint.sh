@@ -17,6 +17,7 @@ declare -A may_use=(
 	[type_mismatch]='base guard'
 	[foreign_keys]='base tenant guard bypass'
 	[planner]='base tenant guard trust'
+	[copy]='base tenant guard'
 	[ddl]='base tenant guard bypass trust type_mismatch foreign_keys'
 	[functions]='base tenant guard bypass foreign_keys ddl'
 )
@@ -54,7 +55,7 @@ indented_files() {
 	test/indent.pl --check "${sources[@]}" test/*/*.c
 }
 
-versions_in_compat() { grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -v '^src/base/compat\.h:'; }
+versions_in_compat() { grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -vE '^src/base/(copy_)?compat\.h:'; }
 
 # What only PostgreSQL calls, SQL functions and _PG_init, needs none. A definition's name begins its line and its type
 # stands on the line before.

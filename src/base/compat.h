@@ -3,7 +3,7 @@
  * compat.h
  *	  What differs between the supported servers (PostgreSQL 15 to 19).
  *
- * The only file that says PG_VERSION_NUM.  Each entry gives an older server
+ * The only file that says PG_VERSION_NUM, with copy_compat.h.  Each entry gives an older server
  * the newer one's spelling, or hides a difference behind a neutral name.
  *
  *-------------------------------------------------------------------------

@@ -274,11 +274,9 @@ find_key(const KeyAction *action)
 static Oid
 check_function(char *name, int nargs, Oid *types)
 {
-	Oid			funcid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-										 PointerGetDatum(buildoidvector(types, nargs)),
-										 ObjectIdGetDatum(get_namespace_oid(INTERNAL_SCHEMA, true)));
+	Oid			funcid = internal_function(name, nargs, types, EXTENSION_KEY_CHECK);
 
-	if (extension_function(funcid) != EXTENSION_KEY_CHECK)
+	if (!OidIsValid(funcid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("function tenant_guard_internal.%s is not the extension's", name),

@@ -74,6 +74,8 @@ schema_of_function(int nargs)
 static ExtensionFunction
 function_of_name(const char *name, int nargs)
 {
+	if (nargs > 0 && (strcmp(name, "check_copied_tenant") == 0 || strcmp(name, "run_copy") == 0))
+		return EXTENSION_COPY;
 	if (nargs > 0)
 		return strcmp(name, "check_key_action") == 0 || strcmp(name, "check_tenant_kept") == 0 ? EXTENSION_KEY_CHECK : EXTENSION_NONE;
 	if (is_getter_name(name))
@@ -125,6 +127,17 @@ extension_function(Oid funcid)
 		next_known = (next_known + 1) % lengthof(known);
 	}
 	return which;
+}
+
+/* A function with arguments that PostgreSQL alone calls; InvalidOid if it is not as the install script created it. */
+Oid
+internal_function(char *name, int nargs, Oid *types, ExtensionFunction which)
+{
+	Oid			funcid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+										 PointerGetDatum(buildoidvector(types, nargs)),
+										 ObjectIdGetDatum(get_namespace_oid(INTERNAL_SCHEMA, true)));
+
+	return extension_function(funcid) == which ? funcid : InvalidOid;
 }
 
 /* The getter of a type in pg_proc, or InvalidOid.  Does not ask whether the user may call it. */

@@ -295,6 +295,13 @@ is_isolation_policy(const PolicyForm *policy, GuardShape shape, AttrNumber colum
 	return i >= 0 && guard_policies[i].shape == shape;
 }
 
+/* The name of the restrictive policy of a shape that new rows must satisfy. */
+const char *
+policy_of_new_rows(GuardShape shape)
+{
+	return shape == SHAPE_OWN_OR_SHARED ? INSERT_POLICY : ISOLATION_POLICY;
+}
+
 /*
  * Is a policy a guard's, or was it one before it was altered?  An application may
  * have policies with the names of those that few guards have: these must have a
@@ -327,7 +334,12 @@ read_policy(HeapTuple tuple, TupleDesc desc, PolicyFacts *facts)
 	{
 		facts->access = true;
 		facts->access_is_ours = policy.permissive && is_access_qual(policy.qual);
+		facts->access_is_full = facts->access_is_ours && policy.for_public && policy.command == '*' &&
+			(policy.check == NULL || is_access_qual(policy.check));
+		facts->others |= !facts->access_is_full;
 	}
+	else if (!is_or_was_guards(&policy))
+		facts->others = true;
 	if (is_or_was_guards(&policy))
 		facts->own = lappend(facts->own, pstrdup(policy.name));
 }

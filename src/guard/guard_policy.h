@@ -52,6 +52,8 @@ typedef struct PolicyFacts
 	List	   *taken;			/* such policies that were never a guard's: they are permissive, with another expression */
 	bool		access;			/* there is a policy named tenant_access */
 	bool		access_is_ours; /* and it is as protect() creates it */
+	bool		access_is_full; /* and for every command and role */
+	bool		others;			/* there is a policy that is neither a guard's, as in "own", nor access to all */
 	bool		permissive;		/* there is a permissive policy */
 	List	   *own;			/* policies that are a guard's, or were one before they were altered */
 } PolicyFacts;
@@ -65,6 +67,7 @@ extern PolicyFacts policies_of(Oid relid);
 extern AttrNumber shared_qual_column(Node *qual, Index rti);
 extern bool is_isolation_policy_name(const char *name);
 extern bool names_isolation_policy(const char *message);
+extern const char *policy_of_new_rows(GuardShape shape);
 extern bool is_policy_of_shape(const char *name, GuardShape shape);
 extern List *policies_of_other_shapes(const PolicyFacts *facts, GuardShape shape);
 extern bool is_isolation_policy(const PolicyForm *policy, GuardShape shape, AttrNumber column);

@@ -1,13 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * refused_row.h
- *	  Adds a hint to the error for a row that violates the policy.
+ *	  The error for a row that violates the policy.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef TENANT_GUARD_REFUSED_ROW_H
 #define TENANT_GUARD_REFUSED_ROW_H
 
+#include "compat.h"
+
 extern void explain_refused_row(MemoryContext context);
+pg_noreturn extern void refuse_row(Oid relid);
 
 #endif							/* TENANT_GUARD_REFUSED_ROW_H */

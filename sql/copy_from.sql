@@ -1,0 +1,230 @@
+--
+-- COPY FROM into guarded tables
+--
+\i test/setup/owner_and_app.sql
+SET client_min_messages = warning;
+SET ROLE regress_owner;
+CREATE TABLE t.notes (id int PRIMARY KEY, tenant_id uuid, title text NOT NULL, pages int DEFAULT 7, length int GENERATED ALWAYS AS (length(title)) STORED);
+CREATE TABLE t.parts (id int, tenant_id uuid, title text) PARTITION BY RANGE (id);
+CREATE TABLE t.parts_low PARTITION OF t.parts FOR VALUES FROM (0) TO (100);
+CREATE TABLE t.parts_high (title text, id int, tenant_id uuid);
+ALTER TABLE t.parts ATTACH PARTITION t.parts_high FOR VALUES FROM (100) TO (200);
+GRANT SELECT, INSERT, TRIGGER ON ALL TABLES IN SCHEMA t TO regress_app;
+RESET client_min_messages;
+SET ROLE regress_app;
+
+-- Without a tenant there is nothing to copy for: not even an empty file.
+\copy t.notes (id, title) FROM /dev/null
+\echo :LAST_ERROR_SQLSTATE
+
+-- The tenant column is left out: its default sets it. The tag says how many rows were copied.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+\set QUIET off
+COPY t.notes (id, title) FROM stdin;
+1	one
+2	second
+\.
+\set QUIET on
+
+-- It is given, and is the tenant's.
+COPY t.notes (title, tenant_id, id, pages) FROM stdin (FORMAT csv, HEADER, FORCE_NOT_NULL (title), FORCE_NULL (pages));
+title,tenant_id,id,pages
+three,aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa,3,1
+,AAAAAAAA-AAAA-AAAA-AAAA-AAAAAAAAAAAA,4,""
+\.
+
+-- Each row of a partitioned table goes where it belongs, and so does one that is copied into a partition by its own name.
+COPY t.parts (title, id) FROM stdin;
+low	1
+high	101
+\.
+COPY t.parts_high FROM stdin;
+by name	102	aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa
+\.
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT * FROM t.notes ORDER BY id;
+SELECT tableoid::regclass, * FROM t.parts ORDER BY id;
+COMMIT;
+
+-- One row of another tenant, or of none, and nothing is stored. The error is the same as INSERT's, and says which line it was.
+\set SHOW_CONTEXT errors
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.notes (id, tenant_id, title) FROM stdin;
+11	aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa	mine
+12	bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb	not mine
+\.
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.notes (id, tenant_id, title) FROM stdin;
+13	\N	of nobody
+\.
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.parts FROM stdin;
+14	bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb	not mine
+\.
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.parts_low FROM stdin;
+14	bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb	not mine
+\.
+ROLLBACK;
+\set SHOW_CONTEXT never
+
+-- A row that WHERE leaves out is not copied, so its tenant does not matter.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.notes (id, tenant_id, title) FROM stdin WHERE id < 20 AND tableoid = 't.notes'::regclass;
+15	aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa	mine
+21	bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb	not mine
+\.
+COPY t.notes (id, tenant_id, title) FROM stdin WHERE tenant_id = :a;
+16	aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa	mine
+22	bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb	not mine
+\.
+COPY t.notes (id, tenant_id, title) FROM stdin WHERE false;
+23	bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb	not mine
+\.
+SELECT id, title FROM t.notes WHERE id > 10 ORDER BY id;
+ROLLBACK;
+
+-- PostgreSQL's own errors are as they are without a guard.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+\copy t.notes (id, title) FROM /dev/null WHERE id IN (SELECT 1)
+ROLLBACK TO s;
+\copy t.notes (id, title, length) FROM /dev/null
+ROLLBACK TO s;
+\copy t.notes (id, title) FROM /dev/null (FORMAT lines)
+ROLLBACK TO s;
+\set VERBOSITY sqlstate
+COPY t.notes (id, title) FROM '/nonexistent';
+ROLLBACK TO s;
+COPY t.notes (id, title) FROM PROGRAM 'true';
+ROLLBACK TO s;
+\set VERBOSITY default
+\copy t.parts (id, title) FROM /dev/null (FREEZE)
+ROLLBACK TO s;
+COPY t.notes (id, title) FROM stdin;
+31	thirty-one
+thirty-two	x
+\.
+ROLLBACK TO s;
+COPY t.notes (id, title) FROM stdin;
+33	twice
+33	twice
+\.
+ROLLBACK TO s;
+COPY t.parts (id, title) FROM stdin;
+300	nowhere
+\.
+ROLLBACK TO s;
+\copy t.missing FROM /dev/null
+ROLLBACK TO s;
+SET TRANSACTION READ ONLY;
+\copy t.notes (id, title) FROM /dev/null
+ROLLBACK;
+
+-- Without the privilege on a column there is no copying into it. Neither is there for a system column in WHERE, which no new row has.
+SET ROLE regress_owner;
+REVOKE INSERT ON t.notes FROM regress_app;
+GRANT INSERT (id, title) ON t.notes TO regress_app;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.notes (id, title) FROM stdin;
+41	allowed
+\.
+SAVEPOINT s;
+\copy t.notes (id, title, pages) FROM /dev/null
+ROLLBACK TO s;
+\copy t.notes (id, title) FROM /dev/null WHERE xmin IS NULL
+ROLLBACK;
+
+-- row_security = off is an error, as ever, and a superuser must say what he means.
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SET LOCAL row_security = off;
+\copy t.notes (id, title) FROM /dev/null
+ROLLBACK;
+RESET ROLE;
+\copy t.notes (id, title) FROM /dev/null
+\echo :LAST_ERROR_SQLSTATE
+
+-- The tenant stays the one with which the statement began, and triggers after the rows fire as for INSERT.
+SET ROLE regress_owner;
+CREATE FUNCTION t.say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% %: %', tg_when, tg_level, tg_op; RETURN NULL; END $$;
+CREATE FUNCTION t.count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% new rows', (SELECT count(*) FROM new); RETURN NULL; END $$;
+CREATE FUNCTION t.switch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM tenant_guard.set_tenant('bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb'); RETURN NULL; END $$;
+CREATE TRIGGER a BEFORE INSERT ON t.notes FOR EACH STATEMENT EXECUTE FUNCTION t.say();
+CREATE TRIGGER b AFTER INSERT ON t.notes FOR EACH ROW EXECUTE FUNCTION t.say();
+CREATE TRIGGER c AFTER INSERT ON t.notes REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION t.count();
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.notes (id, title) FROM stdin;
+51	fifty-one
+52	fifty-two
+\.
+RESET ROLE;
+CREATE TRIGGER d BEFORE INSERT ON t.notes FOR EACH STATEMENT EXECUTE FUNCTION t.switch();
+SET ROLE regress_app;
+COPY t.notes (id, title) FROM stdin;
+53	fifty-three
+\.
+ROLLBACK;
+
+-- A guard that is damaged is refused first.
+RESET ROLE;
+BEGIN;
+SET LOCAL tenant_guard.bypass = on;
+SET LOCAL tenant_guard.auto_protect = off;
+ALTER TABLE t.notes NO FORCE ROW LEVEL SECURITY;
+SET LOCAL tenant_guard.bypass = off;
+SET ROLE regress_app;
+SELECT tenant_guard.set_tenant(:a);
+\copy t.notes (id, title) FROM /dev/null
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+
+-- Rows of everyone are nobody's to write.
+SET client_min_messages = warning;
+SET tenant_guard.auto_protect = off;
+CREATE TABLE t.shared (id int, tenant_id uuid);
+SELECT tenant_guard.protect('t.shared', null_rows => 'shared');
+RESET tenant_guard.auto_protect;
+GRANT SELECT, INSERT ON t.shared TO regress_app;
+RESET client_min_messages;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.shared (id) FROM stdin;
+1
+\.
+SELECT * FROM t.shared;
+COPY t.shared FROM stdin;
+2	\N
+\.
+ROLLBACK;
+
+-- The parts of it are not to be called by hand.
+RESET ROLE;
+CALL tenant_guard_internal.run_copy('t.notes'::regclass);
+SELECT tenant_guard_internal.check_copied_tenant('t.notes'::regclass, :b::uuid);
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT tenant_guard_internal.check_copied_tenant('t.notes'::regclass, :a::uuid), tenant_guard_internal.check_copied_tenant(NULL, :a::uuid);
+SELECT tenant_guard_internal.check_copied_tenant(NULL, 'text'::text);
+ROLLBACK;
+
+DROP SCHEMA t CASCADE;
+DROP ROLE regress_app, regress_owner;

@@ -1,0 +1,249 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy_from.c
+ *	  Runs COPY FROM into guarded tables.
+ *
+ * PostgreSQL refuses COPY FROM into a table with row-level security.  Where the
+ * guard's policies are all that applies, and no trigger changes a row before it is
+ * stored, it suffices to check the tenant of each row before PostgreSQL's own code
+ * stores it: the check stands behind COPY's WHERE.
+ *
+ * The statement is run in place of standard_ProcessUtility.  If another library's
+ * hook comes after ours, that library must see the statement, so its hook is called
+ * with a CALL of a procedure of the extension in its place, with the same text and
+ * query identifier; the procedure runs the COPY.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/copy.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "rewrite/rowsecurity.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "catalog.h"
+#include "copied_row.h"
+#include "copy_from.h"
+#include "copy_refusals.h"
+#include "current_tenant.h"
+#include "extension_function.h"
+#include "guard.h"
+#include "guard_policy.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_run_copy);
+
+/* The COPY that the procedure is to run, or NULL. */
+static Copy *to_run = NULL;
+
+/* Is this a table with a whole guard, to which row-level security applies for the current user? */
+static bool
+is_bound(Oid relid)
+{
+	return guard_of(relid).status == GUARD_WHOLE && row_security &&
+		check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED;
+}
+
+/*
+ * Returns the table of a COPY FROM that we run, and locks it; InvalidOid for a statement
+ * that PostgreSQL runs or refuses.
+ */
+Oid
+table_to_copy_into(const Node *stmt)
+{
+	const CopyStmt *copy = IsA(stmt, CopyStmt) ? (const CopyStmt *) stmt : NULL;
+	Oid			relid;
+
+	if (copy == NULL || !copy->is_from || copy->relation == NULL || RecoveryInProgress() || IsInParallelMode() ||
+		!may_read_source(copy))
+		return InvalidOid;
+	relid = RangeVarGetRelid(copy->relation, NoLock, true);
+	if (!OidIsValid(relid) || !is_bound(relid))
+		return InvalidOid;
+	/* the name, or the guard, can be another one now */
+	relid = RangeVarGetRelid(copy->relation, RowExclusiveLock, true);
+	return OidIsValid(relid) && is_bound(relid) ? relid : InvalidOid;
+}
+
+/* Does a table have BEFORE triggers for rows that are inserted?  Disabled ones count.  The table need not be locked. */
+static bool
+has_before_trigger(Oid relid)
+{
+	CatalogScan scan = begin_catalog_scan(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, relid, NULL);
+	HeapTuple	tuple;
+	bool		found = false;
+
+	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+	{
+		int16		type = ((Form_pg_trigger) GETSTRUCT(tuple))->tgtype;
+
+		found = TRIGGER_FOR_ROW(type) && TRIGGER_FOR_BEFORE(type) && TRIGGER_FOR_INSERT(type);
+	}
+	end_catalog_scan(&scan);
+	return found;
+}
+
+/* Can a trigger change a row before it is stored in the table or a partition? */
+static bool
+triggers_change_rows(Oid relid)
+{
+	ListCell   *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return has_before_trigger(relid);
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		if (has_before_trigger(lfirst_oid(lc)))
+			return true;
+	return false;
+}
+
+/* Is the tenant of a new row, as PostgreSQL reads it from COPY's data, all that the policies of the table check? */
+static bool
+tenant_is_all_to_check(Oid relid)
+{
+	PolicyFacts facts = policies_of(relid);
+
+	return facts.access_is_full && !facts.others &&
+		row_security_policy_hook_permissive == NULL && row_security_policy_hook_restrictive == NULL &&
+		get_attgenerated(relid, guard_of(relid).attnum) == '\0';
+}
+
+/*
+ * Copies rows by PostgreSQL's own code, each of them checked when it is read.  Triggers
+ * are looked for again at the end: a partition that was attached meanwhile can have one.
+ */
+static uint64
+copy_checked(PreparedCopy *prepared, Expr *check)
+{
+	const CopyStmt *stmt = prepared->stmt;
+	Oid			relid = RelationGetRelid(prepared->relation);
+	CopyFromState state;
+	uint64		copied;
+
+	prepared->where = lappend(prepared->where, check);
+	state = BeginCopyFrom(prepared->pstate, prepared->relation, (Node *) prepared->where, stmt->filename, stmt->is_program,
+						  NULL, stmt->attlist, stmt->options);
+	copied = CopyFrom(state);
+	EndCopyFrom(state);
+	if (triggers_change_rows(relid))
+		raise_refusal(trigger_came_with_partition(relid));
+	return copied;
+}
+
+/* Runs the statement if it can be checked, else leaves it to PostgreSQL to refuse it. */
+static void
+copy_rows(Copy *copy)
+{
+	PreparedCopy prepared;
+	Expr	   *check;
+	uint64		copied;
+
+	if (!prepare_copy(copy, &prepared) || triggers_change_rows(copy->relid) || !tenant_is_all_to_check(copy->relid) ||
+		(check = check_of_copied_row(copy->relid, guard_of(copy->relid).attnum)) == NULL)
+	{
+		standard_ProcessUtility(copy->planned, copy->query_string, true, copy->context, copy->params, copy->query_env,
+								copy->dest, copy->completion);
+		return;
+	}
+	copied = copy_checked(&prepared, check);
+	table_close(prepared.relation, NoLock);
+	free_parsestate(prepared.pstate);
+	if (copy->completion != NULL)
+		SetQueryCompletion(copy->completion, CMDTAG_COPY, copied);
+}
+
+/* Runs a COPY FROM in place of standard_ProcessUtility.  It keeps its tenant to its end, as a query does. */
+void
+run_copy(Copy *copy)
+{
+	bool		kept = keep_tenant(true);
+
+	check_stack_depth();
+	PG_TRY();
+	{
+		copy_rows(copy);
+	}
+	PG_FINALLY();
+	{
+		(void) keep_tenant(kept);
+	}
+	PG_END_TRY();
+	CommandCounterIncrement();
+}
+
+/* ----------------------------------------------------------------
+ *		Beside other libraries
+ * ----------------------------------------------------------------
+ */
+
+/* Returns the CALL that another library's hook gets in place of the statement, or NULL if the procedure is not the extension's. */
+static pg_noinline PlannedStmt *
+call_of_copy(const Copy *copy)
+{
+	Oid			types[] = {OIDOID};
+	Oid			procedure = internal_function("run_copy", lengthof(types), types, EXTENSION_COPY);
+	CallStmt   *call;
+	PlannedStmt *planned;
+	Const	   *table;
+
+	if (!OidIsValid(procedure))
+		return NULL;
+	table = makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(copy->relid), false, true);
+	call = makeNode(CallStmt);
+	call->funcexpr = makeFuncExpr(procedure, VOIDOID, list_make1(table), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+	planned = makeNode(PlannedStmt);
+	*planned = *copy->planned;
+	planned->utilityStmt = (Node *) call;
+	return planned;
+}
+
+/* Passes a COPY FROM to another library's hook, which ends in a call of the procedure. */
+void
+run_copy_by_hook(Copy *copy, ProcessUtility_hook_type hook)
+{
+	Copy	   *outer = to_run;
+	PlannedStmt *call = call_of_copy(copy);
+
+	to_run = call == NULL ? NULL : copy;
+	PG_TRY();
+	{
+		hook(call == NULL ? copy->planned : call, copy->query_string, true, copy->context, copy->params, copy->query_env,
+			 copy->dest, copy->completion);
+	}
+	PG_FINALLY();
+	{
+		to_run = outer;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * run_copy(relation oid)
+ *
+ * Runs the COPY for which run_copy_by_hook calls it.
+ */
+Datum
+tenant_guard_run_copy(PG_FUNCTION_ARGS)
+{
+	Copy	   *copy = to_run;
+
+	if (copy == NULL || PG_ARGISNULL(0) || PG_GETARG_OID(0) != copy->relid)
+		raise_refusal(copy_called_by_hand());
+	/* a function that COPY calls must not run it again */
+	to_run = NULL;
+	run_copy(copy);
+	PG_RETURN_VOID();
+}

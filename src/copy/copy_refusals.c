@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy_refusals.c
+ *	  Refusals of COPY FROM into guarded tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog.h"
+#include "copy_refusals.h"
+
+Refusal
+trigger_came_with_partition(Oid relid)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			psprintf("a partition of table %s gained a BEFORE trigger while COPY ran", relation_name(relid)),
+			"The rows were checked before the trigger could change them.",
+			"Run the statement again."
+	};
+}
+
+Refusal
+copy_called_by_hand(void)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"procedure tenant_guard_internal.run_copy cannot be called by hand",
+			"It is a part of COPY FROM into a guarded table.",
+			"Run COPY FROM."
+	};
+}
