@@ -67,7 +67,8 @@ with_own_tenant(const ForeignKey *key)
 	return own;
 }
 
-static Refusal
+/* That a key references rows of any tenant, with the key that would not. */
+Refusal
 crossing_key(const ForeignKey *key)
 {
 	ForeignKey	own = with_own_tenant(key);

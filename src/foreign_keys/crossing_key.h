@@ -11,6 +11,10 @@
 
 #include "nodes/pg_list.h"
 
+#include "foreign_key.h"
+#include "refusal.h"
+
+extern Refusal crossing_key(const ForeignKey *key);
 extern void refuse_crossing_keys(List *keys);
 extern void warn_of_crossing_keys(List *keys);
 

@@ -333,23 +333,11 @@ is_checked_before(const ForeignKey *companion, const ForeignKey *key)
 	return true;
 }
 
-/*
- * The foreign keys by which a table references others or itself, in the order
- * of their names.  The list and the keys are palloc'd.
- */
-List *
-foreign_keys_from(Oid relid)
+/* Finds those of a table's keys whose companion carries the tenant for them. */
+void
+find_companions(List *keys)
 {
-	List	   *keys = NIL;
-	CatalogScan scan;
-	HeapTuple	tuple;
 	ListCell   *lc;
-
-	scan = begin_catalog_scan(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid, NULL);
-	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
-		if (is_root_constraint((Form_pg_constraint) GETSTRUCT(tuple)))
-			keys = lappend(keys, read_key(tuple));
-	end_catalog_scan(&scan);
 
 	foreach(lc, keys)
 	{
@@ -360,6 +348,25 @@ foreign_keys_from(Oid relid)
 		if (companion != NULL && is_checked_before(companion, key))
 			key->kind = KEY_HAS_COMPANION;
 	}
+}
+
+/*
+ * The foreign keys by which a table references others or itself, in the order
+ * of their names.  The list and the keys are palloc'd.
+ */
+List *
+foreign_keys_from(Oid relid)
+{
+	List	   *keys = NIL;
+	CatalogScan scan;
+	HeapTuple	tuple;
+
+	scan = begin_catalog_scan(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid, NULL);
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+		if (is_root_constraint((Form_pg_constraint) GETSTRUCT(tuple)))
+			keys = lappend(keys, read_key(tuple));
+	end_catalog_scan(&scan);
+	find_companions(keys);
 	return keys;
 }
 

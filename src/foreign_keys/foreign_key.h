@@ -55,6 +55,7 @@ typedef struct ForeignKey
 	bool		made_now;		/* or changed, by this transaction */
 } ForeignKey;
 
+extern void find_companions(List *keys);
 extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
 extern ForeignKey *key_to_tenants(Oid relid);

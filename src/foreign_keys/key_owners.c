@@ -92,12 +92,6 @@ function_of_key(const ForeignKey *key, Oid trusted)
 	return function;
 }
 
-static void
-refuse_pairing(const ForeignKey *key, const char *reason, const char *hint)
-{
-	raise_refusal(key_cannot_be_paired(key, reason, hint));
-}
-
 /* The columns that the paired key will reference, as a list in SQL. */
 static char *
 referenced_columns(const ForeignKey *key)
@@ -112,6 +106,33 @@ referenced_columns(const ForeignKey *key)
 	return sql.data;
 }
 
+/* May the owners of a key's two tables have it with the tenant?  Otherwise sets *why. */
+bool
+owners_may_pair(const ForeignKey *key, Refusal *why)
+{
+	Oid			owner = owner_of(key->child);
+	char	   *role = GetUserNameFromId(owner, true);
+	Oid			function;
+
+	if (owner == owner_of(key->parent))
+		return true;
+	function = function_of_key(key, InvalidOid);
+	if (!may_reference(key, owner))
+		*why = key_cannot_be_paired(key,
+									psprintf("Role \"%s\" owns its table, and may not reference columns (%s) of table %s, which belongs to another role.",
+											 role, referenced_columns(key), relation_name(key->parent)),
+									psprintf("Run GRANT REFERENCES (%s) ON %s TO %s;", referenced_columns(key),
+											 relation_name(key->parent), quote_identifier(role)));
+	else if (OidIsValid(function))
+		*why = key_cannot_be_paired(key,
+									psprintf("Its tables belong to two roles, and function %s, which is called to compare their columns, would run as either.",
+											 format_procedure_qualified(function)),
+									"Let one role own both tables, or make the key anew with columns of the same type.");
+	else
+		return true;
+	return false;
+}
+
 /*
  * Refuses a key if its tables cannot be changed and read, each as its owner.  The
  * tenant column of the referencing table need not exist yet.
@@ -119,27 +140,16 @@ referenced_columns(const ForeignKey *key)
 void
 check_two_owners(const ForeignKey *key)
 {
-	Oid			owner = owner_of(key->child);
-	char	   *role = GetUserNameFromId(owner, true);
-	Oid			function;
+	Refusal		why;
 
 	check_parts_have_owner(key->child, true);
 	check_parts_have_owner(key->parent, true);
 	check_no_foreign_code(key->child);
 	check_no_foreign_code(key->parent);
-	if (owner == owner_of(key->parent))
-		return;
-	check_owner_reaches(key->parent, owner);
-	if (!may_reference(key, owner))
-		refuse_pairing(key, psprintf("Role \"%s\" owns its table, and may not reference columns (%s) of table %s, which belongs to another role.",
-									 role, referenced_columns(key), relation_name(key->parent)),
-					   psprintf("Run GRANT REFERENCES (%s) ON %s TO %s;", referenced_columns(key),
-								relation_name(key->parent), quote_identifier(role)));
-	function = function_of_key(key, InvalidOid);
-	if (OidIsValid(function))
-		refuse_pairing(key, psprintf("Its tables belong to two roles, and function %s, which is called to compare their columns, would run as either.",
-									 format_procedure_qualified(function)),
-					   "Let one role own both tables, or make the key anew with columns of the same type.");
+	if (owner_of(key->child) != owner_of(key->parent))
+		check_owner_reaches(key->parent, owner_of(key->child));
+	if (!owners_may_pair(key, &why))
+		raise_refusal(why);
 }
 
 /*

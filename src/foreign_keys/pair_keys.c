@@ -75,7 +75,7 @@ tenant_of(Oid relid, AttrNumber attnum, const char *alias)
 }
 
 /* The query that lists cross-tenant rows, for a hint. */
-static char *
+char *
 cross_tenant_query(const ForeignKey *key)
 {
 	return readable_sql(psprintf("SELECT c.* FROM %s AS c JOIN %s AS p ON %s WHERE %s <> %s;",
@@ -190,33 +190,41 @@ set_columns(const ForeignKey *key)
 	return set;
 }
 
-/* Refuses a key that has a property which it cannot have with the tenant column. */
-static void
-check_meaning_is_kept(const ForeignKey *key)
+static bool
+cannot(Refusal *why, const ForeignKey *key, const char *reason, const char *hint)
+{
+	*why = key_cannot_be_paired(key, reason, hint);
+	return false;
+}
+
+/* Can a key have all of its properties with the tenant column, too?  Otherwise sets *why.  The referenced table must be locked. */
+bool
+key_keeps_meaning(const ForeignKey *key, Refusal *why)
 {
 	char	   *generated = psprintf("Column \"%s\" is generated, and a foreign key with such a column cannot change it.",
 									 column_name(key->child, key->tenant));
 
 	if (key->ncolumns >= INDEX_MAX_KEYS)
-		refuse_key(key, psprintf("It has %d columns, and with the tenant there are more than an index can have.", key->ncolumns),
+		return cannot(why, key, psprintf("It has %d columns, and with the tenant there are more than an index can have.", key->ncolumns),
 				   "Reference the rows by fewer columns, among them the tenant column.");
 	if (sets_on_delete(key) && set_columns(key) == NIL)
-		refuse_key(key, "ON DELETE would set the tenant column, and nothing else.",
+		return cannot(why, key, "ON DELETE would set the tenant column, and nothing else.",
 				   "Make the key anew with ON DELETE CASCADE or NO ACTION.");
 	if (key->on_update == FKCONSTR_ACTION_SETNULL || key->on_update == FKCONSTR_ACTION_SETDEFAULT)
-		refuse_key(key, "ON UPDATE SET NULL and ON UPDATE SET DEFAULT set all columns of a key, and with them the tenant.",
+		return cannot(why, key, "ON UPDATE SET NULL and ON UPDATE SET DEFAULT set all columns of a key, and with them the tenant.",
 				   "Make the key anew with ON UPDATE CASCADE or NO ACTION.");
 	if (key->match == FKCONSTR_MATCH_FULL && key->ncolumns > 1 && !all_columns_are_not_null(key))
-		refuse_key(key, "MATCH FULL lets all columns of a key be null or none, and the tenant is never null.",
+		return cannot(why, key, "MATCH FULL lets all columns of a key be null or none, and the tenant is never null.",
 				   "Make the key anew with MATCH SIMPLE, and add CHECK (num_nulls(...) IN (0, ...)) on its columns.");
 	if (get_attgenerated(key->child, key->tenant) != '\0' &&
 		(key->on_update == FKCONSTR_ACTION_CASCADE || sets_on_delete(key)))
-		refuse_key(key, generated, "Make the key anew with ON UPDATE NO ACTION, and ON DELETE CASCADE or NO ACTION.");
+		return cannot(why, key, generated, "Make the key anew with ON UPDATE NO ACTION, and ON DELETE CASCADE or NO ACTION.");
 	if (key->temporal && !OidIsValid(unique_index_for(key)))
-		refuse_key(key, psprintf("A key with a PERIOD needs a constraint WITHOUT OVERLAPS on (%s) of table %s.",
+		return cannot(why, key, psprintf("A key with a PERIOD needs a constraint WITHOUT OVERLAPS on (%s) of table %s.",
 								 index_columns(key), relation_name(key->parent)),
 				   psprintf("Run CREATE EXTENSION btree_gist; ALTER TABLE %s ADD UNIQUE (%s WITHOUT OVERLAPS);",
 							relation_name(key->parent), index_columns(key)));
+	return true;
 }
 
 /*
@@ -460,6 +468,7 @@ check_key(ForeignKey *key, bool validate, List *taken)
 {
 	Pairing    *pairing = palloc0(sizeof(Pairing));
 	ForeignKey *companion = companion_of(key, foreign_keys_from(key->child));
+	Refusal		why;
 
 	pairing->key = key;
 	pairing->companion = companion ? companion->name :
@@ -469,7 +478,8 @@ check_key(ForeignKey *key, bool validate, List *taken)
 	pairing->valid = key->validated && key->enforced && validate && (companion == NULL || companion->validated);
 	check_owners(key);
 	check_two_owners(key);
-	check_meaning_is_kept(key);
+	if (!key_keeps_meaning(key, &why))
+		raise_refusal(why);
 	/* where another role owns the parent, they fail when the new key is validated */
 	if (pairing->valid && user_owns_relation(key->parent))
 		count_cross_tenant_rows(pairing);

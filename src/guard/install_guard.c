@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 
 #include "catalog.h"
+#include "column_for_tenant.h"
 #include "compat.h"
 #include "current_tenant.h"
 #include "foreign_code.h"
@@ -67,59 +68,6 @@ typedef struct Target
  * ----------------------------------------------------------------
  */
 
-/* Can the hint suggest a cast from this type to the wanted type of tenants? */
-static bool
-converts_to(TenantType wanted, Oid type)
-{
-	char		category;
-	bool		preferred;
-
-	get_type_category_preferred(getBaseType(type), &category, &preferred);
-	return wanted == TENANT_TEXT || category == TYPCATEGORY_STRING;
-}
-
-static bool
-column_is_identity(Oid relid, AttrNumber attnum)
-{
-	Relation	rel = table_open(relid, NoLock);
-	bool		identity = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attidentity != '\0';
-
-	table_close(rel, NoLock);
-	return identity;
-}
-
-/* Raises an error if the column cannot be a tenant column; sets target->type. */
-static void
-check_tenant_column_type(Target *target)
-{
-	Oid			type;
-	int32		typmod;
-	Oid			collation;
-	TenantType	wanted = type_for_table(target->relid);
-	TenantType	serves;
-	bool		served;
-
-	Assert(target->attnum > 0);
-	get_atttypetypmodcoll(target->relid, target->attnum, &type, &typmod, &collation);
-	served = type_serves(type, &serves);
-	if (!served || serves != wanted)
-	{
-		char	   *type_name = format_type_with_typemod(type, typmod);
-
-		if (target->made_now)
-			raise_refusal(new_column_type_differs(target->relid, target->column, type_name, wanted, served ? &serves : NULL));
-		raise_refusal(column_type_differs(target->relid, target->column, type_name, wanted,
-										  served ? &serves : NULL, converts_to(wanted, type)));
-	}
-	if (column_is_virtual(target->relid, target->attnum))
-		raise_refusal(virtual_column(target->relid, target->column));
-	if (column_is_identity(target->relid, target->attnum))
-		raise_refusal(identity_column(target->relid, target->column, target->made_now));
-	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
-		raise_refusal(column_collation(target->relid, target->column));
-	target->type = serves;
-}
-
 /*
  * Fills in a target, or raises an error if the table cannot be guarded.  The
  * table must be locked.  Returns false for a foreign table below "root", which is
@@ -129,6 +77,7 @@ static bool
 check_target(Oid relid, const char *column, Oid root, Target *target)
 {
 	Guard		guard = guard_of(relid);
+	Refusal		why;
 
 	target->relid = relid;
 	target->relkind = get_rel_relkind(relid);
@@ -147,7 +96,8 @@ check_target(Oid relid, const char *column, Oid root, Target *target)
 		raise_refusal(no_tenant_column(target->relid, column));
 	if (guard.attnum != 0 && guard.attnum != target->attnum)
 		raise_refusal(guarded_by_other_column(target->relid, get_attname(relid, guard.attnum, false), column));
-	check_tenant_column_type(target);
+	if (!column_can_hold_tenant(relid, target->attnum, target->made_now, &target->type, &why))
+		raise_refusal(why);
 	return true;
 }
 
