@@ -21,6 +21,19 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_pair_for
 COMMENT ON FUNCTION pair_foreign_keys(regclass, boolean) IS 'makes foreign keys between a guarded table and others carry the tenant';
 
 --
+-- Triggers beside foreign keys to tables with rows of everyone
+--
+-- Trigger functions, which do nothing but check the keys of their table: whoever owns such a table restores its triggers from
+-- a dump, so everyone may.
+CREATE FUNCTION check_reference() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_reference';
+COMMENT ON FUNCTION check_reference() IS 'trigger of a table that references rows of everyone: a row may reference rows of its own tenant and of everyone';
+
+CREATE FUNCTION check_referenced() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_check_referenced';
+COMMENT ON FUNCTION check_referenced() IS 'trigger of a table with rows of everyone: a row does not become another tenant''s while rows of others reference it';
+
+--
 -- What foreign keys between guarded tables say
 --
 CREATE FUNCTION tenant_guard_internal.key_kinds(relation oid, OUT foreign_key oid, OUT kind text, OUT own_tenants_key text)

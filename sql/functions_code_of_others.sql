@@ -198,6 +198,9 @@ INSERT INTO cases (function, statement) VALUES
 	('current_tenant_bigint()', 'SELECT tenant_guard.current_tenant_bigint()'),
 	('has_tenant()', 'SELECT tenant_guard.has_tenant()'),
 	('guarded()', 'SELECT tenant_guard.guarded()'),
+	-- called by the triggers that protect() makes, for rows of the owner himself and of another
+	('check_reference()', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents'', null_rows => ''shared''), tenant_guard.protect(''honest.notes''); SET LOCAL tenant_guard.bypass = on; INSERT INTO honest.notes VALUES (2, ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', 1)'),
+	('check_referenced()', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents'', null_rows => ''shared''), tenant_guard.protect(''honest.notes''); SELECT tenant_guard.set_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''); SET LOCAL ROLE regress_mallory; INSERT INTO hostile.parents (id, tenant_id) VALUES (9, ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''); DELETE FROM hostile.parents WHERE id = 9'),
 	('tenant_guard_internal.check_key_action(oid,oid,"any")', 'SELECT tenant_guard_internal.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour)'),
 	('tenant_guard_internal.check_key_action(oid,oid,"any","any")', 'SELECT tenant_guard_internal.check_key_action(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, ''red''::hostile.colour, ''blue''::hostile.colour)'),
 	('tenant_guard_internal.check_tenant_kept(oid,boolean,"any")', 'SELECT tenant_guard_internal.check_tenant_kept(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, false, ''red''::hostile.colour)'),
@@ -335,11 +338,11 @@ $$ SELECT array_agg(n ORDER BY n) FROM generate_series(0, 62) n WHERE bits & (1:
 -- The cases that leave a tenant behind come last.
 CREATE TABLE tried AS
 SELECT c.*, t.*
-FROM (SELECT * FROM cases ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove)') c CROSS JOIN LATERAL try(c.statement, c.role, 'public, pg_temp') t;
+FROM (SELECT * FROM cases ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove|check_referenced)') c CROSS JOIN LATERAL try(c.statement, c.role, 'public, pg_temp') t;
 -- Once more by a superuser whose search_path finds mallory's operators and functions before PostgreSQL's own.
 INSERT INTO tried
 SELECT c.*, t.*
-FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove)') c
+FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove|check_referenced)') c
 	 CROSS JOIN LATERAL try(c.statement, c.role, 'hostile, pg_catalog, pg_temp') t;
 
 -- No code of mallory's runs as a superuser, nor as alice.

@@ -34,7 +34,8 @@ SELECT 'unpaired_foreign_key', CASE k.kind WHEN 'names_tenant' THEN 'warning' EL
 	   CASE k.kind WHEN 'crosses_tenants' THEN format('references rows of any tenant in %s: what says whose is not the tenant column', k.parent)
 			WHEN 'names_tenant' THEN format('names another tenant of %s, and tells whether it exists', k.parent)
 			ELSE format('may reference rows of another tenant in %s', k.parent) END,
-	   CASE k.kind WHEN 'crosses_tenants' THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD %s', k.child, k.conname, k.own_tenants_key) END, 0
+	   CASE k.kind WHEN 'crosses_tenants' THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD %s', k.child, k.conname, k.own_tenants_key)
+			WHEN 'reaches_everyone' THEN format('SELECT tenant_guard.pair_foreign_keys(%L)', k.child) END, 0
 FROM guarded_keys k
 WHERE k.kind IN ('names_tenant', 'crosses_tenants')
 	  OR k.kind <> 'unpaired' AND (k.conrelid, k.conname) IN (SELECT b.relation, b.foreign_key FROM broken b WHERE b.invariant = 'key_unpaired')

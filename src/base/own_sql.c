@@ -269,7 +269,7 @@ keep_name(Oid relid)
 static bool
 names_table(const Node *stmt)
 {
-	return IsA(stmt, AlterTableStmt) || IsA(stmt, CreatePolicyStmt) || IsA(stmt, DropStmt);
+	return IsA(stmt, AlterTableStmt) || IsA(stmt, CreatePolicyStmt) || IsA(stmt, CreateTrigStmt) || IsA(stmt, DropStmt);
 }
 
 /* Returns the table of a DDL statement of the kinds that we run, or InvalidOid. */
@@ -280,11 +280,14 @@ table_of_statement(const Node *stmt)
 		return RangeVarGetRelid(((const AlterTableStmt *) stmt)->relation, NoLock, true);
 	if (IsA(stmt, CreatePolicyStmt))
 		return RangeVarGetRelid(((const CreatePolicyStmt *) stmt)->table, NoLock, true);
-	if (IsA(stmt, DropStmt) && ((const DropStmt *) stmt)->removeType == OBJECT_POLICY)
+	if (IsA(stmt, CreateTrigStmt))
+		return RangeVarGetRelid(((const CreateTrigStmt *) stmt)->relation, NoLock, true);
+	if (IsA(stmt, DropStmt) && (((const DropStmt *) stmt)->removeType == OBJECT_POLICY ||
+								((const DropStmt *) stmt)->removeType == OBJECT_TRIGGER))
 	{
 		List	   *names = linitial_node(List, ((const DropStmt *) stmt)->objects);
 
-		/* the last name is the policy's */
+		/* the last name is the policy's, or the trigger's */
 		return RangeVarGetRelid(makeRangeVarFromNameList(list_truncate(list_copy(names), list_length(names) - 1)),
 								NoLock, true);
 	}

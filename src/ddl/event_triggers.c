@@ -45,10 +45,12 @@
 #include "guard_policy.h"
 #include "key_index.h"
 #include "key_setting.h"
+#include "keys_of_everyone.h"
 #include "library.h"
 #include "made_table.h"
 #include "own_sql.h"
 #include "reference_owner.h"
+#include "reference_trigger.h"
 #include "refusal.h"
 #include "security_label.h"
 #include "stored_mismatch.h"
@@ -139,6 +141,31 @@ static void
 check_enforced(CheckedCommand *cmd)
 {
 	check_keys_enforced(cmd->change->relid, cmd->change->unenforced);
+}
+
+/* Refuses to disable a trigger that checks what foreign keys reference. */
+static void
+check_triggers_enabled(CheckedCommand *cmd)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(cmd->change->relid, NoLock, NULL))
+	{
+		char	   *disabled = disabled_reference_trigger(lfirst_oid(lc));
+
+		if (disabled != NULL && has_unchecked_keys(lfirst_oid(lc)))
+			check_weakening_allowed(lfirst_oid(lc), psprintf("its trigger \"%s\", which checks what foreign keys reference, is disabled", disabled));
+	}
+}
+
+/* A partition has the triggers of its parent, but they have not seen the rows that it brings. */
+static void
+check_references_of_joined(CheckedCommand *cmd)
+{
+	ListCell   *lc;
+
+	foreach(lc, cmd->change->joined)
+		check_references_of_part(lfirst_oid(lc));
 }
 
 static void
@@ -272,11 +299,13 @@ static const struct
 	{RENEWS_COLUMN, check_renewed},
 	{NAMES_TENANT_COLUMN, check_named_column},
 	{UNENFORCES_KEY, check_enforced},
+	{DISABLES_TRIGGER, check_triggers_enabled},
 	{NAMES_RELATION, check_name},
 	{BRINGS_TENANT_COLUMN | COMPLETES_GUARD | LEAVES_PARENT, guard_changed},
 	{ANY_ACTION, check_triggers_of_guarded},
 	{ADDS_KEY, check_triggers_under_key},
 	{JOINS_PARENT, check_triggers_of_joined},
+	{JOINS_PARENT, check_references_of_joined},
 	{ANY_ACTION, check_owners_of_guarded},
 	{COMPLETES_GUARD | CHANGES_OWNER, check_owner_of_first_guard},
 	{CHANGES_OWNER, check_new_owner},
@@ -483,6 +512,13 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 
 		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0')
 			check_policy_kept(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
+	}
+	foreach(lc, dropped_objects("pg_trigger", "original"))
+	{
+		Oid			relid = table_of_reference_trigger(lfirst_oid(lc));
+
+		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0' && has_unchecked_keys(relid))
+			check_weakening_allowed(relid, "its trigger, which checks what foreign keys reference, is dropped");
 	}
 	if (may_take_columns(stmt))
 		foreach(lc, dropped_objects("pg_class", "object_type OPERATOR(pg_catalog.=) 'table column'"))

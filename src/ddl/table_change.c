@@ -66,6 +66,10 @@ static const struct
 	{AT_AddIndex, {STORES_EXPRESSION, 0}},
 	{AT_AddIndexConstraint, {STORES_EXPRESSION, 0}},
 	{AT_ChangeOwner, {CHANGES_OWNER, 0}},
+	/* not DISABLE TRIGGER ALL, which disables keys, too, and is a superuser's */
+	{AT_DisableTrig, {DISABLES_TRIGGER, INVARIANT_GUARD_COMPLETE}},
+	{AT_DisableTrigUser, {DISABLES_TRIGGER, INVARIANT_GUARD_COMPLETE}},
+	{AT_EnableReplicaTrig, {DISABLES_TRIGGER, INVARIANT_GUARD_COMPLETE}},
 	{AT_SetNotNull, {SETS_NOT_NULL, 0}},
 	{AT_EnableRowSecurity, {COMPLETES_GUARD, 0}},
 	{AT_ForceRowSecurity, {COMPLETES_GUARD, 0}},

@@ -39,13 +39,16 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "catalog.h"
 #include "companion_key.h"
 #include "foreign_key.h"
 #include "framework_key.h"
 #include "install_guard.h"
+#include "keys_of_everyone.h"
 #include "own_sql.h"
+#include "reference_trigger.h"
 #include "refusal.h"
 #include "settings.h"
 
@@ -197,13 +200,73 @@ constraints_meant(const RangeVar *name)
 	return NIL;
 }
 
+/* The name of a constraint of a table. */
+static RangeVar *
+name_in_schema_of(Oid relid, char *name)
+{
+	return makeRangeVar(get_namespace_name(get_rel_namespace(relid)), name, -1);
+}
+
 static RangeVar *
 name_of_key(const ForeignKey *key)
 {
-	return makeRangeVar(get_namespace_name(get_rel_namespace(key->child)), key->name, -1);
+	return name_in_schema_of(key->child, key->name);
 }
 
-/* The names of the companion of a key, or of the key of a companion: a list of RangeVars. */
+/* The names of the triggers that check what a key references. */
+static List *
+triggers_of_key(const ForeignKey *key)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	if (key->kind != KEY_IS_CHECKED)
+		return NIL;
+	foreach(lc, reference_triggers_at(key->child, REFERENCING, check_time(key)))
+		names = lappend(names, name_in_schema_of(key->child, lfirst(lc)));
+	foreach(lc, reference_triggers_at(key->parent, REFERENCED, check_time(key)))
+		names = lappend(names, name_in_schema_of(key->parent, lfirst(lc)));
+	return names;
+}
+
+/* Is this among these names of constraints? */
+static bool
+is_named(const char *name, List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (strcmp(lfirst_node(RangeVar, lc)->relname, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * If a constraint is a trigger that checks what keys reference, the names of these
+ * keys and of their triggers.
+ */
+static List *
+keys_of_trigger(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint con = HeapTupleIsValid(tuple) ? (Form_pg_constraint) GETSTRUCT(tuple) : NULL;
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	if (con != NULL && con->contype == CONSTRAINT_TRIGGER)
+		foreach(lc, foreign_keys_of(con->conrelid))
+		{
+			List	   *triggers = triggers_of_key(lfirst(lc));
+
+			if (is_named(NameStr(con->conname), triggers))
+				names = lappend(list_concat(names, triggers), name_of_key(lfirst(lc)));
+		}
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return names;
+}
+
+/* The names of the companion of a key, or of the key of a companion, and of the triggers that check it: a list of RangeVars. */
 static List *
 counterparts(Oid constraint)
 {
@@ -217,6 +280,8 @@ counterparts(Oid constraint)
 		ForeignKey *key = lfirst(lc);
 		ForeignKey *companion = companion_of(key, keys);
 
+		if (key->oid == constraint)
+			names = list_concat(names, triggers_of_key(key));
 		if (companion != NULL && key->oid == constraint)
 			names = lappend(names, name_of_key(companion));
 		else if (companion != NULL && companion->oid == constraint)
@@ -230,7 +295,8 @@ counterparts(Oid constraint)
  * Frameworks run it before they drop a key, since ALTER TABLE fails while checks
  * are pending; and a key that is checked while its companion is deferred would
  * reveal whether the referenced row does not exist or is another tenant's.
- * Returns the statement, or a copy that names both.
+ * Returns the statement, or a copy that names both.  So it is for the triggers that
+ * check what a key references.
  */
 Node *
 with_companions(Node *stmt)
@@ -244,7 +310,7 @@ with_companions(Node *stmt)
 		return stmt;
 	foreach(lc, ((ConstraintsSetStmt *) stmt)->constraints)
 		foreach(lk, constraints_meant(lfirst_node(RangeVar, lc)))
-			names = list_concat(names, counterparts(root_constraint(lfirst_oid(lk))));
+			names = list_concat(list_concat(names, counterparts(root_constraint(lfirst_oid(lk)))), keys_of_trigger(lfirst_oid(lk)));
 	if (names == NIL)
 		return stmt;
 	copy = copyObject((ConstraintsSetStmt *) stmt);

@@ -130,7 +130,7 @@ tenant_guard_key_kinds(PG_FUNCTION_ARGS)
 	foreach(lc, foreign_keys_from(PG_GETARG_OID(0)))
 	{
 		const ForeignKey *key = lfirst(lc);
-		KeyKind		kind = key->kind == KEY_TO_ROWS_OF_EVERYONE ? key->kind : kind_by_columns(key);
+		KeyKind		kind = key->kind == KEY_TO_ROWS_OF_EVERYONE && reaches_rows_of_everyone(key) ? key->kind : kind_by_columns(key);
 		bool		crosses = kind == KEY_CROSSES_TENANTS;
 		ForeignKey	own = crosses ? with_own_tenant(key) : *key;
 		Datum		values[] = {ObjectIdGetDatum(key->oid), CStringGetTextDatum(key_kind_name(kind)),

@@ -43,6 +43,7 @@
 #include "foreign_key.h"
 #include "framework_key.h"
 #include "guard.h"
+#include "reference_trigger.h"
 #include "table_label.h"
 
 /* Does this referential action write the rows that reference a deleted or updated row? */
@@ -135,6 +136,19 @@ kind_of_key(const ForeignKey *key)
 	if (guard_of(key->child).status != GUARD_WHOLE)
 		return inherited_declaration(key->child).kind == LABEL_NONE ? KEY_FROM_UNGUARDED : KEY_IRRELEVANT;
 	return kind_of_key_between(key);
+}
+
+/*
+ * Does a key reference rows of everyone, besides those of a tenant, so that triggers
+ * must check whose it references?  They cannot check a key with a PERIOD, which
+ * several rows together can satisfy, nor one that is not enforced, which none need.
+ */
+bool
+reaches_rows_of_everyone(const ForeignKey *key)
+{
+	return key->enforced && !key->temporal && key->kind != KEY_HAS_COMPANION &&
+		has_rows_of_everyone(key->parent) && guard_of(key->child).status != GUARD_NONE &&
+		kind_by_columns(key) == KEY_UNPAIRED;
 }
 
 /* Can a key reference another tenant's row, or make rows everyone's? */
@@ -347,6 +361,9 @@ find_companions(List *keys)
 
 		if (companion != NULL && is_checked_before(companion, key))
 			key->kind = KEY_HAS_COMPANION;
+		else if (key->kind == KEY_TO_ROWS_OF_EVERYONE && reaches_rows_of_everyone(key) &&
+				 references_are_checked(key->child, key->parent, (CheckTime) {key->deferrable, key->deferred}))
+			key->kind = KEY_IS_CHECKED;
 	}
 }
 

@@ -22,7 +22,8 @@ typedef enum KeyKind
 	KEY_TO_TENANT_COLUMN,		/* its only column is not the tenant column, and references the tenant column */
 	KEY_CROSSES_TENANTS,		/* one of several columns does so: the key references any tenant's row */
 	KEY_HAS_COMPANION,			/* its companion carries the tenant (companion_key.c) */
-	KEY_TO_ROWS_OF_EVERYONE,	/* may reference another tenant's row, and cannot be paired, since it may reference everyone's too */
+	KEY_TO_ROWS_OF_EVERYONE,	/* may reference another tenant's row, and is not paired, since it may reference everyone's too */
+	KEY_IS_CHECKED,				/* the same, but triggers beside it forbid that (reference_trigger.c) */
 	KEY_LEAVES_ROWS_OF_EVERYONE,	/* carries the tenant, but is not checked where that is null; no CHECK forbids such references */
 	KEY_GIVES_TO_EVERYONE,		/* its action sets the tenant column, and so may make a tenant's rows everyone's */
 	KEY_UNPAIRED				/* may reference another tenant's row */
@@ -60,6 +61,7 @@ extern List *foreign_keys_from(Oid relid);
 extern List *foreign_keys_of(Oid relid);
 extern ForeignKey *key_to_tenants(Oid relid);
 extern KeyKind kind_by_columns(const ForeignKey *key);
+extern bool reaches_rows_of_everyone(const ForeignKey *key);
 extern bool may_cross_tenants(const ForeignKey *key);
 extern AttrNumber naming_column(const ForeignKey *key);
 extern bool acts_on_child(char action);

@@ -33,9 +33,12 @@ key_without_tenant(const ForeignKey *key)
 	};
 }
 
-/* A key that does not carry the tenant, to a table with rows of everyone. */
+/*
+ * A key that does not carry the tenant, to a table with rows of everyone.  "triggers"
+ * are the statements that make those which it lacks, or NULL if none can check it.
+ */
 Refusal
-key_to_rows_of_everyone(const ForeignKey *key)
+key_to_rows_of_everyone(const ForeignKey *key, const char *triggers)
 {
 	const char *table = relation_name(key->child);
 	const char *add = key_references(key, true);
@@ -43,8 +46,11 @@ key_to_rows_of_everyone(const ForeignKey *key)
 	return (Refusal) {
 		ERRCODE_WEAKENS_ISOLATION,
 			psprintf("foreign key \"%s\" of table %s may reference other tenants' rows", key->name, table),
-			psprintf("Table %s has rows of everyone, which a key that carries the tenant does not reach. By one that does not, a row could reference another tenant's, learn that it exists, and be deleted with it.",
+			psprintf(triggers != NULL ?
+					 "Table %s has rows of everyone, and triggers that keep references inside the tenant are missing. By this key a row could reference another tenant's, learn that it exists, and be deleted with it." :
+					 "Table %s has rows of everyone, and no trigger can keep the references of a key inside the tenant that has a PERIOD or is NOT ENFORCED. By this key a row could reference another tenant's, learn that it exists, and be deleted with it.",
 					 relation_name(key->parent)),
+			triggers != NULL ? psprintf("Make the table without the key first, then run %s and add the key.", triggers) :
 			psprintf("Where rows reference those of their own tenant only, write it as FOREIGN KEY %s, with a unique index on what it references. Where they reference rows of everyone, too, leave the key out; if it is there already: ALTER TABLE %s DROP CONSTRAINT %s;",
 					 add, table, quote_identifier(key->name))
 	};
@@ -141,6 +147,31 @@ key_calls_function(const ForeignKey *key, Oid cast, bool stands)
 					 "Table %s belongs to that role, as which PostgreSQL compares the columns of the key.", relation_name(key->parent)),
 			stands ? psprintf("Let the owner of table %s or a superuser drop the key first: ALTER TABLE %s DROP CONSTRAINT %s;", table, table, quote_identifier(key->name)) :
 			"Make the key with columns of the types that it references."
+	};
+}
+
+/* A row of a parent would have another tenant than rows that reference it. */
+Refusal
+row_crosses_tenants(Oid relid, Oid parent, const char *key)
+{
+	return (Refusal) {
+		ERRCODE_ROWS_IN_THE_WAY,
+			psprintf("rows of other tenants reference the row of table %s", relation_name(parent)),
+			psprintf("Rows of table %s do, by foreign key \"%s\". Nothing was changed.", relation_name(relid), key ? key : ""),
+			"Change or delete these rows first, or in the same statement (WITH ... UPDATE)."
+	};
+}
+
+/* Rows of everyone that have a reference by a key that is not checked where the tenant is null. */
+Refusal
+everyones_rows_reference(const ForeignKey *key, int64 rows, const char *query)
+{
+	return (Refusal) {
+		ERRCODE_ROWS_IN_THE_WAY,
+			psprintf(INT64_FORMAT " %s of everyone in table %s %s a reference by foreign key \"%s\"", rows,
+					 rows == 1 ? "row" : "rows", relation_name(key->child), rows == 1 ? "has" : "have", key->name),
+			"The key carries the tenant, and PostgreSQL does not check it where the tenant is null. Nothing was changed.",
+			psprintf("Set the column to NULL in these rows, or give them a tenant. To see them, as a role that may bypass row-level security: SET row_security = off;\n%s", query)
 	};
 }
 
@@ -264,6 +295,20 @@ key_cannot_be_paired(const ForeignKey *key, const char *reason, const char *hint
 					 key->name, relation_name(key->child)),
 			psprintf("%s Nothing was changed.", reason),
 			hint
+	};
+}
+
+/* A key to another role's table with rows of everyone, which needs a trigger there. */
+Refusal
+key_cannot_be_checked(const ForeignKey *key)
+{
+	const char *table = relation_name(key->child);
+
+	return (Refusal) {
+		ERRCODE_FEATURE_NOT_SUPPORTED,
+			psprintf("what foreign key \"%s\" of table %s references cannot be checked", key->name, table),
+			psprintf("Table %s, which has rows of everyone, belongs to another role and needs a trigger. Nothing was changed.", relation_name(key->parent)),
+			"Let a superuser run this statement, or a role that is a member of both owners."
 	};
 }
 

@@ -16,13 +16,15 @@
 
 /* Keys that do not carry the tenant */
 extern Refusal key_without_tenant(const ForeignKey *key);
-extern Refusal key_to_rows_of_everyone(const ForeignKey *key);
+extern Refusal key_to_rows_of_everyone(const ForeignKey *key, const char *triggers);
 extern Refusal key_gives_to_everyone(const ForeignKey *key);
 extern Refusal key_leaves_rows_of_everyone(const ForeignKey *key, const char *check);
 extern Refusal key_setting_not_applied(Oid relid, const char *detail);
 extern Refusal key_crosses_tenants(const ForeignKey *key, const char *own);
 extern Refusal key_of_other(const ForeignKey *key);
 extern Refusal key_calls_function(const ForeignKey *key, Oid cast, bool stands);
+extern Refusal row_crosses_tenants(Oid relid, Oid parent, const char *key);
+extern Refusal everyones_rows_reference(const ForeignKey *key, int64 rows, const char *query);
 extern Refusal keys_cross_tenants(const char *counts, const char *queries);
 
 /* Actions of keys on rows of another tenant; "key" is NULL where it is not known which */
@@ -35,6 +37,7 @@ extern Refusal index_is_needed(Oid index, const ForeignKey *key);
 /* Keys that cannot be made to carry the tenant */
 extern Refusal pairs_of_unguarded_table(Oid relid);
 extern Refusal key_cannot_be_paired(const ForeignKey *key, const char *reason, const char *hint);
+extern Refusal key_cannot_be_checked(const ForeignKey *key);
 extern Refusal key_events_pending(Oid relid);
 
 /* Deriving a tenant column */

@@ -243,8 +243,34 @@ release_ends(List *tables, List *held)
 			UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
 }
 
+/* The keys of a table, its partitions and children that are to be changed: paired, or to get triggers. */
+static List *
+keys_to_change(Oid root, KeyDirection direction)
+{
+	List	   *keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
+	ListCell   *lc;
+
+	foreach(lc, keys_of_hierarchy(root, KEY_TO_ROWS_OF_EVERYONE, direction))
+		if (reaches_rows_of_everyone(lfirst(lc)))
+			keys = lappend(keys, lfirst(lc));
+	return keys;
+}
+
+/* Those keys among these that are of this kind. */
+static List *
+keys_of_kind(List *keys, KeyKind kind)
+{
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	foreach(lc, keys)
+		if (((ForeignKey *) lfirst(lc))->kind == kind)
+			found = lappend(found, lfirst(lc));
+	return found;
+}
+
 /*
- * Returns the unpaired keys, with their tables locked (lock_tables) and the tables
+ * Returns the keys that are to be changed, with their tables locked (lock_tables) and the tables
  * of all other keys held (hold_ends).  While this waits for a lock, keys may be
  * dropped or made, and tables at their other ends may become guarded, so it
  * repeats until nothing is left to lock.  The held lock on a table is released
@@ -258,7 +284,7 @@ lock_keys(Oid root, KeyDirection direction)
 
 	for (;;)
 	{
-		List	   *keys = keys_of_hierarchy(root, KEY_UNPAIRED, direction);
+		List	   *keys = keys_to_change(root, direction);
 		List	   *tables = list_difference_oid(tables_of_keys(keys), locked);
 
 		if (tables != NIL)
@@ -290,13 +316,29 @@ check_keys_of_everyone(Oid root, KeyDirection direction, bool warns)
 		judge_keys_of_everyone(keys_of_hierarchy(root, kinds[i], direction), warns);
 }
 
-/* Pairs these keys, and adds the CHECKs that keys from rows of everyone need. */
+/* Refuses rows that cross tenants by keys that have triggers already, but are new, as all are with "all". */
+static void
+check_checked_keys(Oid root, KeyDirection direction, bool all)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	foreach(lc, keys_of_hierarchy(root, KEY_IS_CHECKED, direction))
+		if (all || ((ForeignKey *) lfirst(lc))->made_now)
+			keys = lappend(keys, lfirst(lc));
+	check_no_reference_crosses(keys);
+}
+
+/* Pairs these keys, or adds the triggers that they need, and adds the CHECKs that keys from rows of everyone need. */
 static void
 pair_and_check(List *keys, Oid root, KeyDirection direction, bool validate)
 {
+	List	   *unpaired = keys_of_kind(keys, KEY_UNPAIRED);
+
 	refuse_crossing_keys(cross_tenant_keys(root, direction));
-	forbid_references_of_everyone(keys);
-	pair_keys(keys, validate);
+	forbid_references_of_everyone(unpaired);
+	pair_keys(unpaired, validate);
+	check_references(keys_of_kind(keys, KEY_TO_ROWS_OF_EVERYONE), validate);
 	forbid_references_of_everyone(keys_of_hierarchy(root, KEY_LEAVES_ROWS_OF_EVERYONE, direction));
 	check_keys_of_everyone(root, direction, false);
 }
@@ -310,6 +352,8 @@ pair_keys_of(Oid root, bool validate)
 {
 	List	   *keys = lock_keys(root, KEYS_FROM_AND_TO);
 
+	if (validate)
+		check_checked_keys(root, KEYS_FROM_AND_TO, true);
 	pair_and_check(keys, root, KEYS_FROM_AND_TO, validate);
 	warn_of_keys_to_tenant_column(root, KEYS_FROM_AND_TO);
 	return list_length(keys);
@@ -362,11 +406,17 @@ warn_of_keys(List *keys)
 		warn_of_key(lfirst(lc));
 }
 
-/* Applies the setting to the keys from, or from and to, a table, its partitions and children. */
+/*
+ * Applies the setting to the keys from, or from and to, a table, its partitions and
+ * children.  "guarded_now": the table may have been guarded only now.
+ */
 static void
-apply_setting(Oid root, KeyDirection direction)
+apply_setting(Oid root, KeyDirection direction, bool guarded_now)
 {
 	List	   *keys;
+
+	if (setting_foreign_keys == FOREIGN_KEYS_PAIR || setting_foreign_keys == FOREIGN_KEYS_ERROR)
+		check_checked_keys(root, direction, guarded_now);
 
 	switch ((ForeignKeys) setting_foreign_keys)
 	{
@@ -406,7 +456,7 @@ apply_key_setting(Oid root, KeyOccasion occasion)
 {
 	if (setting_foreign_keys == FOREIGN_KEYS_OFF || !has_keys(root))
 		return false;
-	apply_setting(root, KEYS_FROM_AND_TO);
+	apply_setting(root, KEYS_FROM_AND_TO, occasion == KEYS_OF_PROTECT);
 	if (occasion == KEYS_OF_DDL && row_security)
 		warn_of_keys_from_unguarded(root);
 	return true;
@@ -431,6 +481,9 @@ check_key_setting_applied(Oid relid, const char *detail)
 static bool
 is_separated(const ForeignKey *key, ForeignKey *dropped)
 {
+	if (reaches_rows_of_everyone(key) &&
+		(has_reference_trigger(key->child, REFERENCING) || has_reference_trigger(key->parent, REFERENCED)))
+		return true;
 	return gets_companion(key->name) || has_tenant_beside(key, foreign_keys_from(key->child)) ||
 		(dropped != NULL && companion_of(key, list_make1(dropped)) != NULL);
 }
@@ -464,7 +517,7 @@ apply_key_setting_to_companions(Oid root, ForeignKey *dropped)
 void
 apply_key_setting_from(Oid root)
 {
-	apply_setting(root, KEYS_FROM);
+	apply_setting(root, KEYS_FROM, true);
 }
 
 /* The OIDs of the keys from a table that do not carry the tenant, where the setting is to pair them. */
@@ -475,7 +528,7 @@ keys_to_pair(Oid root)
 	ListCell   *lc;
 
 	if (setting_foreign_keys == FOREIGN_KEYS_PAIR)
-		foreach(lc, keys_of_hierarchy(root, KEY_UNPAIRED, KEYS_FROM))
+		foreach(lc, keys_to_change(root, KEYS_FROM))
 			oids = lappend_oid(oids, ((ForeignKey *) lfirst(lc))->oid);
 	return oids;
 }
@@ -494,14 +547,16 @@ count_keys(Oid root)
 	};
 }
 
-/* Makes one of these keys carry the tenant, and leaves the others as they are. */
+/* Makes one of these keys carry the tenant, or adds the triggers that it needs, and leaves the others as they are. */
 void
 pair_key(Oid root, Oid constraint)
 {
 	ListCell   *lc;
 
 	foreach(lc, lock_keys(root, KEYS_FROM))
-		if (((ForeignKey *) lfirst(lc))->oid == constraint)
+		if (((ForeignKey *) lfirst(lc))->oid == constraint && ((ForeignKey *) lfirst(lc))->kind == KEY_TO_ROWS_OF_EVERYONE)
+			check_references(list_make1(lfirst(lc)), true);
+		else if (((ForeignKey *) lfirst(lc))->oid == constraint)
 		{
 			forbid_references_of_everyone(list_make1(lfirst(lc)));
 			pair_keys(list_make1(lfirst(lc)), true);

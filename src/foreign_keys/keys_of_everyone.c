@@ -3,34 +3,65 @@
  * keys_of_everyone.c
  *	  Foreign keys from and to tables with rows of everyone.
  *
- * A key from such a table carries the tenant, and a CHECK keeps rows of everyone
- * from referencing anything by it (everyones_rows.c).  A key to such a table carries
- * the tenant, too, and then references the tenant's own rows alone; one that does
- * not would reach every tenant's rows, and is refused: PostgreSQL checks keys
- * without row-level security.  A key whose action sets the tenant column of such a
- * table is refused: with a tenant, say, its rows would not be deleted but shown to all.
+ * A key from such a table to one without carries the tenant, and a CHECK keeps rows
+ * of everyone from referencing anything by it (everyones_rows.c).  A key to such a
+ * table stays as it is, since one that carries the tenant references the tenant's own
+ * rows alone; PostgreSQL checks it without row-level security, so triggers beside it
+ * keep its references inside the tenant (reference_trigger.c).  A key whose action
+ * sets the tenant column of such a table is refused: with a tenant, say, its rows
+ * would not be deleted but shown to all.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "catalog.h"
 #include "everyones_rows.h"
 #include "foreign_key.h"
 #include "guard.h"
 #include "install_guard.h"
+#include "key_hierarchy.h"
+#include "key_owners.h"
 #include "key_refusals.h"
 #include "keys_of_everyone.h"
+#include "noforce.h"
 #include "own_sql.h"
 #include "pair_keys.h"
+#include "settings.h"
 
 /* The CHECK that a key from a table with rows of everyone needs (everyones_rows.c). */
 static char *
 check_for_key(const ForeignKey *key)
 {
 	return everyones_check(key->child, key->tenant, key->columns, key->ncolumns);
+}
+
+/* Refuses rows of everyone that have a reference by a key; the CHECK that forbids them would fail with another error. */
+static void
+check_no_rows_reference(const ForeignKey *key)
+{
+	StringInfoData where;
+	int64		ignored;
+	int64		rows;
+
+	initStringInfo(&where);
+	appendStringInfo(&where, "%s IS NULL", quote_identifier(get_attname(key->child, key->tenant, false)));
+	for (int i = 0; i < key->ncolumns; i++)
+		if (key->columns[i] != key->tenant)
+			appendStringInfo(&where, " AND %s IS NOT NULL", quote_identifier(get_attname(key->child, key->columns[i], false)));
+	rows = query_noforce(object_owner(RelationRelationId, key->child),
+						 psprintf("SELECT pg_catalog.count(*), 0::pg_catalog.int8 FROM %s WHERE %s", relation_name(key->child), where.data),
+						 NULL, &ignored);
+	if (rows > 0)
+		raise_refusal(everyones_rows_reference(key, rows, psprintf("SELECT * FROM %s WHERE %s;", relation_name(key->child), where.data)));
 }
 
 /* Adds the CHECKs for these keys, as far as their tables have rows of everyone and do not have them. */
@@ -49,6 +80,7 @@ forbid_references_of_everyone(List *keys)
 			continue;
 		check = check_for_key(key);
 		check_owns_key(key);
+		check_no_rows_reference(key);
 		run_ddl(key->child, psprintf("ALTER TABLE %s ADD %s", relation_name(key->child), check));
 		CommandCounterIncrement();
 		ereport(routine_notice,
@@ -58,17 +90,177 @@ forbid_references_of_everyone(List *keys)
 	}
 }
 
+/* ----------------------------------------------------------------
+ *		Triggers beside keys
+ * ----------------------------------------------------------------
+ */
+
+/* When a key is checked. */
+CheckTime
+check_time(const ForeignKey *key)
+{
+	return (CheckTime) {key->deferrable, key->deferred};
+}
+
+/* The statements that make the triggers which a key lacks, or NULL if none can check it. */
+static char *
+missing_triggers(const ForeignKey *key)
+{
+	StringInfoData sql;
+
+	if (!reaches_rows_of_everyone(key))
+		return NULL;
+	initStringInfo(&sql);
+	for (int side = REFERENCING; side <= REFERENCED; side++)
+	{
+		Oid			relid = side == REFERENCING ? key->child : key->parent;
+
+		if (!reference_trigger_is_whole(relid, side, check_time(key)))
+			appendStringInfo(&sql, "%s%s;", sql.len > 0 ? " " : "",
+							 reference_trigger_definition(relid, side, check_time(key), reference_trigger_name(relid, side, check_time(key))));
+	}
+	return sql.data;
+}
+
+/* Refuses a key if the user does not own the tables that need a trigger. */
+static void
+check_may_add_triggers(const ForeignKey *key)
+{
+	check_owns_key(key);
+	if (!user_owns_relation(key->parent) && !reference_trigger_is_whole(key->parent, REFERENCED, check_time(key)))
+		raise_refusal(key_cannot_be_checked(key));
+}
+
+/* Enables the triggers of a table and its partitions that are disabled; returns false if the table has none. */
+static bool
+enable_triggers(Oid relid, ReferenceSide side, CheckTime time)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		char	   *idle = idle_reference_trigger(lfirst_oid(lc), side, time);
+
+		if (idle != NULL)
+			run_ddl(lfirst_oid(lc), psprintf("ALTER TABLE ONLY %s ENABLE TRIGGER %s", relation_name(lfirst_oid(lc)), quote_identifier(idle)));
+	}
+	CommandCounterIncrement();
+	return reference_trigger_is_whole(relid, side, time);
+}
+
+/* Adds the triggers that a key lacks. */
+static void
+add_triggers(const ForeignKey *key)
+{
+	for (int side = REFERENCING; side <= REFERENCED; side++)
+	{
+		Oid			relid = side == REFERENCING ? key->child : key->parent;
+		CheckTime	time = check_time(key);
+
+		if (reference_trigger_is_whole(relid, side, time) || enable_triggers(relid, side, time))
+			continue;
+		run_ddl(relid, reference_trigger_definition(relid, side, time, reference_trigger_name(relid, side, time)));
+		CommandCounterIncrement();
+	}
+	ereport(routine_notice,
+			(errmsg("triggers check what foreign key \"%s\" of table %s references", key->name, relation_name(key->child)),
+			 errdetail("Rows of it may reference rows of their own tenant and of everyone in table %s.", relation_name(key->parent))));
+}
+
+/*
+ * Adds the triggers for these keys to tables with rows of everyone, which must be
+ * locked.  Raises an error if rows cross tenants, unless "validate" is false.
+ */
+void
+check_references(List *keys, bool validate)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		check_may_add_triggers(lfirst(lc));
+		check_two_owners(lfirst(lc));
+	}
+	if (validate)
+		check_no_reference_crosses(keys);
+	foreach(lc, keys)
+		add_triggers(lfirst(lc));
+}
+
+/* Does that for the rows of a partition that a statement has attached: core has checked just that what they reference exists. */
+void
+check_references_of_part(Oid part)
+{
+	List	   *keys = NIL;
+	Oid			whole = part;
+	ListCell   *lc;
+
+	while (get_rel_relispartition(whole))
+	{
+		whole = get_partition_parent(whole, true);
+		foreach(lc, foreign_keys_from(whole))
+		{
+			ForeignKey *key = lfirst(lc);
+
+			if (key->kind != KEY_IS_CHECKED)
+				continue;
+			for (int i = 0; i < key->ncolumns; i++)
+				key->columns[i] = get_attnum(part, get_attname(whole, key->columns[i], false));
+			key->tenant = get_attnum(part, get_attname(whole, key->tenant, false));
+			key->child = part;
+			keys = lappend(keys, key);
+		}
+	}
+	if (keys != NIL)
+		check_no_reference_crosses(keys);
+}
+
+/*
+ * Has a table, one that it is a part of, or a part of it a key, from or to it, that may
+ * reference rows of everyone and is not checked by triggers, where the setting does
+ * not allow that?
+ */
+bool
+has_unchecked_keys(Oid relid)
+{
+	ListCell   *lc;
+
+	if (setting_foreign_keys != FOREIGN_KEYS_PAIR && setting_foreign_keys != FOREIGN_KEYS_ERROR)
+		return false;
+	foreach(lc, lcons_oid(relid, ancestors_of(relid)))
+		if (keys_of_hierarchy(lfirst_oid(lc), KEY_TO_ROWS_OF_EVERYONE, KEYS_FROM_AND_TO) != NIL)
+			return true;
+	return false;
+}
+
+/* Drops the triggers of a table that is no longer to be guarded. */
+void
+drop_reference_triggers(Oid relid)
+{
+	ListCell   *lc;
+
+	if (get_rel_relispartition(relid))
+		return;
+	foreach(lc, reference_triggers(relid))
+		run_ddl(relid, psprintf("DROP TRIGGER %s ON %s", quote_identifier(lfirst(lc)), relation_name(relid)));
+}
+
+/* ----------------------------------------------------------------
+ *		Refusals
+ * ----------------------------------------------------------------
+ */
+
 /* What is wrong with a key because of a null tenant, on either side. */
 static Refusal
 key_of_everyone(const ForeignKey *key)
 {
 	if (key->kind == KEY_GIVES_TO_EVERYONE)
 		return key_gives_to_everyone(key);
-	return key->kind == KEY_TO_ROWS_OF_EVERYONE ? key_to_rows_of_everyone(key) :
+	return key->kind == KEY_TO_ROWS_OF_EVERYONE ? key_to_rows_of_everyone(key, missing_triggers(key)) :
 		key_leaves_rows_of_everyone(key, check_for_key(key));
 }
 
-/* Refuses the first of these keys or, with "warns", reports each. */
+/* Refuses the first of these keys or, with "warns", reports each: then the key is there, and can get its triggers. */
 void
 judge_keys_of_everyone(List *keys, bool warns)
 {
@@ -76,8 +268,13 @@ judge_keys_of_everyone(List *keys, bool warns)
 
 	foreach(lc, keys)
 	{
+		const ForeignKey *key = lfirst(lc);
+		Refusal		refusal = key_of_everyone(key);
+
 		if (!warns)
-			raise_refusal(key_of_everyone(lfirst(lc)));
-		report_refusal(WARNING, key_of_everyone(lfirst(lc)), 0);
+			raise_refusal(refusal);
+		if (key->kind == KEY_TO_ROWS_OF_EVERYONE && reaches_rows_of_everyone(key))
+			refusal.hint = psprintf("Run SELECT tenant_guard.pair_foreign_keys(%s);", quote_literal_cstr(relation_name(key->child)));
+		report_refusal(WARNING, refusal, 0);
 	}
 }

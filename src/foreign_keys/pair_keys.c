@@ -74,14 +74,22 @@ tenant_of(Oid relid, AttrNumber attnum, const char *alias)
 					OidIsValid(collation) ? " COLLATE pg_catalog.\"C\"" : "");
 }
 
+/* The condition under which a row references another tenant's: not by a key that may reference everyone's. */
+static char *
+crosses_tenants(const ForeignKey *key, const char *tenant, const char *unequal, const char *parent_tenant)
+{
+	return key->kind == KEY_UNPAIRED ? psprintf("%s %s %s", tenant, unequal, parent_tenant) :
+		psprintf("%s IS NOT NULL AND (%s OPERATOR(pg_catalog.=) %s) IS NOT TRUE", parent_tenant, tenant, parent_tenant);
+}
+
 /* The query that lists cross-tenant rows, for a hint. */
 char *
 cross_tenant_query(const ForeignKey *key)
 {
-	return readable_sql(psprintf("SELECT c.* FROM %s AS c JOIN %s AS p ON %s WHERE %s <> %s;",
+	return readable_sql(psprintf("SELECT c.* FROM %s AS c JOIN %s AS p ON %s WHERE %s;",
 								 only_table(key->child), only_table(key->parent), key_match(key, "c", "p"),
-								 tenant_of(key->child, key->tenant, "c"),
-								 tenant_of(key->parent, key->parent_tenant, "p")));
+								 crosses_tenants(key, tenant_of(key->child, key->tenant, "c"), "<>",
+												 tenant_of(key->parent, key->parent_tenant, "p"))));
 }
 
 static void
@@ -94,11 +102,12 @@ count_cross_tenant_rows(Pairing *pairing)
 
 	pairing->cross_tenant =
 		query_noforce(object_owner(RelationRelationId, key->child),
-					  psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.<>) %s),"
+					  psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s),"
 							   " pg_catalog.count(*) FILTER (WHERE %s IS NULL)"
-							   " FROM %s AS c JOIN %s AS p ON %s WHERE %s IS NOT NULL",
-							   tenant, parent_tenant, parent_tenant, only_table(key->child),
-							   parents_of(key, parents), key_match(key, "c", "p"), tenant),
+							   " FROM %s AS c JOIN %s AS p ON %s%s",
+							   crosses_tenants(key, tenant, "OPERATOR(pg_catalog.<>)", parent_tenant), parent_tenant, only_table(key->child),
+							   parents_of(key, parents), key_match(key, "c", "p"),
+							   key->kind == KEY_UNPAIRED ? psprintf(" WHERE %s IS NOT NULL", tenant) : ""),
 					  parents, &pairing->tenantless);
 	forget_rows(parents);
 }
@@ -128,6 +137,25 @@ check_no_row_crosses(List *pairings)
 	}
 	if (counts.len > 0)
 		raise_refusal(keys_cross_tenants(counts.data, queries.data));
+}
+
+/* Raises that error for keys to rows of everyone, which are not paired. */
+void
+check_no_reference_crosses(List *keys)
+{
+	List	   *pairings = NIL;
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		Pairing    *pairing = palloc0(sizeof(Pairing));
+
+		pairing->key = lfirst(lc);
+		Assert(pairing->key->kind == KEY_TO_ROWS_OF_EVERYONE || pairing->key->kind == KEY_IS_CHECKED);
+		count_cross_tenant_rows(pairing);
+		pairings = lappend(pairings, pairing);
+	}
+	check_no_row_crosses(pairings);
 }
 
 /* ----------------------------------------------------------------

@@ -29,6 +29,7 @@
 #include "guard_refusals.h"
 #include "install_guard.h"
 #include "key_setting.h"
+#include "keys_of_everyone.h"
 #include "protect.h"
 #include "reference_owner.h"
 #include "relation_argument.h"
@@ -226,6 +227,8 @@ unprotect_table(Oid relid, const char *reason)
 	check_unprotect(parts);
 
 	was_guarded = guard_of(relid).status != GUARD_NONE;
+	foreach(lc, parts)
+		drop_reference_triggers(lfirst_oid(lc));
 	unguard_hierarchy(relid);
 	foreach(lc, parts)
 		check_references_kept(lfirst_oid(lc));

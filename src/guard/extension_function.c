@@ -80,6 +80,10 @@ function_of_name(const char *name, int nargs)
 		return strcmp(name, "check_key_action") == 0 || strcmp(name, "check_tenant_kept") == 0 ? EXTENSION_KEY_CHECK : EXTENSION_NONE;
 	if (is_getter_name(name))
 		return EXTENSION_GETTER;
+	if (strcmp(name, "check_reference") == 0)
+		return EXTENSION_REFERENCE_CHECK;
+	if (strcmp(name, "check_referenced") == 0)
+		return EXTENSION_REFERENCED_CHECK;
 	return strcmp(name, "guarded") == 0 ? EXTENSION_GUARDED : EXTENSION_OTHER;
 }
 

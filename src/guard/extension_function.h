@@ -17,6 +17,8 @@ typedef enum ExtensionFunction
 	EXTENSION_GUARDED,			/* guarded(), which is always true */
 	EXTENSION_KEY_CHECK,		/* check_key_action(), check_tenant_kept(), in plans of foreign keys' actions */
 	EXTENSION_COPY,				/* check_copied_tenant(), run_copy(), of COPY FROM into guarded tables */
+	EXTENSION_REFERENCE_CHECK,	/* check_reference(), the trigger of tables that reference rows of everyone */
+	EXTENSION_REFERENCED_CHECK, /* check_referenced(), the trigger of tables with rows of everyone */
 	EXTENSION_OTHER				/* any other one without arguments */
 } ExtensionFunction;
 
