@@ -234,24 +234,24 @@ key_keeps_meaning(const ForeignKey *key, Refusal *why)
 
 	if (key->ncolumns >= INDEX_MAX_KEYS)
 		return cannot(why, key, psprintf("It has %d columns, and with the tenant there are more than an index can have.", key->ncolumns),
-				   "Reference the rows by fewer columns, among them the tenant column.");
+					  "Reference the rows by fewer columns, among them the tenant column.");
 	if (sets_on_delete(key) && set_columns(key) == NIL)
 		return cannot(why, key, "ON DELETE would set the tenant column, and nothing else.",
-				   "Make the key anew with ON DELETE CASCADE or NO ACTION.");
+					  "Make the key anew with ON DELETE CASCADE or NO ACTION.");
 	if (key->on_update == FKCONSTR_ACTION_SETNULL || key->on_update == FKCONSTR_ACTION_SETDEFAULT)
 		return cannot(why, key, "ON UPDATE SET NULL and ON UPDATE SET DEFAULT set all columns of a key, and with them the tenant.",
-				   "Make the key anew with ON UPDATE CASCADE or NO ACTION.");
+					  "Make the key anew with ON UPDATE CASCADE or NO ACTION.");
 	if (key->match == FKCONSTR_MATCH_FULL && key->ncolumns > 1 && !all_columns_are_not_null(key))
 		return cannot(why, key, "MATCH FULL lets all columns of a key be null or none, and the tenant is never null.",
-				   "Make the key anew with MATCH SIMPLE, and add CHECK (num_nulls(...) IN (0, ...)) on its columns.");
+					  "Make the key anew with MATCH SIMPLE, and add CHECK (num_nulls(...) IN (0, ...)) on its columns.");
 	if (get_attgenerated(key->child, key->tenant) != '\0' &&
 		(key->on_update == FKCONSTR_ACTION_CASCADE || sets_on_delete(key)))
 		return cannot(why, key, generated, "Make the key anew with ON UPDATE NO ACTION, and ON DELETE CASCADE or NO ACTION.");
 	if (key->temporal && !OidIsValid(unique_index_for(key)))
 		return cannot(why, key, psprintf("A key with a PERIOD needs a constraint WITHOUT OVERLAPS on (%s) of table %s.",
-								 index_columns(key), relation_name(key->parent)),
-				   psprintf("Run CREATE EXTENSION btree_gist; ALTER TABLE %s ADD UNIQUE (%s WITHOUT OVERLAPS);",
-							relation_name(key->parent), index_columns(key)));
+										 index_columns(key), relation_name(key->parent)),
+					  psprintf("Run CREATE EXTENSION btree_gist; ALTER TABLE %s ADD UNIQUE (%s WITHOUT OVERLAPS);",
+							   relation_name(key->parent), index_columns(key)));
 	return true;
 }
 

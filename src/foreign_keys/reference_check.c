@@ -105,7 +105,7 @@ is_to_check(const Reference *reference, const TriggerData *trigger)
 		return true;
 	/* as in ri_triggers.c: the check of a row that this transaction inserted may be skipped, since the row is dead by now */
 	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(slot_getsysattr(trigger->tg_trigslot,
-																					  MinTransactionIdAttributeNumber, &isnull))) ||
+																					 MinTransactionIdAttributeNumber, &isnull))) ||
 		columns_differ(trigger->tg_trigslot, trigger->tg_newslot, reference->columns, reference->ncolumns + 1);
 }
 

@@ -347,7 +347,7 @@ forget_references(References *references)
 static HTAB *
 make_references_cache(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(((References *) NULL)->tag),.entrysize = sizeof(References)};
+	HASHCTL		ctl = {.keysize = sizeof(((References *) NULL)->tag), .entrysize = sizeof(References)};
 
 	return hash_create("tenant_guard references", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 }

@@ -48,6 +48,7 @@ static const struct
 	const char *definition;		/* events, and below the function */
 	const char *function_name;
 }			sides[] = {
+
 	[REFERENCING] = {
 		EXTENSION_REFERENCE_CHECK, TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
 		"tenant_references", "INSERT OR UPDATE", "tenant_guard.check_reference()"
