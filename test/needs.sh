@@ -30,12 +30,12 @@ needed_packages() {
 
 # The packages, of Debian, whose absence only skips tests: extensions to be beside, clients.
 useful_packages() {
-	local bindir name names=(pgaudit set-user plpgsql-check cron)
+	local bindir name beside=(pgaudit set-user plpgsql-check cron)
 	bindir=$("$pg_config" --bindir)
 	if [[ $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]]; then
 		# docs/partner-extensions.md is about 15. PostGIS comes with 40 packages: its tests run where it is installed.
-		[ "${BASH_REMATCH[1]}" != 15 ] || names+=(partman periods repack)
-		[[ $parts != *" tap "* && $parts != *" versions "* ]] || for name in "${names[@]}"; do
+		[ "${BASH_REMATCH[1]}" != 15 ] || beside+=(partman periods repack)
+		[[ $parts != *" tap "* && $parts != *" versions "* ]] || for name in "${beside[@]}"; do
 			[ -n "$(find "$("$pg_config" --pkglibdir)" -name "*${name/-/_}*.so" -print -quit)" ] || echo "postgresql-${BASH_REMATCH[1]}-$name"
 		done
 		[[ $parts != *" pgtap "* || -e $("$pg_config" --sharedir)/extension/pgtap.control ]] || echo "postgresql-${BASH_REMATCH[1]}-pgtap"
