@@ -232,9 +232,9 @@ my $to_preload = 'SELECT remedy FROM tenant_guard.audit() WHERE rule = \'not_pre
 my $reconnect = '-- reconnect (poolers too): sessions that begin now preload it';
 $node->safe_psql('postgres', 'ALTER DATABASE shop RESET session_preload_libraries');
 my $later = $node->background_psql('shop');
-is($later->query_safe($to_preload), 'ALTER DATABASE shop SET session_preload_libraries = \'tenant_guard\'', 'where no list names the library, the remedy is the statement');
+is(session_says($later, $to_preload), 'ALTER DATABASE shop SET session_preload_libraries = \'tenant_guard\'', 'where no list names the library, the remedy is the statement');
 $node->safe_psql('postgres', 'ALTER DATABASE shop SET session_preload_libraries = tenant_guard');
-is($later->query_safe($to_preload), $reconnect, 'not_preloaded: a session from before the database\'s list had the library is told to reconnect');
+is(session_says($later, $to_preload), $reconnect, 'not_preloaded: a session from before the database\'s list had the library is told to reconnect');
 $node->safe_psql('postgres', 'ALTER DATABASE shop RESET session_preload_libraries');
 {
 	local $ENV{PGOPTIONS} = '-c session_preload_libraries=';
@@ -243,7 +243,7 @@ $node->safe_psql('postgres', 'ALTER DATABASE shop RESET session_preload_librarie
 $node->append_conf('postgresql.conf', 'session_preload_libraries = tenant_guard');
 $node->reload;
 $node->poll_query_until('shop', 'SELECT tenant_guard.library_preloaded()');
-is($later->query_safe($to_preload), $reconnect, 'so is one from before the server\'s had it');
+is(session_says($later, $to_preload), $reconnect, 'so is one from before the server\'s had it');
 $later->quit;
 $node->append_conf('postgresql.conf', 'session_preload_libraries = \'\'');
 $node->reload;

@@ -10,7 +10,7 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw($TENANT_A $TENANT_B start_server says superuser_says);
+our @EXPORT = qw($TENANT_A $TENANT_B start_server says superuser_says session_says);
 
 our $TENANT_A = 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa';
 our $TENANT_B = 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb';
@@ -59,6 +59,18 @@ sub superuser_says
 	my ($node, $database, $sql, $pgoptions) = @_;
 
 	return says($node, $database, scalar getpwuid($<), $sql, $pgoptions);
+}
+
+# session_says(session, sql): what a session of background_psql prints. The Perl modules of older minor releases leave ends of lines
+# and, where nothing is printed, their separator, and do not wait for what is printed on stderr.
+sub session_says
+{
+	my ($session, $sql) = @_;
+	my $out = $session->query("$sql\n;\n\\warn end");
+
+	pump_until($session->{run}, $session->{timeout}, \$session->{stderr}, qr/^end$/m);
+	$session->{stderr} =~ s/^end\n?//m;
+	return $out =~ s/^\n*(background_psql: QUERY_SEPARATOR)?|\n+\z//gr;
 }
 
 1;
