@@ -14,7 +14,8 @@
 #     random      random statements (040_random_ddl) and talkative queries (039_queries_do_not_talk), new seeds each time
 #
 # TG_HARDENING is the directory where the server, the logs and what was found stay (a new one in /tmp), TG_SECONDS how long
-# each random part is (3600), TG_SOURCE the directory of PostgreSQL's source where that is there. The last line is the sum.
+# each random part is (3600), TG_LIMIT after how many seconds a run of tests is stopped, as a failure (7200), TG_SOURCE the
+# directory of PostgreSQL's source where that is there. The last line is the sum.
 set -u -o pipefail
 exec </dev/null 2>&1
 
@@ -23,9 +24,13 @@ project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 . "$project/test/lib/installation.sh"
 # shellcheck source=test/lib/server.sh
 . "$project/test/lib/server.sh"
-seconds=${TG_SECONDS:-3600}
-passed=0 failed=0 skipped=0
-few=(guard_rows guard_new_rows tenant_one_per_transaction keys_actions ddl_parts planner_every_plan)
+seconds=${TG_SECONDS:-3600} limit=${TG_LIMIT:-7200}
+passed=0 failed=0 skipped=0 child=''
+# some regression tests of each wing, for what makes a server a hundred times slower
+few=(tenant_required tenant_every_way_to_set tenant_deferred_triggers guard_rows guard_new_rows guard_partitions_and_children
+	guard_temporary_rows guard_drop_extension bypass_views_and_functions bypass_key_actions trust_index trust_side_doors
+	mismatch_queries mismatch_stored_code keys_actions keys_pairing keys_of_frameworks planner_every_plan planner_on_conflict
+	ddl_parts ddl_auto_protect functions_protect functions_derive audit_disabled_keys)
 
 say() { printf '\n==== %s\n' "$*"; }
 ok() { echo "ok - $*"; passed=$((passed + 1)); }
@@ -82,18 +87,27 @@ part_server() {
 
 # --- Tests ------------------------------------------------------------------------------------------------------------
 
-# tests <name> <what> <variable=value...> -- <test/run.sh's arguments...>: what fails there is counted, and shown.
+# tests <name> <what> <variable=value...> -- <test/run.sh's arguments...>: shows how it goes; what fails there is counted. So is
+# what passed until it was stopped.
 tests() {
-	local what=$2 log=$directory/$1.log settings=()
+	local what=$2 log=$directory/$1.log settings=() status
 	shift 2
 	while [ "$1" != -- ]; do settings+=("$1"); shift; done
 	shift
+	: >"$log"
 	# other flags than the server's, and gcc warns of something else
-	env CI=true TG_COPT= "${settings[@]}" "$project/test/run.sh" "$@" >"$log" 2>&1
+	timeout -k 60 "$limit" env CI=true TG_COPT= "${settings[@]}" "$project/test/run.sh" "$@" >"$log" 2>&1 &
+	child=$!
+	tail -n +1 -f --pid=$child "$log" | grep --line-buffered -E '^(not )?ok [0-9]|^test .* \.\.\. |^test/t/.* \.\. (ok|skipped|Dub)'
+	wait $child
+	status=$? child=''
 	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
 		passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
 		echo "$what: $(tail -n 1 "$log")"
 		grep '^FAILED: ' "$log" | sort -u
+	elif [ $status -eq 124 ]; then
+		passed=$((passed + $(grep -cE '^ok [0-9]+ |^test .* \.\.\. ok |^Result: PASS' "$log")))
+		not_ok "$what: stopped after $limit s: $log"
 	else
 		tail -n 20 "$log"
 		not_ok "$what could not be tested"
@@ -110,35 +124,48 @@ part_asserts() { ! with_asserts asserts || tests asserts "with assertions" PG_CO
 
 part_caches() {
 	with_asserts caches || return
-	tests caches "without caches" PG_CONFIG="$server/bin/pg_config" TG_CONF="debug_discard_caches = 1" -- regress "${few[@]}"
+	tests caches "without caches" PG_CONFIG="$server/bin/pg_config" TG_SERVERS=preloaded TG_CONF="debug_discard_caches = 1" -- regress "${few[@]}"
 }
 
-# Nothing that is found stops the server; each finding is a file. Servers with many libraries, as distributions build them, may
-# hang where libasan comes first.
+# The TAP tests whose figures would be the sanitizers', and those that start no server.
+tap_tests_but() {
+	local test
+	for test in "$project"/test/t/*.pl; do
+		test=$(basename "$test" .pl)
+		[[ " $* " == *" $test "* ]] || echo "$test"
+	done
+}
+
+# What is found is in the server's log, where test/run.sh looks for it, and stops nothing: log_path does not work with both
+# sanitizers. Servers with many libraries, as distributions build them, may hang where libasan comes first. What a server frees
+# stays in the sanitizer's quarantine, so that a process grows: where growth is measured there is none.
 part_sanitizers() {
-	local flags='-fsanitize=undefined -fno-omit-frame-pointer -g' under='' config=$pg_config library found
+	local flags='-fsanitize=undefined -fno-omit-frame-pointer -g' under='env UBSAN_OPTIONS=print_stacktrace=1' config=$pg_config library found others
 	library=$(gcc -print-file-name=libasan.so)
-	mkdir -p "$directory/sanitizers" && chmod 1777 "$directory/sanitizers"
 	if [ -x "$server/bin/postgres" ] && [ -e "$library" ] && LD_PRELOAD=$library ASAN_OPTIONS=detect_leaks=0 timeout 10 "$server/bin/postgres" -V; then
-		config=$server/bin/pg_config flags=${flags/undefined/address,undefined}
-		under="LD_PRELOAD=$library ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:halt_on_error=0:log_path=$directory/sanitizers/a"
+		config=$server/bin/pg_config flags=${flags/undefined/address,undefined -fsanitize-recover=address}
+		under+=" LD_PRELOAD=$library ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:halt_on_error=0"
 	else
 		skip "addresses: they need the server with assertions, and libasan"
 	fi
-	tests sanitizers "with sanitizers" PG_CONFIG="$config" TG_COPT="$flags" \
-		TG_UNDER="env $under UBSAN_OPTIONS=print_stacktrace=1:log_path=$directory/sanitizers/u" -- regress,isolation,tap
-	found=$(cat "$directory"/sanitizers/* 2>/dev/null | grep -E 'runtime error|ERROR: AddressSanitizer' | sort | uniq -c | head -n 50)
+	mapfile -t others < <(tap_tests_but 004_no_growth 033_large_schemas 034_large_tables 041_documentation 045_audit_sql)
+	tests sanitizers "with sanitizers" PG_CONFIG="$config" TG_COPT="$flags" TG_UNDER="$under" -- regress,isolation
+	tests sanitizers-tap "with sanitizers, TAP" PG_CONFIG="$config" TG_COPT="$flags" TG_UNDER="$under" -- tap "${others[@]}"
+	tests sanitizers-growth "with sanitizers, growth" PG_CONFIG="$config" TG_COPT="$flags" \
+		TG_UNDER="${under/halt_on_error/quarantine_size_mb=0:thread_local_quarantine_size_kb=0:halt_on_error}" -- tap 004_no_growth
+	found=$(cat "$directory"/sanitizers{,-tap,-growth}.log | grep -E "$sanitized" | sort | uniq -c | head -n 50)
 	if [ -z "$found" ]; then ok "the sanitizers find nothing"; else not_ok "the sanitizers find"; echo "$found"; fi
 }
 
-# Only what has the library in its stack: PostgreSQL itself leaves some to valgrind's suppressions.
+# Only what has the library in its stack, and PostgreSQL does not know of.
 part_valgrind() {
-	local config=$server/bin/pg_config found
+	local config=$server/bin/pg_config known='' found
 	command -v valgrind >/dev/null || { skip "valgrind is not installed"; return; }
 	[ -x "$config" ] || config=$pg_config
-	mkdir -p "$directory/valgrind" && chmod 1777 "$directory/valgrind"
-	tests valgrind "under valgrind" PG_CONFIG="$config" \
-		TG_UNDER="valgrind -q --leak-check=no --trace-children=yes --error-markers=BEGIN,END --log-file=$directory/valgrind/%p" -- regress "${few[@]}"
+	[ ! -e "$source/src/tools/valgrind.supp" ] || known="--suppressions=$source/src/tools/valgrind.supp"
+	mkdir -p "$directory/valgrind" && chmod 1777 "$directory/valgrind" && rm -f "$directory"/valgrind/*
+	tests valgrind "under valgrind" PG_CONFIG="$config" TG_SERVERS=preloaded \
+		TG_UNDER="valgrind -q --leak-check=no --trace-children=yes $known --error-markers=BEGIN,END --log-file=$directory/valgrind/%p" -- regress "${few[@]}"
 	found=$(cat "$directory"/valgrind/* 2>/dev/null | awk '/BEGIN/ { text = "" } { text = text $0 "\n" } /END/ && text ~ /tenant_guard/ { print text }' | head -n 100)
 	if [ -z "$found" ]; then ok "valgrind finds nothing of the library's"; else not_ok "valgrind finds"; echo "$found"; fi
 }
@@ -227,7 +254,8 @@ parts=("$@")
 directory=$(realpath -m "${TG_HARDENING:-$(mktemp -d)}") && mkdir -p "$directory" && chmod a+rx "$directory" || exit 1
 server=$directory/postgres source=${TG_SOURCE-$(find "$directory/source" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | head -n 1)}
 pg_config=$("$project/test/needs.sh" regress isolation tap) || exit 1
-trap stop_servers EXIT
+trap '[ -z "$child" ] || kill "$child"; stop_servers' EXIT
+trap 'exit 130' INT TERM
 for part in "${parts[@]}"; do
 	declare -F "part_$part" >/dev/null || { sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 	say "$part"

@@ -182,6 +182,7 @@ tap_ended() {
 	test=${running[$pid]} log=$work/log/tap-${running[$pid]}
 	unset "running[$pid]"
 	cat "$log"
+	! grep -rshE -A 12 "$sanitized" "$work/tap/$test/tmp_check/log" --include='*.log' || status=1
 	if [ $status -eq 0 ] && grep -q '^Result: PASS' "$log"; then
 		passed=$((passed + 1))
 	elif [ $status -eq 0 ] && grep -qE ' skipped: |^TAP tests not enabled' "$log"; then
@@ -333,6 +334,7 @@ lint() {
 # shellcheck disable=SC2317,SC2329 # called by the trap
 clean_up() {
 	local pid
+	trap '' INT TERM # a second one, as timeout sends, would leave the rest where it is
 	for pid in "${!running[@]}"; do kill -- "-$pid"; done
 	wait
 	stop_servers

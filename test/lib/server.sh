@@ -23,9 +23,13 @@ start_server() {
 	return 1
 }
 
+# What the sanitizers' libraries write into a server's log.
+sanitized='runtime error: |ERROR: AddressSanitizer'
+
 # stop_server <name>: a crash that nothing else showed is a failure too.
 stop_server() {
 	as_tester pg_ctl -s -w -D "$work/$1" -m fast stop </dev/null || fail "the server ($1) does not stop"
+	! grep -E -A 12 "$sanitized" "$work/log/$1-server" || fail "the sanitizers find something ($1)"
 	grep -qE 'PANIC:|was terminated by signal|TRAP:' "$work/log/$1-server" || return 0
 	show 200 "$work/log/$1-server"
 	fail "the server ($1) crashed"
