@@ -191,7 +191,7 @@ part_postgres() {
 	[ -d "$source/src/test/regress" ] || { skip "PostgreSQL's own tests are in its source"; return; }
 	start_asserts || { tail "$directory/start.log"; not_ok "there is no server"; return; }
 	[ "$(id -u)" -ne 0 ] || chown -R "$tester" "$source/src/test"
-	as_tester make -s -C "$source/src/test/regress" installcheck-parallel >"$log" 2>&1
+	as_tester timeout "$limit" make -s -C "$source/src/test/regress" installcheck-parallel >"$log" 2>&1
 	# security_label is about a server without a provider of labels, and the library is one
 	if grep -qE 'All [0-9]+ tests passed|1 of [0-9]+ tests failed' "$log" && ! grep -E '^not ok|\.\.\. FAILED' "$log" | grep -vqw security_label; then
 		ok "PostgreSQL's own regression tests pass with the library loaded"
@@ -238,9 +238,9 @@ part_sqlsmith() {
 
 # One round after the other until the time is over; a failure names its seed.
 part_random() {
-	local config=$pg_config round=0
+	local config=$pg_config round=0 before=$failed
 	[ ! -x "$server/bin/postgres" ] || config=$server/bin/pg_config
-	while [ $SECONDS -lt $((started + seconds)) ] && [ $failed -eq 0 ]; do
+	while [ $SECONDS -lt $((started + seconds)) ] && [ $failed -eq $before ]; do
 		round=$((round + 1))
 		tests "random-$round" "random statements, round $round" PG_CONFIG="$config" TG_DDL_RUNS="owner:$RANDOM superuser:$RANDOM" TG_DDL_STATEMENTS=500 \
 			-- tap 040_random_ddl 039_queries_do_not_talk
@@ -259,9 +259,9 @@ trap 'exit 130' INT TERM
 for part in "${parts[@]}"; do
 	declare -F "part_$part" >/dev/null || { sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 	say "$part"
-	started=$SECONDS
+	started=$SECONDS sum=("-$passed" "-$failed" "-$skipped")
 	"part_$part"
-	echo "after $((SECONDS - started)) s"
+	echo "$part: $((passed + sum[0])) passed, $((failed + sum[1])) failed, $((skipped + sum[2])) skipped after $((SECONDS - started)) s"
 done
 printf '\nlogs: %s\n' "$directory"
 tally="$passed passed, $failed failed"
