@@ -132,6 +132,18 @@ call($rest);
 is($node->safe_psql('postgres', "SELECT count(*) FROM tenant_guard.tables WHERE status = 'unprotected' AND reason = 'it''s late'"), 600, 'then that, too, for the reason that was given');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM tenant_guard.broken_invariants()'), 0, 'no invariant is broken');
 
+# One by one, by the statements of docs/operations.md: what is in use stays guarded, and the others go on.
+my ($recipe) = slurp_file('docs/operations.md') =~ /^## Taking the guards off\n.*?^```sql\n(.*?)^```/ms;
+$node->safe_psql('postgres', 'CREATE SCHEMA x; SET client_min_messages = warning; CREATE TABLE x.a (tenant_id uuid); CREATE TABLE x.b (tenant_id uuid); CREATE TABLE x.c (tenant_id uuid)');
+$holder = $node->background_psql('postgres');
+$holder->query('BEGIN; LOCK TABLE x.b IN ACCESS SHARE MODE');
+is(superuser_says($node, 'postgres', $recipe) =~ s/; (?=; )|^; |; $//gr, 'ERROR 55P03', 'of three tables one is in use');
+is($node->safe_psql('postgres', "SELECT string_agg(relation::text, ',') FROM tenant_guard.tables WHERE status = 'guarded'"), 'x.b', 'which stays guarded');
+$holder->query('COMMIT');
+$holder->quit;
+unlike(superuser_says($node, 'postgres', $recipe), qr/ERROR/, 'called again, the statements succeed');
+is($node->safe_psql('postgres', $guarded), 0, 'and no table is guarded');
+
 # --- Parts of what is not guarded ------------------------------------------------------------------------------------
 
 # A table whose parent has no tenant column, or is in another schema, is guarded too.
