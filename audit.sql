@@ -406,6 +406,23 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 		-- to a GIN index all its columns are alike
 		WHERE i.indisvalid AND i.indpred IS NULL AND (u.place = 1 OR m.amname = 'gin')
 	),
+	-- Columns are what stands between the parentheses of the definition, and what follows; what stands before is known, whatever the names are.
+	gin_indexes AS MATERIALIZED (
+		SELECT i.indrelid AS relid, c.relname AS name, i.indkey::int2[] AS attnums,
+			   pg_get_expr(i.indexprs, i.indrelid) AS expressions, pg_get_expr(i.indpred, i.indrelid) AS condition,
+			   CASE WHEN starts_with(d.definition, d.before) THEN substr(d.definition, length(d.before) + 1) END AS columns
+		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'gin'
+			 JOIN pg_class r ON r.oid = i.indrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+			 CROSS JOIN LATERAL (SELECT pg_get_indexdef(i.indexrelid) AS definition,
+										format('CREATE INDEX %I ON %s%I.%I USING gin (', c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END, n.nspname, r.relname) AS before) d
+		WHERE i.indisvalid
+	),
+	-- as far as whoever asks may read statistics: columns with a hundred values at least
+	columns_of_many AS MATERIALIZED (
+		SELECT r.oid AS relid, s.attname
+		FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = s.tablename
+		WHERE r.oid IN (SELECT i.relid FROM gin_indexes i) AND CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * r.reltuples ELSE s.n_distinct END >= 100
+	),
 	defaulted_columns AS MATERIALIZED (
 		SELECT d.adrelid AS relid, d.adnum AS attnum
 		FROM pg_attrdef d JOIN pg_depend e ON e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid AND e.refclassid = 'pg_proc'::regclass
@@ -452,6 +469,22 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 	FROM t LEFT JOIN pg_partitioned_table p ON p.partrelid = t.oid
 	WHERE t.status = 'guarded' AND t.partition_of IS NULL AND p.partattrs[0] IS DISTINCT FROM t.tenant_attnum
 		  AND (t.oid, t.tenant_attnum) NOT IN (SELECT i.relid, i.attnum FROM indexed_columns i)
+
+	-- a search in it reads what every tenant has
+	UNION ALL
+	SELECT 'gin_without_tenant', 'info', format('%I on %s', i.name, t.name),
+		   format('contains the rows of many tenants, and not column %s: a search for a small tenant takes as long as one for all. An index that begins with the column serves tenants of every size', t.key),
+		   CASE WHEN i.columns IS NULL THEN NULL
+				WHEN EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'btree_gin')
+				THEN format('CREATE INDEX %sON %s USING gin (%s, %s', CASE WHEN t.relkind = 'r' THEN 'CONCURRENTLY ' ELSE '' END, t.name, t.key, i.columns)
+				ELSE format('CREATE EXTENSION btree_gin; CREATE INDEX ON %s USING gin (%s, %s', t.name, t.key, i.columns) END, 0
+	FROM t JOIN gin_indexes i ON i.relid = t.oid
+	WHERE t.status = 'guarded' AND t.partition_of IS NULL AND t.tenant_attnum <> ALL (i.attnums)
+		  AND (t.oid, t.tenant_column) IN (SELECT m.relid, m.attname FROM columns_of_many m)
+		  -- an index of the same columns and the tenant's may be there already
+		  AND NOT EXISTS (SELECT FROM gin_indexes o
+						  WHERE o.relid = i.relid AND t.tenant_attnum = ANY (o.attnums) AND i.attnums <@ o.attnums
+								AND o.expressions IS NOT DISTINCT FROM i.expressions AND o.condition IS NOT DISTINCT FROM i.condition)
 
 	-- Django drops defaults after ADD COLUMN
 	UNION ALL

@@ -27,6 +27,7 @@ FROM (VALUES
 	  (15, '^ALTER VIEW NAME SET \(security_invoker', 'ACCESS EXCLUSIVE', false, false, 'who reads it needs a tenant, and privileges for what it reads'),
 	  (16, '^ALTER (?:FOREIGN )?TABLE NAME ', 'ACCESS EXCLUSIVE', false, false, NULL),
 	  (17, '^ALTER POLICY (?:"(?:[^"]|"")*"|[^" ]+) ON NAME ', 'ACCESS EXCLUSIVE', false, false, NULL),
+	  (18, '^CREATE INDEX CONCURRENTLY ON NAME ', 'SHARE UPDATE EXCLUSIVE', true, false, 'it runs outside transaction blocks, and each change of a row changes one more index'),
 	  (19, '^CREATE INDEX ON NAME ', 'SHARE', true, false, 'CREATE INDEX CONCURRENTLY does not block writes'),
 	  (21, '^REASSIGN OWNED BY NAME ', 'ACCESS EXCLUSIVE', false, false, 'what changes its tables has to become the new owner'),
 	  (22, '^ALTER (?:FUNCTION|ROUTINE) .* SECURITY INVOKER$', NULL, false, false, 'who calls it needs a tenant, and privileges for what it does'),

@@ -11,7 +11,7 @@
 -- No rule may find anything in a database where nobody has made a mistake. A remedy is SQL that makes the finding
 -- go away, and null where that takes a decision. What belongs to an extension, or lies in a schema that
 -- tenant_guard.excluded_schemas names, is left alone. A rule needs its fault planted, and its remedy run, in
--- sql/audit_findings.sql, or in test/t/030_audit.pl where that takes a server of its own.
+-- sql/audit_findings.sql, in a test of its own beside it, or in test/t/030_audit.pl where that takes a server of its own.
 -- The rules, the most severe level of each, and the function that has it.
 CREATE VIEW tenant_guard_internal.audit_rules AS
 SELECT v.rule, v.level, v.part
@@ -26,6 +26,7 @@ FROM (VALUES
 	   ('tenants_table_open', 'error', 'audit_missing_columns'),
 	   ('nothing_guarded', 'warning', 'audit_undecided'),
 	   ('undecided_table', 'warning', 'audit_undecided'),
+	   ('gin_without_tenant', 'info', 'audit_tenant_columns'),
 	   ('not_null_pending', 'warning', 'audit_tenant_columns'),
 	   ('tenant_column_unused', 'warning', 'audit_tenant_columns'),
 	   ('tenant_default_missing', 'info', 'audit_tenant_columns'),
