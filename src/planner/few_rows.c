@@ -176,6 +176,17 @@ has_index_of_tenant(const RelOptInfo *rel, AttrNumber attnum)
 	return false;
 }
 
+/* Are the tenant's rows read for less than the table's pages, by the planner's costs of pages? */
+static bool
+are_cheaper_than_table(const RelOptInfo *rel, const TenantRows *tenant)
+{
+	double		random_page,
+				seq_page;
+
+	get_tablespace_page_costs(rel->reltablespace, &random_page, &seq_page);
+	return Max(tenant->rows, 1) * random_page <= rel->pages * seq_page;
+}
+
 /*
  * Called for a RelOptInfo that get_relation_info() has just filled.  If the tenant has so
  * few rows that no search in an index of all is worth it, hides such indexes: the planner
@@ -190,7 +201,8 @@ hide_indexes_of_all(const PlannerInfo *root, const RelOptInfo *rel)
 	ListCell   *lc;
 
 	if (!has_paths_to_choose(rel, rte) || !filters_are_trusted(rte) || !has_index_of_all(rel, 0) || !find_tenant_rows(root, rel, &tenant) ||
-		tenant.rows > rows_for_search(1, tenant.total) || !has_index_of_tenant(rel, tenant.attnum))
+		tenant.rows > rows_for_search(1, tenant.total) || !are_cheaper_than_table(rel, &tenant) ||
+		!has_index_of_tenant(rel, tenant.attnum))
 		return;
 	foreach(lc, rel->indexlist)
 	{
@@ -300,26 +312,27 @@ make_paths(PlannerInfo *root, RelOptInfo *rel, List *indexes)
 	rel->indexlist = all;
 }
 
-/* Has the table a path that needs no other table's rows and begins with the tenant? */
+/* Is the cheapest of the paths that need no other table's rows one that begins with the tenant? */
 static bool
-has_path_of_tenant(const RelOptInfo *rel, AttrNumber attnum)
+path_of_tenant_is_cheapest(const RelOptInfo *rel, AttrNumber attnum)
 {
+	const Path *cheapest = NULL;
 	ListCell   *lc;
 
 	foreach(lc, rel->pathlist)
 	{
 		const Path *path = lfirst(lc);
 
-		if (path->param_info == NULL && begins_with_tenant(path, attnum))
-			return true;
+		if (path->param_info == NULL && (cheapest == NULL || path->total_cost < cheapest->total_cost))
+			cheapest = path;
 	}
-	return false;
+	return cheapest != NULL && begins_with_tenant(cheapest, attnum);
 }
 
 /*
- * Replaces the access paths of a table by those that use no index of all, and begin with
- * the tenant.  Returns false, and changes nothing, if there is none.  Paths that look up,
- * in an index of all, what another table's row says are kept.
+ * Replaces the access paths of a table by those that use no index of all.  Returns false,
+ * and changes nothing, if the cheapest of them does not begin with the tenant.  Paths that
+ * look up, in an index of all, what another table's row says are kept.
  */
 static bool
 exchange_paths(PlannerInfo *root, RelOptInfo *rel, AttrNumber attnum)
@@ -333,7 +346,7 @@ exchange_paths(PlannerInfo *root, RelOptInfo *rel, AttrNumber attnum)
 		if (!is_index_of_all(lfirst(lc), attnum))
 			indexes = lappend(indexes, lfirst(lc));
 	make_paths(root, rel, indexes);
-	if (!has_path_of_tenant(rel, attnum))
+	if (!path_of_tenant_is_cheapest(rel, attnum))
 	{
 		rel->pathlist = paths;
 		rel->partial_pathlist = partial;
