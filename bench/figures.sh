@@ -21,21 +21,22 @@ draw() {
 }
 
 tabulate() {
-	awk -F, 'NR == 1 { print "| query | tenant | protocol | by hand, ms | current_setting | (SELECT current_setting) | tenant_guard |\n|---|---|---|---|---|---|---|" }
+	awk -F, 'NR == 1 { print "| query | tenant | protocol | by hand, ms | current_setting | (SELECT current_setting) | tenant_guard | to the better of both |\n|---|---|---|---|---|---|---|---|" }
 		$4 == "hand" { hand = $5 } $4 == "setting" { setting = $6 } $4 == "subselect" { subselect = $6 }
-		$4 == "guarded" { printf "| %s | %s | %s | %.3f | %.2f | %.2f | **%.2f** |\n", $1, $2, $3, hand, setting, subselect, $6 }' "$results/results.csv" >"$results/results.md"
+		$4 == "guarded" { printf "| %s | %s | %s | %.3f | %.2f | %.2f | **%.2f** | **%.2f** |\n", $1, $2, $3, hand, setting, subselect, $6, $8 }' "$results/results.csv" >"$results/results.md"
 }
 
 # What the goal of docs/performance.md is, and what is above it.
 goals() {
-	sort -t, -g -k 6,6 "$results/results.csv" | awk -F, '$4 == "hand" { hand[$1, $2, $3] = $5; next }
-		$4 == "guarded" { n++; cell[n] = $1 "," $2 "," $3; ratio[n] = $6; if ($7 != "same" && !(($1, $2) in unlike)) { unlike[$1, $2]; other++ } }
+	{ grep -v ',guarded,' "$results/results.csv"; grep ',guarded,' "$results/results.csv" | sort -t, -g -k 8,8; } | awk -F, '
+		$4 != "guarded" { if (!(($1, $2, $3) in best) || $5 < best[$1, $2, $3]) best[$1, $2, $3] = $5; next }
+		$4 == "guarded" { n++; cell[n] = $1 "," $2 "," $3; ratio[n] = $8; if ($7 != "same" && !(($1, $2) in unlike)) { unlike[$1, $2]; other++ } }
 		END {
 			for (i = 1; i <= n; i++) {
 				split(cell[i], c, ",")
-				ms = hand[c[1], c[2], c[3]]
+				ms = best[c[1], c[2], c[3]]
 				if (ratio[i] > (ms < 0.2 ? 1.10 : 1.05)) { above++; text = text sprintf("  %s, %s, %s: %.2f of %.3f ms\n", c[1], c[2], c[3], ratio[i], ms) }
 			}
-			printf "%d ratios, median %.2f; %d above the goal (1.05, and 1.10 below 0.2 ms); %d of %d plans are not the hand-written one'"'"'s\n%s", n, (ratio[int((n + 1) / 2)] + ratio[int(n / 2) + 1]) / 2, above, other, n / 2, text
+			printf "%d ratios to the better of both, median %.2f; %d above the goal (1.05, and 1.10 below 0.2 ms); %d of %d plans are not the hand-written one'"'"'s\n%s", n, (ratio[int((n + 1) / 2)] + ratio[int(n / 2) + 1]) / 2, above, other, n / 2, text
 		}' | tee "$results/goals.txt"
 }
