@@ -228,23 +228,6 @@ indexed_columns AS MATERIALIZED (
 	-- to a GIN index all its columns are alike
 	WHERE i.indisvalid AND i.indpred IS NULL AND (u.place = 1 OR m.amname = 'gin')
 ),
--- Columns are what stands between the parentheses of the definition, and what follows; what stands before is known, whatever the names are.
-gin_indexes AS MATERIALIZED (
-	SELECT i.indrelid AS relid, c.relname AS name, i.indkey::int2[] AS attnums,
-		   pg_get_expr(i.indexprs, i.indrelid) AS expressions, pg_get_expr(i.indpred, i.indrelid) AS condition,
-		   CASE WHEN starts_with(d.definition, d.before) THEN substr(d.definition, length(d.before) + 1) END AS columns
-	FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'gin'
-		 JOIN pg_class r ON r.oid = i.indrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-		 CROSS JOIN LATERAL (SELECT pg_get_indexdef(i.indexrelid) AS definition,
-									format('CREATE INDEX %I ON %s%I.%I USING gin (', c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END, n.nspname, r.relname) AS before) d
-	WHERE i.indisvalid
-),
--- as far as whoever asks may read statistics: columns with a hundred values at least
-columns_of_many AS MATERIALIZED (
-	SELECT r.oid AS relid, s.attname
-	FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = s.tablename
-	WHERE r.oid IN (SELECT i.relid FROM gin_indexes i) AND CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * r.reltuples ELSE s.n_distinct END >= 100
-),
 defaulted_columns AS MATERIALIZED (
 	SELECT d.adrelid AS relid, d.adnum AS attnum
 	FROM pg_attrdef d JOIN pg_depend e ON e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid AND e.refclassid = 'pg_proc'::regclass
@@ -292,8 +275,39 @@ FROM t LEFT JOIN pg_partitioned_table p ON p.partrelid = t.oid
 WHERE t.status = 'guarded' AND t.partition_of IS NULL AND p.partattrs[0] IS DISTINCT FROM t.tenant_attnum
 	  AND (t.oid, t.tenant_attnum) NOT IN (SELECT i.relid, i.attnum FROM indexed_columns i)
 
--- a search in it reads what every tenant has
+-- Django drops defaults after ADD COLUMN
 UNION ALL
+SELECT 'tenant_default_missing', 'info', t.name, format('column %s has no default of tenant_guard: an INSERT that leaves it out does not get the tenant', t.key),
+	   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L%s)', t.name, t.how)), 0
+FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = ''
+WHERE t.status = 'guarded' AND t.partition_of IS NULL
+	  AND (t.oid, t.tenant_attnum) NOT IN (SELECT d.relid, d.attnum FROM defaulted_columns d)
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_tenant_columns() IS 'rules about tenant columns; a part of audit()';
+
+-- Indexes for searches, in which small tenants' few rows lie among those of all.
+CREATE FUNCTION tenant_guard_internal.audit_gin_indexes() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH t AS MATERIALIZED (SELECT * FROM tenant_guard_internal.audited_tables),
+-- Columns are what stands between the parentheses of the definition, and what follows; what stands before is known, whatever the names are.
+gin_indexes AS MATERIALIZED (
+	SELECT i.indrelid AS relid, c.relname AS name, i.indkey::int2[] AS attnums,
+		   pg_get_expr(i.indexprs, i.indrelid) AS expressions, pg_get_expr(i.indpred, i.indrelid) AS condition,
+		   CASE WHEN starts_with(d.definition, d.before) THEN substr(d.definition, length(d.before) + 1) END AS columns
+	FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'gin'
+		 JOIN pg_class r ON r.oid = i.indrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+		 CROSS JOIN LATERAL (SELECT pg_get_indexdef(i.indexrelid) AS definition,
+									format('CREATE INDEX %I ON %s%I.%I USING gin (', c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END, n.nspname, r.relname) AS before) d
+	WHERE i.indisvalid
+),
+-- as far as whoever asks may read statistics: columns with a hundred values at least
+columns_of_many AS MATERIALIZED (
+	SELECT r.oid AS relid, s.attname
+	FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = s.tablename
+	WHERE r.oid IN (SELECT i.relid FROM gin_indexes i) AND CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * r.reltuples ELSE s.n_distinct END >= 100
+)
 SELECT 'gin_without_tenant', 'info', format('%I on %s', i.name, t.name),
 	   format('contains the rows of many tenants, and not column %s: a search for a small tenant takes as long as one for all. An index that begins with the column serves tenants of every size', t.key),
 	   CASE WHEN i.columns IS NULL THEN NULL
@@ -307,16 +321,8 @@ WHERE t.status = 'guarded' AND t.partition_of IS NULL AND t.tenant_attnum <> ALL
 	  AND NOT EXISTS (SELECT FROM gin_indexes o
 					  WHERE o.relid = i.relid AND t.tenant_attnum = ANY (o.attnums) AND i.attnums <@ o.attnums
 							AND o.expressions IS NOT DISTINCT FROM i.expressions AND o.condition IS NOT DISTINCT FROM i.condition)
-
--- Django drops defaults after ADD COLUMN
-UNION ALL
-SELECT 'tenant_default_missing', 'info', t.name, format('column %s has no default of tenant_guard: an INSERT that leaves it out does not get the tenant', t.key),
-	   concat_ws('; ', CASE WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY', t.name, t.key) END, format('SELECT tenant_guard.protect(%L%s)', t.name, t.how)), 0
-FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = t.tenant_attnum AND a.attgenerated = ''
-WHERE t.status = 'guarded' AND t.partition_of IS NULL
-	  AND (t.oid, t.tenant_attnum) NOT IN (SELECT d.relid, d.attnum FROM defaulted_columns d)
 $rules$;
-COMMENT ON FUNCTION tenant_guard_internal.audit_tenant_columns() IS 'rules about tenant columns; a part of audit()';
+COMMENT ON FUNCTION tenant_guard_internal.audit_gin_indexes() IS 'rules about indexes for searches; a part of audit()';
 
 -- Foreign tables, which have no row-level security.
 CREATE FUNCTION tenant_guard_internal.audit_foreign_tables() RETURNS SETOF tenant_guard_internal.finding
