@@ -1395,10 +1395,10 @@ FROM (SELECT f.*, s.severity, g.changed, min(s.severity) OVER of_object AS worst
 	  UNION ALL SELECT * FROM audit_server
 	  UNION ALL SELECT * FROM audit_settings
 	  UNION ALL SELECT * FROM audit_replication
-	  UNION ALL SELECT 'not_examined', 'info', 'tenant_guard', 'these rules need the extension: event_trigger_disabled, function_replaced, mixed_comparison, not_preloaded, policy_before_isolation, setting_disagrees, tenant_default_missing, trusted_function, unprotected_table', NULL, 0) f
+	  UNION ALL SELECT 'not_examined', 'info', 'tenant_guard', 'these rules need the extension: event_trigger_disabled, function_replaced, mixed_comparison, not_preloaded, policy_before_isolation, policy_superfluous, setting_disagrees, setting_name_refused, setting_read_empty, tenant_default_missing, trusted_function, unprotected_table', NULL, 0) f
 		   CROSS JOIN LATERAL (SELECT array_position(ARRAY['error', 'warning', 'info'], f.level) AS severity) s
 		   CROSS JOIN LATERAL (SELECT regexp_replace(f.object, '^("([^"]|"")*"|[^" ]+) on ', '') AS changed) g
-	  WHERE f.rule NOT IN ('event_trigger_disabled', 'function_replaced', 'mixed_comparison', 'not_preloaded', 'policy_before_isolation', 'setting_disagrees', 'tenant_default_missing', 'trusted_function', 'unprotected_table')
+	  WHERE f.rule NOT IN ('event_trigger_disabled', 'function_replaced', 'mixed_comparison', 'not_preloaded', 'policy_before_isolation', 'policy_superfluous', 'setting_disagrees', 'setting_name_refused', 'setting_read_empty', 'tenant_default_missing', 'trusted_function', 'unprotected_table')
 	  WINDOW of_object AS (PARTITION BY g.changed)) f
 ORDER BY f.rule = 'not_examined', f.worst, f.first_step, f.changed COLLATE "C", f.severity, f.step, f.rule COLLATE "C", f.object COLLATE "C";
 COMMIT;

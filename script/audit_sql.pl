@@ -13,8 +13,8 @@ use warnings;
 use FindBin;
 
 # Functions with rules that nothing but the library can answer, and rules that say nothing without the extension.
-my %without = map { $_ => 1 } qw(audit_library audit_comparisons);
-my @left_out = qw(event_trigger_disabled function_replaced mixed_comparison not_preloaded policy_before_isolation setting_disagrees tenant_default_missing trusted_function unprotected_table);
+my %without = map { $_ => 1 } qw(audit_library audit_comparisons audit_other_settings);
+my @left_out = qw(event_trigger_disabled function_replaced mixed_comparison not_preloaded policy_before_isolation policy_superfluous setting_disagrees setting_name_refused setting_read_empty tenant_default_missing trusted_function unprotected_table);
 my (%part, @facts, @rules);
 
 local $/;

@@ -186,6 +186,55 @@ WHERE (p.parname ~ '^tenant_guard\.' OR p.parname IN ('session_preload_libraries
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_settings() IS 'rules about settings; a part of audit()';
 
+-- Settings that tenant_guard.setting_names names, and what the application's row-level security says beside the guards.
+CREATE FUNCTION tenant_guard_internal.audit_other_settings() RETURNS SETOF tenant_guard_internal.finding
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $rules$
+WITH guarded AS MATERIALIZED (SELECT * FROM tenant_guard_internal.guarded_tables),
+names AS MATERIALIZED (SELECT * FROM tenant_guard_internal.setting_names()),
+-- current_setting(name, true): of SQL as it is deparsed and as it is written
+reads AS MATERIALIZED (
+	SELECT n.name, format('(?<![.\w])current_setting\s*\(\s*''%s''(?:::text)?\s*,\s*(?:true|''t(?:rue)?''(?:::bool(?:ean)?)?)\s*\)', regexp_replace(n.name, '(\W)', '\\\1', 'g')) AS pattern
+	FROM names n WHERE n.problem IS NULL
+),
+-- what can call it: expressions that have its OID in them, and functions
+code (object, what, body) AS (
+	SELECT format('%I on %s', p.polname, p.polrelid::regclass), 'the policy', concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+	FROM pg_policy p WHERE concat_ws(' ', p.polqual::text, p.polwithcheck::text) ~ ':funcid 3294\M'
+	UNION ALL
+	SELECT d.adrelid::regclass::text, format('the default of column %I', a.attname), pg_get_expr(d.adbin, d.adrelid)
+	FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adbin::text ~ ':funcid 3294\M'
+	UNION ALL
+	SELECT r.ev_class::regclass::text, 'the view', pg_get_viewdef(r.ev_class)
+	FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class AND c.relnamespace NOT IN (SELECT l.schema FROM tenant_guard_internal.schemas_left_alone l)
+	WHERE r.ev_type = '1' AND r.rulename = '_RETURN' AND r.ev_action::text ~ ':funcid 3294\M'
+	UNION ALL
+	SELECT f.name, 'the function', COALESCE(pg_get_function_sqlbody(f.oid), f.prosrc)
+	FROM tenant_guard_internal.user_functions f WHERE f.lanname NOT IN ('c', 'internal')
+)
+
+-- names of the list that set no tenant
+SELECT 'setting_name_refused', 'warning', quote_ident(n.name), format('is listed in tenant_guard.setting_names, and %s: it does not set the tenant', n.problem), NULL, 0
+FROM names n WHERE n.problem IS NOT NULL
+
+-- code that takes a setting that was never set to be null: as a setting of the extension it is ''
+UNION ALL
+SELECT 'setting_read_empty', 'warning', c.object,
+	   format('%s reads %s without NULLIF(%s, %L): where it was null, if the session had never set it, it is %L', c.what, string_agg(r.name, ', '), format('current_setting(%L, true)', min(r.name)), '', ''), NULL, 0
+FROM reads r JOIN code c ON regexp_count(c.body, r.pattern, 1, 'i') > regexp_count(c.body, 'NULLIF\s*\(\s*(?:\(\s*SELECT\s+)?' || r.pattern, 1, 'i')
+GROUP BY c.object, c.what
+
+-- a policy of the application that does what the guard does, and slower
+UNION ALL
+SELECT 'policy_superfluous', 'info', format('%I on %s', p.polname, g.name),
+	   'says no more than the guard: it is evaluated for each row, and keeps filters such as LIKE and jsonb''s from indexes and statistics',
+	   format('SELECT tenant_guard.protect(%L, replace_policies => true)', g.name), 0
+FROM guarded g JOIN pg_policy p ON p.polrelid = g.oid
+WHERE tenant_guard_internal.policy_is_superfluous(p.oid)
+$rules$;
+COMMENT ON FUNCTION tenant_guard_internal.audit_other_settings() IS 'rules about settings that name the tenant, and policies that read them; a part of audit()';
+
 -- Publications and subscriptions.
 CREATE FUNCTION tenant_guard_internal.audit_replication() RETURNS SETOF tenant_guard_internal.finding
 LANGUAGE sql STABLE

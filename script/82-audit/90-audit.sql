@@ -11,7 +11,7 @@
 -- No rule may find anything in a database where nobody has made a mistake. A remedy is SQL that makes the finding
 -- go away, and null where that takes a decision. What belongs to an extension, or lies in a schema that
 -- tenant_guard.excluded_schemas names, is left alone. A rule needs its fault planted, and its remedy run, in
--- sql/audit_findings.sql, in a test of its own beside it, or in test/t/030_audit.pl where that takes a server of its own.
+-- sql/audit_findings.sql, in a test of its own beside it, or in test/t/ (030_audit.pl and others) where that takes a server of its own.
 -- The rules, the most severe level of each, and the function that has it.
 CREATE VIEW tenant_guard_internal.audit_rules AS
 SELECT v.rule, v.level, v.part
@@ -70,6 +70,9 @@ FROM (VALUES
 	   ('setting_granted', 'info', 'audit_settings'),
 	   ('setting_disagrees', 'error', 'audit_settings'),
 	   ('setting_loosened', 'error', 'audit_settings'),
+	   ('policy_superfluous', 'info', 'audit_other_settings'),
+	   ('setting_name_refused', 'warning', 'audit_other_settings'),
+	   ('setting_read_empty', 'warning', 'audit_other_settings'),
 	   ('publication_refuses_changes', 'warning', 'audit_replication'),
 	   ('publication_unfiltered', 'warning', 'audit_replication'),
 	   ('subscription_will_fail', 'warning', 'audit_replication')) v (rule, level, part);

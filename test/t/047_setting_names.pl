@@ -184,4 +184,86 @@ like(superuser_says($node, 'postgres', "DO \$\$ BEGIN PERFORM tenant_guard.has_t
 	SET ROLE app; BEGIN; SET LOCAL app.current_tenant = '$TENANT_A'; SELECT count(*) FROM many; ROLLBACK;"),
 	qr/^100; t; ; (?:ERROR 55P02|ERROR 55P02.*)$/, 'workers of a session that began with other names are refused');
 
+# Names that cannot be settings of the extension: the server starts, and audit() says so.
+sub names
+{
+	my ($name, $libraries, $names) = @_;
+
+	$node = start_server($name, preload => 0, conf => "shared_preload_libraries = '$libraries'\ntenant_guard.setting_names = '$names'");
+	$node->safe_psql('postgres', 'CREATE EXTENSION tenant_guard; CREATE TABLE t (tenant_id uuid, body text); GRANT ALL ON t TO app');
+	$node->safe_psql('postgres', "SET tenant_guard.bypass = on; INSERT INTO t VALUES ('$TENANT_A', 'of a'), ('$TENANT_B', 'of b')");
+	my $found = superuser_says($node, 'postgres', q{SELECT object, detail FROM tenant_guard.audit() WHERE rule = 'setting_name_refused' ORDER BY object COLLATE "C"});
+	$found =~ s/is listed in tenant_guard.setting_names, and //g;
+	$found =~ s/: it does not set the tenant//g;
+	return $found;
+}
+is( names('refused', 'auto_explain, tenant_guard', 'auto_explain.log_analyze, auto_explain.tenant, tenant_guard.x, plain, app.tenant, APP.Tenant, x.1y, "app.with space"'),
+	'"APP.Tenant"|is in the list twice; "app.with space"|is not the name of a custom setting, as app.current_tenant is; "auto_explain.log_analyze"|is a setting of another library; '
+	  . '"auto_explain.tenant"|has a prefix that another library has reserved; "tenant_guard.x"|has the prefix of tenant_guard\'s own settings; '
+	  . '"x.1y"|is not the name of a custom setting, as app.current_tenant is; plain|is not the name of a custom setting, as app.current_tenant is',
+	'names that cannot name the tenant are found');
+is(in_transaction("SET LOCAL app.tenant = '$TENANT_A'; $look"), 'of a', 'the others do');
+is(in_transaction("SET LOCAL auto_explain.log_analyze = off"), 'ERROR 42501', 'other libraries\' settings are as they were');
+like($node->log_content // '', qr/WARNING:  setting "auto_explain.tenant" cannot name the tenant/, 'the log has a WARNING') if $node->can('log_content');
+is(names('syntax', 'tenant_guard', 'app.tenant,,'), '"app.tenant,,"|is not a list of names', 'a list that is none is found, too');
+is(names('nine', 'tenant_guard', join(', ', map { "app.t$_" } 1 .. 9)), '"app.t9"|is one name too many', 'so is a ninth name');
+is(in_transaction("SET LOCAL app.t8 = '$TENANT_B'; $look"), 'of b', 'the eighth counts');
+
+# An application with row-level security of its own: four statements, no line of code, and back.
+$node = start_server('adopted', conf => "tenant_guard.setting_names = 'app.current_tenant'");
+$node->safe_psql('postgres', 'CREATE ROLE shop; GRANT CREATE ON SCHEMA public TO shop');
+$node->safe_psql('postgres', <<'SQL');
+SET ROLE shop;
+CREATE TABLE orders (id int, tenant_id uuid NOT NULL DEFAULT NULLIF(current_setting('app.current_tenant', true), '')::uuid, body text);
+CREATE TABLE notes (tenant_id uuid NOT NULL, body text);
+CREATE POLICY tenant_policy ON orders USING (tenant_id = current_setting('app.current_tenant', true)::uuid);
+CREATE POLICY tenant_policy ON notes FOR ALL TO app USING (tenant_id = (SELECT current_setting('app.current_tenant'))::uuid);
+ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+GRANT ALL ON orders, notes TO app;
+CREATE VIEW whose AS SELECT current_setting('app.current_tenant', true) AS tenant;
+CREATE VIEW whose_or_null AS SELECT NULLIF(current_setting('app.current_tenant', true), '') AS tenant;
+CREATE FUNCTION who() RETURNS text LANGUAGE sql AS $$ SELECT current_setting( 'app.current_tenant' ,true) $$;
+CREATE FUNCTION who_or_error() RETURNS text LANGUAGE sql AS $$ SELECT current_setting('app.current_tenant') $$;
+SQL
+my @application = (
+	[ "BEGIN; SET LOCAL app.current_tenant = '$TENANT_A'; INSERT INTO orders (id, body) VALUES (1, 'a'); INSERT INTO notes VALUES ('$TENANT_A', 'a'); COMMIT", '' ],
+	[ "BEGIN; SET LOCAL app.current_tenant = '$TENANT_B'; INSERT INTO orders (id, body) VALUES (1, 'b'); INSERT INTO notes VALUES ('$TENANT_A', 'b'); COMMIT", 'ERROR 42501' ],
+	[ "BEGIN; SELECT set_config('app.current_tenant', '$TENANT_A', true); SELECT count(*) FROM orders JOIN notes USING (tenant_id); COMMIT", "$TENANT_A; 1" ],
+	[ "BEGIN; SET LOCAL app.current_tenant = '$TENANT_B'; SELECT count(*) FROM orders; DELETE FROM notes; COMMIT", '0' ],
+	[ "BEGIN; SET LOCAL app.current_tenant = '$TENANT_A'; UPDATE orders SET body = 'c' RETURNING body; DELETE FROM orders; DELETE FROM notes; COMMIT", 'c' ]);
+sub test_application { my ($when) = @_; is(app($_->[0]), $_->[1], "$when: $_->[0]") foreach @application; return; }
+my $policies = q{SELECT polrelid::regclass, polname, polcmd, polroles::regrole[], pg_get_expr(polqual, polrelid) FROM pg_policy ORDER BY 1, 2};
+my $before = $node->safe_psql('postgres', $policies);
+
+test_application('before');
+$node->safe_psql('postgres', 'CREATE EXTENSION tenant_guard');
+test_application('with the extension');
+is(superuser_says($node, 'postgres', q{SELECT object FROM tenant_guard.audit() WHERE rule = 'setting_read_empty' ORDER BY object COLLATE "C"}),
+	'public.who(); public.whose; tenant_policy on public.orders', 'audit() lists what takes an unset setting to be null');
+is(superuser_says($node, 'postgres', "SELECT tenant_guard.protect('orders'); SELECT tenant_guard.protect('notes')"),
+	'NOTICE 00000; NOTICE 00000; NOTICE 00000; NOTICE 00000; NOTICE 00000; ; NOTICE 00000; NOTICE 00000; NOTICE 00000; NOTICE 00000; ', 'protect() names the policies');
+test_application('with both');
+my $superfluous = q{SELECT object FROM tenant_guard.audit() WHERE rule = 'policy_superfluous' ORDER BY object};
+is(superuser_says($node, 'postgres', $superfluous), 'tenant_policy on public.notes; tenant_policy on public.orders', 'and audit() does');
+$node->safe_psql('postgres', $_) foreach split(/\n/, $node->safe_psql('postgres', q{SELECT remedy FROM tenant_guard.audit() WHERE rule = 'policy_superfluous'}));
+is(superuser_says($node, 'postgres', $superfluous), '', 'its remedy replaces them');
+test_application('with the guard alone');
+is($node->safe_psql('postgres', 'SELECT relation, probe, detail FROM tenant_guard.prove(role => $$app$$, strict => true) WHERE NOT ok'), '', 'prove() finds nothing that gives way');
+is(app("SELECT count(*) FROM orders"), 'ERROR TG001', 'a forgotten tenant is an error now');
+is(app("SET app.current_tenant = '$TENANT_A'; SELECT count(*) FROM orders"), 'ERROR TG006', 'so is one that was left behind');
+
+# Back: what the NOTICEs have said.
+$node->safe_psql('postgres', <<'SQL');
+CREATE POLICY tenant_policy ON public.orders AS PERMISSIVE FOR ALL TO PUBLIC USING ((tenant_id = (current_setting('app.current_tenant'::text, true))::uuid));
+SELECT tenant_guard.unprotect('public.orders');
+DROP POLICY tenant_policy ON public.notes; CREATE POLICY tenant_policy ON public.notes AS PERMISSIVE FOR ALL TO app USING ((tenant_id = (( SELECT current_setting('app.current_tenant'::text) AS current_setting))::uuid));
+SELECT tenant_guard.unprotect('public.notes');
+ALTER TABLE orders ALTER tenant_id SET DEFAULT NULLIF(current_setting('app.current_tenant', true), '')::uuid;
+SQL
+is($node->safe_psql('postgres', $policies), $before, 'the policies are as they were');
+test_application('back');
+$node->safe_psql('postgres', 'DROP EXTENSION tenant_guard');
+test_application('without the extension');
+
 done_testing();
