@@ -275,7 +275,7 @@ clients() {
 	local name selected
 	mapfile -t selected < <(clients_to_test)
 	install_node_modules "${selected[@]/%//packages}"
-	start_server clients "$preload" || return
+	start_server clients "$preload"$'\n'"tenant_guard.setting_names = 'app.current_tenant'" || return
 	as_tester psql -Xq -v ON_ERROR_STOP=1 -f test/clients/roles.sql -f test/clients/template.sql ||
 		fail "the roles of the clients"
 	for name in "${selected[@]}"; do client "$name"; done
