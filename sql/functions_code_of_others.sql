@@ -294,6 +294,27 @@ INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.key_kinds(oid)', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard_internal.key_kinds(c.oid) FROM pg_catalog.pg_class c'),
 	('tenant_guard_internal.schema_is_excluded(name)', 'SET LOCAL tenant_guard.excluded_schemas = ''honest''; SELECT tenant_guard_internal.schema_is_excluded(n.nspname) FROM pg_catalog.pg_namespace n');
 
+-- plan(), and its parts; the statements of a plan, too, run as they are by whoever asked for it.
+INSERT INTO cases (function, statement) VALUES
+	('plan(regnamespace)', 'SELECT * FROM tenant_guard.plan(''hostile'')'),
+	('plan(regnamespace)', 'DO $d$ DECLARE s text; BEGIN FOR s IN SELECT p.statement FROM tenant_guard.plan(''hostile'') p LOOP BEGIN EXECUTE pg_catalog.replace(s, ''CONCURRENTLY '', ''''); EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $d$'),
+	('tenant_guard_internal.remark(text)', 'SELECT tenant_guard_internal.remark(''said'')'),
+	('tenant_guard_internal.column_obstacle(oid,name)', 'SELECT tenant_guard_internal.column_obstacle(''hostile.rows''::pg_catalog.regclass, ''tenant_id'')'),
+	('tenant_guard_internal.planned_keys(oid[],name[],boolean[])', 'SELECT tenant_guard_internal.planned_keys(ARRAY(SELECT t.oid FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT COALESCE(t.tenant_column, ''tenant_id'') FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT true FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t))'),
+	('tenant_guard_internal.plan_relations(oid)', 'SELECT tenant_guard_internal.plan_relations(''hostile''::pg_catalog.regnamespace)'),
+	('tenant_guard_internal.plan_tables(oid)', 'SELECT tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace)'),
+	('tenant_guard_internal.plan_ways(oid[],name[],oid[])', 'SELECT tenant_guard_internal.plan_ways(ARRAY[''hostile.rows''::pg_catalog.regclass::pg_catalog.oid], ARRAY[''tenant_id''::pg_catalog.name], ARRAY(SELECT c.oid FROM pg_catalog.pg_class c))'),
+	('tenant_guard_internal.keys_in_words(oid,oid[])', 'SELECT tenant_guard_internal.keys_in_words(c.oid, ARRAY(SELECT o.oid FROM pg_catalog.pg_class o)) FROM pg_catalog.pg_class c'),
+	('tenant_guard_internal.undo_of_guard(oid,name,text)', 'SELECT tenant_guard_internal.undo_of_guard(''hostile.rows''::pg_catalog.regclass, ''tenant_id'', NULL)'),
+	('tenant_guard_internal.plan_keys(tenant_guard_internal.planned_table[])', 'SELECT tenant_guard_internal.plan_keys(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t))'),
+	('tenant_guard_internal.plan_nullable(tenant_guard_internal.planned_table[])', 'SELECT tenant_guard_internal.plan_nullable(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t))'),
+	('tenant_guard_internal.plan_not_null(tenant_guard_internal.planned_table[])', 'SELECT tenant_guard_internal.plan_not_null(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t))'),
+	('tenant_guard_internal.plan_decisions(tenant_guard_internal.planned_table[],tenant_guard_internal.planned_key[])', 'SELECT tenant_guard_internal.plan_decisions(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT k FROM tenant_guard_internal.plan_keys(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t)) k))'),
+	('tenant_guard_internal.plan_indexes(tenant_guard_internal.planned_table[],tenant_guard_internal.planned_key[])', 'SELECT tenant_guard_internal.plan_indexes(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT k FROM tenant_guard_internal.plan_keys(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t)) k))'),
+	('tenant_guard_internal.plan_pairing(tenant_guard_internal.planned_table[],tenant_guard_internal.planned_key[])', 'SELECT tenant_guard_internal.plan_pairing(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT k FROM tenant_guard_internal.plan_keys(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t)) k))'),
+	('tenant_guard_internal.plan_guards(tenant_guard_internal.planned_table[],tenant_guard_internal.planned_key[])', 'SELECT tenant_guard_internal.plan_guards(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT k FROM tenant_guard_internal.plan_keys(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t)) k))'),
+	('tenant_guard_internal.plan_derivations(tenant_guard_internal.planned_table[],tenant_guard_internal.planned_key[])', 'SELECT tenant_guard_internal.plan_derivations(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT k FROM tenant_guard_internal.plan_keys(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t)) k))');
+
 -- Every function of the extension must have a case: none is listed here.
 SELECT p.oid::regprocedure AS without_case
 FROM pg_proc p

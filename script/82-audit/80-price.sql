@@ -19,6 +19,7 @@ FROM (VALUES
 	  (6, '^ALTER TABLE NAME VALIDATE CONSTRAINT ', 'SHARE UPDATE EXCLUSIVE', true, false, NULL),
 	  (7, '^ALTER TABLE NAME ALTER CONSTRAINT .* ENFORCED$', 'ACCESS EXCLUSIVE', true, false, NULL),
 	  (8, '^ALTER TABLE NAME ALTER COLUMN .* SET NOT NULL$', 'ACCESS EXCLUSIVE', true, false, NULL),
+	  (9, '^ALTER TABLE NAME DROP CONSTRAINT .* FOREIGN KEY .* NOT (?:VALID|ENFORCED)$', 'ACCESS EXCLUSIVE', false, false, NULL),
 	  (10, '^ALTER TABLE NAME DROP CONSTRAINT .* FOREIGN KEY ', 'ACCESS EXCLUSIVE', true, false, NULL),
 	  (11, '^ALTER TABLE NAME ENABLE TRIGGER ', 'SHARE ROW EXCLUSIVE', false, false, NULL),
 	  (12, '^ALTER TABLE NAME REPLICA IDENTITY FULL$', 'ACCESS EXCLUSIVE', false, false, 'each change writes the old row to the write-ahead log'),
@@ -28,14 +29,19 @@ FROM (VALUES
 	  (16, '^ALTER (?:FOREIGN )?TABLE NAME ', 'ACCESS EXCLUSIVE', false, false, NULL),
 	  (17, '^ALTER POLICY (?:"(?:[^"]|"")*"|[^" ]+) ON NAME ', 'ACCESS EXCLUSIVE', false, false, NULL),
 	  (18, '^CREATE INDEX CONCURRENTLY ON NAME ', 'SHARE UPDATE EXCLUSIVE', true, false, 'it runs outside transaction blocks, and each change of a row changes one more index'),
+	  (27, '^CREATE UNIQUE INDEX CONCURRENTLY (?:"(?:[^"]|"")*"|[^" .(]+) ON NAME ', 'SHARE UPDATE EXCLUSIVE', true, false, 'outside of a transaction block'),
 	  (19, '^CREATE INDEX ON NAME ', 'SHARE', true, false, 'CREATE INDEX CONCURRENTLY does not block writes'),
+	  (20, '^CREATE UNIQUE INDEX (?:"(?:[^"]|"")*"|[^" .(]+) ON ONLY NAME ', 'SHARE', false, false, NULL),
 	  (21, '^REASSIGN OWNED BY NAME ', 'ACCESS EXCLUSIVE', false, false, 'what changes its tables has to become the new owner'),
 	  (22, '^ALTER (?:FUNCTION|ROUTINE) .* SECURITY INVOKER$', NULL, false, false, 'who calls it needs a tenant, and privileges for what it does'),
 	  (23, '^ALTER FUNCTION .* SET tenant_guard\.bypass = on$', NULL, false, false, 'it reaches the rows of every tenant'),
 	  (24, '^ALTER ROLE .* NO(?:SUPERUSER|BYPASSRLS|REPLICATION|CREATEROLE)', NULL, false, false, 'the role loses the attribute'),
 	  (25, '^ALTER (?:ROLE|DATABASE) .* (?:SET|RESET) ', NULL, false, false, 'sessions that begin later have it'),
 	  (26, '^REVOKE ', NULL, false, false, 'what uses the privilege is refused'),
-	  (27, '^(?:SELECT|ALTER|CREATE|GRANT|SECURITY) ', NULL, false, false, NULL)) v (place, pattern, lock, scans, rewrites, needs);
+	  (28, '^DROP INDEX CONCURRENTLY NAME$', 'SHARE UPDATE EXCLUSIVE', false, false, 'outside of a transaction block'),
+	  (29, '^COMMENT ON (?:INDEX|CONSTRAINT (?:"(?:[^"]|"")*"|[^" .(]+) ON) NAME IS ', 'SHARE UPDATE EXCLUSIVE', false, false, NULL),
+	  (30, '^ALTER INDEX (?:(?:"(?:[^"]|"")*"|[^" .(]+)\.)?(?:"(?:[^"]|"")*"|[^" .(]+) ATTACH PARTITION NAME$', 'ACCESS EXCLUSIVE', false, false, NULL),
+	  (31, '^(?:SELECT|ALTER|CREATE|GRANT|SECURITY) ', NULL, false, false, NULL)) v (place, pattern, lock, scans, rewrites, needs);
 COMMENT ON VIEW tenant_guard_internal.priced_statements IS 'the statements of remedies, and what they cost; a part of audit()';
 GRANT SELECT ON tenant_guard_internal.priced_statements TO PUBLIC;
 
@@ -52,7 +58,7 @@ SELECT s.step::int, COALESCE(i.relation::text, s.object), s.statement, s.lock, s
 					  SELECT h.inhrelid FROM parts p JOIN pg_inherits h ON h.inhparent = p.oid)
 				  SELECT sum(CASE WHEN s.rewrites THEN pg_total_relation_size(p.oid) ELSE pg_relation_size(p.oid) END)::bigint / current_setting('block_size')::int FROM parts p) END,
 	   -- to change a foreign key is to change both of its tables
-	   NULLIF(concat_ws('; ', s.needs, CASE WHEN s.place IN (1, 2, 3, 10) AND EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f' AND i.relation IN (k.conrelid, k.confrelid) AND k.conrelid <> k.confrelid)
+	   NULLIF(concat_ws('; ', s.needs, CASE WHEN s.place IN (1, 2, 3, 9, 10) AND EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f' AND i.relation IN (k.conrelid, k.confrelid) AND k.conrelid <> k.confrelid)
 											THEN 'tables that foreign keys connect with it are locked as well' END), ''),
 	   CASE s.place WHEN 1 THEN format('SELECT tenant_guard.unprotect(%L)', s.object) WHEN 4 THEN format('SELECT tenant_guard.unshare(%L)', s.object) END
 FROM (SELECT DISTINCT ON (m.step) m.step, trim(m.statement[1]) AS statement, p.place, p.lock, p.scans, p.rewrites, p.needs,

@@ -9,7 +9,9 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -19,6 +21,8 @@
 #include "compat.h"
 #include "guard_refusals.h"
 #include "tenant_column.h"
+
+PG_FUNCTION_INFO_V1(tenant_guard_column_obstacle);
 
 /* Can the hint suggest a cast from this type to the wanted type of tenants? */
 static bool
@@ -80,4 +84,25 @@ column_can_hold_tenant(Oid relid, AttrNumber attnum, bool made_now, TenantType *
 	else
 		return true;
 	return false;
+}
+
+/*
+ * column_obstacle(relation oid, tenant_column name): why a table cannot be guarded
+ * by a column that it has, or null.  For plan().
+ */
+Datum
+tenant_guard_column_obstacle(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	AttrNumber	attnum = get_attnum(relid, NameStr(*PG_GETARG_NAME(1)));
+	TenantType	type;
+	Refusal		why;
+
+	if (attnum <= 0)
+		PG_RETURN_NULL();
+	if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
+		why = foreign_table(relid);
+	else if (column_can_hold_tenant(relid, attnum, false, &type, &why))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s. %s", why.message, why.hint ? why.hint : why.detail ? why.detail : "")));
 }
