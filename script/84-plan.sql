@@ -461,20 +461,17 @@ columns_of_protect AS MATERIALIZED (
 	FROM tenant_guard_internal.plan_nullable(plan_guards.tables) n JOIN p m ON m.oid = n.oid WHERE n.is_left
 	GROUP BY m.root
 )
-SELECT 5, t.at, t.name, s.number, t.name, s.statement, s.kind, s.kind = 1 AND (l.undo IS NOT NULL OR n.undo IS NOT NULL), t.oid,
-	   CASE WHEN s.kind = 31 THEN 'a superuser, or a role that may set it' END,
-	   CASE WHEN s.kind = 31 THEN s.undo
-			WHEN t.does = 'guard' THEN tenant_guard_internal.undo_of_guard(t.oid, t.tenant_column, concat_ws('; ', n.undo, l.undo)) END
+SELECT 5, t.at, t.name, 0, t.name, format('SELECT tenant_guard.protect(%L%s)%s', t.name, h.how, h.without_keys), 1, l.undo IS NOT NULL OR n.undo IS NOT NULL, t.oid,
+	   CASE WHEN h.without_keys <> '' THEN 'a superuser, or a role that may set tenant_guard.foreign_keys' END,
+	   CASE WHEN t.does = 'guard' THEN tenant_guard_internal.undo_of_guard(t.oid, t.tenant_column, concat_ws('; ', n.undo, l.undo)) END
 FROM tops t
-	 LEFT JOIN keys_of_protect l ON l.at = t.at LEFT JOIN columns_of_protect n ON n.root = t.root LEFT JOIN obstructed w ON w.at = t.at
+	 LEFT JOIN keys_of_protect l ON l.at = t.at LEFT JOIN columns_of_protect n ON n.root = t.root
 	 -- a damaged guard is repaired in its shape
 	 CROSS JOIN LATERAL (SELECT CASE WHEN t.does = 'guarded' AND EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = t.oid AND NOT o.polpermissive
 																		 AND (o.polname = tenant_guard_internal.isolation_policy() AND o.polcmd = 'r'
 																			  OR o.polname IN ('tenant_isolation_inserts', 'tenant_isolation_updates', 'tenant_isolation_deletes')))
-									 THEN ', null_rows => ''shared''' ELSE '' END AS how) h
-	 CROSS JOIN LATERAL (SELECT 0, 'SET tenant_guard.foreign_keys = off', 31, 'RESET tenant_guard.foreign_keys' WHERE w.at IS NOT NULL
-						 UNION ALL SELECT 1, format('SELECT tenant_guard.protect(%L%s)', t.name, h.how), 1, NULL
-						 UNION ALL SELECT 2, 'RESET tenant_guard.foreign_keys', 31, NULL WHERE w.at IS NOT NULL) s (number, statement, kind, undo)
+									 THEN ', null_rows => ''shared''' ELSE '' END AS how,
+								CASE WHEN t.at IN (SELECT w.at FROM obstructed w) THEN ' FROM pg_catalog.set_config(''tenant_guard.foreign_keys'', ''off'', true)' ELSE '' END AS without_keys) h
 UNION ALL
 SELECT 5, 1000000, c.name, 0, c.name, format('SELECT tenant_guard.pair_foreign_keys(%L)', c.name), 3, true, c.oid, NULL, string_agg(l.undo, '; ' ORDER BY l.number)
 FROM left_keys l JOIN p c ON c.oid = l.relation
