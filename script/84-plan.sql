@@ -48,11 +48,12 @@ CREATE FUNCTION tenant_guard_internal.column_obstacle(relation oid, tenant_colum
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_column_obstacle';
 COMMENT ON FUNCTION tenant_guard_internal.column_obstacle(oid, name) IS 'why a table cannot be guarded by this column, or null; a part of plan()';
 
--- A line that says something to whoever reads a script, and does nothing. What ends a line ends a comment.
+-- A line that says something to whoever reads a script, and does nothing. What ends a line ends a comment; in a name it must not become a
+-- space, or the name would be another table's.
 CREATE FUNCTION tenant_guard_internal.remark(said text) RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '-- ' || regexp_replace(said, '[[:cntrl:]\u0085\u2028\u2029]+', ' ', 'g') $$;
+AS $$ SELECT '-- ' || regexp_replace(replace(said, E';\n', '; '), '[[:cntrl:]\u0085\u2028\u2029]', '?', 'g') $$;
 COMMENT ON FUNCTION tenant_guard_internal.remark(text) IS 'a text as a comment of one line; a part of plan()';
 
 -- Tables that call functions of ordinary roles, by their indexes too: what a superuser's own statement would evaluate, protect() runs as their owner.
@@ -198,19 +199,21 @@ END
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.plan_tables(oid) IS 'the tables of a schema, and what becomes of each; a part of plan()';
 
--- The foreign keys that change. "at" is the place of the table that gets the column, if that changes them; "undo" puts the key back.
+-- The foreign keys that change. "at" is the place of the table that gets the column, if that changes them; "undo" puts the key back; where
+-- looking at its rows would call functions of ordinary roles, without that.
 CREATE FUNCTION tenant_guard_internal.plan_keys(tables tenant_guard_internal.planned_table[]) RETURNS SETOF tenant_guard_internal.planned_key
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH p AS MATERIALIZED (SELECT * FROM unnest(plan_keys.tables) t WHERE t.does IN ('guard', 'guarded', 'derive')),
 careful AS MATERIALIZED (SELECT * FROM tenant_guard_internal.tables_with_code)
-SELECT CASE WHEN k.kind = 'pair' AND (k.relation IN (SELECT c.oid FROM careful c) OR k.parent IN (SELECT c.oid FROM careful c)) THEN 'leave' ELSE k.kind END,
+SELECT CASE WHEN k.kind = 'pair' AND w.runs_code THEN 'leave' ELSE k.kind END,
 	   k.relation, k.parent, k.names, k.definitions, k.validated, k.index_columns, k.detail, k.number::int, f.conname,
 	   GREATEST(c.place, o.place),
 	   CASE WHEN f.oid IS NOT NULL THEN
 			concat_ws('; ', format('ALTER TABLE %s %s, ADD CONSTRAINT %I %s', f.conrelid::regclass,
-								   (SELECT string_agg(format('DROP CONSTRAINT %I', n), ', ') FROM unnest(k.names) n), f.conname, pg_get_constraintdef(f.oid)),
+								   (SELECT string_agg(format('DROP CONSTRAINT %I', n), ', ') FROM unnest(k.names) n), f.conname,
+								   pg_get_constraintdef(f.oid) || CASE WHEN f.convalidated AND k.kind <> 'pair' AND (k.detail = 'code' OR w.runs_code) THEN ' NOT VALID' ELSE '' END),
 					  CASE WHEN d.comment IS NOT NULL THEN format('COMMENT ON CONSTRAINT %I ON %s IS %L', f.conname, f.conrelid::regclass, d.comment) END) END,
 	   d.comment
 FROM (SELECT array_agg(p.oid ORDER BY p.place NULLS FIRST, p.name COLLATE "C") AS oids, array_agg(p.tenant_column ORDER BY p.place NULLS FIRST, p.name COLLATE "C") AS columns,
@@ -221,6 +224,7 @@ FROM (SELECT array_agg(p.oid ORDER BY p.place NULLS FIRST, p.name COLLATE "C") A
 	 LEFT JOIN pg_constraint f ON f.oid = k.foreign_key
 	 LEFT JOIN p c ON c.oid = k.relation LEFT JOIN p o ON o.oid = k.parent
 	 CROSS JOIN LATERAL (SELECT obj_description(f.oid, 'pg_constraint') AS comment) d
+	 CROSS JOIN LATERAL (SELECT k.relation IN (SELECT c.oid FROM careful c) OR k.parent IN (SELECT c.oid FROM careful c) AS runs_code) w
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.plan_keys(tenant_guard_internal.planned_table[]) IS 'the foreign keys that change when a schema is guarded, and the indexes that they need; a part of plan()';
 

@@ -297,7 +297,7 @@ INSERT INTO cases (function, statement) VALUES
 -- plan(), and its parts; the statements of a plan, too, run as they are by whoever asked for it.
 INSERT INTO cases (function, statement) VALUES
 	('plan(regnamespace)', 'SELECT * FROM tenant_guard.plan(''hostile'')'),
-	('plan(regnamespace)', 'DO $d$ DECLARE s text; BEGIN FOR s IN SELECT p.statement FROM tenant_guard.plan(''hostile'') p LOOP BEGIN EXECUTE pg_catalog.replace(s, ''CONCURRENTLY '', ''''); EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $d$'),
+	('plan(regnamespace)', 'DO $d$ DECLARE s text; undo text[] := ARRAY(SELECT p.undo FROM tenant_guard.plan(''hostile'') p WHERE p.undo IS NOT NULL ORDER BY p.step DESC); BEGIN FOR s IN SELECT p.statement FROM tenant_guard.plan(''hostile'') p UNION ALL SELECT pg_catalog.unnest(undo) LOOP BEGIN EXECUTE pg_catalog.replace(s, ''CONCURRENTLY '', ''''); EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $d$'),
 	('tenant_guard_internal.remark(text)', 'SELECT tenant_guard_internal.remark(''said'')'),
 	('tenant_guard_internal.column_obstacle(oid,name)', 'SELECT tenant_guard_internal.column_obstacle(''hostile.rows''::pg_catalog.regclass, ''tenant_id'')'),
 	('tenant_guard_internal.planned_keys(oid[],name[],boolean[])', 'SELECT tenant_guard_internal.planned_keys(ARRAY(SELECT t.oid FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT COALESCE(t.tenant_column, ''tenant_id'') FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT true FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t))'),

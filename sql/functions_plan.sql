@@ -26,6 +26,8 @@ CREATE TABLE t.lines (id bigint PRIMARY KEY, order_id bigint NOT NULL CONSTRAINT
 CREATE TABLE t.parcels (id bigint, line_id bigint CONSTRAINT line REFERENCES t.lines);
 CREATE TABLE t.tags (a bigint NOT NULL CONSTRAINT a REFERENCES t.customers, b bigint NOT NULL CONSTRAINT b REFERENCES t.orders);
 CREATE TABLE t.countries (id int);
+CREATE TABLE t."count
+ries" (id int);
 CREATE TABLE t.users (id bigint, org uuid CONSTRAINT org REFERENCES t.orgs);
 CREATE TABLE t.wrong (tenant_id text);
 CREATE TABLE t.nulls AS SELECT n AS id, CASE WHEN n % 4 > 0 THEN gen_random_uuid() END AS tenant_id FROM generate_series(1, 100) n;
@@ -50,7 +52,7 @@ CREATE VIEW t.seen AS SELECT id FROM t.orders;
 CREATE MATERIALIZED VIEW t.kept AS SELECT id FROM t.orders;
 CREATE ROLE regress_bypass LOGIN BYPASSRLS;
 
--- What is read first must be what a person decides, as comments of one line; then what can be done beside writers; then the guards; then
+-- What is read first must be what a person decides, as comments of one line in which no name is turned into another; then what can be done beside writers; then the guards; then
 -- the tables that get the column.
 \a
 SELECT statement FROM tenant_guard.plan('t') WHERE object NOT IN (SELECT rolname FROM pg_roles WHERE rolname !~ '^regress_') OR object IS NULL;

@@ -446,6 +446,8 @@ plan_key(Call *call, const ForeignKey *key, List *keys, bool obstructed, List **
 	if (!obstructed)
 	{
 		row.columns = key->temporal ? NULL : plan_index_for(call, key, planned_table(call, key->parent)->column);
+		if (OidIsValid(function_of_key(key, InvalidOid)))
+			row.detail = "code";
 		plan_pairing(&row, key, keys, *companions);
 		if (list_length(row.names) > 1)
 			*companions = lappend(*companions, linitial(row.names));

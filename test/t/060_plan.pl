@@ -130,7 +130,8 @@ CREATE FUNCTION ok(x int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true
 ALTER FUNCTION ok OWNER TO one;
 CREATE TABLE code1 (id int PRIMARY KEY, tenant_id uuid, CHECK (s.ok(id)));
 ALTER TABLE code1 OWNER TO one;
-CREATE TABLE code2 (id int PRIMARY KEY, tenant_id uuid, o int REFERENCES code1);
+CREATE TABLE code2 (id int PRIMARY KEY, tenant_id uuid, o int);
+ALTER TABLE code2 ADD FOREIGN KEY (o) REFERENCES code1 NOT VALID;
 ALTER TABLE code2 OWNER TO one;
 CREATE TABLE code3 (id int PRIMARY KEY, tenant_id uuid, CHECK (s.ok(id)));
 -- generated, keys that cannot be paired
@@ -267,7 +268,8 @@ my $said = '';
 %dumps = (1 => dump_of('special_plan'));
 foreach my $step (@steps)
 {
-	$dumps{ $step->[0] } = dump_of('special_plan') if $step->[0] % 12 == 0;
+	# an index is detached from another only with it
+	$dumps{ $step->[0] } = dump_of('special_plan') if $step->[0] % 6 == 0 && $step->[1] !~ /INDEX/;
 	$said .= run_file('special_plan', "SET client_min_messages = error;\n$step->[1]");
 }
 is($said, '', 'special: each step can be run by itself');
