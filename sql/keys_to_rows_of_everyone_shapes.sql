@@ -113,6 +113,11 @@ SET CONSTRAINTS t.later_node IMMEDIATE;
 ROLLBACK;
 \set VERBOSITY default
 RESET ROLE;
+-- So it is after the trigger is renamed, and its constraint keeps its name.
+ALTER TRIGGER tenant_references_later_deferred ON t.later RENAME TO renamed;
+BEGIN;
+SET CONSTRAINTS t.later_node IMMEDIATE;
+ROLLBACK;
 -- A row that is deleted and made again for another tenant is checked when the key is.
 SET tenant_guard.bypass = on;
 BEGIN;

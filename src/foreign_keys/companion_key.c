@@ -222,9 +222,9 @@ triggers_of_key(const ForeignKey *key)
 
 	if (key->kind != KEY_IS_CHECKED)
 		return NIL;
-	foreach(lc, reference_triggers_at(key->child, REFERENCING, check_time(key)))
+	foreach(lc, reference_constraints_at(key->child, REFERENCING, check_time(key)))
 		names = lappend(names, name_in_schema_of(key->child, lfirst(lc)));
-	foreach(lc, reference_triggers_at(key->parent, REFERENCED, check_time(key)))
+	foreach(lc, reference_constraints_at(key->parent, REFERENCED, check_time(key)))
 		names = lappend(names, name_in_schema_of(key->parent, lfirst(lc)));
 	return names;
 }

@@ -85,27 +85,31 @@ is_enabled(Form_pg_trigger trigger)
 	return trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN || trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
 }
 
-/* The names of such triggers of a table that are enabled, or are not; palloc'd. */
+/* The names of such triggers of a table that are enabled, or are not, or of their constraints, which may have other names; palloc'd. */
 static List *
-find_triggers(Oid relid, ReferenceSide side, CheckTime time, bool enabled)
+find_triggers(Oid relid, ReferenceSide side, CheckTime time, bool enabled, bool constraints)
 {
 	CatalogScan scan = begin_catalog_scan(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, relid, NULL);
 	List	   *names = NIL;
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
-		if (fires_for_all_rows(tuple, RelationGetDescr(scan.catalog), side, time) &&
-			is_enabled((Form_pg_trigger) GETSTRUCT(tuple)) == enabled)
-			names = lappend(names, pstrdup(NameStr(((Form_pg_trigger) GETSTRUCT(tuple))->tgname)));
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+		char	   *constraint = constraints ? get_constraint_name(trigger->tgconstraint) : NULL;
+
+		if (fires_for_all_rows(tuple, RelationGetDescr(scan.catalog), side, time) && is_enabled(trigger) == enabled)
+			names = lappend(names, constraint ? constraint : pstrdup(NameStr(trigger->tgname)));
+	}
 	end_catalog_scan(&scan);
 	return names;
 }
 
-/* The names of the triggers of a table that check keys of this time. */
+/* The names of the constraints of the triggers of a table that check keys of this time, as SET CONSTRAINTS has them. */
 List *
-reference_triggers_at(Oid relid, ReferenceSide side, CheckTime time)
+reference_constraints_at(Oid relid, ReferenceSide side, CheckTime time)
 {
-	return find_triggers(relid, side, time, true);
+	return find_triggers(relid, side, time, true, true);
 }
 
 /* Has a table, and each partition of it, such a trigger, enabled? */
@@ -114,11 +118,11 @@ reference_trigger_is_whole(Oid relid, ReferenceSide side, CheckTime time)
 {
 	ListCell   *lc;
 
-	if (reference_triggers_at(relid, side, time) == NIL)
+	if (find_triggers(relid, side, time, true, false) == NIL)
 		return false;
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
 		foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-			if (reference_triggers_at(lfirst_oid(lc), side, time) == NIL)
+			if (find_triggers(lfirst_oid(lc), side, time, true, false) == NIL)
 				return false;
 	return true;
 }
@@ -134,7 +138,7 @@ references_are_checked(Oid child, Oid parent, CheckTime time)
 char *
 idle_reference_trigger(Oid relid, ReferenceSide side, CheckTime time)
 {
-	List	   *names = find_triggers(relid, side, time, false);
+	List	   *names = find_triggers(relid, side, time, false, false);
 
 	return names != NIL ? linitial(names) : NULL;
 }

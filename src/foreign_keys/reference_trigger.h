@@ -29,7 +29,7 @@ extern bool has_reference_trigger(Oid relid, ReferenceSide side);
 extern bool reference_trigger_is_whole(Oid relid, ReferenceSide side, CheckTime time);
 extern char *disabled_reference_trigger(Oid relid);
 extern char *idle_reference_trigger(Oid relid, ReferenceSide side, CheckTime time);
-extern List *reference_triggers_at(Oid relid, ReferenceSide side, CheckTime time);
+extern List *reference_constraints_at(Oid relid, ReferenceSide side, CheckTime time);
 extern List *reference_triggers(Oid relid);
 extern char *reference_trigger_name(Oid relid, ReferenceSide side, CheckTime time);
 extern char *reference_trigger_definition(Oid relid, ReferenceSide side, CheckTime time, const char *name);
