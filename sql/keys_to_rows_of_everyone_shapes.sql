@@ -92,6 +92,20 @@ BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 INSERT INTO t.later (id, node) VALUES (3, 5);
 COMMIT;
+-- The triggers check the same rows whatever tenant is set: where a transaction may have two, they stand in nobody's way.
+RESET ROLE;
+SET tenant_guard.one_tenant_per_transaction = off;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.later (id, node) VALUES (5, 1);
+SELECT tenant_guard.set_tenant(:b);
+INSERT INTO t.later (id, node) VALUES (6, 1), (7, 5);
+COMMIT;
+INSERT INTO t.marks (id, node) SELECT 6, 1 FROM tenant_guard.set_tenant(:a);
+RESET ROLE;
+RESET tenant_guard.one_tenant_per_transaction;
+SET ROLE regress_app;
 -- SET CONSTRAINTS of the key is that of its triggers, and conversely: the key alone would tell whether another tenant's row exists.
 \set VERBOSITY sqlstate
 BEGIN;

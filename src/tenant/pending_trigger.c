@@ -7,7 +7,8 @@
  * queued (AfterTriggerPendingOnRel).  We ask for each table that has a
  * deferrable user trigger; there are few, and the list of them is cached until
  * some relation changes.  The triggers of foreign keys and unique constraints
- * can be deferred, too, but check the same rows whatever tenant is set.  They run for
+ * can be deferred, too, but check the same rows whatever tenant is set; so do the
+ * extension's own, beside foreign keys.  The others run for
  * the tenant for which they were queued (tenant_source.c remembers it), or, if they
  * were queued without a tenant, for that of the transaction.
  *
@@ -20,9 +21,12 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
@@ -30,6 +34,7 @@
 #include "utils/rel.h"
 
 #include "catalog.h"
+#include "library.h"
 #include "pending_trigger.h"
 #include "tenant_source.h"
 
@@ -50,6 +55,15 @@ forget_tables(Datum arg, Oid relid)
 	changes++;
 }
 
+/* Does a trigger that is not internal call a function for which it matters what tenant is set: one that is not this extension's? */
+static bool
+depends_on_tenant(Oid function)
+{
+	Oid			extension = get_extension_oid(EXTENSION_NAME, true);
+
+	return !OidIsValid(extension) || getExtensionOfObject(ProcedureRelationId, function) != extension;
+}
+
 /* Fills deferring_tables.  It stays invalid if an error ends the scan, or an invalidation arrives meanwhile. */
 static void
 find_deferring_tables(void)
@@ -66,7 +80,7 @@ find_deferring_tables(void)
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 		MemoryContext oldcontext;
 
-		if (!trigger->tgdeferrable || trigger->tgisinternal)
+		if (!trigger->tgdeferrable || trigger->tgisinternal || !depends_on_tenant(trigger->tgfoid))
 			continue;
 		oldcontext = MemoryContextSwitchTo(TopMemoryContext);
 		deferring_tables = list_append_unique_oid(deferring_tables, trigger->tgrelid);
@@ -80,7 +94,8 @@ static bool
 has_after_trigger(const TriggerDesc *triggers)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-		if (TRIGGER_FOR_AFTER(triggers->triggers[i].tgtype) && !triggers->triggers[i].tgisinternal)
+		if (TRIGGER_FOR_AFTER(triggers->triggers[i].tgtype) && !triggers->triggers[i].tgisinternal &&
+			depends_on_tenant(triggers->triggers[i].tgfoid))
 			return true;
 	return false;
 }

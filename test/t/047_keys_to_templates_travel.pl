@@ -57,7 +57,7 @@ foreach my $copy (qw(copy script filled))
 # While triggers are disabled, audit() says so, and its remedy enables them.
 $node->safe_psql('copy', 'SET tenant_guard.bypass = on; ALTER TABLE "Notes" DISABLE TRIGGER ALL');
 my $remedy = $node->safe_psql('copy', "SELECT remedy FROM tenant_guard.audit('error') WHERE rule = 'unpaired_foreign_key'");
-is($remedy, q{SELECT tenant_guard.pair_foreign_keys('"Notes"')}, 'audit() finds triggers that are disabled');
+is($remedy, q{SELECT tenant_guard.pair_foreign_keys('public."Notes"')}, 'audit() finds triggers that are disabled');
 $node->safe_psql('copy', "$remedy; ALTER TABLE \"Notes\" ENABLE TRIGGER ALL");
 is($node->safe_psql('copy', $triggers), $node->safe_psql('origin', $triggers), 'and its remedy enables them');
 
