@@ -117,7 +117,8 @@ owners_may_pair(const ForeignKey *key, Refusal *why)
 	if (owner == owner_of(key->parent))
 		return true;
 	function = function_of_key(key, InvalidOid);
-	if (!may_reference(key, owner))
+	/* a key to rows of everyone is not made anew */
+	if (key->kind != KEY_TO_ROWS_OF_EVERYONE && !may_reference(key, owner))
 		*why = key_cannot_be_paired(key,
 									psprintf("Role \"%s\" owns its table, and may not reference columns (%s) of table %s, which belongs to another role.",
 											 role, referenced_columns(key), relation_name(key->parent)),
