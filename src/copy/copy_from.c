@@ -6,7 +6,8 @@
  * PostgreSQL refuses COPY FROM into a table with row-level security.  Where the
  * guard's policies are all that applies, and no trigger changes a row before it is
  * stored, it suffices to check the tenant of each row before PostgreSQL's own code
- * stores it: the check stands behind COPY's WHERE.
+ * stores it: the check stands behind COPY's WHERE.  Elsewhere the rows are the source
+ * of an INSERT (copy_insert.c).
  *
  * The statement is run in place of standard_ProcessUtility.  If another library's
  * hook comes after ours, that library must see the statement, so its hook is called
@@ -38,6 +39,7 @@
 #include "catalog.h"
 #include "copied_row.h"
 #include "copy_from.h"
+#include "copy_insert.h"
 #include "copy_refusals.h"
 #include "current_tenant.h"
 #include "extension_function.h"
@@ -143,22 +145,34 @@ copy_checked(PreparedCopy *prepared, Expr *check)
 	return copied;
 }
 
-/* Runs the statement if it can be checked, else leaves it to PostgreSQL to refuse it. */
+/* Runs the statement in the cheapest way in which it can be checked.  Returns false if there is none. */
+static bool
+copy_prepared(const Copy *copy, PreparedCopy *prepared, uint64 *copied)
+{
+	Expr	   *check = check_of_copied_row(copy->relid, guard_of(copy->relid).attnum);
+
+	if (check != NULL && !triggers_change_rows(copy->relid) && tenant_is_all_to_check(copy->relid))
+		*copied = copy_checked(prepared, check);
+	else if (copy_can_insert(prepared))
+		*copied = copy_by_insert(prepared, copy->query_string);
+	else
+		return false;
+	return true;
+}
+
+/* Runs the statement, or leaves it to PostgreSQL to refuse it. */
 static void
-copy_rows(Copy *copy)
+copy_rows(const Copy *copy)
 {
 	PreparedCopy prepared;
-	Expr	   *check;
 	uint64		copied;
 
-	if (!prepare_copy(copy, &prepared) || triggers_change_rows(copy->relid) || !tenant_is_all_to_check(copy->relid) ||
-		(check = check_of_copied_row(copy->relid, guard_of(copy->relid).attnum)) == NULL)
+	if (!prepare_copy(copy, &prepared) || !copy_prepared(copy, &prepared, &copied))
 	{
 		standard_ProcessUtility(copy->planned, copy->query_string, true, copy->context, copy->params, copy->query_env,
 								copy->dest, copy->completion);
 		return;
 	}
-	copied = copy_checked(&prepared, check);
 	table_close(prepared.relation, NoLock);
 	free_parsestate(prepared.pstate);
 	if (copy->completion != NULL)

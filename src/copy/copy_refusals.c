@@ -22,6 +22,17 @@ trigger_came_with_partition(Oid relid)
 }
 
 Refusal
+table_was_renamed(Oid relid)
+{
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			psprintf("table %s got another name while COPY began", relation_name(relid)),
+			NULL,
+			"Run the statement again."
+	};
+}
+
+Refusal
 copy_called_by_hand(void)
 {
 	return (Refusal) {

@@ -90,15 +90,17 @@ prepare_where(PreparedCopy *prepared, ParseNamespaceItem *item)
 	return true;
 }
 
-/* Notes which columns are written. */
-static void
-note_columns(PermissionInfo *info, const PreparedCopy *prepared)
+/* The columns that are written. */
+static Bitmapset *
+written_columns(const PreparedCopy *prepared)
 {
+	Bitmapset  *written = NULL;
 	List	   *columns = CopyGetAttnums(RelationGetDescr(prepared->relation), prepared->relation, prepared->stmt->attlist);
 	ListCell   *lc;
 
 	foreach(lc, columns)
-		info->insertedCols = bms_add_member(info->insertedCols, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
+		written = bms_add_member(written, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
+	return written;
 }
 
 /*
@@ -124,7 +126,7 @@ prepare_copy(const Copy *copy, PreparedCopy *prepared)
 	info->requiredPerms = ACL_INSERT;
 	if (!prepare_where(prepared, item))
 		return false;
-	note_columns(info, prepared);
+	prepared->columns = info->insertedCols = written_columns(prepared);
 	check_permissions(prepared->pstate->p_rtable, info);
 	if (XactReadOnly && !prepared->relation->rd_islocaltemp)
 		PreventCommandIfReadOnly("COPY FROM");

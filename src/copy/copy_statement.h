@@ -34,6 +34,7 @@ typedef struct PreparedCopy
 	const CopyStmt *stmt;
 	ParseState *pstate;
 	Relation	relation;
+	Bitmapset  *columns;		/* that are written, as in a permission info */
 	List	   *where;			/* the conditions of WHERE, or NIL */
 } PreparedCopy;
 
