@@ -316,9 +316,9 @@ check_keys_of_everyone(Oid root, KeyDirection direction, bool warns)
 		judge_keys_of_everyone(keys_of_hierarchy(root, kinds[i], direction), warns);
 }
 
-/* Refuses rows that cross tenants by keys that have triggers already, but are new, as all are with "all". */
-static void
-check_checked_keys(Oid root, KeyDirection direction, bool all)
+/* The keys that have triggers already, but are new, as all are with "all". */
+static List *
+keys_to_count(Oid root, KeyDirection direction, bool all)
 {
 	List	   *keys = NIL;
 	ListCell   *lc;
@@ -326,7 +326,18 @@ check_checked_keys(Oid root, KeyDirection direction, bool all)
 	foreach(lc, keys_of_hierarchy(root, KEY_IS_CHECKED, direction))
 		if (all || ((ForeignKey *) lfirst(lc))->made_now)
 			keys = lappend(keys, lfirst(lc));
-	check_no_reference_crosses(keys);
+	return keys;
+}
+
+/* Refuses rows that cross tenants by these keys.  Nobody writes their tables meanwhile: the triggers may have seen no guard. */
+static void
+check_checked_keys(Oid root, KeyDirection direction, bool all)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables_of_keys(keys_to_count(root, direction, all)))
+		LockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock);
+	check_no_reference_crosses(keys_to_count(root, direction, all));
 }
 
 /* Pairs these keys, or adds the triggers that they need, and adds the CHECKs that keys from rows of everyone need. */
