@@ -231,6 +231,18 @@ INSERT INTO t.theirs (id, kind, no) VALUES (1, 'x', 1), (2, 'x', 2);
 INSERT INTO t.theirs (id, kind, no) VALUES (1, 'x', 3);
 ROLLBACK;
 RESET ROLE;
+-- Who owns the referencing table alone does not make such a key, whether the triggers are there or not, and learns of no row of others.
+SET tenant_guard.bypass = on;
+ALTER TABLE t.theirs DROP CONSTRAINT theirs_kind_no_fkey;
+INSERT INTO t.theirs VALUES (1, :a, 'x', 3);
+RESET tenant_guard.bypass;
+SET ROLE regress_other;
+\set VERBOSITY terse
+ALTER TABLE t.theirs ADD FOREIGN KEY (kind, no) REFERENCES t.forms;
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE t.theirs ADD FOREIGN KEY (kind, no) REFERENCES t.forms DEFERRABLE;
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
 DROP SCHEMA t CASCADE;
 DROP OWNED BY regress_other;
 DROP ROLE regress_app, regress_owner, regress_other;

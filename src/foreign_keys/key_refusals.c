@@ -307,7 +307,7 @@ key_cannot_be_checked(const ForeignKey *key)
 	return (Refusal) {
 		ERRCODE_FEATURE_NOT_SUPPORTED,
 			psprintf("what foreign key \"%s\" of table %s references cannot be checked", key->name, table),
-			psprintf("Table %s, which has rows of everyone, belongs to another role and needs a trigger. Nothing was changed.", relation_name(key->parent)),
+			psprintf("Table %s, which has rows of everyone, belongs to another role, and triggers of both tables check what rows reference. Nothing was changed.", relation_name(key->parent)),
 			"Let a superuser run this statement, or a role that is a member of both owners."
 	};
 }
