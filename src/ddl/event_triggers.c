@@ -425,13 +425,14 @@ is_exempt(const Node *stmt)
 }
 
 /*
- * Is it a statement by which extensions come, change and go?  It is run where
- * the library does not fit the objects, since that is what can be wrong.
+ * Is it a statement that is run where the library does not fit the objects?
+ * Those by which extensions come, change and go cure that, and maintenance goes
+ * on (from 17 on event triggers fire for REINDEX).
  */
 static bool
-is_about_extensions(const Node *stmt)
+needs_no_fitting_library(const Node *stmt)
 {
-	return IsA(stmt, CreateExtensionStmt) || IsA(stmt, AlterExtensionStmt) ||
+	return IsA(stmt, ReindexStmt) || IsA(stmt, CreateExtensionStmt) || IsA(stmt, AlterExtensionStmt) ||
 		(IsA(stmt, DropStmt) && ((const DropStmt *) stmt)->removeType == OBJECT_EXTENSION);
 }
 
@@ -552,7 +553,7 @@ tenant_guard_on_ddl_command_start(PG_FUNCTION_ARGS)
 	Node	   *stmt = event_statement(fcinfo);
 
 	statement_is_seen();
-	if (!is_about_extensions(stmt))
+	if (!needs_no_fitting_library(stmt))
 		check_library_fits();
 	if (!is_exempt(stmt) && IsA(stmt, AlterTableStmt))
 		check_alter_table((AlterTableStmt *) stmt);

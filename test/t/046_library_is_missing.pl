@@ -88,7 +88,8 @@ like(what('app', $read), qr/^ERROR: .*$gone/, 'others read no row of a guarded t
 like(what('app', 'INSERT INTO customers VALUES (2, NULL)'), qr/^ERROR: .*$gone/, 'and write none');
 is(what('app', 'SELECT count(*) FROM countries'), 0, 'a table that is not guarded can be read');
 like(what(undef, 'CREATE TABLE t (id int)'), qr/^ERROR: .*$gone/, 'DDL fails, since the event triggers are functions of the library');
-is(what(undef, 'SELECT count(*) FROM orders; VACUUM orders; ANALYZE orders; REINDEX TABLE customers;'), 1, 'superusers read and maintain tables');
+is(what(undef, 'SELECT count(*) FROM orders; VACUUM orders; ANALYZE orders;'), 1, 'superusers read and maintain tables');
+like(what(undef, 'REINDEX TABLE customers;'), $node->pg_version >= 17 ? $gone : qr/^$/, 'before 17 no event trigger fires for REINDEX');
 {
 	local $ENV{PGOPTIONS} = '-c session_preload_libraries=';
 	$node->command_like([ 'pg_dump', '-d', $node->connstr('postgres') ], qr/COPY public\.orders1 /, 'pg_dump dumps them');
