@@ -168,6 +168,16 @@ SET ROLE regress_app;
 CALL t.ask_all();
 RESET ROLE;
 RESET tenant_guard.small_tenant_paths;
+-- So it must be in parallel.
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET min_parallel_index_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+SET ROLE regress_app;
+CALL t.ask_all();
+RESET ROLE;
+SET max_parallel_workers_per_gather = 0;
 SELECT tenant, count(DISTINCT answer) AS answers, array_agg(paths ORDER BY paths) AS paths, substr(min(answer), 34) AS begins FROM t.said GROUP BY tenant ORDER BY tenant;
 
 -- A cached plan must be that of all tenants of its kind, and of no other. It calls this whenever it is made.
