@@ -189,11 +189,13 @@ END
 $$;
 SET ROLE regress_app;
 PREPARE found AS SELECT count(*) + t.planned('found') FROM t.docs WHERE doc @> '{"k": 3}';
+PREPARE joined AS SELECT count(*) FROM t.docs d JOIN t.docs e ON d.words && e.words WHERE d.id < 1000;
 PREPARE found_by(text[]) AS SELECT count(*) + t.planned('found_by') FROM t.docs WHERE words && $1;
 BEGIN;
 SELECT tenant_guard.set_tenant(:small);
 EXECUTE found;
 SELECT t.plan('EXECUTE found');
+SELECT t.plan('EXECUTE joined');
 COMMIT;
 -- Another small tenant must have the same plan,
 BEGIN;
@@ -205,6 +207,7 @@ BEGIN;
 SELECT tenant_guard.set_tenant(:large);
 EXECUTE found;
 SELECT t.plan('EXECUTE found');
+SELECT t.plan('EXECUTE joined');
 COMMIT;
 -- which is not the small one's.
 BEGIN;

@@ -246,18 +246,26 @@ serves_walker(Node *node, void *index)
 	return expression_tree_walker(node, serves_walker, index);
 }
 
-/* Would the planner have considered an index that is hidden? */
+static bool
+serves_one_of(const IndexOptInfo *index, const List *conditions)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+		if (serves_walker((Node *) lfirst_node(RestrictInfo, lc)->clause, unconstify(IndexOptInfo *, index)))
+			return true;
+	return false;
+}
+
+/* Would the planner have considered an index that is hidden, for a filter or a join? */
 static bool
 misses_hidden_index(const RelOptInfo *rel)
 {
-	ListCell   *index;
-	ListCell   *condition;
+	ListCell   *lc;
 
-	foreach(index, rel->indexlist)
-		if (is_hidden(lfirst(index)))
-			foreach(condition, rel->baserestrictinfo)
-				if (serves_walker((Node *) lfirst_node(RestrictInfo, condition)->clause, lfirst(index)))
-					return true;
+	foreach(lc, rel->indexlist)
+		if (is_hidden(lfirst(lc)) && (serves_one_of(lfirst(lc), rel->baserestrictinfo) || serves_one_of(lfirst(lc), rel->joininfo)))
+			return true;
 	return false;
 }
 
