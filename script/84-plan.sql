@@ -23,6 +23,7 @@ COMMENT ON TYPE tenant_guard_internal.planned_table IS 'a table, and what become
 --   pair      one ALTER TABLE changes it to "definitions", the first that of its companion where there are two
 --   leave     protect() changes it
 --   derive    derive_tenant_column() does, for the "at"th table to get the column
+--   everyone  it may reference rows of everyone, and stays; protect() makes triggers that check it
 --   refuse    it cannot be changed, for the reason in "detail"
 --   wait      another key of the table cannot
 --   index     an index of a table ("parent"), or of one of its partitions
@@ -210,7 +211,7 @@ careful AS MATERIALIZED (SELECT * FROM tenant_guard_internal.tables_with_code)
 SELECT CASE WHEN k.kind = 'pair' AND w.runs_code THEN 'leave' ELSE k.kind END,
 	   k.relation, k.parent, k.names, k.definitions, k.validated, k.index_columns, k.detail, k.number::int, f.conname,
 	   GREATEST(c.place, o.place),
-	   CASE WHEN f.oid IS NOT NULL THEN
+	   CASE WHEN k.kind = 'everyone' THEN k.detail WHEN f.oid IS NOT NULL THEN
 			concat_ws('; ', format('ALTER TABLE %s %s, ADD CONSTRAINT %I %s', f.conrelid::regclass,
 								   (SELECT string_agg(format('DROP CONSTRAINT %I', n), ', ') FROM unnest(k.names) n), f.conname,
 								   pg_get_constraintdef(f.oid) || CASE WHEN f.convalidated AND k.kind <> 'pair' AND (k.detail = 'code' OR w.runs_code) THEN ' NOT VALID' ELSE '' END),
@@ -450,16 +451,16 @@ tops AS MATERIALIZED (
 ends AS MATERIALIZED (
 	SELECT k.number, k.kind, k.relation, k.undo, o.at
 	FROM k CROSS JOIN LATERAL unnest(ARRAY[k.relation, k.parent]) e (oid) JOIN p m ON m.oid = e.oid LEFT JOIN tops o ON o.root = m.root
-	WHERE k.kind IN ('leave', 'wait', 'refuse')
+	WHERE k.kind IN ('leave', 'everyone', 'wait', 'refuse')
 ),
 -- when tables are guarded whose keys stand in the way
-obstructed AS MATERIALIZED (SELECT DISTINCT e.at FROM ends e WHERE e.kind <> 'leave' AND e.at IS NOT NULL),
+obstructed AS MATERIALIZED (SELECT DISTINCT e.at FROM ends e WHERE e.kind IN ('wait', 'refuse') AND e.at IS NOT NULL),
 left_keys AS MATERIALIZED (
 	SELECT e.number, e.relation, e.undo, max(e.at) AS at, bool_and(e.at IS NULL) OR bool_or(e.at IN (SELECT w.at FROM obstructed w)) AS is_late
-	FROM ends e WHERE e.kind = 'leave'
+	FROM ends e WHERE e.kind IN ('leave', 'everyone')
 	GROUP BY e.number, e.relation, e.undo
 ),
-keys_of_protect AS MATERIALIZED (SELECT l.at, string_agg(l.undo, '; ' ORDER BY l.number) AS undo FROM left_keys l WHERE l.is_late IS NOT TRUE GROUP BY l.at),
+keys_of_protect AS MATERIALIZED (SELECT l.at, COALESCE(string_agg(l.undo, '; ' ORDER BY l.number), '') AS undo FROM left_keys l WHERE l.is_late IS NOT TRUE GROUP BY l.at),
 columns_of_protect AS MATERIALIZED (
 	SELECT m.root, string_agg(format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', n.oid::regclass, n.tenant_column), '; ' ORDER BY n.oid) AS undo
 	FROM tenant_guard_internal.plan_nullable(plan_guards.tables) n JOIN p m ON m.oid = n.oid WHERE n.is_left
@@ -467,7 +468,7 @@ columns_of_protect AS MATERIALIZED (
 )
 SELECT 5, t.at, t.name, 0, t.name, format('SELECT tenant_guard.protect(%L%s)%s', t.name, h.how, h.without_keys), 1, l.undo IS NOT NULL OR n.undo IS NOT NULL, t.oid,
 	   CASE WHEN h.without_keys <> '' THEN 'a superuser, or a role that may set tenant_guard.foreign_keys' END,
-	   CASE WHEN t.does = 'guard' THEN tenant_guard_internal.undo_of_guard(t.oid, t.tenant_column, concat_ws('; ', n.undo, l.undo)) END
+	   CASE WHEN t.does = 'guard' THEN tenant_guard_internal.undo_of_guard(t.oid, t.tenant_column, concat_ws('; ', n.undo, NULLIF(l.undo, ''))) END
 FROM tops t
 	 LEFT JOIN keys_of_protect l ON l.at = t.at LEFT JOIN columns_of_protect n ON n.root = t.root
 	 -- a damaged guard is repaired in its shape

@@ -47,6 +47,7 @@
 #include "key_owners.h"
 #include "key_refusals.h"
 #include "pair_keys.h"
+#include "reference_trigger.h"
 #include "refusal.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_planned_keys);
@@ -381,7 +382,7 @@ leaves_to_protect(const ForeignKey *key, List *keys)
 	return key->temporal || companion_of(key, keys) != NULL ||
 		object_owner(RelationRelationId, key->child) != object_owner(RelationRelationId, key->parent) ||
 		OidIsValid(function_of_key(key, InvalidOid)) ||
-		has_rows_of_everyone(key->child) || has_rows_of_everyone(key->parent);
+		has_rows_of_everyone(key->child);
 }
 
 /* A function of an ordinary role that a superuser's table calls, or InvalidOid. */
@@ -455,6 +456,25 @@ plan_key(Call *call, const ForeignKey *key, List *keys, bool obstructed, List **
 	put_row(call, &row);
 }
 
+/*
+ * A key to a table with rows of everyone stays as it is, and protect() makes
+ * triggers that check it.  The row has the statement in "detail" that drops the one
+ * of the referenced table, unless that is there already.
+ */
+static void
+plan_key_to_everyone(Call *call, const ForeignKey *key)
+{
+	CheckTime	time = {key->deferrable, key->deferred};
+	Row			row = {.kind = "everyone", .relation = key->child, .foreign_key = key->oid, .parent = key->parent};
+
+	if (references_are_checked(key->child, key->parent, time))
+		return;
+	if (!reference_trigger_is_whole(key->parent, REFERENCED, time))
+		row.detail = psprintf("DROP TRIGGER IF EXISTS %s ON %s",
+							  quote_identifier(reference_trigger_name(key->parent, REFERENCED, time)), relation_name(key->parent));
+	put_row(call, &row);
+}
+
 /* Puts out those of a table's keys that cannot carry the tenant, and returns whether there are any. */
 static bool
 refuse_keys(Call *call, List *keys)
@@ -499,6 +519,15 @@ plan_keys_from(Call *call, Oid relid)
 			key->tenant == 0 || key->parent_tenant == 0 ? KEY_UNPAIRED : kind_by_columns(key);
 	}
 	find_companions(keys);
+	foreach(lc, keys)
+	{
+		ForeignKey *key = lfirst(lc);
+
+		if (key->kind != KEY_UNPAIRED || !has_rows_of_everyone(key->parent))
+			continue;
+		plan_key_to_everyone(call, key);
+		key->kind = KEY_TO_ROWS_OF_EVERYONE;
+	}
 	obstructed = refuse_keys(call, keys);
 	foreach(lc, keys)
 		if (((ForeignKey *) lfirst(lc))->kind == KEY_UNPAIRED)
