@@ -184,6 +184,8 @@ access_row(ScanState *node)
 	found = next_row(scan, context);
 	MemoryContextSwitchTo(oldcontext);
 	scan->reading->begun = found;
+	if (!found)
+		report_skipped_rows(scan->reading->state);
 	return found ? pass_row(scan) : NULL;
 }
 
@@ -425,7 +427,6 @@ copy_by_insert(PreparedCopy *prepared, const char *query_string)
 	query_desc = CreateQueryDesc(planned, query_string, GetActiveSnapshot(), InvalidSnapshot, None_Receiver, NULL, NULL, 0);
 	run_insert(query_desc, &reading);
 	copied = query_desc->estate->es_processed;
-	report_skipped_rows(reading.state);
 	ExecutorEnd(query_desc);
 	FreeQueryDesc(query_desc);
 	PopActiveSnapshot();
