@@ -46,6 +46,11 @@ SET random_page_cost = 4;
 SET max_parallel_workers_per_gather = 0;
 SET plan_cache_mode = auto;
 SET jit = off;
+CREATE FUNCTION t.lines_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY EXECUTE 'EXPLAIN ' || query;
+END
+$$;
 -- An application's role cannot turn this off.
 SET ROLE regress_app;
 SET tenant_guard.small_tenant_paths = off;
@@ -94,6 +99,7 @@ COMMIT;
 BEGIN;
 SELECT tenant_guard.set_tenant(:small);
 SELECT t.plan($$SELECT id FROM t.loose WHERE doc @> '{"k": 3}'$$);
+SELECT substring(line FROM 'rows=\d+') AS rows FROM t.lines_of($$SELECT id FROM t.loose WHERE doc @> '{}'$$) line WHERE line LIKE '%Scan%';
 COMMIT;
 CREATE TABLE t.unknown (id int, tenant_id uuid, doc jsonb);
 CREATE INDEX unknown_tenant ON t.unknown (tenant_id);

@@ -547,7 +547,7 @@ ignores_statistics(const PlannerInfo *root, const RangeTblEntry *rte, AttrNumber
 
 	if (rte->rtekind != RTE_RELATION || !filters_are_trusted(rte) || (rel = table_of_entry(root, rte)) == NULL ||
 		!has_paths_to_choose(rel, rte) || !is_in_index_of_all(rel, attnum) || !find_tenant_rows(root, rel, &tenant) ||
-		attnum == tenant.attnum || tenant.rows > FEW)
+		attnum == tenant.attnum || tenant.rows > FEW || !has_index_of_tenant(rel, tenant.attnum))
 		return false;
 	note_kind(root, &tenant, FEW);
 	return true;
