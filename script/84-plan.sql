@@ -349,7 +349,7 @@ WITH p AS MATERIALIZED (SELECT * FROM unnest(plan_indexes.tables)),
 k AS MATERIALIZED (SELECT * FROM unnest(plan_indexes.keys))
 SELECT CASE WHEN o.place IS NULL THEN 2 ELSE 6 END, COALESCE(o.place, 0), CASE WHEN o.place IS NULL THEN o.name ELSE '' END,
 	   (10::bigint * min(i.number) OVER (PARTITION BY i.parent, i.index_columns) + s.class) * 10000000 + s.number,
-	   s.object, s.statement, s.kind, s.kind = 18, i.relation, NULL, s.undo
+	   s.object, s.statement, s.kind, s.kind = 27, i.relation, NULL, s.undo
 FROM k i JOIN p o ON o.oid = i.parent JOIN pg_class c ON c.oid = i.relation JOIN pg_namespace m ON m.oid = c.relnamespace
 	 CROSS JOIN LATERAL (SELECT i.relation::regclass::text AS relation, format('%I.%I', m.nspname, i.names[1]) AS index,
 								i.detail IS NULL OR i.detail = 'invalid' AS missing, i.relation = i.parent AS is_top, 'made by tenant_guard for foreign keys that carry the tenant' AS comment) x
@@ -358,7 +358,7 @@ FROM k i JOIN p o ON o.oid = i.parent JOIN pg_class c ON c.oid = i.relation JOIN
 		SELECT 1, 10 * i.number, format('%s.%s', quote_ident(m.nspname), quote_ident(i.names[2])), format('DROP INDEX CONCURRENTLY %s.%s', quote_ident(m.nspname), quote_ident(i.names[2])), 28, NULL
 		WHERE i.detail = 'invalid'
 		UNION ALL
-		SELECT 1, 10 * i.number + 1, x.relation, format('CREATE UNIQUE INDEX CONCURRENTLY %I ON %s (%s)', i.names[1], x.relation, i.index_columns), 18,
+		SELECT 1, 10 * i.number + 1, x.relation, format('CREATE UNIQUE INDEX CONCURRENTLY %I ON %s (%s)', i.names[1], x.relation, i.index_columns), 27,
 			   format('DROP INDEX CONCURRENTLY IF EXISTS %s', x.index)
 		WHERE c.relkind = 'r' AND x.missing
 		UNION ALL
