@@ -203,7 +203,7 @@ my $by_jobs = new_database('tenant_by_jobs');
 restore_ok($by_jobs, $directory, '-j', '2');
 is(counts($node, $by_jobs), $one_tenant, 'by several connections: the tenant\'s rows and no others');
 
-# Beside another tenant's rows: a tenant comes back alone, by the superuser's COPY or the application's own INSERTs.
+# Beside another tenant's rows: a tenant comes back alone, by the superuser's COPY or the application's own.
 sub without_tenant
 {
 	my ($name) = @_;
@@ -243,9 +243,9 @@ script_restores($new, dump_ok('tenant_and_schema.sql', 'app', $tenant, '--enable
 	'-c tenant_guard.bypass=on -c tenant_guard.auto_protect=off', $one_tenant);
 is($node->safe_psql($new, 'SELECT DISTINCT status FROM tenant_guard.tables WHERE tenant_column IS NOT NULL'), 'guarded', 'and guards the tables');
 
-my $inserts = dump_ok('tenant_inserts.sql', 'app', $tenant, '--enable-row-security', '--inserts', '--data-only', @events);
+my $rows = dump_ok('tenant_rows.sql', 'app', $tenant, '--enable-row-security', '--data-only', @events);
 my $by_app = without_tenant('tenant_by_app');
-my @run = ('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-U', 'app', '-f', $inserts, '-d', $node->connstr($by_app));
+my @run = ('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-U', 'app', '-f', $rows, '-d', $node->connstr($by_app));
 foreach my $connection (['', qr/no tenant is set/], ["-c tenant_guard.tenant_id=$TENANT_B", qr/new row violates row-level security policy/])
 {
 	local $ENV{PGOPTIONS} = $connection->[0];
@@ -253,7 +253,7 @@ foreach my $connection (['', qr/no tenant is set/], ["-c tenant_guard.tenant_id=
 }
 {
 	local $ENV{PGOPTIONS} = $tenant;
-	$node->command_ok(\@run, 'the application restores a tenant\'s rows by INSERT');
+	$node->command_ok(\@run, 'the application restores a tenant\'s rows by COPY');
 }
 is(counts($node, $by_app), "customers|0|20\norders|0|20\nevents_2024|1|3\nevents_later|9|17", 'all that were dumped');
 
