@@ -316,6 +316,7 @@ sub run_cases
 	IPC::Run::run([ $node->installed_command('psql'), '-XAt', '-f', '-', '-d', $node->connstr('postgres'), '-U', $role ],
 		'<', $file, '>', \$said, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	$said =~ s/^psql:<stdin>:\d+: //mg;
+	$said =~ s/^LINE 1: \.\.\.\w*\./LINE 1: ...SCHEMA./mg;    # psql cuts long lines
 	$said =~ s/\b(?:regular|guarded)\b/SCHEMA/g;
 	$said =~ s/^DETAIL:  (?:Key|Failing row|Partition key of).*\n//mg;
 	$said =~ s/^ +\^\n//mg;
