@@ -45,6 +45,7 @@
 #include "extension_function.h"
 #include "guard.h"
 #include "guard_policy.h"
+#include "library.h"
 
 PG_FUNCTION_INFO_V1(tenant_guard_run_copy);
 
@@ -217,6 +218,7 @@ call_of_copy(const Copy *copy)
 		return NULL;
 	table = makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(copy->relid), false, true);
 	call = makeNode(CallStmt);
+	call->funccall = makeFuncCall(list_make2(makeString(INTERNAL_SCHEMA), makeString("run_copy")), NIL, COERCE_EXPLICIT_CALL, -1);
 	call->funcexpr = makeFuncExpr(procedure, VOIDOID, list_make1(table), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 	planned = makeNode(PlannedStmt);
 	*planned = *copy->planned;
