@@ -1,6 +1,6 @@
 --
 -- protect(..., replace_policies => true) takes away the policies of an application
--- that say no more than the guard, and no others. test/t/047_setting_names.pl has an
+-- that say no more than the guard, and no others. test/t/049_setting_names.pl has an
 -- application's own setting; here the setting is tenant_guard.tenant_id.
 --
 \set SHOW_CONTEXT never
