@@ -49,7 +49,7 @@ tg_schemas_left_alone AS MATERIALIZED (
 ),
 tg_audited_tables AS MATERIALIZED (
 	SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relkind, c.relowner,
-		   g.status, g.detail, g.reason, g.tenant_type, g.partition_of,
+		   g.status, g.detail, g.reason, a.atttypid::regtype AS tenant_type, g.partition_of,
 		   a.attname AS tenant_column, quote_ident(a.attname) AS key, a.attnum AS tenant_attnum, a.attnotnull,
 		   (CASE WHEN a.atttypid = 'uuid'::regtype THEN 'uuid' WHEN a.atttypid IN ('int8'::regtype, 'int4'::regtype) THEN 'bigint' WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END) AS serves,
 		   e.has AS has_rows_of_everyone, CASE WHEN e.has THEN ', null_rows => ''shared''' ELSE '' END AS how

@@ -21,7 +21,7 @@ COMMENT ON VIEW tenant_guard_internal.schemas_left_alone IS 'schemas that audit(
 -- has a policy of its own, and protect() is to be told so.
 CREATE VIEW tenant_guard_internal.audited_tables AS
 SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relkind, c.relowner,
-	   g.status, g.detail, g.reason, g.tenant_type, g.partition_of,
+	   g.status, g.detail, g.reason, a.atttypid::regtype AS tenant_type, g.partition_of,
 	   a.attname AS tenant_column, quote_ident(a.attname) AS key, a.attnum AS tenant_attnum, a.attnotnull,
 	   tenant_guard_internal.tenant_type_of(a.atttypid) AS serves,
 	   e.has AS has_rows_of_everyone, CASE WHEN e.has THEN ', null_rows => ''shared''' ELSE '' END AS how
