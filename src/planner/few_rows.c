@@ -50,12 +50,15 @@
 static bool
 is_index_of_all(const IndexOptInfo *index, AttrNumber attnum)
 {
-	int			n = has_column_order(index) ? 1 : index->nkeycolumns;
+	int			n;
 
 	if (index->relam == BTREE_AM_OID || index->relam == HASH_AM_OID)
 		return false;
+	if (attnum == 0)
+		return true;
+	n = has_column_order(index) ? 1 : index->nkeycolumns;
 	for (int i = 0; i < n; i++)
-		if (attnum != 0 && index->indexkeys[i] == attnum)
+		if (index->indexkeys[i] == attnum)
 			return false;
 	return true;
 }
