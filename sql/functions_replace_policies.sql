@@ -21,6 +21,8 @@ CREATE POLICY selected ON forms USING (tenant_id = (SELECT NULLIF(current_settin
 CREATE POLICY selected_inside ON forms USING (tenant_id = (SELECT current_setting('tenant_guard.tenant_id', true))::uuid);
 CREATE POLICY turned ON forms USING (current_setting('tenant_guard.tenant_id')::uuid = tenant_id);
 CREATE POLICY as_text ON forms USING (tenant_id::text = current_setting('tenant_guard.tenant_id'));
+CREATE DOMAIN tenant AS uuid;
+CREATE POLICY as_domain ON forms USING (tenant_id = current_setting('tenant_guard.tenant_id')::tenant);
 CREATE POLICY restricts ON forms AS RESTRICTIVE USING (tenant_id = current_setting('tenant_guard.tenant_id')::uuid);
 CREATE POLICY with_check ON forms USING (tenant_id = current_setting('tenant_guard.tenant_id')::uuid) WITH CHECK (tenant_id = current_setting('tenant_guard.tenant_id')::uuid);
 CREATE POLICY checks_nothing ON forms USING (tenant_id = current_setting('tenant_guard.tenant_id')::uuid) WITH CHECK (true);
@@ -68,6 +70,13 @@ CREATE POLICY limited ON others USING (tenant_id = (SELECT pg_catalog.current_se
 CREATE POLICY other_null ON others USING (tenant_id = NULLIF(pg_catalog.current_setting('tenant_guard.tenant_id', true), 'x')::uuid);
 CREATE POLICY other_check ON others USING (tenant_id = pg_catalog.current_setting('tenant_guard.tenant_id')::uuid) WITH CHECK (body = 'x');
 CREATE POLICY all_rows ON others USING (true);
+-- A domain can refuse tenants by its CHECK, also one below it.
+CREATE FUNCTION is_active(uuid) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT $1 <> 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb' $$;
+CREATE DOMAIN active AS uuid CHECK (is_active(VALUE));
+CREATE DOMAIN active_too AS active;
+CREATE POLICY checked ON others USING (tenant_id = pg_catalog.current_setting('tenant_guard.tenant_id')::active);
+CREATE POLICY checked_below ON others USING (tenant_id = pg_catalog.current_setting('tenant_guard.tenant_id')::active_too);
+CREATE POLICY checked_column ON others USING (tenant_id::active = pg_catalog.current_setting('tenant_guard.tenant_id')::uuid);
 SELECT count(*) FROM policies('others');
 SELECT tenant_guard.protect('others', replace_policies => true);
 SELECT count(*) FROM policies('others');

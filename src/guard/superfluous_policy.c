@@ -31,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
+#include "utils/typcache.h"
 
 #include "catalog.h"
 #include "compat.h"
@@ -86,13 +87,20 @@ is_type_of_tenants(Oid type)
 	return type_serves(type, &serves);
 }
 
-/* If the node is a conversion that changes no tenant, returns what it converts, and NULL otherwise. */
+/* A domain with a constraint refuses values, and by a function of the application it can refuse tenants. */
+static bool
+has_constraints(Oid domain)
+{
+	return lookup_type_cache(domain, TYPECACHE_DOMAIN_CONSTR_INFO)->domainData != NULL;
+}
+
+/* If the node is a conversion that changes and refuses no tenant, returns what it converts, and NULL otherwise. */
 static Node *
 converted(Node *node)
 {
 	if (IsA(node, RelabelType))
 		return (Node *) ((RelabelType *) node)->arg;
-	if (IsA(node, CoerceToDomain))
+	if (IsA(node, CoerceToDomain) && !has_constraints(((CoerceToDomain *) node)->resulttype))
 		return (Node *) ((CoerceToDomain *) node)->arg;
 	if (IsA(node, CoerceViaIO) && is_type_of_tenants(((CoerceViaIO *) node)->resulttype))
 		return (Node *) ((CoerceViaIO *) node)->arg;
