@@ -122,30 +122,37 @@ tg_bypassable_relations AS MATERIALIZED (
 	SELECT * FROM touchable
 ),
 tg_relations_with_code AS MATERIALIZED (
-	WITH RECURSIVE calling (classid, objid) AS (
-		SELECT 'pg_proc'::regclass::oid, p.oid FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner AND NOT r.rolsuper
+	WITH RECURSIVE calling (classid, objid, planned) AS (
+		SELECT 'pg_proc'::regclass::oid, p.oid, false FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner AND NOT r.rolsuper
 		UNION
-		SELECT n.classid, n.objid
+		SELECT n.classid, n.objid, c.planned OR n.planned
 		FROM calling c
-			 CROSS JOIN LATERAL (SELECT d.classid, d.objid FROM pg_depend d
+			 CROSS JOIN LATERAL (SELECT d.classid, d.objid, false AS planned FROM pg_depend d
 								 WHERE d.refclassid = c.classid AND d.refobjid = c.objid
 									   AND d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_cast'::regclass, 'pg_rewrite'::regclass,
-														 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass)
+														 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass, 'pg_statistic_ext'::regclass)
 								 UNION ALL
-								 SELECT 'pg_class'::regclass, r.ev_class FROM pg_rewrite r WHERE c.classid = 'pg_rewrite'::regclass AND r.oid = c.objid
+								 SELECT 'pg_class'::regclass, r.ev_class, false FROM pg_rewrite r WHERE c.classid = 'pg_rewrite'::regclass AND r.oid = c.objid
 								 UNION ALL
-								 SELECT x.classid, x.objid
+								 SELECT x.classid, x.objid, false
 								 FROM pg_constraint k CROSS JOIN LATERAL (VALUES ('pg_class'::regclass::oid, k.conrelid), ('pg_type'::regclass, k.contypid)) x (classid, objid)
 								 WHERE c.classid = 'pg_constraint'::regclass AND k.oid = c.objid AND k.contype = 'c' AND x.objid <> 0
 								 UNION ALL
-								 SELECT 'pg_class'::regclass, a.attrelid FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
+								 SELECT 'pg_class'::regclass, a.attrelid, false FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
 								 WHERE c.classid = 'pg_attrdef'::regclass AND f.oid = c.objid
 								 UNION ALL
-								 SELECT 'pg_type'::regclass, t.castsource FROM pg_cast t WHERE c.classid = 'pg_cast'::regclass AND t.oid = c.objid
+								 SELECT 'pg_type'::regclass, t.castsource, false FROM pg_cast t WHERE c.classid = 'pg_cast'::regclass AND t.oid = c.objid
 								 UNION ALL
-								 SELECT 'pg_class'::regclass, i.inhparent FROM pg_inherits i WHERE c.classid = 'pg_class'::regclass AND i.inhrelid = c.objid) n
+								 SELECT 'pg_class'::regclass, i.inhparent, false FROM pg_inherits i WHERE c.classid = 'pg_class'::regclass AND i.inhrelid = c.objid
+								 UNION ALL
+								 SELECT 'pg_class'::regclass, i.indrelid, true FROM pg_index i WHERE c.classid = 'pg_class'::regclass AND i.indexrelid = c.objid
+								 UNION ALL
+								 SELECT 'pg_class'::regclass, s.stxrelid, true FROM pg_statistic_ext s WHERE c.classid = 'pg_statistic_ext'::regclass AND s.oid = c.objid
+								 UNION ALL
+								 SELECT 'pg_class'::regclass, i.inhrelid, true FROM pg_partitioned_table w JOIN pg_inherits i ON i.inhparent = w.partrelid
+								 WHERE c.classid = 'pg_class'::regclass AND w.partrelid = c.objid) n
 	)
-	SELECT c.objid AS oid FROM calling c WHERE c.classid = 'pg_class'::regclass
+	SELECT c.objid AS oid, bool_and(c.planned) AS planned FROM calling c WHERE c.classid = 'pg_class'::regclass GROUP BY c.objid
 ),
 tg_user_functions AS MATERIALIZED (
 	SELECT p.oid, p.oid::regprocedure::text AS name, p.prosrc, p.proowner, p.prosecdef, p.proconfig, p.proacl,
@@ -433,7 +440,7 @@ audit_tenant_columns (rule, level, object, detail, remedy, step) AS (
 				THEN format('ALTER TABLE %1$s ALTER COLUMN %2$s DROP DEFAULT, ALTER COLUMN %2$s TYPE %3$s USING %2$s::%3$s; SELECT tenant_guard.protect(%4$L)',
 							t.name, t.key, s.tenant_type, t.name) END, 0
 	FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
-		 CROSS JOIN LATERAL (SELECT t.oid IN (SELECT w.oid FROM tg_relations_with_code w) AS runs_code) r
+		 CROSS JOIN LATERAL (SELECT t.oid IN (SELECT w.oid FROM tg_relations_with_code w WHERE NOT w.planned) AS runs_code) r
 	WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 		  AND t.serves IS DISTINCT FROM s.tenant_type
 

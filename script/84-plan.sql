@@ -57,9 +57,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '-- ' || regexp_replace(replace(said, E';\n', '; '), '[[:cntrl:]\u0085\u2028\u2029]', '?', 'g') $$;
 COMMENT ON FUNCTION tenant_guard_internal.remark(text) IS 'a text as a comment of one line; a part of plan()';
 
--- Tables that call functions of ordinary roles, by their indexes too: what a superuser's own statement would evaluate, protect() runs as their owner.
+-- Tables that call functions of ordinary roles, by their indexes and statistics too: what a superuser's own statement would evaluate, protect() runs as their owner.
 CREATE VIEW tenant_guard_internal.tables_with_code AS
-SELECT DISTINCT COALESCE(i.indrelid, w.oid) AS oid FROM tenant_guard_internal.relations_with_code w LEFT JOIN pg_index i ON i.indexrelid = w.oid;
+SELECT w.oid FROM tenant_guard_internal.relations_with_code w;
 COMMENT ON VIEW tenant_guard_internal.tables_with_code IS 'tables that call functions of ordinary roles; a part of plan()';
 GRANT SELECT ON tenant_guard_internal.tables_with_code TO PUBLIC;
 
@@ -201,7 +201,7 @@ $$;
 COMMENT ON FUNCTION tenant_guard_internal.plan_tables(oid) IS 'the tables of a schema, and what becomes of each; a part of plan()';
 
 -- The foreign keys that change. "at" is the place of the table that gets the column, if that changes them; "undo" puts the key back; where
--- looking at its rows would call functions of ordinary roles, without that.
+-- looking at its rows would call functions of ordinary roles, without that, and not at all where that must be.
 CREATE FUNCTION tenant_guard_internal.plan_keys(tables tenant_guard_internal.planned_table[]) RETURNS SETOF tenant_guard_internal.planned_key
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -211,10 +211,11 @@ careful AS MATERIALIZED (SELECT * FROM tenant_guard_internal.tables_with_code)
 SELECT CASE WHEN k.kind = 'pair' AND w.runs_code THEN 'leave' ELSE k.kind END,
 	   k.relation, k.parent, k.names, k.definitions, k.validated, k.index_columns, k.detail, k.number::int, f.conname,
 	   GREATEST(c.place, o.place),
-	   CASE WHEN k.kind = 'everyone' THEN k.detail WHEN f.oid IS NOT NULL THEN
+	   CASE WHEN k.kind = 'everyone' THEN k.detail
+			WHEN f.oid IS NOT NULL AND NOT (v.unvalidated AND t.relkind = 'p' AND current_setting('server_version_num')::int < 180000) THEN
 			concat_ws('; ', format('ALTER TABLE %s %s, ADD CONSTRAINT %I %s', f.conrelid::regclass,
 								   (SELECT string_agg(format('DROP CONSTRAINT %I', n), ', ') FROM unnest(k.names) n), f.conname,
-								   pg_get_constraintdef(f.oid) || CASE WHEN f.convalidated AND k.kind <> 'pair' AND (k.detail = 'code' OR w.runs_code) THEN ' NOT VALID' ELSE '' END),
+								   pg_get_constraintdef(f.oid) || CASE WHEN v.unvalidated THEN ' NOT VALID' ELSE '' END),
 					  CASE WHEN d.comment IS NOT NULL THEN format('COMMENT ON CONSTRAINT %I ON %s IS %L', f.conname, f.conrelid::regclass, d.comment) END) END,
 	   d.comment
 FROM (SELECT array_agg(p.oid ORDER BY p.place NULLS FIRST, p.name COLLATE "C") AS oids, array_agg(p.tenant_column ORDER BY p.place NULLS FIRST, p.name COLLATE "C") AS columns,
@@ -226,6 +227,8 @@ FROM (SELECT array_agg(p.oid ORDER BY p.place NULLS FIRST, p.name COLLATE "C") A
 	 LEFT JOIN p c ON c.oid = k.relation LEFT JOIN p o ON o.oid = k.parent
 	 CROSS JOIN LATERAL (SELECT obj_description(f.oid, 'pg_constraint') AS comment) d
 	 CROSS JOIN LATERAL (SELECT k.relation IN (SELECT c.oid FROM careful c) OR k.parent IN (SELECT c.oid FROM careful c) AS runs_code) w
+	 LEFT JOIN pg_class t ON t.oid = f.conrelid
+	 CROSS JOIN LATERAL (SELECT f.convalidated AND (w.runs_code OR k.detail = 'code') AS unvalidated) v
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.plan_keys(tenant_guard_internal.planned_table[]) IS 'the foreign keys that change when a schema is guarded, and the indexes that they need; a part of plan()';
 

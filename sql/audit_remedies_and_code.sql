@@ -17,11 +17,21 @@ CREATE TABLE t.whole (tenant_id varchar(36), id int) PARTITION BY LIST (id);
 CREATE TABLE t.part PARTITION OF t.whole (CHECK (t.tell(tenant_id))) FOR VALUES IN (1);
 -- A default, an index and a trigger are not called, or are called as the owner.
 CREATE TABLE t.with_default (tenant_id varchar(36), id int DEFAULT t.copy(1));
+CREATE INDEX ON t.with_default (id, t.copy(1));
 -- Materialized views: without a function, with one, and with one in a view that it reads.
 CREATE MATERIALIZED VIEW t.kept AS SELECT id FROM t.guarded WITH NO DATA;
 CREATE MATERIALIZED VIEW t.kept_by_function AS SELECT t.copy(id) FROM t.guarded WITH NO DATA;
 CREATE VIEW t.copies WITH (security_invoker) AS SELECT t.copy(id) FROM t.guarded;
 CREATE MATERIALIZED VIEW t.kept_by_view AS SELECT * FROM t.copies WITH NO DATA;
+-- To plan its query calls a function in statistics, or in an index, of what it reads.
+CREATE TABLE t.counted (tenant_id uuid, id int);
+SELECT tenant_guard.protect('t.counted');
+CREATE STATISTICS t.statistics ON id, (t.copy(1)) FROM t.counted;
+CREATE MATERIALIZED VIEW t.kept_by_statistics AS SELECT id FROM t.counted WITH NO DATA;
+CREATE TABLE t.indexed (tenant_id uuid, id int);
+SELECT tenant_guard.protect('t.indexed');
+CREATE INDEX ON t.indexed (id) WHERE t.copy(1) = 1;
+CREATE MATERIALIZED VIEW t.kept_by_index AS SELECT id FROM t.indexed WITH NO DATA;
 RESET ROLE;
 RESET tenant_guard.auto_protect;
 -- Those that call a function have no remedy but its owner's, and say so.

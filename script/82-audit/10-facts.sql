@@ -117,32 +117,40 @@ SELECT * FROM touchable;
 COMMENT ON VIEW tenant_guard_internal.bypassable_relations IS 'relations through which a role that row-level security does not bind sees all rows; a part of audit()';
 
 -- Relations that call functions of ordinary roles when they are read or rewritten: by the query of a view, a CHECK, a generated column, a
--- cast of a column's type. Who owns or alters one runs these with his privileges; indexes are built with the owner's.
+-- cast of a column's type. Who owns or alters one runs these with his privileges; indexes are built with the owner's. "planned": functions that
+-- only the planning of a query on the relation calls, with its reader's privileges, in expressions of indexes, statistics and partition keys.
 CREATE VIEW tenant_guard_internal.relations_with_code AS
-WITH RECURSIVE calling (classid, objid) AS (
-	SELECT 'pg_proc'::regclass::oid, p.oid FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner AND NOT r.rolsuper
+WITH RECURSIVE calling (classid, objid, planned) AS (
+	SELECT 'pg_proc'::regclass::oid, p.oid, false FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner AND NOT r.rolsuper
 	UNION
-	SELECT n.classid, n.objid
+	SELECT n.classid, n.objid, c.planned OR n.planned
 	FROM calling c
-		 CROSS JOIN LATERAL (SELECT d.classid, d.objid FROM pg_depend d
+		 CROSS JOIN LATERAL (SELECT d.classid, d.objid, false AS planned FROM pg_depend d
 							 WHERE d.refclassid = c.classid AND d.refobjid = c.objid
 								   AND d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_cast'::regclass, 'pg_rewrite'::regclass,
-													 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass)
+													 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass, 'pg_statistic_ext'::regclass)
 							 UNION ALL
-							 SELECT 'pg_class'::regclass, r.ev_class FROM pg_rewrite r WHERE c.classid = 'pg_rewrite'::regclass AND r.oid = c.objid
+							 SELECT 'pg_class'::regclass, r.ev_class, false FROM pg_rewrite r WHERE c.classid = 'pg_rewrite'::regclass AND r.oid = c.objid
 							 UNION ALL
-							 SELECT x.classid, x.objid
+							 SELECT x.classid, x.objid, false
 							 FROM pg_constraint k CROSS JOIN LATERAL (VALUES ('pg_class'::regclass::oid, k.conrelid), ('pg_type'::regclass, k.contypid)) x (classid, objid)
 							 WHERE c.classid = 'pg_constraint'::regclass AND k.oid = c.objid AND k.contype = 'c' AND x.objid <> 0
 							 UNION ALL
-							 SELECT 'pg_class'::regclass, a.attrelid FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
+							 SELECT 'pg_class'::regclass, a.attrelid, false FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
 							 WHERE c.classid = 'pg_attrdef'::regclass AND f.oid = c.objid
 							 UNION ALL
-							 SELECT 'pg_type'::regclass, t.castsource FROM pg_cast t WHERE c.classid = 'pg_cast'::regclass AND t.oid = c.objid
+							 SELECT 'pg_type'::regclass, t.castsource, false FROM pg_cast t WHERE c.classid = 'pg_cast'::regclass AND t.oid = c.objid
 							 UNION ALL
-							 SELECT 'pg_class'::regclass, i.inhparent FROM pg_inherits i WHERE c.classid = 'pg_class'::regclass AND i.inhrelid = c.objid) n
+							 SELECT 'pg_class'::regclass, i.inhparent, false FROM pg_inherits i WHERE c.classid = 'pg_class'::regclass AND i.inhrelid = c.objid
+							 UNION ALL
+							 SELECT 'pg_class'::regclass, i.indrelid, true FROM pg_index i WHERE c.classid = 'pg_class'::regclass AND i.indexrelid = c.objid
+							 UNION ALL
+							 SELECT 'pg_class'::regclass, s.stxrelid, true FROM pg_statistic_ext s WHERE c.classid = 'pg_statistic_ext'::regclass AND s.oid = c.objid
+							 UNION ALL
+							 SELECT 'pg_class'::regclass, i.inhrelid, true FROM pg_partitioned_table w JOIN pg_inherits i ON i.inhparent = w.partrelid
+							 WHERE c.classid = 'pg_class'::regclass AND w.partrelid = c.objid) n
 )
-SELECT c.objid AS oid FROM calling c WHERE c.classid = 'pg_class'::regclass;
+SELECT c.objid AS oid, bool_and(c.planned) AS planned FROM calling c WHERE c.classid = 'pg_class'::regclass GROUP BY c.objid;
 COMMENT ON VIEW tenant_guard_internal.relations_with_code IS 'relations that call functions of ordinary roles; a part of audit()';
 
 -- functions of users

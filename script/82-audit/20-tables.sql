@@ -255,7 +255,7 @@ SELECT 'tenant_type_differs', CASE WHEN t.status = 'unguarded' THEN 'error' ELSE
 			THEN format('ALTER TABLE %1$s ALTER COLUMN %2$s DROP DEFAULT, ALTER COLUMN %2$s TYPE %3$s USING %2$s::%3$s; SELECT tenant_guard.protect(%4$L)',
 						t.name, t.key, s.tenant_type, t.name) END, 0
 FROM t JOIN pg_type p ON p.oid = t.tenant_type CROSS JOIN settings s
-	 CROSS JOIN LATERAL (SELECT t.oid IN (SELECT w.oid FROM tenant_guard_internal.relations_with_code w) AS runs_code) r
+	 CROSS JOIN LATERAL (SELECT t.oid IN (SELECT w.oid FROM tenant_guard_internal.relations_with_code w WHERE NOT w.planned) AS runs_code) r
 WHERE t.status IN ('unguarded', 'guarded', 'damaged') AND t.relkind IN ('r', 'p') AND t.partition_of IS NULL
 	  AND t.serves IS DISTINCT FROM s.tenant_type
 
