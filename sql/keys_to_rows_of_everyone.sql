@@ -54,6 +54,32 @@ ROLLBACK TO s;
 MERGE INTO t.letters USING (VALUES (4, 3)) AS v (id, template) ON letters.id = v.id WHEN MATCHED THEN UPDATE SET template = v.template;
 ROLLBACK;
 \set VERBOSITY default
+-- So they do where another error comes after them: the key of another column, and a trigger, see neither row.
+RESET ROLE;
+CREATE TABLE t.colours (id int PRIMARY KEY);
+CREATE FUNCTION t.say() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE NOTICE 'row % is there', NEW.id; RETURN NEW; END$$;
+ALTER TABLE t.letters ADD colour int REFERENCES t.colours;
+CREATE TRIGGER "Say" AFTER INSERT OR UPDATE ON t.letters FOR EACH ROW EXECUTE FUNCTION t.say();
+CREATE TRIGGER say AFTER INSERT OR UPDATE ON t.letters FOR EACH ROW EXECUTE FUNCTION t.say();
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+INSERT INTO t.letters (id, template, colour) VALUES (6, 3, 9);
+ROLLBACK TO s;
+INSERT INTO t.letters (id, template, colour) VALUES (6, 99, 9);
+ROLLBACK TO s;
+UPDATE t.letters SET template = 3, colour = 9 WHERE id = 1;
+ROLLBACK TO s;
+UPDATE t.letters SET template = 99, colour = 9 WHERE id = 1;
+ROLLBACK TO s;
+INSERT INTO t.letters (id, template, colour) VALUES (6, 1, 9);
+ROLLBACK;
+RESET ROLE;
+DROP TRIGGER "Say" ON t.letters;
+DROP TRIGGER say ON t.letters;
+ALTER TABLE t.letters DROP colour;
+SET ROLE regress_app;
 -- Nobody else crosses tenants either, not who bypasses isolation.
 RESET ROLE;
 SET tenant_guard.bypass = on;
@@ -94,18 +120,26 @@ ROLLBACK;
 RESET ROLE;
 
 -- The triggers stay, and fire.
-DROP TRIGGER tenant_references_letters ON t.letters;
-ALTER TABLE t.letters DISABLE TRIGGER tenant_references_letters;
+DROP TRIGGER "0_tenant_references_letters" ON t.letters;
+ALTER TABLE t.letters DISABLE TRIGGER "0_tenant_references_letters";
 ALTER TABLE t.letters DISABLE TRIGGER USER;
 ALTER TABLE t.templates ENABLE REPLICA TRIGGER tenant_referenced_templates;
 DROP TRIGGER tenant_referenced_templates ON t.templates;
 \echo :LAST_ERROR_SQLSTATE
-ALTER TRIGGER tenant_references_letters ON t.letters RENAME TO "the check";
+ALTER TRIGGER "0_tenant_references_letters" ON t.letters RENAME TO "1 check";
+SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = 't.letters'::regclass;
+-- With a name by which it would fire after the key is checked, another one is made.
+BEGIN;
+ALTER TRIGGER "1 check" ON t.letters RENAME TO "the check";
+SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = 't.letters'::regclass ORDER BY tgname;
+DROP TRIGGER "the check" ON t.letters;
+SELECT count(*) FROM tenant_guard.broken_invariants();
+ROLLBACK;
 SELECT count(*) FROM tenant_guard.broken_invariants();
 -- Who means it drops or disables one; audit() has the statement that mends it.
 BEGIN;
 SET LOCAL tenant_guard.bypass = on;
-ALTER TABLE t.letters DISABLE TRIGGER "the check";
+ALTER TABLE t.letters DISABLE TRIGGER "1 check";
 DROP TRIGGER tenant_referenced_templates ON t.templates;
 SELECT level, object, detail, remedy FROM tenant_guard.audit('error') WHERE rule = 'unpaired_foreign_key';
 SELECT tenant_guard.pair_foreign_keys('t.letters');
@@ -135,7 +169,7 @@ SELECT tenant_guard.set_tenant(:a);
 INSERT INTO t.letters (id, form) VALUES (7, 3);
 COMMIT;
 RESET ROLE;
-DROP TRIGGER "the check" ON t.letters;
+DROP TRIGGER "1 check" ON t.letters;
 -- Rows that cross tenants meanwhile stand in the way of the key.
 ALTER TABLE t.letters ADD CONSTRAINT form_of_letter FOREIGN KEY (form) REFERENCES t.forms;
 \echo :LAST_ERROR_SQLSTATE
@@ -191,7 +225,7 @@ SET tenant_guard.foreign_keys = error;
 CREATE TABLE t.parts (id int PRIMARY KEY, tenant_id uuid, kind int REFERENCES t.kinds DEFERRABLE);
 \echo :LAST_ERROR_SQLSTATE
 CREATE TABLE t.parts (id int PRIMARY KEY, tenant_id uuid, kind int);
-CREATE CONSTRAINT TRIGGER tenant_references_parts_deferrable AFTER INSERT OR UPDATE ON t.parts DEFERRABLE FOR EACH ROW EXECUTE FUNCTION tenant_guard.check_reference();
+CREATE CONSTRAINT TRIGGER "0_tenant_references_parts_deferrable" AFTER INSERT OR UPDATE ON t.parts DEFERRABLE FOR EACH ROW EXECUTE FUNCTION tenant_guard.check_reference();
 CREATE CONSTRAINT TRIGGER tenant_referenced_kinds_deferrable AFTER UPDATE OR DELETE ON t.kinds DEFERRABLE FOR EACH ROW EXECUTE FUNCTION tenant_guard.check_referenced();
 ALTER TABLE t.parts ADD FOREIGN KEY (kind) REFERENCES t.kinds DEFERRABLE;
 SET tenant_guard.foreign_keys = warning;

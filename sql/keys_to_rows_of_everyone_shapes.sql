@@ -120,14 +120,14 @@ ROLLBACK;
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
 SET CONSTRAINTS ALL IMMEDIATE;
-SET CONSTRAINTS t.tenant_references_later_deferred DEFERRED;
+SET CONSTRAINTS t."0_tenant_references_later_deferred" DEFERRED;
 INSERT INTO t.later (id, node) VALUES (3, 99);
 SET CONSTRAINTS t.later_node IMMEDIATE;
 ROLLBACK;
 \set VERBOSITY default
 RESET ROLE;
 -- So it is after the trigger is renamed, and its constraint keeps its name.
-ALTER TRIGGER tenant_references_later_deferred ON t.later RENAME TO renamed;
+ALTER TRIGGER "0_tenant_references_later_deferred" ON t.later RENAME TO "1 renamed";
 BEGIN;
 SET CONSTRAINTS t.later_node IMMEDIATE;
 ROLLBACK;
@@ -207,7 +207,7 @@ ALTER TABLE t.cards ATTACH PARTITION t.cards3 FOR VALUES FROM (20) TO (30);
 UPDATE t.cards3 SET board = 2;
 ALTER TABLE t.cards ATTACH PARTITION t.cards3 FOR VALUES FROM (20) TO (30);
 -- A trigger of a partition alone stays enabled, too.
-ALTER TABLE t.cards1 DISABLE TRIGGER tenant_references_cards;
+ALTER TABLE t.cards1 DISABLE TRIGGER "0_tenant_references_cards";
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM tenant_guard.broken_invariants();
 

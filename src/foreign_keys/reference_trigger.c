@@ -15,9 +15,14 @@
  * allows to be written before their parent.  A trigger locks the parent, as the key
  * itself does, and is deferred with it.
  *
- * A trigger is recognised by its function, not by its name, and is for all keys of
- * its table that are checked when it is.  So a key needs no trigger of its own, and
- * neither names of columns nor of constraints are stored anywhere.
+ * A trigger is recognised by its function, and is for all keys of its table that are
+ * checked when it is.  So a key needs no trigger of its own, and neither names of
+ * columns nor of constraints are stored anywhere.
+ *
+ * The trigger of the referencing table fires before the keys of the table are checked.
+ * If a key were checked first, it would pass for a row of another tenant, and fail for
+ * one that does not exist: the error of the next key, or what another trigger does
+ * meanwhile, would tell which.  Triggers fire in the order of their names.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,6 +35,7 @@
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -51,7 +57,7 @@ static const struct
 
 	[REFERENCING] = {
 		EXTENSION_REFERENCE_CHECK, TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE,
-		"tenant_references", "INSERT OR UPDATE", "tenant_guard.check_reference()"
+		"0_tenant_references", "INSERT OR UPDATE", "tenant_guard.check_reference()"
 	},
 	[REFERENCED] = {
 		EXTENSION_REFERENCED_CHECK, TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE,
@@ -79,13 +85,24 @@ fires_for_all_rows(HeapTuple tuple, TupleDesc desc, ReferenceSide side, CheckTim
 		trigger->tgdeferrable == time.deferrable && trigger->tginitdeferred == time.deferred;
 }
 
+/* Is this the trigger by which PostgreSQL checks a key of the referencing table?  RI_ConstraintTrigger_c_16384 is the name of one. */
+static bool
+checks_key(Form_pg_trigger trigger)
+{
+	return trigger->tgfoid == F_RI_FKEY_CHECK_INS || trigger->tgfoid == F_RI_FKEY_CHECK_UPD;
+}
+
 static bool
 is_enabled(Form_pg_trigger trigger)
 {
 	return trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN || trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
 }
 
-/* The names of such triggers of a table that are enabled, or are not, or of their constraints, which may have other names; palloc'd. */
+/*
+ * The names of such triggers of a table that are enabled, or are not, or of their
+ * constraints, which may have other names; palloc'd.  Those of the referencing side
+ * that fire after a key's own check are left out.
+ */
 static List *
 find_triggers(Oid relid, ReferenceSide side, CheckTime time, bool enabled, bool constraints)
 {
@@ -93,7 +110,9 @@ find_triggers(Oid relid, ReferenceSide side, CheckTime time, bool enabled, bool 
 	List	   *names = NIL;
 	HeapTuple	tuple;
 
-	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+	/* the index is sorted by name */
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)) &&
+		   !(side == REFERENCING && checks_key((Form_pg_trigger) GETSTRUCT(tuple))))
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 		char	   *constraint = constraints ? get_constraint_name(trigger->tgconstraint) : NULL;
