@@ -9,9 +9,9 @@ COMMENT ON FUNCTION guarded() IS 'returns true; the qual of policy tenant_access
 --
 -- Where isolation stands: for the DBA, and whom the DBA grants it to
 --
-CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_column name, OUT detail text, OUT reason text)
+CREATE FUNCTION guard_status(relation regclass, OUT status text, OUT tenant_column name, OUT null_rows text, OUT detail text, OUT reason text)
 LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_guard_status';
-COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, what is wrong or missing, and why it is declared so';
+COMMENT ON FUNCTION guard_status(regclass) IS 'whether a table is guarded, damaged, shared, unprotected or unguarded, by which column, whose rows without a tenant are, what is wrong or missing, and why it is declared so';
 REVOKE ALL ON FUNCTION guard_status(regclass) FROM PUBLIC;
 
 --

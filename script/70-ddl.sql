@@ -30,7 +30,7 @@ ALTER EVENT TRIGGER tenant_guard_ddl_command_end ENABLE ALWAYS;
 ALTER EVENT TRIGGER tenant_guard_sql_drop ENABLE ALWAYS;
 
 -- What a statement leaves behind is judged by the same function (src/ddl/invariant.c).
-CREATE FUNCTION broken_invariants(in_table regclass DEFAULT NULL, OUT relation regclass, OUT invariant text, OUT other regclass, OUT detail text, OUT foreign_key name)
+CREATE FUNCTION broken_invariants(INOUT relation regclass DEFAULT NULL, OUT invariant text, OUT other regclass, OUT foreign_key name, OUT detail text)
 RETURNS SETOF record
 LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_broken_invariants';
 COMMENT ON FUNCTION broken_invariants(regclass) IS 'what should hold of guarded tables after every statement and does not, of one table or of all';

@@ -8,6 +8,7 @@ SELECT c.oid::pg_catalog.regclass AS relation,
 	   g.status,
 	   g.tenant_column,
 	   a.atttypid::pg_catalog.regtype AS tenant_type,
+	   g.null_rows,
 	   CASE WHEN c.reltuples >= 0 THEN c.reltuples::pg_catalog.int8 END AS estimated_rows,
 	   CASE WHEN c.relispartition THEN pg_catalog.pg_partition_root(c.oid) END AS partition_of,
 	   g.detail,
@@ -32,6 +33,7 @@ SELECT t.relation,
 	   t.status,
 	   t.tenant_column,
 	   t.tenant_type,
+	   t.null_rows,
 	   COALESCE(parts.estimated_rows, t.estimated_rows) AS estimated_rows,
 	   parts.partitions,
 	   t.detail,
@@ -47,6 +49,7 @@ WHERE t.partition_of IS NULL
 	  OR t.status IS DISTINCT FROM (tenant_guard.guard_status(t.partition_of)).status;
 COMMENT ON VIEW tables IS 'every table of a user, and whether it is guarded; a partition only if its status differs from that of the partitioned table';
 COMMENT ON COLUMN tables.status IS 'guarded, damaged, shared, unprotected or unguarded';
+COMMENT ON COLUMN tables.null_rows IS 'of a guarded table, what protect() was told of rows without a tenant: refuse, or shared if they are everyone''s';
 COMMENT ON COLUMN tables.estimated_rows IS 'as counted by the last VACUUM or ANALYZE, partitions included; null if there was none';
 COMMENT ON COLUMN tables.partitions IS 'for a partitioned table, the number of partitions that store rows';
 COMMENT ON COLUMN tables.detail IS 'what damages the guard, why there is none, or that rows without a tenant are everyone''s';

@@ -14,7 +14,7 @@ ALTER TABLE t.whole ATTACH PARTITION t.part_3 FOR VALUES IN (3);
 CREATE TABLE t.parent (id int, tenant_id uuid);
 SELECT tenant_guard.protect('t.parent', null_rows => 'shared');
 CREATE TABLE t.child () INHERITS (t.parent);
-SELECT relation, status, detail FROM tenant_guard.tables_and_partitions ORDER BY relation::text;
+SELECT relation, status, null_rows, detail FROM tenant_guard.tables_and_partitions ORDER BY relation::text;
 SELECT * FROM tenant_guard.broken_invariants();
 -- While a tenant is set no table is made a part if its rows without a tenant would be shown.
 BEGIN;
@@ -57,7 +57,7 @@ ALTER TABLE t.strict ATTACH PARTITION t.part_1 FOR VALUES IN (1);
 \set VERBOSITY terse
 -- The whole goes back to rows of tenants with its parts.
 SELECT tenant_guard.protect('t.whole');
-SELECT relation, status, detail FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.part%' ORDER BY relation::text;
+SELECT relation, status, null_rows, detail FROM tenant_guard.tables_and_partitions WHERE relation::text LIKE 't.part%' ORDER BY relation::text;
 
 -- Policies as a dump makes them are recognised; with some of them the guard is damaged, and with all it is whole.
 SET row_security = off;

@@ -14,12 +14,12 @@ INSERT INTO t.plain VALUES (1, :a, 'of a'), (2, :b, 'of b');
 
 -- What is left on the table must be what \d shows, and nothing else.
 RESET ROLE;
-SELECT relation, status, tenant_column, tenant_type, detail FROM tenant_guard.tables WHERE relation = 't.plain'::regclass;
+SELECT relation, status, tenant_column, tenant_type, null_rows, detail FROM tenant_guard.tables WHERE relation = 't.plain'::regclass;
 SET ROLE regress_owner;
 SELECT tenant_guard.protect('t.plain');
 \d t.plain
 RESET ROLE;
-SELECT relation, status, tenant_column, tenant_type, detail FROM tenant_guard.tables WHERE relation = 't.plain'::regclass;
+SELECT relation, status, tenant_column, tenant_type, null_rows, detail FROM tenant_guard.tables WHERE relation = 't.plain'::regclass;
 SET ROLE regress_owner;
 
 -- A second call must find nothing to do.

@@ -29,8 +29,10 @@ FROM pg_policy WHERE polrelid = 't.templates'::regclass ORDER BY polname;
 SELECT attnotnull, pg_get_expr(adbin, adrelid) FROM pg_attribute JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE attrelid = 't.templates'::regclass AND attname = 'tenant_id';
 RESET ROLE;
-SELECT relation, status, detail FROM tenant_guard.tables WHERE relation = 't.templates'::regclass;
+SELECT relation, status, null_rows, detail FROM tenant_guard.tables WHERE relation = 't.templates'::regclass;
 
+-- The dashboard's row counts it among the guarded.
+SELECT guarded, null_rows_shared FROM tenant_guard.status;
 -- A column of the primary key cannot be null: PostgreSQL refuses it, and nothing is changed.
 SELECT tenant_guard.protect('t.keyed', null_rows => 'shared');
 SELECT count(*) FROM pg_policy WHERE polrelid = 't.keyed'::regclass;
@@ -238,7 +240,7 @@ CREATE TABLE t.named (id int, tenant_id uuid);
 CREATE POLICY tenant_isolation_inserts ON t.named FOR INSERT WITH CHECK (id > 0);
 SELECT tenant_guard.protect('t.named');
 SELECT tenant_guard.protect('t.named', null_rows => 'shared');
-SELECT status, detail FROM tenant_guard.tables WHERE relation = 't.named'::regclass;
+SELECT status, null_rows, detail FROM tenant_guard.tables WHERE relation = 't.named'::regclass;
 
 -- unprotect() leaves nothing of it.
 SELECT tenant_guard.unprotect('t.late');

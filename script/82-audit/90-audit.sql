@@ -162,7 +162,7 @@ REVOKE ALL ON FUNCTION audit(text, text[]) FROM PUBLIC;
 
 -- One row, for dashboards.
 CREATE VIEW status AS
-SELECT t.guarded, t.damaged, t.unguarded, t.unprotected, t.shared,
+SELECT t.guarded, t.damaged, t.unguarded, t.unprotected, t.shared, t.null_rows_shared,
 	   a.errors, a.warnings, a.infos, a.accepted,
 	   tenant_guard.library_preloaded() AS preloaded,
 	   e.extversion AS version,
@@ -172,7 +172,8 @@ FROM (SELECT pg_catalog.count(*) FILTER (WHERE status = 'guarded') AS guarded,
 			 pg_catalog.count(*) FILTER (WHERE status = 'damaged') AS damaged,
 			 pg_catalog.count(*) FILTER (WHERE status = 'unguarded') AS unguarded,
 			 pg_catalog.count(*) FILTER (WHERE status = 'unprotected') AS unprotected,
-			 pg_catalog.count(*) FILTER (WHERE status = 'shared') AS shared
+			 pg_catalog.count(*) FILTER (WHERE status = 'shared') AS shared,
+			 pg_catalog.count(*) FILTER (WHERE null_rows = 'shared') AS null_rows_shared
 	  FROM tenant_guard.tables) t
 	 CROSS JOIN (SELECT pg_catalog.count(*) FILTER (WHERE level = 'error') AS errors,
 						pg_catalog.count(*) FILTER (WHERE level = 'warning') AS warnings,

@@ -164,8 +164,8 @@ return_broken(ReturnSetInfo *result, Oid relid)
 		NameData	key;
 		Datum		values[5] = {ObjectIdGetDatum(broken->relid),
 			CStringGetTextDatum(invariant_name(broken->invariant)),
-		ObjectIdGetDatum(broken->other), CStringGetTextDatum(broken->detail), NameGetDatum(&key)};
-		bool		nulls[5] = {false, false, !OidIsValid(broken->other), false, broken->key == NULL};
+		ObjectIdGetDatum(broken->other), NameGetDatum(&key), CStringGetTextDatum(broken->detail)};
+		bool		nulls[5] = {false, false, !OidIsValid(broken->other), broken->key == NULL, false};
 
 		namestrcpy(&key, broken->key ? broken->key : "");
 

@@ -359,8 +359,19 @@ why_unguarded(Oid relid, const char *column)
 }
 
 /*
- * guard_status(relation): status, tenant column, what is wrong or missing, and the
- * reason for which it is declared as it is, for the view "tables".  Takes no lock on the table.
+ * What protect() would be told of rows without a tenant to guard the table as it
+ * is guarded, or NULL.
+ */
+static const char *
+null_rows_of(Oid relid, GuardStatus status)
+{
+	return status == GUARD_NONE ? NULL : has_rows_of_everyone(relid) ? "shared" : "refuse";
+}
+
+/*
+ * guard_status(relation): status, tenant column, whose rows without a tenant are,
+ * what is wrong or missing, and the reason for which it is declared as it is, for
+ * the view "tables".  Takes no lock on the table.
  */
 Datum
 tenant_guard_guard_status(PG_FUNCTION_ARGS)
@@ -372,8 +383,9 @@ tenant_guard_guard_status(PG_FUNCTION_ARGS)
 	const char *status = "unguarded";
 	const char *detail = guard.damage;
 	TupleDesc	desc;
-	Datum		values[4];
-	bool		nulls[4];
+	const char *null_rows = null_rows_of(relid, guard.status);
+	Datum		values[5];
+	bool		nulls[5];
 	NameData	name;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -394,11 +406,13 @@ tenant_guard_guard_status(PG_FUNCTION_ARGS)
 	namestrcpy(&name, column);
 	values[0] = CStringGetTextDatum(status);
 	values[1] = NameGetDatum(&name);
-	values[2] = detail ? CStringGetTextDatum(detail) : (Datum) 0;
+	values[2] = null_rows ? CStringGetTextDatum(null_rows) : (Datum) 0;
+	values[3] = detail ? CStringGetTextDatum(detail) : (Datum) 0;
+	values[4] = declared.reason ? CStringGetTextDatum(declared.reason) : (Datum) 0;
 	nulls[0] = false;
 	nulls[1] = get_attnum(relid, column) <= 0;
-	nulls[2] = detail == NULL;
-	values[3] = declared.reason ? CStringGetTextDatum(declared.reason) : (Datum) 0;
-	nulls[3] = declared.reason == NULL;
+	nulls[2] = null_rows == NULL;
+	nulls[3] = detail == NULL;
+	nulls[4] = declared.reason == NULL;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
