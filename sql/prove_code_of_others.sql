@@ -125,14 +125,14 @@ SELECT probe, detail FROM tenant_guard.prove('o.read', 'regress_app') WHERE prob
 SELECT has_table_privilege('regress_app', 'o.read', 'SELECT') AS given;
 -- A superuser must not be named.
 CREATE ROLE regress_super SUPERUSER;
-SELECT * FROM tenant_guard.prove('o.read', 'regress_super');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('o.read', 'regress_super');
 
 -- Where a part belongs to another role, what is written for the part would run with the whole's owner's privileges: not tried.
 CREATE TABLE o.whole (tenant_id uuid, id int) PARTITION BY RANGE (id);
 CREATE TABLE o.part PARTITION OF o.whole FOR VALUES FROM (0) TO (1000);
 ALTER TABLE o.whole OWNER TO regress_owner;
 ALTER TABLE o.part OWNER TO regress_other;
-SELECT * FROM tenant_guard.prove('o.whole');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('o.whole');
 ALTER TABLE o.part OWNER TO regress_owner;
 SELECT relation, bool_and(ok) FROM tenant_guard.prove('o.whole') GROUP BY relation ORDER BY relation::text;
 
@@ -143,8 +143,8 @@ GRANT ALL ON o.whole TO PUBLIC;
 CREATE TABLE o.parent (tenant_id uuid, id int);
 CREATE TABLE o.child () INHERITS (o.parent);
 ALTER TABLE o.child OWNER TO regress_other;
-SELECT * FROM tenant_guard.prove('o.whole');
-SELECT * FROM tenant_guard.prove('o.parent');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('o.whole');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('o.parent');
 -- A schema that its table's owner may not use is not opened for what the table calls.
 CREATE TABLE secret.theirs (tenant_id uuid, id int);
 ALTER TABLE secret.theirs OWNER TO regress_owner;
@@ -231,7 +231,7 @@ CREATE FUNCTION o.never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE ins
 CREATE TABLE o.nowhere (tenant_id uuid, id int);
 CREATE TRIGGER never BEFORE INSERT ON o.nowhere FOR EACH ROW EXECUTE FUNCTION o.never();
 ALTER TABLE o.nowhere ENABLE ALWAYS TRIGGER never;
-SELECT * FROM tenant_guard.prove('o.nowhere');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('o.nowhere');
 -- And a whole guard must be found whole behind such triggers.
 SELECT how, o.verdicts(format('CREATE TRIGGER hiding BEFORE INSERT OR UPDATE OR DELETE ON o.hidden FOR EACH ROW EXECUTE FUNCTION o.hide(%L);
 	ALTER TABLE o.hidden ENABLE ALWAYS TRIGGER hiding', how), 'SELECT')
@@ -290,7 +290,7 @@ END
 $$;
 SELECT relation, r.* FROM unnest(ARRAY['o.spying', 'o.frozen', 'o.got', 'o.an_index', 'o.pair', 'o.member', 'pg_class', 'information_schema.sql_sizing', '0']::regclass[])
 	WITH ORDINALITY AS v (relation, n), o.refusal(relation) r ORDER BY n;
-SELECT * FROM tenant_guard.prove('o.nothing');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('o.nothing');
 ALTER EXTENSION tenant_guard DROP TABLE o.member;
 
 -- A temporary table must not be taken for another of its name, which a search_path finds first.

@@ -23,8 +23,10 @@ CREATE TRIGGER noting AFTER INSERT ON t.orders FOR EACH ROW EXECUTE FUNCTION t.n
 
 -- Every probe must be told, and the one key that crosses tenants found.
 RESET ROLE;
-SELECT * FROM tenant_guard.prove('t.orders');
-SELECT * FROM tenant_guard.prove('t.payments') WHERE NOT ok OR probe LIKE 'reference%';
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.orders');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.payments') WHERE NOT ok OR probe LIKE 'reference%';
+-- Each row must say how long it took, and together no longer than the statement.
+SELECT bool_and(duration >= '0') AS each, sum(duration) BETWEEN '1 us' AND clock_timestamp() - statement_timestamp() AS all FROM tenant_guard.prove('t.orders');
 
 -- No trace of it is left: no rows, no role, no setting.
 SET tenant_guard.bypass = on;
@@ -52,7 +54,7 @@ SELECT probe, ok, detail FROM tenant_guard.prove('t.orders', 'regress_app') WHER
 -- One that row-level security does not bind must be found.
 CREATE ROLE regress_bypasses BYPASSRLS IN ROLE pg_read_all_data;
 SELECT probe, ok FROM tenant_guard.prove('t.orders', 'regress_bypasses') WHERE NOT ok;
-SELECT * FROM tenant_guard.prove('t.orders', 'regress_nobody');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.orders', 'regress_nobody');
 
 -- Tables whose constraints are hard to meet.
 CREATE TABLE t.hard (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), tenant_id uuid, country t.country NOT NULL, mood t.mood NOT NULL, codes int[] NOT NULL,
@@ -84,8 +86,8 @@ FROM tenant_guard.prove()
 WHERE relation::text ~ '^t\.' GROUP BY relation ORDER BY relation::text COLLATE "C";
 
 -- What cannot be tried must say so, and be no success.
-SELECT * FROM tenant_guard.prove('t.impossible');
-SELECT * FROM tenant_guard.prove('t.currencies');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.impossible');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.currencies');
 
 -- Where rows cannot be made, rows that are there serve.
 CREATE TABLE t.closed (tenant_id uuid, id int CHECK (id = 4 * 7919 + 1));
@@ -124,7 +126,7 @@ CREATE TABLE t.texts (tenant_id varchar(4), id int);
 SET tenant_guard.tenant_column = 'org';
 CREATE TABLE t.orgs (org text, id int);
 SELECT relation, count(*) FILTER (WHERE ok) AS ok, count(*) FILTER (WHERE ok IS NOT TRUE) AS others
-FROM (SELECT * FROM tenant_guard.prove('t.texts') UNION ALL SELECT * FROM tenant_guard.prove('t.orgs')) p GROUP BY 1 ORDER BY relation::text COLLATE "C";
+FROM (SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.texts') UNION ALL SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.orgs')) p GROUP BY 1 ORDER BY relation::text COLLATE "C";
 SET tenant_guard.tenant_type = 'bigint';
 CREATE TABLE t.numbers (org smallint, id int);
 SELECT relation, count(*) FILTER (WHERE ok) AS ok, count(*) FILTER (WHERE ok IS NOT TRUE) AS others FROM tenant_guard.prove('t.numbers') GROUP BY 1;
@@ -197,16 +199,16 @@ DROP SCHEMA mine CASCADE;
 -- It is for superusers, and for a transaction without a tenant.
 BEGIN;
 SELECT tenant_guard.set_tenant(:a);
-SELECT * FROM tenant_guard.prove();
+SELECT relation, probe, ok, detail FROM tenant_guard.prove();
 ROLLBACK;
 SET ROLE regress_owner;
-SELECT * FROM tenant_guard.prove();
+SELECT relation, probe, ok, detail FROM tenant_guard.prove();
 SELECT tenant_guard_internal.execute_as(10, 'public', 'SELECT 1');
 RESET ROLE;
 GRANT USAGE ON SCHEMA tenant_guard_internal TO regress_owner;
 GRANT EXECUTE ON FUNCTION tenant_guard.prove, tenant_guard_internal.execute_as TO regress_owner;
 SET ROLE regress_owner;
-SELECT * FROM tenant_guard.prove();
+SELECT relation, probe, ok, detail FROM tenant_guard.prove();
 SELECT tenant_guard_internal.execute_as(10, 'public', 'SELECT 1');
 RESET ROLE;
 REVOKE EXECUTE ON FUNCTION tenant_guard.prove, tenant_guard_internal.execute_as FROM regress_owner;
@@ -214,7 +216,7 @@ REVOKE USAGE ON SCHEMA tenant_guard_internal FROM regress_owner;
 
 -- In a read-only transaction nothing is proved.
 BEGIN READ ONLY;
-SELECT * FROM tenant_guard.prove('t.orders');
+SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.orders');
 ROLLBACK;
 
 -- The tenants that it makes up must not be the transaction's: another may be set afterwards.

@@ -150,7 +150,7 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_two_rows(tenant_guard_internal.p
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_two_rows(tenant_guard_internal.probe_subject) FROM PUBLIC;
 
 -- Reading another tenant's row.
-CREATE FUNCTION tenant_guard_internal.probe_reading(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_reading(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -174,6 +174,7 @@ BEGIN
 			ok := CASE WHEN subject.narrowed THEN NULL ELSE false END;
 			detail := CASE WHEN subject.narrowed THEN 'not seen: policies of the application''s own may hide it' ELSE 'a tenant does not see its own row' END;
 		END IF;
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END IF;
 
@@ -182,6 +183,7 @@ BEGIN
 	ok := CASE WHEN tried.state = '38000' OR tried.state = '42501' AND NOT tried.refused THEN NULL
 			   ELSE tried.refused AND tried.state IN ('TG001', '42501') OR tried.state = '00000' AND tried.result = 'f' END;
 	detail := CASE WHEN tried.state <> '00000' THEN format('%s: %s', tried.state, tried.message) WHEN ok THEN 'nothing is seen' ELSE 'rows are seen without a tenant' END;
+	ended := clock_timestamp();
 	RETURN NEXT;
 
 	-- What follows is tried with tenant_guard.bypass on: it lifts the refusals of the library's hooks, and leaves what
@@ -191,6 +193,7 @@ BEGIN
 		format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$s) OR EXISTS (SELECT FROM %1$s WHERE %3$s %6$s %4$L::%5$s)', subject.relation, subject.at_b, subject.key, subject.tenants[1], subject.key_type,
 				   CASE WHEN subject.everyones THEN '<>' ELSE 'IS DISTINCT FROM' END), true);
 	SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'another tenant''s rows are seen');
+	ended := clock_timestamp();
 	RETURN NEXT;
 
 	-- the same for who owns what the owner does: FORCE binds him
@@ -208,6 +211,7 @@ BEGIN
 				   CASE WHEN subject.everyones THEN '<>' ELSE 'IS DISTINCT FROM' END), true);
 		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.result = 't', 'another tenant''s rows are not seen', 'the owner sees another tenant''s rows');
 	END IF;
+	ended := clock_timestamp();
 	RETURN NEXT;
 END
 $$;
@@ -215,7 +219,7 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_reading(tenant_guard_internal.pr
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_reading(tenant_guard_internal.probe_subject) FROM PUBLIC;
 
 -- A row of everyone: both tenants see it, and neither makes, changes or deletes one, or gives a row of its own to everyone.
-CREATE FUNCTION tenant_guard_internal.probe_everyones(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_everyones(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -232,6 +236,7 @@ BEGIN
 	SELECT * INTO made FROM tenant_guard_internal.probe_row(subject.relation, jsonb_build_object(subject.tenant_column, NULL));
 	IF made.content IS NULL OR made.content ->> subject.tenant_column IS NOT NULL THEN
 		ok := NULL; detail := format('not tried: no row without a tenant could be made (%s)', made.problem);
+		ended := clock_timestamp();
 		RETURN NEXT;
 		RETURN;
 	END IF;
@@ -245,6 +250,7 @@ BEGIN
 		detail := CASE WHEN tried.result = 't' THEN 'both tenants see it' ELSE concat_ws(' ', 'a tenant does not see it:', tried.state, tried.message) END;
 		EXIT WHEN ok IS DISTINCT FROM true;
 	END LOOP;
+	ended := clock_timestamp();
 	RETURN NEXT;
 
 	FOR item IN
@@ -264,6 +270,7 @@ BEGIN
 		END LOOP;
 		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(CASE WHEN item.inserts AND tenant_guard_internal.passed_policies(tried.state, tried.culprit) THEN '00000' ELSE tried.state END,
 			tried.refused, tried.message, tried.state <> '00000' OR tried.seen IS DISTINCT FROM before OR item.inserts AND tried.result <> '0', 'it is as it was', item.wrong);
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END LOOP;
 END
@@ -272,7 +279,7 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_everyones(tenant_guard_internal.
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_everyones(tenant_guard_internal.probe_subject) FROM PUBLIC;
 
 -- Inserting a row, of the tenant's own and of another's.
-CREATE FUNCTION tenant_guard_internal.probe_inserting(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_inserting(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -294,6 +301,7 @@ BEGIN
 				ok := false; detail := format('%s: %s', tried.state, tried.message);
 			END IF;
 		END IF;
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END IF;
 
@@ -301,6 +309,7 @@ BEGIN
 	tried := tenant_guard_internal.probe_insert(subject.relation, subject.role, subject.search_path, subject.tenants[1], subject.insertable, subject.content_b, subject.ways);
 	SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(CASE WHEN tried.passed THEN '00000' ELSE tried.state END, tried.refused, tried.message, tried.passed,
 		'no row was inserted', 'a row is inserted for another tenant');
+	ended := clock_timestamp();
 	RETURN NEXT;
 END
 $$;
@@ -308,7 +317,7 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_inserting(tenant_guard_internal.
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_inserting(tenant_guard_internal.probe_subject) FROM PUBLIC;
 
 -- Changing another tenant's row, and a row's tenant.
-CREATE FUNCTION tenant_guard_internal.probe_changing(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_changing(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -329,6 +338,7 @@ BEGIN
 		probe := item.probe;
 		IF NOT item.possible THEN
 			ok := NULL; detail := 'not tried: were it to succeed, too many rows would be changed and rolled back';
+			ended := clock_timestamp();
 			RETURN NEXT;
 			CONTINUE;
 		END IF;
@@ -337,6 +347,7 @@ BEGIN
 			EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM subject.before_b OR subject.ways = 0 AND (tried.state = '00000' OR tried.refused);
 		END LOOP;
 		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM subject.before_b, 'another tenant''s row is as it was', item.wrong);
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END LOOP;
 
@@ -353,6 +364,7 @@ BEGIN
 		ELSE
 			ok := true; detail := 'the tenant column is computed';
 		END IF;
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END IF;
 END
@@ -361,7 +373,7 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_changing(tenant_guard_internal.p
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_changing(tenant_guard_internal.probe_subject) FROM PUBLIC;
 
 -- INSERT ... ON CONFLICT with another tenant's row.
-CREATE FUNCTION tenant_guard_internal.probe_upserting(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_upserting(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -388,6 +400,7 @@ BEGIN
 			EXIT WHEN tried.state = '00000' AND tried.seen IS DISTINCT FROM subject.before_b OR subject.ways = 0 AND (tried.state = '00000' OR tried.refused);
 		END LOOP;
 		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM subject.before_b, 'another tenant''s row is as it was', 'another tenant''s row is updated');
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END IF;
 END
@@ -458,7 +471,7 @@ REVOKE ALL ON FUNCTION tenant_guard_internal.probe_reference(tenant_guard_intern
 
 -- The same by each foreign key to a guarded table. What another references belongs to no tenant, and if it was declared so
 -- there is nothing to try.
-CREATE FUNCTION tenant_guard_internal.probe_references(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_references(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -486,6 +499,7 @@ BEGIN
 			ok := NULL;
 			detail := format('not tried: %s is %s: its rows are no tenant''s, and any tenant''s rows can reference them', foreign_key.parent, foreign_key.status);
 		END IF;
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END LOOP;
 END
@@ -494,7 +508,7 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_references(tenant_guard_internal
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_references(tenant_guard_internal.probe_subject) FROM PUBLIC;
 
 -- TRUNCATE
-CREATE FUNCTION tenant_guard_internal.probe_truncating(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_truncating(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -510,6 +524,7 @@ BEGIN
 	ELSE
 		SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(CASE WHEN tried.state = '0A000' THEN '00000' ELSE tried.state END, tried.refused, tried.message, true, '', 'it is truncated');
 	END IF;
+	ended := clock_timestamp();
 	RETURN NEXT;
 END
 $$;

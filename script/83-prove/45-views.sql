@@ -40,7 +40,7 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_view_reading(tenant_guard_intern
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_view_reading(tenant_guard_internal.probe_subject, regclass, text) FROM PUBLIC;
 
 -- Inserting and changing another tenant's row through a view.
-CREATE FUNCTION tenant_guard_internal.probe_view_changing(subject tenant_guard_internal.probe_subject, view regclass, view_key text, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_view_changing(subject tenant_guard_internal.probe_subject, view regclass, view_key text, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -84,6 +84,7 @@ BEGIN
 		ELSE
 			SELECT * INTO ok, detail FROM tenant_guard_internal.probe_verdict(tried.state, tried.refused, tried.message, tried.seen IS DISTINCT FROM subject.before_b, 'another tenant''s row is as it was', 'another tenant''s row is changed');
 		END IF;
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END LOOP;
 END
@@ -92,7 +93,7 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_view_changing(tenant_guard_inter
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_view_changing(tenant_guard_internal.probe_subject, regclass, text) FROM PUBLIC;
 
 -- The same through each view. Where the library is preloaded its hooks are a part of the answer.
-CREATE FUNCTION tenant_guard_internal.probe_views(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_views(subject tenant_guard_internal.probe_subject, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -119,6 +120,7 @@ BEGIN
 			PERFORM tenant_guard_internal.probe_allow(subject.role, subject.relation, item.view);
 		END IF;
 		SELECT r.probe, r.ok, r.detail INTO probe, ok, detail FROM tenant_guard_internal.probe_view_reading(subject, item.view, item.key) r;
+		ended := clock_timestamp();
 		RETURN NEXT;
 		RETURN QUERY SELECT * FROM tenant_guard_internal.probe_view_changing(subject, item.view, item.key);
 	END LOOP;

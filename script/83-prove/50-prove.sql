@@ -3,7 +3,7 @@
 -- prove() itself
 --
 -- Every probe of one table. Rows made here stay until the caller undoes them.
-CREATE FUNCTION tenant_guard_internal.probe_table(relation regclass, role oid, named boolean, search_path text, OUT probe text, OUT ok boolean, OUT detail text)
+CREATE FUNCTION tenant_guard_internal.probe_table(relation regclass, role oid, named boolean, search_path text, OUT probe text, OUT ok boolean, OUT detail text, OUT ended timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -25,6 +25,7 @@ BEGIN
 		subject := tenant_guard_internal.probe_two_rows(subject);
 		probe := 'rows'; ok := CASE WHEN subject.at_a IS NOT NULL THEN true END; detail := subject.origin;
 	END IF;
+	ended := clock_timestamp();
 	RETURN NEXT;
 	IF subject.at_a IS NULL THEN
 		RETURN;
@@ -49,6 +50,7 @@ BEGIN
 	IF told IS NOT NULL THEN
 		probe := 'triggers'; ok := true;
 		detail := format('could fire, and what they do outside of the database is not undone: %s', told);
+		ended := clock_timestamp();
 		RETURN NEXT;
 	END IF;
 END
@@ -91,9 +93,10 @@ COMMENT ON FUNCTION tenant_guard_internal.probe_able(regclass) IS 'raises an err
 REVOKE ALL ON FUNCTION tenant_guard_internal.probe_able(regclass) FROM PUBLIC;
 
 -- Rows like those of TAP: "ok" is null for what could not be tried, or, if that is strict, false; and the detail says why.
+-- "duration" is the time since the row before, or since the table was begun.
 CREATE FUNCTION prove(INOUT relation regclass DEFAULT NULL, role name DEFAULT NULL,
 					  search_path text DEFAULT pg_catalog.current_setting('search_path'), strict boolean DEFAULT false,
-					  OUT probe text, OUT ok boolean, OUT detail text)
+					  OUT probe text, OUT ok boolean, OUT duration interval, OUT detail text)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -105,6 +108,7 @@ DECLARE
 	untried constant boolean := CASE WHEN strict THEN false END;
 	target record;
 	found record;
+	began timestamptz; -- the probe
 BEGIN
 	IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
 		RAISE insufficient_privilege USING MESSAGE = 'must be superuser to prove the isolation of tenants',
@@ -152,11 +156,11 @@ BEGIN
 					   ELSE t.relation = wanted OR t.relation IN (SELECT d.relid FROM pg_partition_tree(wanted) d) END
 			ORDER BY t.relation::text COLLATE "C"
 		LOOP
-			relation := target.relation;
+			relation := target.relation; began := clock_timestamp();
 			PERFORM tenant_guard_internal.probe_role((SELECT c.relowner FROM pg_class c WHERE c.oid = target.relation)); -- once an owner, not a table
 			BEGIN
 				FOR found IN SELECT * FROM tenant_guard_internal.probe_table(target.relation, prober, named, CASE WHEN target.temporary THEN concat_ws(', ', 'pg_temp', NULLIF(search_path, '')) ELSE search_path END) LOOP
-					probe := found.probe; ok := COALESCE(found.ok, untried); detail := found.detail;
+					probe := found.probe; ok := COALESCE(found.ok, untried); detail := found.detail; duration := found.ended - began; began := found.ended;
 					RETURN NEXT;
 				END LOOP;
 				RAISE EXCEPTION 'undo' USING ERRCODE = 'TGP01';
@@ -164,10 +168,10 @@ BEGIN
 				WHEN SQLSTATE 'TGP01' THEN
 					NULL;
 				WHEN SQLSTATE 'TGP02' THEN
-					probe := 'proof'; ok := untried; detail := format('not tried: %s', SQLERRM);
+					probe := 'proof'; ok := untried; detail := format('not tried: %s', SQLERRM); duration := clock_timestamp() - began;
 					RETURN NEXT;
 				WHEN OTHERS THEN
-					probe := 'proof'; ok := untried; detail := format('not tried: %s: %s', SQLSTATE, SQLERRM);
+					probe := 'proof'; ok := untried; detail := format('not tried: %s: %s', SQLSTATE, SQLERRM); duration := clock_timestamp() - began;
 					RETURN NEXT;
 			END;
 			IF target.n % 100 = 0 AND target.n < target.tables THEN
