@@ -83,6 +83,7 @@ GRANT SELECT ON tenant_guard_internal.audit_rules TO PUBLIC;
 CREATE FUNCTION tenant_guard_internal.findings(wanted text, without text[]) RETURNS SETOF tenant_guard_internal.finding
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- each statement is run once
 AS $$
 DECLARE
 	levels CONSTANT text[] := ARRAY['error', 'warning', 'info', 'accepted'];
