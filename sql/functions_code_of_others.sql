@@ -2,6 +2,7 @@
 -- written may run as the superuser then, nor as another owner: only as the owner of what it belongs to.
 \set VERBOSITY terse
 SET client_min_messages = error;
+SET jit = off; -- each statement is run once
 SET tenant_guard.auto_protect = off;
 SET tenant_guard.foreign_keys = off;
 CREATE ROLE regress_mallory;
