@@ -29,6 +29,24 @@ UPDATE t.forms SET tenant_id = :b WHERE no = 1;
 \echo :LAST_ERROR_SQLSTATE
 RESET tenant_guard.bypass;
 
+-- A key whose columns are compared by way of a cast.
+CREATE TABLE t.prices (id numeric PRIMARY KEY, tenant_id uuid);
+SELECT tenant_guard.protect('t.prices', null_rows => 'shared');
+CREATE TABLE t.sales (id int PRIMARY KEY, tenant_id uuid, price int REFERENCES t.prices);
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+SET tenant_guard.bypass = on;
+INSERT INTO t.prices VALUES (1.0, NULL), (2, :a), (3, :b);
+INSERT INTO t.sales VALUES (1, :a, 3);
+INSERT INTO t.sales VALUES (1, :a, 4);
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.sales (id, price) VALUES (2, 1), (3, 2);
+INSERT INTO t.sales (id, price) VALUES (4, 3);
+ROLLBACK;
+RESET ROLE;
+
 -- A key to the table itself: rows of everyone reference rows of everyone alone; a row may come before its parent in one statement.
 CREATE TABLE t.nodes (id int PRIMARY KEY, tenant_id uuid);
 SELECT tenant_guard.protect('t.nodes', null_rows => 'shared');

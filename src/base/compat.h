@@ -265,17 +265,6 @@ typedef const struct JumbleState JumbledQuery;
 typedef struct JumbleState JumbledQuery;
 #endif
 
-/* Begins a sequential scan of a table; 19 has an argument for flags. */
-static inline TableScanDesc
-begin_table_scan(Relation rel, Snapshot snapshot)
-{
-#if PG_VERSION_NUM >= 190000
-	return table_beginscan(rel, snapshot, 0, NULL, SO_NONE);
-#else
-	return table_beginscan(rel, snapshot, 0, NULL);
-#endif
-}
-
 /* 18 removed ExecutorRun's last argument. */
 #if PG_VERSION_NUM >= 180000
 #define EXECUTOR_RUN_PARAMETERS \

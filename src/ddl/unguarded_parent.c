@@ -27,6 +27,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "guard_refusals.h"
+#include "scan_compat.h"
 #include "tenant_column.h"
 #include "unguarded_parent.h"
 

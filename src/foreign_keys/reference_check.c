@@ -3,9 +3,10 @@
  * reference_check.c
  *	  The functions of the triggers beside keys to tables with rows of everyone.
  *
- * check_reference() looks the parent of a new or changed row up, locks it FOR KEY
- * SHARE and refuses it unless its tenant is that of the row, or null.  A parent that
- * does not exist is refused with the same error as the key gives.
+ * check_reference() looks the parent of a new or changed row up, and locks it FOR KEY
+ * SHARE if its tenant is that of the row, or null.  A row that finds none is refused
+ * with the error that the key gives.  Rows of other tenants are not locked: it would
+ * wait for who deletes one, and so tell that it exists.
  * check_referenced() is called for a changed or deleted parent.  It locks the row
  * that now has its key FOR UPDATE, so that it waits for all that have referenced it,
  * and refuses it if rows of other tenants reference it.  The two locks conflict:
@@ -82,12 +83,11 @@ may_know_of(Oid relid)
 	return check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED && check_enable_rls(relid, GetOuterUserId(), true) != RLS_ENABLED;
 }
 
-/* The error that PostgreSQL raises for a parent that does not exist; who may see all rows learns that it does. */
+/* The error that PostgreSQL raises for a parent that does not exist; who may see all rows is told that it does. */
 static void
-refuse_reference(const Reference *reference, Relation table, bool exists)
+refuse_reference(const Reference *reference, Relation table, bool told)
 {
 	const char *name = get_constraint_name(reference->key);
-	bool		told = exists && may_know_of(reference->parent);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -117,6 +117,26 @@ is_to_check(const Reference *reference, const TriggerData *trigger)
 		columns_differ(trigger->tg_trigslot, trigger->tg_newslot, reference->columns, reference->ncolumns + 1);
 }
 
+/*
+ * Looks up a parent that the row may reference.  FOR KEY SHARE does not conflict with
+ * an update of the tenant, and returns the version of the row that the snapshot shows
+ * even if it has waited for check_referenced() in the transaction that has updated it.
+ * So it looks again if a transaction has ended meanwhile.  The lock that it has got by
+ * then holds up those that come later.
+ */
+static void
+look_up_parent(Reference *reference, LookupCall *call)
+{
+	const Datum *tenant = call->nulls[reference->ncolumns] == 'n' ? NULL : &call->values[reference->ncolumns];
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!scan_for_parent(&reference->scan, call->values, tenant, &call->found, &call->ended))
+			look_up(&reference->parents, call);
+	} while (call->found && GetLatestSnapshot()->snapXactCompletionCount != call->ended);
+}
+
 static void
 check_row_references(Reference *reference, const TriggerData *trigger, TupleTableSlot *slot)
 {
@@ -124,9 +144,12 @@ check_row_references(Reference *reference, const TriggerData *trigger, TupleTabl
 
 	if (!is_to_check(reference, trigger) || !read_columns(reference, slot, &call))
 		return;
-	look_up(&reference->parents, &call);
-	if (!call.found || !DatumGetBool(call.value))
-		refuse_reference(reference, trigger->tg_relation, call.found);
+	look_up_parent(reference, &call);
+	if (call.found)
+		return;
+	if (may_know_of(reference->parent))
+		look_up(&reference->others, &call);
+	refuse_reference(reference, trigger->tg_relation, call.found);
 }
 
 /* Refuses a row of the parent that rows of other tenants reference: the one that has the key that the old row had. */
@@ -147,7 +170,7 @@ check_row_referenced(Reference *reference, const TriggerData *trigger)
 		return;
 	call.values[reference->ncolumns] = call.value;
 	call.nulls[reference->ncolumns] = ' ';
-	look_up(&reference->children, &call);
+	look_up(&reference->others, &call);
 	if (call.found)
 		raise_refusal(row_crosses_tenants(reference->child, reference->parent, get_constraint_name(reference->key)));
 }

@@ -153,18 +153,20 @@ set_types(Lookup *lookup, const ForeignKey *key, bool of_parent)
 	lookup->types[key->ncolumns] = of_parent ? get_atttype(key->parent, key->parent_tenant) : get_atttype(key->child, key->tenant);
 }
 
-/* The query by which check_reference looks a parent up: may a row with this tenant, the last parameter, reference it? */
+/* The query by which check_reference looks up a parent that a row with this tenant, the last parameter, may reference; or, with "others", may not. */
 static void
-make_parent_lookup(Lookup *lookup, const ForeignKey *key)
+make_parent_lookup(Lookup *lookup, const ForeignKey *key, bool others)
 {
 	StringInfoData sql;
 	char	   *tenant = tenant_operand(key->parent, key->parent_tenant, "p");
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s IS NULL OR (%s OPERATOR(pg_catalog.=) $%d) IS TRUE FROM %s AS p WHERE ",
-					 tenant, tenant, key->ncolumns + 1, only_table(key->parent));
+	appendStringInfo(&sql, "SELECT true FROM %s AS p WHERE ", only_table(key->parent));
 	append_match(&sql, key, "p", NULL, NULL);
-	appendStringInfoString(&sql, " FOR KEY SHARE OF p");
+	appendStringInfo(&sql, " AND (%s IS NULL OR %s OPERATOR(pg_catalog.=) $%d) IS %s TRUE",
+					 tenant, tenant, key->ncolumns + 1, others ? "NOT" : "");
+	if (!others)
+		appendStringInfoString(&sql, " FOR KEY SHARE OF p");
 	lookup->relid = key->parent;
 	lookup->sql = sql.data;
 	set_types(lookup, key, false);
@@ -204,6 +206,7 @@ run_lookup(void *argument)
 {
 	LookupCall *call = argument;
 	Lookup	   *lookup = call->lookup;
+	Snapshot	snapshot;
 
 	SPI_connect();
 	if (lookup->plan == NULL)
@@ -215,8 +218,9 @@ run_lookup(void *argument)
 		SPI_keepplan(plan);
 		lookup->plan = plan;
 	}
-	if (SPI_execute_snapshot(lookup->plan, call->values, call->nulls, GetLatestSnapshot(), InvalidSnapshot,
-							 false, false, 1) != SPI_OK_SELECT)
+	snapshot = GetLatestSnapshot();
+	call->ended = snapshot->snapXactCompletionCount;
+	if (SPI_execute_snapshot(lookup->plan, call->values, call->nulls, snapshot, InvalidSnapshot, false, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not run: %s", lookup->sql);
 	call->found = SPI_processed > 0;
 	if (call->found)
@@ -285,9 +289,13 @@ add_reference(References *references, const ForeignKey *key)
 	reference->columns[key->ncolumns] = of_child ? column_in(references->tag.relid, key->child, key->tenant) :
 		column_in(references->tag.relid, key->parent, key->parent_tenant);
 	if (of_child)
-		make_parent_lookup(&reference->parents, key);
+	{
+		read_parent_scan(&reference->scan, key);
+		make_parent_lookup(&reference->parents, key, false);
+		make_parent_lookup(&reference->others, key, true);
+	}
 	else
-		make_child_lookups(&reference->parents, &reference->children, key);
+		make_child_lookups(&reference->parents, &reference->others, key);
 }
 
 /* A table and, if it is a partition, those that it is a partition of. */
@@ -335,8 +343,8 @@ forget_references(References *references)
 
 			if (reference->parents.plan != NULL)
 				SPI_freeplan(reference->parents.plan);
-			if (reference->children.plan != NULL)
-				SPI_freeplan(reference->children.plan);
+			if (reference->others.plan != NULL)
+				SPI_freeplan(reference->others.plan);
 		}
 		MemoryContextDelete(references->context);
 	}

@@ -12,6 +12,7 @@
 #include "executor/spi.h"
 #include "pg_config_manual.h"
 
+#include "reference_scan.h"
 #include "reference_trigger.h"
 
 /* A query on one table, which runs as its owner and returns no row or one column of one row. */
@@ -30,6 +31,7 @@ typedef struct LookupCall
 	Lookup	   *lookup;
 	Datum		values[INDEX_MAX_KEYS + 1];
 	char		nulls[INDEX_MAX_KEYS + 1];
+	uint64		ended;			/* how many transactions had ended when the snapshot was taken by which it has looked */
 	bool		found;
 	bool		isnull;
 	Datum		value;			/* allocated in "caller" */
@@ -47,8 +49,9 @@ typedef struct Reference
 	Oid			damaged;		/* a table of the key whose guard is damaged, or InvalidOid */
 	int			ncolumns;
 	AttrNumber	columns[INDEX_MAX_KEYS + 1];	/* of the table of the trigger, the tenant column last */
-	Lookup		parents;		/* does the row of the parent do?  Or, of REFERENCED, its tenant */
-	Lookup		children;		/* of REFERENCED: a row of another tenant that references it */
+	ParentScan	scan;			/* of REFERENCING: the same as "parents", where it is usable */
+	Lookup		parents;		/* of REFERENCING: a row that the row may reference; of REFERENCED: the tenant of the row */
+	Lookup		others;			/* of REFERENCING: a row that it may not; of REFERENCED: a row of another tenant that references it */
 } Reference;
 
 extern List *references_of(Oid relid, ReferenceSide side);

@@ -45,6 +45,7 @@
 #include "not_null.h"
 #include "own_sql.h"
 #include "relation_argument.h"
+#include "scan_compat.h"
 #include "settings.h"
 #include "tenant_column.h"
 #include "tenant_type.h"

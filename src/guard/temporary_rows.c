@@ -21,6 +21,7 @@
 
 #include "compat.h"
 #include "guard.h"
+#include "scan_compat.h"
 #include "temporary_rows.h"
 
 /* A test for has_row: is the row in the slot one that is searched for? */
