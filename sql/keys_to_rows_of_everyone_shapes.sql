@@ -47,6 +47,53 @@ INSERT INTO t.sales (id, price) VALUES (4, 3);
 ROLLBACK;
 RESET ROLE;
 
+-- Keys of every kind of type; a row of another tenant is found by none of them.
+CREATE TYPE t.mood AS ENUM ('x', 'y');
+CREATE TYPE t.pair AS (a int, b text);
+CREATE TABLE t.all_kinds (id int PRIMARY KEY, tenant_id uuid, m t.mood UNIQUE, l int[] UNIQUE, p t.pair UNIQUE, r int4range UNIQUE, v varchar(9) UNIQUE,
+	c char(5) UNIQUE, UNIQUE (v, id));
+SELECT tenant_guard.protect('t.all_kinds', null_rows => 'shared');
+CREATE TABLE t.any_kind (id smallint REFERENCES t.all_kinds (id), tenant_id uuid, m t.mood REFERENCES t.all_kinds (m), l int[] REFERENCES t.all_kinds (l),
+	p t.pair REFERENCES t.all_kinds (p), r int4range REFERENCES t.all_kinds (r), v text REFERENCES t.all_kinds (v), c char(7) REFERENCES t.all_kinds (c),
+	i bigint, FOREIGN KEY (i, v) REFERENCES t.all_kinds (id, v));
+GRANT ALL ON ALL TABLES IN SCHEMA t TO regress_app;
+SET tenant_guard.bypass = on;
+INSERT INTO t.all_kinds VALUES (1, NULL, 'x', '{1,NULL}', '(1,a)', '[1,2)', 'one', 'o'), (2, :b, 'y', '{2}', '(2,b)', '[2,3)', 'two', 't');
+RESET tenant_guard.bypass;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.any_kind (id, m, l, p, r, v, c, i) VALUES (1, 'x', '{1,NULL}', '(1,a)', '[1,2)', 'one', 'o', 1);
+\set VERBOSITY terse
+SAVEPOINT s;
+INSERT INTO t.any_kind (id) VALUES (2);
+ROLLBACK TO s;
+INSERT INTO t.any_kind (m) VALUES ('y');
+ROLLBACK TO s;
+INSERT INTO t.any_kind (l) VALUES ('{2}');
+ROLLBACK TO s;
+INSERT INTO t.any_kind (p) VALUES ('(2,b)');
+ROLLBACK TO s;
+INSERT INTO t.any_kind (r) VALUES ('[2,3)');
+ROLLBACK TO s;
+INSERT INTO t.any_kind (v) VALUES ('two');
+ROLLBACK TO s;
+INSERT INTO t.any_kind (c) VALUES ('t');
+ROLLBACK TO s;
+INSERT INTO t.any_kind (i, v) VALUES (2, 'one');
+ROLLBACK;
+\set VERBOSITY default
+RESET ROLE;
+-- So it is after the index has been made anew.
+REINDEX TABLE CONCURRENTLY t.all_kinds;
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+INSERT INTO t.any_kind (id, v) VALUES (1, 'one');
+INSERT INTO t.any_kind (id) VALUES (2);
+ROLLBACK;
+RESET ROLE;
+
 -- A key to the table itself: rows of everyone reference rows of everyone alone; a row may come before its parent in one statement.
 CREATE TABLE t.nodes (id int PRIMARY KEY, tenant_id uuid);
 SELECT tenant_guard.protect('t.nodes', null_rows => 'shared');

@@ -210,6 +210,7 @@ scan_for_parent(const ParentScan *scan, const Datum *values, const Datum *tenant
 		for (int i = 0; i < scan->ncolumns; i++)
 		{
 			keys[i] = scan->keys[i];
+			keys[i].sk_func.fn_mcxt = CurrentMemoryContext; /* what a comparison keeps goes with the copy */
 			keys[i].sk_argument = values[scan->arguments[i]];
 		}
 		snapshot = GetLatestSnapshot();
