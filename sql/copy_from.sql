@@ -252,6 +252,47 @@ ROLLBACK;
 \set SHOW_CONTEXT never
 SET ROLE regress_owner;
 
+-- A function that COPY calls cannot give a partition a trigger which changes rows that have been checked, not even when it drops it again;
+-- nor can one that is called to fold a default.
+SET client_min_messages = warning;
+CREATE TABLE t.whole (id int, tenant_id uuid, title text) PARTITION BY RANGE (id);
+CREATE TABLE t.low PARTITION OF t.whole FOR VALUES FROM (0) TO (10);
+CREATE TABLE t.high PARTITION OF t.whole FOR VALUES FROM (10) TO (20);
+CREATE FUNCTION t.trigger_made(relation regclass) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN EXECUTE format('CREATE OR REPLACE TRIGGER gone BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION t.edit()', relation); RETURN true; END $$;
+CREATE FUNCTION t.trigger_dropped(relation regclass) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN EXECUTE format('DROP TRIGGER gone ON %s', relation); RETURN true; END $$;
+CREATE FUNCTION t.drop_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM t.trigger_dropped(tg_argv[0]); RETURN NULL; END $$;
+CREATE FUNCTION t.folded(relation text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM t.trigger_made(relation); RETURN 1; END $$;
+CREATE TABLE t.plain (id int, tenant_id uuid, title text, n int);
+ALTER TABLE t.plain ALTER n SET DEFAULT t.folded('t.plain');
+CREATE TRIGGER away AFTER INSERT ON t.plain FOR EACH STATEMENT EXECUTE FUNCTION t.drop_it('t.plain');
+RESET client_min_messages;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+COPY t.whole (id, title) FROM stdin WHERE id > 1 OR t.trigger_made('t.high');
+1	one
+11	move
+\.
+ROLLBACK TO s;
+COPY t.whole (id, title) FROM stdin WHERE CASE id WHEN 1 THEN t.trigger_made('t.high') WHEN 2 THEN t.trigger_dropped('t.high') ELSE true END;
+1	one
+11	move
+2	two
+\.
+ROLLBACK TO s;
+COPY t.plain (id, title) FROM stdin;
+1	move
+\.
+ROLLBACK TO s;
+-- Triggers of other tables can be made and dropped.
+COPY t.low (id, title) FROM stdin WHERE t.trigger_made('t.high') AND t.trigger_dropped('t.high');
+1	one
+\.
+SELECT * FROM t.whole;
+ROLLBACK;
+
 -- Policies of the application's own are checked as well: they can look into other tables, which show the tenant's rows.
 SET client_min_messages = warning;
 CREATE TABLE t.books (tenant_id uuid, name text);

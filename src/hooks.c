@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -244,6 +245,9 @@ object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 
 	if (access == OAT_POST_CREATE && class_id == RelationRelationId && sub_id == 0)
 		relation_was_made(object_id);
+
+	if ((access == OAT_POST_CREATE || access == OAT_DROP) && class_id == TriggerRelationId)
+		note_changed_trigger(object_id);
 
 	if (access == OAT_FUNCTION_EXECUTE)
 		check_maintaining_function(object_id);

@@ -35,6 +35,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 
 #include "catalog.h"
 #include "copied_row.h"
@@ -51,6 +52,10 @@ PG_FUNCTION_INFO_V1(tenant_guard_run_copy);
 
 /* The COPY that the procedure is to run, or NULL. */
 static Copy *to_run = NULL;
+
+/* How many COPY statements run, one within another, whose rows are checked when they are read, and the tables whose triggers have changed meanwhile. */
+static int	running = 0;
+static List *changed_tables = NIL;	/* in TopTransactionContext */
 
 /* Is this a table with a whole guard, to which row-level security applies for the current user? */
 static bool
@@ -124,25 +129,76 @@ tenant_is_all_to_check(Oid relid)
 		get_attgenerated(relid, guard_of(relid).attnum) == '\0';
 }
 
+/* To be called when a trigger has been made or replaced, and before one is dropped. */
+void
+note_changed_trigger(Oid trigger)
+{
+	CatalogScan scan;
+	HeapTuple	tuple;
+	MemoryContext oldcontext;
+
+	if (running == 0)
+		return;
+	scan = begin_catalog_scan(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, trigger, SnapshotSelf);
+	oldcontext = MemoryContextSwitchTo(TopTransactionContext);
+	if (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+		changed_tables = list_append_unique_oid(changed_tables, ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid);
+	MemoryContextSwitchTo(oldcontext);
+	end_catalog_scan(&scan);
+}
+
 /*
- * Copies rows by PostgreSQL's own code, each of them checked when it is read.  Triggers
- * are looked for again at the end: a partition that was attached meanwhile can have one.
+ * Could a trigger have changed a row after it was checked?  A function that COPY
+ * calls, or another session, can give a trigger to a partition into which no row
+ * has gone yet, and the function can drop it before the end.
  */
+static bool
+triggers_have_changed(Oid relid)
+{
+	ListCell   *lc;
+
+	if (triggers_change_rows(relid))
+		return true;
+	foreach(lc, changed_tables)
+		if (list_member_oid(find_all_inheritors(relid, NoLock, NULL), lfirst_oid(lc)))
+			return true;
+	return false;
+}
+
+/* Copies rows by PostgreSQL's own code, which evaluates the check of each row when it is read. */
+static uint64
+run_checked(PreparedCopy *prepared)
+{
+	const CopyStmt *stmt = prepared->stmt;
+	CopyFromState state = BeginCopyFrom(prepared->pstate, prepared->relation, (Node *) prepared->where, stmt->filename, stmt->is_program,
+										NULL, stmt->attlist, stmt->options);
+	uint64		copied = CopyFrom(state);
+
+	EndCopyFrom(state);
+	return copied;
+}
+
+/* The same, and finds out whether the rows were stored as they were checked. */
 static uint64
 copy_checked(PreparedCopy *prepared, Expr *check)
 {
-	const CopyStmt *stmt = prepared->stmt;
 	Oid			relid = RelationGetRelid(prepared->relation);
-	CopyFromState state;
 	uint64		copied;
 
 	prepared->where = lappend(prepared->where, check);
-	state = BeginCopyFrom(prepared->pstate, prepared->relation, (Node *) prepared->where, stmt->filename, stmt->is_program,
-						  NULL, stmt->attlist, stmt->options);
-	copied = CopyFrom(state);
-	EndCopyFrom(state);
-	if (triggers_change_rows(relid))
-		raise_refusal(trigger_came_with_partition(relid));
+	if (running++ == 0)
+		changed_tables = NIL;
+	PG_TRY();
+	{
+		copied = run_checked(prepared);
+		if (triggers_have_changed(relid))
+			raise_refusal(triggers_changed(relid));
+	}
+	PG_FINALLY();
+	{
+		running--;
+	}
+	PG_END_TRY();
 	return copied;
 }
 

@@ -13,6 +13,7 @@
 #include "copy_statement.h"
 
 extern Oid	table_to_copy_into(const Node *stmt);
+extern void note_changed_trigger(Oid trigger);
 extern void run_copy(Copy *copy);
 extern void run_copy_by_hook(Copy *copy, ProcessUtility_hook_type hook);
 

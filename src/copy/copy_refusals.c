@@ -11,13 +11,13 @@
 #include "copy_refusals.h"
 
 Refusal
-trigger_came_with_partition(Oid relid)
+triggers_changed(Oid relid)
 {
 	return (Refusal) {
 		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			psprintf("a partition of table %s gained a BEFORE trigger while COPY ran", relation_name(relid)),
-			"The rows were checked before the trigger could change them.",
-			"Run the statement again."
+			psprintf("triggers of table %s, or of a partition of it, changed while COPY ran", relation_name(relid)),
+			"The rows were checked before such a trigger could change them.",
+			"Run the statement again when the triggers are as they should be."
 	};
 }
 

@@ -10,7 +10,7 @@
 
 #include "refusal.h"
 
-extern Refusal trigger_came_with_partition(Oid relid);
+extern Refusal triggers_changed(Oid relid);
 extern Refusal table_was_renamed(Oid relid);
 extern Refusal copy_called_by_hand(void);
 
