@@ -256,7 +256,7 @@ topmost AS MATERIALIZED (
 		 LEFT JOIN LATERAL (SELECT v.conname, o.oid IS NOT NULL AS there, COALESCE(o.convalidated, false) AS valid
 							FROM unnest(ARRAY['tenant_not_null', 'tenant_not_null1', 'tenant_not_null2', 'tenant_not_null3']) WITH ORDINALITY AS v (conname, place)
 								 LEFT JOIN pg_constraint o ON o.conrelid = n.oid AND o.conname = v.conname
-							WHERE (o.oid IS NULL OR pg_get_expr(o.conbin, o.conrelid) = n.says)
+							WHERE (o.oid IS NULL OR pg_get_expr(o.conbin, o.conrelid) = n.says AND pg_get_constraintdef(o.oid) !~ ' NOT ENFORCED$')
 								  -- with all that is above and below it
 								  AND n.root NOT IN (SELECT p.root FROM p WHERE p.relkind = 'f' OR p.oid IN (SELECT w.oid FROM tenant_guard_internal.tables_with_code w))
 								  AND n.oid NOT IN (SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent IN (SELECT o.oid FROM nullable o))
@@ -391,12 +391,17 @@ AS $$
 WITH p AS MATERIALIZED (SELECT * FROM unnest(plan_not_null.tables))
 SELECT 3, 0, c.name, s.number, c.name, s.statement, s.kind, s.kind = 6, c.oid, s.needs, s.undo
 FROM (SELECT n.*, n.oid::regclass::text AS name, n.tenant_column AS column FROM tenant_guard_internal.plan_nullable(plan_not_null.tables) n WHERE n.conname IS NOT NULL) c
-	 CROSS JOIN LATERAL (SELECT format('CHECK (%I IS NOT NULL)', c.column) AS check, format('ALTER TABLE %s', c.name) AS alter) x
+	 LEFT JOIN pg_constraint o ON c.there AND o.conrelid = c.oid AND o.conname = c.conname
+	 -- what undoes a step brings back a constraint that was there as it was
+	 CROSS JOIN LATERAL (SELECT COALESCE(regexp_replace(pg_get_constraintdef(o.oid), ' NOT VALID$', ''), format('CHECK (%I IS NOT NULL)', c.column)) AS check,
+								format('ALTER TABLE %s', c.name) AS alter,
+								(SELECT format('; COMMENT ON CONSTRAINT %I ON %s IS %L', o.conname, c.name, d.description)
+								 FROM pg_description d WHERE d.classoid = 'pg_constraint'::regclass AND d.objoid = o.oid) AS comment) x
 	 CROSS JOIN LATERAL (
 		SELECT 1, format('%s ADD CONSTRAINT %I %s NOT VALID', x.alter, c.conname, x.check), 16, NULL, format('%s DROP CONSTRAINT %I', x.alter, c.conname) WHERE NOT c.there
 		UNION ALL
 		SELECT 2, format('%s VALIDATE CONSTRAINT %I', x.alter, c.conname), 6, format('no row whose column %I is null', c.column),
-			   format('%1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I %3$s NOT VALID', x.alter, c.conname, x.check)
+			   format('%1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I %3$s NOT VALID%4$s', x.alter, c.conname, x.check, x.comment)
 		WHERE NOT c.valid
 		UNION ALL
 		SELECT 3, format('%s ALTER COLUMN %I SET NOT NULL', x.alter, c.column), 8, NULL,
@@ -408,7 +413,7 @@ FROM (SELECT n.*, n.oid::regclass::text AS name, n.tenant_column AS column FROM 
 						  FROM below b JOIN pg_attribute a ON a.attrelid = b.oid AND a.attname = c.column AND a.attnotnull))
 		UNION ALL
 		SELECT 4, format('%s DROP CONSTRAINT %I', x.alter, c.conname), 16, NULL,
-			   format('%1$s ADD CONSTRAINT %2$I %3$s NOT VALID; %1$s VALIDATE CONSTRAINT %2$I', x.alter, c.conname, x.check)) s (number, statement, kind, needs, undo)
+			   format('%1$s ADD CONSTRAINT %2$I %3$s NOT VALID; %1$s VALIDATE CONSTRAINT %2$I%4$s', x.alter, c.conname, x.check, x.comment)) s (number, statement, kind, needs, undo)
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.plan_not_null(tenant_guard_internal.planned_table[]) IS 'the steps that make tenant columns NOT NULL; a part of plan()';
 

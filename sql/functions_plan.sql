@@ -98,14 +98,16 @@ WHERE contype = 'f' AND conparentid = 0 AND connamespace = 't'::regnamespace ORD
 SELECT statement FROM tenant_guard.plan('t') WHERE object NOT IN (SELECT rolname FROM pg_roles WHERE rolname !~ '^regress_') OR object IS NULL;
 \a
 
--- A script that was interrupted: an index that could not be made must be made again, and a CHECK that is there must be used.
+-- A script that was interrupted: an index that could not be made must be made again, and a CHECK that is there must be used, and come back as it was.
 CREATE SCHEMA u;
 CREATE TABLE u.p (id int PRIMARY KEY, tenant_id uuid);
-CREATE TABLE u.c (id int, tenant_id uuid CONSTRAINT tenant_not_null CHECK (tenant_id IS NOT NULL), p int REFERENCES u.p);
+CREATE TABLE u.c (id int, tenant_id uuid CONSTRAINT tenant_not_null CHECK (tenant_id IS NOT NULL) NO INHERIT, p int REFERENCES u.p);
+COMMENT ON CONSTRAINT tenant_not_null ON u.c IS 'kept';
 INSERT INTO u.p VALUES (1, gen_random_uuid());
 CREATE UNIQUE INDEX p_tenant_id_id_idx ON u.p (tenant_id, id);
 UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'u.p_tenant_id_id_idx'::regclass;
 SELECT statement FROM tenant_guard.plan('u') WHERE lock IS NOT NULL;
+SELECT undo FROM tenant_guard.plan('u') WHERE undo ~ 'tenant_not_null' AND object = 'u.c';
 -- A guard that is damaged must be repaired.
 SELECT statement FROM tenant_guard.plan('u') WHERE lock IS NOT NULL \gexec
 SET tenant_guard.bypass = on;
