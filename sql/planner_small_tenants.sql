@@ -260,6 +260,36 @@ SELECT tenant_guard.set_tenant(:new);
 SELECT t.plan('EXECUTE found');
 COMMIT;
 
+-- The nearest rows by a GiST index: it returns all rows in order, and must serve the large tenant.
+RESET ROLE;
+SET client_min_messages = warning;
+CREATE TABLE t.places (id int, tenant_id uuid, place point);
+SET tenant_guard.bypass = on;
+INSERT INTO t.places SELECT id, tenant_id, point(id % 100, id / 100) FROM t.docs;
+RESET tenant_guard.bypass;
+CREATE INDEX places_tenant ON t.places (tenant_id);
+CREATE INDEX places_place ON t.places USING gist (place);
+VACUUM ANALYZE t.places;
+GRANT SELECT ON t.places TO regress_app;
+RESET client_min_messages;
+SET ROLE regress_app;
+PREPARE nearest AS SELECT id FROM t.places ORDER BY place <-> '(50,50)' LIMIT 5;
+BEGIN;
+SELECT tenant_guard.set_tenant(:large);
+SELECT t.plan('EXECUTE nearest');
+COMMIT;
+-- The small tenant's rows must be read, and a cached plan for them must not be the large tenant's.
+DEALLOCATE nearest;
+PREPARE nearest AS SELECT id FROM t.places ORDER BY place <-> '(50,50)' LIMIT 5;
+BEGIN;
+SELECT tenant_guard.set_tenant(:small);
+SELECT t.plan('EXECUTE nearest');
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:large);
+SELECT t.plan('EXECUTE nearest');
+COMMIT;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

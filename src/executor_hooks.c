@@ -21,6 +21,7 @@
 #include "key_error.h"
 #include "late_plan.h"
 #include "made_table.h"
+#include "method_settings.h"
 #include "noforce.h"
 #include "pending_trigger.h"
 #include "plan_mark.h"
@@ -211,6 +212,7 @@ executor_finish(QueryDesc *query_desc)
 	if (writes && wrote_without_tenant())
 		note_writing(plan_permission_infos(query_desc->plannedstmt));
 	relations_were_made(made_while_loading(), false);
+	drop_plans_of_other_settings();
 }
 
 /* Must be called once, by install_hooks. */

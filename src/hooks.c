@@ -28,6 +28,7 @@
 #include "utils/selfuncs.h"
 
 #include "access_check.h"
+#include "approximate_index.h"
 #include "companion_key.h"
 #include "compat.h"
 #include "copy_from.h"
@@ -45,6 +46,7 @@
 #include "late_plan.h"
 #include "library.h"
 #include "made_table.h"
+#include "method_settings.h"
 #include "noforce.h"
 #include "own_sql.h"
 #include "pending_trigger.h"
@@ -235,6 +237,7 @@ process_utility(UTILITY_PARAMETERS)
 		note_temporary_statement(pstmt->utilityStmt);
 	if (reassigns)
 		check_functions_of_new_owner(InvalidOid);
+	drop_plans_of_other_settings();
 }
 
 static void
@@ -333,6 +336,7 @@ set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *r
 {
 	if (prev_set_rel_pathlist)
 		prev_set_rel_pathlist(root, rel, rti, rte);
+	prefer_exact_rows(root, rel, rte);
 	prefer_few_rows(root, rel, rte);
 }
 

@@ -20,6 +20,7 @@
 #include "key_action.h"
 #include "key_error.h"
 #include "library.h"
+#include "method_settings.h"
 #include "pending_trigger.h"
 #include "preloading.h"
 #include "prepared_transaction.h"
@@ -76,6 +77,7 @@ _PG_init(void)
 	init_trusted();
 	init_tenant_shares();
 	init_tenant_kinds();
+	init_method_settings();
 	register_labels();
 	init_key_actions();
 	init_key_errors();

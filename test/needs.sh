@@ -35,6 +35,7 @@ useful_packages() {
 	if [[ $bindir =~ ^/usr/lib/postgresql/([0-9]+)/bin$ ]]; then
 		# docs/partner-extensions.md is about 15. PostGIS comes with 40 packages: its tests run where it is installed.
 		[ "${BASH_REMATCH[1]}" != 15 ] || beside+=(partman periods repack)
+		[[ $parts != *" tap "* || -e $("$pg_config" --sharedir)/extension/vector.control ]] || echo "postgresql-${BASH_REMATCH[1]}-pgvector"
 		[[ $parts != *" tap "* && $parts != *" versions "* ]] || for name in "${beside[@]}"; do
 			[ -n "$(find "$("$pg_config" --pkglibdir)" -name "*${name/-/_}*.so" -print -quit)" ] || echo "postgresql-${BASH_REMATCH[1]}-$name"
 		done

@@ -15,6 +15,7 @@ typedef enum PlanMark
 	/* marks by which plans are dropped */
 	MARK_SKEWED = 0x74670001,	/* good for one tenant only */
 	MARK_OF_ONE_TRANSACTION = 0x74670004,	/* may have constants that were read from its tenant's rows */
+	MARK_OF_SETTINGS = 0x74670005,	/* depends on settings of access methods */
 	MARK_OF_KIND = 0x74670100,	/* and as many numbers after it as tenant_kind.c has boundaries: good for tenants of one side */
 
 	/* marks that are tested for */

@@ -55,14 +55,28 @@ hash_of(const char *tenant)
 	return hash_bytes_extended((const unsigned char *) tenant, strlen(tenant), 0);
 }
 
+static void
+remember_tenant(const char *tenant)
+{
+	plans_are_marked = true;
+	marked_for = hash_of(tenant);
+}
+
 /* Marks a new plan as good for one tenant only; "tenant" is in canonical form. */
 void
 mark_plan_of_tenant(PlannedStmt *plan, const char *tenant)
 {
 	Assert(tenant != NULL && tenant[0] != '\0');
 	mark_plan_to_drop(plan, MARK_SKEWED);
-	plans_are_marked = true;
-	marked_for = hash_of(tenant);
+	remember_tenant(tenant);
+}
+
+/* Does the same while the plan is being made; with '' it is dropped when any tenant is set. */
+void
+note_plan_of_tenant(PlannerGlobal *glob, const char *tenant)
+{
+	glob->invalItems = lappend(glob->invalItems, item_of_mark(MARK_SKEWED));
+	remember_tenant(tenant);
 }
 
 /* Neither raises nor allocates. */

@@ -8,6 +8,7 @@
 #ifndef TENANT_GUARD_TENANT_PLAN_H
 #define TENANT_GUARD_TENANT_PLAN_H
 
+#include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 
 /* What had happened in the session before a statement was planned. */
@@ -23,6 +24,7 @@ typedef void (*TenantCallback) (const char *tenant);
 
 extern void call_when_tenant_is_set(TenantCallback callback);
 extern void mark_plan_of_tenant(PlannedStmt *plan, const char *tenant);
+extern void note_plan_of_tenant(PlannerGlobal *glob, const char *tenant);
 extern void drop_plans_of_others(const char *tenant);
 
 extern void init_tenant_plans(void);

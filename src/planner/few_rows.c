@@ -33,6 +33,7 @@
 #include "utils/lsyscache.h"
 #include "utils/spccache.h"
 
+#include "approximate_index.h"
 #include "compat.h"
 #include "few_rows.h"
 #include "guard_policy.h"
@@ -163,22 +164,6 @@ is_hidden(const IndexOptInfo *index)
 	return predicate != NULL && IsA(predicate, Const) && !predicate->constisnull && !DatumGetBool(predicate->constvalue);
 }
 
-/* Does the table have an index that begins with the tenant, and all rows? */
-static bool
-has_index_of_tenant(const RelOptInfo *rel, AttrNumber attnum)
-{
-	ListCell   *lc;
-
-	foreach(lc, rel->indexlist)
-	{
-		const IndexOptInfo *index = lfirst(lc);
-
-		if (index->relam == BTREE_AM_OID && index->indpred == NIL && index->indexkeys[0] == attnum)
-			return true;
-	}
-	return false;
-}
-
 /* Are the tenant's rows read for less than the table's pages, by the planner's costs of pages? */
 static bool
 are_cheaper_than_table(const RelOptInfo *rel, const TenantRows *tenant)
@@ -216,15 +201,15 @@ hide_indexes_of_all(const PlannerInfo *root, const RelOptInfo *rel)
 	}
 }
 
-/* Does an operator have a column of an index as an operand, and is it in the column's operator family? */
+/* Does an operator have a column of an index as an operand, and is it in the column's operator family, for conditions or for ORDER BY? */
 static bool
-serves_operator(const IndexOptInfo *index, Oid opno, const List *operands)
+serves_operator(const IndexOptInfo *index, Oid opno, const List *operands, bool order)
 {
 	ListCell   *lc;
 
 	for (int i = 0; i < index->nkeycolumns; i++)
 	{
-		if (!op_in_opfamily(opno, index->opfamily[i]))
+		if (order ? !OidIsValid(get_op_opfamily_sortfamily(opno, index->opfamily[i])) : !op_in_opfamily(opno, index->opfamily[i]))
 			continue;
 		foreach(lc, operands)
 		{
@@ -242,9 +227,9 @@ serves_walker(Node *node, void *index)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, OpExpr) && serves_operator(index, ((OpExpr *) node)->opno, ((OpExpr *) node)->args))
+	if (IsA(node, OpExpr) && serves_operator(index, ((OpExpr *) node)->opno, ((OpExpr *) node)->args, false))
 		return true;
-	if (IsA(node, ScalarArrayOpExpr) && serves_operator(index, ((ScalarArrayOpExpr *) node)->opno, ((ScalarArrayOpExpr *) node)->args))
+	if (IsA(node, ScalarArrayOpExpr) && serves_operator(index, ((ScalarArrayOpExpr *) node)->opno, ((ScalarArrayOpExpr *) node)->args, false))
 		return true;
 	return expression_tree_walker(node, serves_walker, index);
 }
@@ -260,14 +245,33 @@ serves_one_of(const IndexOptInfo *index, const List *conditions)
 	return false;
 }
 
-/* Would the planner have considered an index that is hidden, for a filter or a join? */
+/* Does an index return rows in the order that a query asks for: by a distance? */
 static bool
-misses_hidden_index(const RelOptInfo *rel)
+serves_order(const IndexOptInfo *index, const List *pathkeys)
+{
+	const EquivalenceClass *first = pathkeys == NIL ? NULL : linitial_node(PathKey, pathkeys)->pk_eclass;
+	ListCell   *lc;
+
+	if (index->amcanorderbyop && first != NULL)
+		foreach(lc, first->ec_members)
+		{
+			const OpExpr *distance = (const OpExpr *) ((const EquivalenceMember *) lfirst(lc))->em_expr;
+
+			if (IsA(distance, OpExpr) && serves_operator(index, distance->opno, distance->args, true))
+				return true;
+		}
+	return false;
+}
+
+/* Would the planner have considered an index that is hidden, for a filter, a join or ORDER BY? */
+static bool
+misses_hidden_index(const PlannerInfo *root, const RelOptInfo *rel)
 {
 	ListCell   *lc;
 
 	foreach(lc, rel->indexlist)
-		if (is_hidden(lfirst(lc)) && (serves_one_of(lfirst(lc), rel->baserestrictinfo) || serves_one_of(lfirst(lc), rel->joininfo)))
+		if (is_hidden(lfirst(lc)) &&
+			(serves_one_of(lfirst(lc), rel->baserestrictinfo) || serves_one_of(lfirst(lc), rel->joininfo) || serves_order(lfirst(lc), root->query_pathkeys)))
 			return true;
 	return false;
 }
@@ -304,23 +308,6 @@ has_plain_paths_only(const RelOptInfo *rel)
 			return false;
 	}
 	return true;
-}
-
-/* Makes the access paths of a table from some of its indexes, as set_plain_rel_pathlist() in allpaths.c does. */
-static void
-make_paths(PlannerInfo *root, RelOptInfo *rel, List *indexes)
-{
-	List	   *all = rel->indexlist;
-	int			workers;
-
-	rel->pathlist = rel->partial_pathlist = NIL;
-	add_path(rel, create_seqscan_path(root, rel, rel->lateral_relids, 0));
-	if (rel->consider_parallel && rel->lateral_relids == NULL &&
-		(workers = compute_parallel_worker(rel, rel->pages, -1, max_parallel_workers_per_gather)) > 0)
-		add_partial_path(rel, create_seqscan_path(root, rel, NULL, workers));
-	rel->indexlist = indexes;
-	create_index_paths(root, rel);
-	rel->indexlist = all;
 }
 
 /* Is the cheapest of the paths that need no other table's rows one that begins with the tenant? */
@@ -411,11 +398,15 @@ cost_of_sorted_rows(const RelOptInfo *rel, AttrNumber attnum)
 	return cheapest == 0 ? 0 : cheapest + 2 * cpu_operator_cost * rel->rows * log2(Max(rel->rows, 2));
 }
 
-/* Does a path read the rows of all tenants in an order that the query may have asked for? */
+/*
+ * Does a path read the rows of all tenants in an order that the query may have asked for?
+ * An approximate index reads no more rows than it would for a tenant who has all.
+ */
 static bool
 is_walk(const Path *path, AttrNumber attnum)
 {
-	return IsA(path, IndexPath) && path->pathkeys != NIL && path->param_info == NULL && !begins_with_tenant(path, attnum);
+	return IsA(path, IndexPath) && path->pathkeys != NIL && path->param_info == NULL && !begins_with_tenant(path, attnum) &&
+		!is_approximate(((const IndexPath *) path)->indexinfo);
 }
 
 /* Returns what such a path costs until LIMIT is reached, if the tenant's rows are spread evenly, as the planner assumes. */
@@ -493,7 +484,7 @@ prefer_few_rows(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 
 	if (!has_paths_to_choose(rel, rte) || !has_doubtful_paths(root, rel) || !find_tenant_rows(root, rel, &tenant))
 		return;
-	if (misses_hidden_index(rel))
+	if (misses_hidden_index(root, rel))
 	{
 		note_kind(root, &tenant, rows_for_search(1, tenant.total));
 		note_few_rows(rte);

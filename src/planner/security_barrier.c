@@ -56,8 +56,9 @@
 
 #define TRUSTED	"trusted"
 
-/* Follows the note of a table whose access path few_rows.c has chosen */
+/* Follow the note of a table whose access path few_rows.c or approximate_index.c has chosen */
 #define FEW_ROWS	"; the tenant's few rows are read"
+#define EXACT_ROWS	"; the tenant's rows are read: an approximate index would return too few"
 
 /*
  * The note is kept in ctename, which is not used for a table, which the planner
@@ -298,16 +299,29 @@ has_filter_note(const RangeTblEntry *rte)
 bool
 filters_are_trusted(const RangeTblEntry *rte)
 {
-	return has_filter_note(rte) && (strcmp(NOTE_OF(rte), TRUSTED) == 0 || strcmp(NOTE_OF(rte), TRUSTED FEW_ROWS) == 0);
+	return has_filter_note(rte) && strncmp(NOTE_OF(rte), TRUSTED, strlen(TRUSTED)) == 0;
 }
 
-/* Adds to the note of a table that its access path is our choice. */
+static void
+append_to_note(RangeTblEntry *rte, const char *what)
+{
+	Assert(has_filter_note(rte));
+	if (!pg_str_endswith(NOTE_OF(rte), what))
+		NOTE_OF(rte) = psprintf("%s%s", NOTE_OF(rte), what);
+}
+
+/* Adds to the note of a table that its access path is our choice, because the tenant's rows are few. */
 void
 note_few_rows(RangeTblEntry *rte)
 {
-	Assert(has_filter_note(rte));
-	if (!pg_str_endswith(NOTE_OF(rte), FEW_ROWS))
-		NOTE_OF(rte) = psprintf("%s" FEW_ROWS, NOTE_OF(rte));
+	append_to_note(rte, FEW_ROWS);
+}
+
+/* The same, because an approximate index would return too few of them. */
+void
+note_exact_rows(RangeTblEntry *rte)
+{
+	append_to_note(rte, EXACT_ROWS);
 }
 
 static bool

@@ -16,6 +16,7 @@ extern const char *filter_note(const RangeTblEntry *rte);
 extern bool has_filter_note(const RangeTblEntry *rte);
 extern bool filters_are_trusted(const RangeTblEntry *rte);
 extern void note_few_rows(RangeTblEntry *rte);
+extern void note_exact_rows(RangeTblEntry *rte);
 extern void check_stack_for_trusted(const PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_SECURITY_BARRIER_H */

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "method_settings.h"
 #include "plan_mark.h"
 #include "tenant_kind.h"
 #include "tenant_plan.h"
@@ -97,6 +98,7 @@ tenant_is_set(const char *tenant)
 	TenantValue value;
 	bool		readable;
 
+	drop_plans_of_other_settings();
 	if (!any)
 		return;
 	any = false;

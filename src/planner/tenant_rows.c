@@ -8,7 +8,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_am.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 
@@ -128,6 +131,22 @@ index_begins_with_tenant(const IndexPath *path, AttrNumber attnum)
 	return false;
 }
 
+/* Does the table have an index that begins with the tenant, and all rows? */
+bool
+has_index_of_tenant(const RelOptInfo *rel, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, rel->indexlist)
+	{
+		const IndexOptInfo *index = lfirst(lc);
+
+		if (index->relam == BTREE_AM_OID && index->indpred == NIL && index->indexkeys[0] == attnum)
+			return true;
+	}
+	return false;
+}
+
 /* Does a path visit the rows of one tenant only? */
 bool
 begins_with_tenant(const Path *path, AttrNumber attnum)
@@ -153,4 +172,21 @@ begins_with_tenant(const Path *path, AttrNumber attnum)
 		default:
 			return false;
 	}
+}
+
+/* Makes the access paths of a table from some of its indexes, as set_plain_rel_pathlist() in allpaths.c does. */
+void
+make_paths(PlannerInfo *root, RelOptInfo *rel, List *indexes)
+{
+	List	   *all = rel->indexlist;
+	int			workers;
+
+	rel->pathlist = rel->partial_pathlist = NIL;
+	add_path(rel, create_seqscan_path(root, rel, rel->lateral_relids, 0));
+	if (rel->consider_parallel && rel->lateral_relids == NULL &&
+		(workers = compute_parallel_worker(rel, rel->pages, -1, max_parallel_workers_per_gather)) > 0)
+		add_partial_path(rel, create_seqscan_path(root, rel, NULL, workers));
+	rel->indexlist = indexes;
+	create_index_paths(root, rel);
+	rel->indexlist = all;
 }

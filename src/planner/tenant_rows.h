@@ -26,6 +26,8 @@ extern bool has_paths_to_choose(const RelOptInfo *rel, const RangeTblEntry *rte)
 extern bool find_tenant_rows(const PlannerInfo *root, const RelOptInfo *rel, TenantRows *found);
 extern void note_kind(const PlannerInfo *root, const TenantRows *tenant, double limit);
 extern bool has_column_order(const IndexOptInfo *index);
+extern bool has_index_of_tenant(const RelOptInfo *rel, AttrNumber attnum);
 extern bool begins_with_tenant(const Path *path, AttrNumber attnum);
+extern void make_paths(PlannerInfo *root, RelOptInfo *rel, List *indexes);
 
 #endif							/* TENANT_GUARD_TENANT_ROWS_H */
