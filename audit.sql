@@ -481,11 +481,18 @@ audit_gin_indexes (rule, level, object, detail, remedy, step) AS (
 										format('CREATE INDEX %I ON %s%I.%I USING gin (', c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END, n.nspname, r.relname) AS before) d
 		WHERE i.indisvalid
 	),
-	-- as far as whoever asks may read statistics: columns with a hundred values at least
+	-- indexes for nearest neighbours: their operators serve ORDER BY alone (src/planner/approximate_index.c)
+	approximate_indexes AS MATERIALIZED (
+		SELECT i.indrelid AS relid, c.relname AS name, m.amname
+		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam JOIN pg_opclass o ON o.oid = i.indclass[0]
+		WHERE i.indisvalid AND o.opcfamily IN (SELECT p.amopfamily FROM pg_amop p WHERE p.amoppurpose = 'o') AND NOT pg_index_has_property(i.indexrelid, 'bitmap_scan')
+	),
+	-- as far as whoever asks may read statistics: columns with ten values at least
 	columns_of_many AS MATERIALIZED (
-		SELECT r.oid AS relid, s.attname
+		SELECT r.oid AS relid, s.attname, v.number
 		FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = s.tablename
-		WHERE r.oid IN (SELECT i.relid FROM gin_indexes i) AND CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * r.reltuples ELSE s.n_distinct END >= 100
+			 CROSS JOIN LATERAL (SELECT CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * r.reltuples ELSE s.n_distinct END AS number) v
+		WHERE r.oid IN (SELECT i.relid FROM gin_indexes i UNION SELECT i.relid FROM approximate_indexes i) AND v.number >= 10
 	)
 	SELECT 'gin_without_tenant', 'info', format('%I on %s', i.name, t.name),
 		   format('contains the rows of many tenants, and not column %s: a search for a small tenant takes as long as one for all. An index that begins with the column serves tenants of every size', t.key),
@@ -495,11 +502,30 @@ audit_gin_indexes (rule, level, object, detail, remedy, step) AS (
 				ELSE format('CREATE EXTENSION btree_gin; CREATE INDEX ON %s USING gin (%s, %s', t.name, t.key, i.columns) END, 0
 	FROM t JOIN gin_indexes i ON i.relid = t.oid
 	WHERE t.status = 'guarded' AND t.partition_of IS NULL AND t.tenant_attnum <> ALL (i.attnums)
-		  AND (t.oid, t.tenant_column) IN (SELECT m.relid, m.attname FROM columns_of_many m)
+		  AND (t.oid, t.tenant_column) IN (SELECT m.relid, m.attname FROM columns_of_many m WHERE m.number >= 100)
 		  -- an index of the same columns and the tenant's may be there already
 		  AND NOT EXISTS (SELECT FROM gin_indexes o
 						  WHERE o.relid = i.relid AND t.tenant_attnum = ANY (o.attnums) AND i.attnums <@ o.attnums
 								AND o.expressions IS NOT DISTINCT FROM i.expressions AND o.condition IS NOT DISTINCT FROM i.condition)
+
+	-- An index for nearest neighbours returns a number of rows of all tenants. Where the planner may read the tenant's instead, an index that begins with the
+	-- tenant column serves every tenant; an iterative scan goes on until there are enough.
+	UNION ALL
+	SELECT 'vector_search_overfilters', 'warning', format('%I on %s', i.name, t.name),
+		   format('returns the nearest rows of all tenants, of which those of other tenants are removed: a tenant with one row in a hundred gets fewer rows than LIMIT says, or none. %s',
+				  CASE WHEN p.reads_exactly THEN format('With an index that begins with column %s, such a tenant''s rows are read and compared instead. So do iterative scans (%I.iterative_scan) find enough, and partitions of few tenants', t.key, i.amname)
+					   ELSE format('Iterative scans (%I.iterative_scan) find enough, and so do partitions of one tenant each', i.amname) END),
+		   CASE WHEN p.reads_exactly THEN format('CREATE INDEX %sON %s (%s)', CASE WHEN t.relkind = 'r' THEN 'CONCURRENTLY ' ELSE '' END, t.name, t.key)
+				WHEN current_setting(i.amname || '.iterative_scan', true) IS NOT NULL THEN format('ALTER DATABASE %I SET %I.iterative_scan = %L', current_database(), i.amname, 'relaxed_order') END, 0
+	FROM t JOIN approximate_indexes i ON i.relid = t.oid
+		 CROSS JOIN LATERAL (SELECT COALESCE(current_setting('tenant_guard.small_tenant_paths', true) = 'on', false) AND NOT t.has_rows_of_everyone AS reads_exactly) p
+		 LEFT JOIN pg_partitioned_table a ON a.partrelid = t.oid
+	WHERE t.status = 'guarded' AND t.partition_of IS NULL AND a.partattrs[0] IS DISTINCT FROM t.tenant_attnum
+		  AND (t.oid, t.tenant_column) IN (SELECT m.relid, m.attname FROM columns_of_many m)
+		  AND COALESCE(current_setting(i.amname || '.iterative_scan', true), 'off') = 'off'
+		  AND NOT (p.reads_exactly
+				   AND EXISTS (SELECT FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'btree'
+							   WHERE x.indrelid = t.oid AND x.indisvalid AND x.indpred IS NULL AND x.indkey[0] = t.tenant_attnum))
 ),
 audit_foreign_tables (rule, level, object, detail, remedy, step) AS (
 	WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM tg_audited_tables),

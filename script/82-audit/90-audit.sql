@@ -32,6 +32,7 @@ FROM (VALUES
 	   ('tenant_index_missing', 'warning', 'audit_tenant_columns'),
 	   ('tenant_type_differs', 'error', 'audit_tenant_columns'),
 	   ('gin_without_tenant', 'info', 'audit_gin_indexes'),
+	   ('vector_search_overfilters', 'warning', 'audit_gin_indexes'),
 	   ('foreign_part', 'error', 'audit_foreign_tables'),
 	   ('foreign_table_exposes', 'error', 'audit_foreign_tables'),
 	   ('policy_before_isolation', 'warning', 'audit_policies'),
