@@ -48,7 +48,7 @@
  * for which the planner's estimate can be wrong by far?  A tree of ordered keys, or a hash
  * index, has statistics for its estimates.
  */
-static bool
+static inline bool
 is_index_of_all(const IndexOptInfo *index, AttrNumber attnum)
 {
 	int			n;
@@ -539,9 +539,9 @@ ignores_statistics(const PlannerInfo *root, const RangeTblEntry *rte, AttrNumber
 	const RelOptInfo *rel;
 	TenantRows	tenant;
 
-	if (rte->rtekind != RTE_RELATION || !filters_are_trusted(rte) || (rel = table_of_entry(root, rte)) == NULL ||
-		!has_paths_to_choose(rel, rte) || !is_in_index_of_all(rel, attnum) || !find_tenant_rows(root, rel, &tenant) ||
-		attnum == tenant.attnum || tenant.rows > FEW || !has_index_of_tenant(rel, tenant.attnum))
+	if (rte->rtekind != RTE_RELATION || !has_filter_note(rte) || (rel = table_of_entry(root, rte)) == NULL ||
+		!has_paths_to_choose(rel, rte) || !is_in_index_of_all(rel, attnum) || !filters_are_trusted(rte) ||
+		!find_tenant_rows(root, rel, &tenant) || attnum == tenant.attnum || tenant.rows > FEW || !has_index_of_tenant(rel, tenant.attnum))
 		return false;
 	note_kind(root, &tenant, FEW);
 	return true;

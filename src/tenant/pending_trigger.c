@@ -262,6 +262,13 @@ table_waiting_for_other(const TenantValue *value, bool replaces)
 	return InvalidOid;
 }
 
+/* Can note_queueing() have something to note?  Not if no table has deferrable user triggers, which the cached list tells. */
+bool
+may_queue_triggers(void)
+{
+	return !tables_are_known || deferring_tables != NIL || queueing_tenant_is_known();
+}
+
 /*
  * Must be called before a statement that writes, and after it: remembers the tenant
  * for which it may queue deferred triggers, until they have run.  "value" is NULL

@@ -19,6 +19,7 @@ typedef struct Writing
 } Writing;
 
 extern Oid	table_waiting_for_other(const TenantValue *value, bool replaces);
+extern bool may_queue_triggers(void);
 extern void note_queueing(const TenantValue *value);
 extern void enter_writing(Writing *writing, const QueryDesc *query_desc);
 extern Oid	table_of_copy(const Node *stmt);

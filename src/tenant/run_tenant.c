@@ -71,6 +71,6 @@ note_queueing_tenant(void)
 {
 	TenantValue value;
 
-	if (!IsParallelWorker())
+	if (!IsParallelWorker() && may_queue_triggers())
 		note_queueing(replaceable_tenant(&value));
 }
