@@ -322,6 +322,13 @@ leave_utility(int outer)
 	utilities = outer;
 }
 
+/* Is the statement on a table that begins now, before enter_utility, one that we run? */
+bool
+begins_own_ddl(Oid relid)
+{
+	return OidIsValid(own_ddl_relid) && utilities + 1 == own_ddl_depth && relid == own_ddl_relid;
+}
+
 /*
  * Is this statement one that we run, so that our event triggers need not look
  * at it?  It is recognised by its table and its nesting depth, so that a

@@ -24,6 +24,7 @@ extern void run_ddl_as_caller(Oid relid, const char *sql);
 extern int	enter_utility(const Node *stmt);
 extern void leave_utility(int outer);
 extern int	utility_depth(void);
+extern bool begins_own_ddl(Oid relid);
 extern bool is_own_ddl(const Node *stmt);
 extern List *query_datums(const char *sql);
 

@@ -457,8 +457,7 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 	if (is_exempt(stmt))
 		PG_RETURN_NULL();
 	check_updated_extension(stmt);
-	/* the CollectedCommands live as long as the outer statement */
-	commands = query_datums("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()");
+	commands = collected_commands();
 	foreach(lc, commands)
 		with_keys = list_concat_unique_oid(with_keys, check_command(lfirst(lc)));
 	foreach(lc, with_keys)

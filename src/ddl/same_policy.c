@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "guard.h"
 #include "guard_policy.h"
+#include "own_sql.h"
 #include "same_policy.h"
 
 /* Is the policy TO PUBLIC, as all policies of a guard are? */
@@ -101,7 +102,7 @@ skips_same_policy(Node *node, const char *query_string)
 		!(is_isolation_policy_name(stmt->policy_name) || strcmp(stmt->policy_name, ACCESS_POLICY) == 0))
 		return false;
 	relid = RangeVarGetRelid(stmt->table, NoLock, true);
-	if (guard_of(relid).status != GUARD_WHOLE || !user_owns_relation(relid))
+	if (begins_own_ddl(relid) || guard_of(relid).status != GUARD_WHOLE || !user_owns_relation(relid))
 		return false;
 	rel = try_table_open(relid, AccessShareLock);
 	if (rel == NULL)

@@ -21,9 +21,13 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "nodes/parsenodes.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
+#include "utils/tuplestore.h"
 
 #include "compat.h"
 #include "foreign_key.h"
@@ -359,4 +363,43 @@ stores_expressions(const CollectedCommand *cmd)
 			if (effect_of_action(lfirst_node(AlterTableCmd, lc)->subtype).actions & STORES_EXPRESSION)
 				return true;
 	return false;
+}
+
+/* ----------------------------------------------------------------
+ *		The commands of a statement
+ * ----------------------------------------------------------------
+ */
+
+/*
+ * Returns the CollectedCommands of the statement, which live as long as it does: the last
+ * column of pg_event_trigger_ddl_commands().  The function is called directly, as
+ * to plan and run a query takes longer than all else that is done where a
+ * statement made no guarded table.
+ */
+List *
+collected_commands(void)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+	FmgrInfo	function;
+	ReturnSetInfo result = {.type = T_ReturnSetInfo, .econtext = CreateStandaloneExprContext(), .allowedModes = SFRM_Materialize};
+	TupleTableSlot *slot;
+	List	   *commands = NIL;
+
+	fmgr_info(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &function);
+	InitFunctionCallInfoData(*fcinfo, &function, 0, InvalidOid, NULL, (Node *) &result);
+	(void) FunctionCallInvoke(fcinfo);
+	slot = MakeSingleTupleTableSlot(result.setDesc, &TTSOpsMinimalTuple);
+	Assert(TupleDescAttr(result.setDesc, result.setDesc->natts - 1)->atttypid == PG_DDL_COMMANDOID);
+	while (tuplestore_gettupleslot(result.setResult, true, false, slot))
+	{
+		bool		isnull;
+		Datum		command = slot_getattr(slot, result.setDesc->natts, &isnull);
+
+		if (!isnull)
+			commands = lappend(commands, DatumGetPointer(command));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(result.setResult);
+	FreeExprContext(result.econtext, true);
+	return commands;
 }

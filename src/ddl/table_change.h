@@ -55,5 +55,6 @@ typedef struct TableChange
 
 extern TableChange read_change(const CollectedCommand *cmd);
 extern bool stores_expressions(const CollectedCommand *cmd);
+extern List *collected_commands(void);
 
 #endif							/* TENANT_GUARD_TABLE_CHANGE_H */
