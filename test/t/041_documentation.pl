@@ -1,4 +1,4 @@
-# The pages of docs/reference/ list what the catalogs and the sources have, no more and no less; every name in the schema
+# The pages of docs/reference/, and docs/compatibility.md, list what the catalogs and the sources have, no more and no less; every name in the schema
 # tenant_guard that a page uses exists; and the first screen of README.md does what its comments say.
 
 use strict;
@@ -227,6 +227,74 @@ cmp_ok(scalar keys %returned, '>', 40, 'audit-rules.md: rules were found');
 sub most_severe { return (grep { $_[0]->{$_} } qw(error warning info))[0]; }
 same_entries([ map { "$_: " . most_severe($returned{$_}) } keys %returned ],
 	[ rows(q{SELECT rule || ': ' || level FROM tenant_guard_internal.audit_rules}) ], 'audit(): the names of rules and their most severe levels');
+
+# ----------------------------------------------------------------
+# compatibility.md: "| `name` | ... | mark |" for each name that others can refer to, under the heading of its kind
+
+my (%listed, %named, @unmarked, $kind);
+
+for (split /\n/, page('docs/compatibility.md'))
+{
+	$kind = $1 if /^## (.*)/;
+	next if !/^\| `(.+?)` \|(?: (.+?) \|)?? ([^|]+) \|$/;
+	my ($name, $rest, $mark) = ($1, $2, $3);
+
+	push @unmarked, $_ if $mark !~ /^(stable|may change)$/;
+	$rest =~ s/`//g if defined $rest;
+	push @{ $listed{$kind} }, defined $rest ? "$name: $rest" : $name;
+	push @{ $named{$kind} }, $name;
+}
+is(join("\n", @unmarked), '', 'compatibility.md: each name is marked');
+
+my $members = q{FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+		CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) o
+	WHERE e.extname = 'tenant_guard'};
+same_entries($listed{Schemas}, [ rows("SELECT o.name $members AND o.type = 'schema'") ], 'compatibility.md: schemas');
+same_entries($listed{'Views and types'}, [ rows("SELECT o.name || ': ' || o.type $members AND o.schema = 'tenant_guard' AND o.type NOT IN ('function', 'procedure')") ],
+	'compatibility.md: views and types');
+same_entries($listed{Functions}, [ rows(q{
+	SELECT format('%s(%s): %s', proname, oidvectortypes(proargtypes),
+				  concat_ws(', ', CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END, CASE WHEN proisstrict THEN 'strict' END,
+							'parallel ' || CASE proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END, CASE WHEN proleakproof THEN 'leakproof' END))
+	FROM pg_proc WHERE pronamespace = 'tenant_guard'::regnamespace}) ], 'compatibility.md: functions and how they are declared');
+same_entries($listed{Settings}, [ rows(q{SELECT name FROM pg_settings WHERE name ~ '^tenant_guard\.'}) ], 'compatibility.md: settings');
+
+my @conditions = page('src/base/refusal.h') =~ m{MAKE_SQLSTATE\((.*?)\)\s*/\* (\w+) \*/}g;
+my @codes;
+while (my ($code, $condition) = splice(@conditions, 0, 2)) { push @codes, ($code =~ s/[',]//gr) . ": $condition"; }
+same_entries($listed{SQLSTATEs}, \@codes, 'compatibility.md: SQLSTATEs and the names of their conditions');
+same_entries([ map { join(': ', /^\[(TG\d\d\d)\]\(\S+\) \| `(\w+)`/) } $errors =~ /^\| (\[TG.*)/mg ], \@codes, 'errors.md: the names of conditions');
+
+sub in_source
+{
+	my ($file, $pattern) = @_;
+
+	return page($file) =~ /$pattern/mg;
+}
+same_entries($named{'Labels'}, [ in_source('src/base/label.c', '^\t\[(?:LABEL|KEY)_\w+\] = "(\w+)"') ], 'compatibility.md: words and keys of labels');
+same_entries($named{'What is made beside tables'},
+	[ in_source('src/guard/guard_policy.h', '^#define \w+_POLICY\s+"(\w+)"'), in_source('src/guard/not_null.h', '^#define NOT_NULL_CHECK\s+"(\w+)"'),
+	  (map { "${_}_…" } in_source('src/foreign_keys/reference_trigger.c', '^\t\t"(tenant_\w+)",')),
+	  (map { ("…_$_", "fk_${_}_…") } in_source('src/foreign_keys/framework_key.c', 'number == 0 \? "(\w+)"')),
+	  rows("SELECT o.name $members AND o.type = 'event trigger'") ],
+	'compatibility.md: policies, constraints, triggers and companions');
+my ($comment) = in_source('src/foreign_keys/key_index.c', q{COMMENT ON INDEX %s IS '(.*?)'});
+like(page('docs/compatibility.md'), qr/`\Q$comment\E`/, 'compatibility.md: the comment of indexes');
+
+my %logged;
+for my $source (map { slurp_file($_) } @sources)
+{
+	$logged{$1} = 1 while $source =~ /LOG_SERVER_ONLY,\s*\(errmsg\("tenant_guard: ((?:[^"\\]|\\.)*)"/g;
+	$logged{$1} = 1 while $source =~ /\bline = psprintf\("((?:[^"\\]|\\.)*)"/g;
+}
+$logged{ s/%/%s/gr } = 1 for in_source('script/83-prove/50-prove.sql', q{RAISE LOG 'tenant_guard: (.*?)'});
+delete $logged{'%s'};    # the line of a bypass, which is made before
+same_entries($named{'Log lines'}, [ map { s/\\"/"/gr =~ s/%s/…/gr } keys %logged ], 'compatibility.md: lines of the server log');
+
+same_entries($named{'EXPLAIN'},
+	[ in_source('src/planner/explain_filters.c', '^#define LABEL "(.*)"'), in_source('src/planner/security_barrier.c', '^#define (?:TRUSTED|FEW_ROWS)\s+"(.*)"'),
+	  do { my %reason = map { $_ => 1 } in_source('src/planner/security_barrier.c', '"(behind [\w ]+): '); keys %reason } ],
+	'compatibility.md: lines of EXPLAIN');
 
 # ----------------------------------------------------------------
 # A page that says tenant_guard.x speaks of a setting, a function or a view; one that says tenant_guard_internal.x of a function.
