@@ -44,8 +44,15 @@ installcheck-tap:
 	$(prove_installcheck)
 
 # The pieces in the order of their numbers: a view may use what stands before it.
-tenant_guard--$(EXTVERSION).sql: $(sort $(wildcard script/*.sql script/*/*.sql))
+tenant_guard--$(EXTVERSION).sql: $(sort $(wildcard script/[0-9]*.sql script/[0-9]*/*.sql))
 	cat $^ >$@
+
+# At a release, once: from then on databases hold what the scripts of this version make. test/lint.sh refuses a change of these.
+.PHONY: release-script
+release-script: tenant_guard--$(EXTVERSION).sql
+	@if grep -qF ' script/released/$<' script/released/checksums; then echo '$< is released: set the next version' >&2; exit 1; fi
+	cp $< script/released/
+	sha256sum script/released/$< $(wildcard tenant_guard--*--$(EXTVERSION).sql) >>script/released/checksums
 
 # The rules of audit() without the extension. It is committed, since who uses it builds nothing.
 audit.sql: script/audit_sql.pl $(sort $(wildcard script/82-audit/*.sql))

@@ -22,7 +22,7 @@ declare -A may_use=(
 	[functions]='base tenant guard bypass foreign_keys ddl'
 )
 
-sources=(src/*.[ch] src/*/*.[ch]) c_files=(src/*.c src/*/*.c) script=(script/*.sql script/*/*.sql)
+sources=(src/*.[ch] src/*/*.[ch]) c_files=(src/*.c src/*/*.c) script=(script/[0-9]*.sql script/[0-9]*/*.sql)
 only=${1-}
 passed=0 failed=0
 
@@ -247,6 +247,29 @@ updates_are_listed() {
 	done
 }
 
+# released_scripts: databases hold what a released script has made, so it stays as it was released, and what has to be otherwise is
+# changed by one that updates from it. A tag knows what was released, also where script and checksum are changed together.
+released_scripts() {
+	local sums=script/released/checksums sum file version tag
+	while read -r sum file; do
+		[ -e "$file" ] && [ "$(sha256sum <"$file")" = "$sum  -" ] ||
+			echo "$file:1: is not as it was released: restore it, and let a script that updates from it make the change"
+	done < <(grep -v '^#' "$sums")
+	for file in script/released/*.sql; do
+		grep -qF "  $file" "$sums" || echo "$file:1: is not in $sums"
+	done
+	sed -n 's/^## \([0-9.]*\) ([0-9-]*)$/\1/p' CHANGELOG.md | while read -r version; do
+		grep -qF "  script/released/tenant_guard--$version.sql" "$sums" || echo "$sums:1: lacks version $version, which CHANGELOG.md says is released: run make release-script"
+	done
+	version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" tenant_guard.control)
+	file=script/released/tenant_guard--$version.sql
+	[ ! -e "$file" ] || [ "$(printf '%s\n' "${script[@]}" | LC_ALL=C sort | xargs cat | sha256sum)" = "$(sha256sum <"$file")" ] ||
+		echo "tenant_guard.control:1: says version $version, which is released, and script/ makes another: set the next version"
+	git tag --list 'v[0-9]*' 2>/dev/null | while read -r tag; do
+		git show "$tag:$sums" 2>/dev/null | grep -v '^#' | grep -vxFf "$sums" | sed "s|^|$sums:1: lacks what $tag has released: |"
+	done
+}
+
 sources_are_here() {
 	local file
 	for file in src/tenant_guard.c script/00-schema.sql; do [ -e "$file" ] || echo "$file:1: is missing: the rules would have nothing to look at"; done
@@ -275,6 +298,7 @@ rule "no function over 100 lines" long_functions
 rule "no file over 600 lines" long_files
 rule "what the install script makes has a comment" uncommented
 rule "one version" one_version
+rule "released scripts are as they were released" released_scripts
 rule "versions from which scripts update are listed" updates_are_listed
 rule "every error has an errcode" errcodes
 rule 'audit.sql is made of the rules of audit()' audit_sql
