@@ -4,13 +4,14 @@
 --
 CREATE FUNCTION tenant_guard_internal.type_mismatches_of(catalog oid, object oid, OUT detail text, OUT remedy text)
 RETURNS SETOF record
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_type_mismatches_of';
+LANGUAGE C VOLATILE STRICT ROWS 1 PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_type_mismatches_of';
 COMMENT ON FUNCTION tenant_guard_internal.type_mismatches_of(oid, oid) IS 'the comparisons of a tenant as text in an object of a catalog';
 REVOKE ALL ON FUNCTION tenant_guard_internal.type_mismatches_of(oid, oid) FROM PUBLIC;
 
 CREATE FUNCTION type_mismatches(OUT object text, OUT kind text, OUT detail text, OUT remedy text)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET jit = off -- each statement is run once
 BEGIN ATOMIC -- without a search_path of its own: bodies of functions are parsed with the caller's
 	WITH stored (catalog, oid) AS (
 		SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r
