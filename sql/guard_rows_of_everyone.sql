@@ -242,6 +242,25 @@ SELECT tenant_guard.protect('t.named');
 SELECT tenant_guard.protect('t.named', null_rows => 'shared');
 SELECT status, null_rows, detail FROM tenant_guard.tables WHERE relation = 't.named'::regclass;
 
+-- A copy in a table of its own has no rows of everyone, unless it has no tenant column, gets the tenant's, or is gone at commit.
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT count(*) FROM t.templates;
+\set VERBOSITY terse
+CREATE TEMP TABLE t1 AS SELECT * FROM t.templates;
+SELECT count(*) FROM t1 WHERE tenant_id IS NULL;
+CREATE TEMP TABLE t2 AS SELECT id, title FROM t.templates;
+SELECT count(*) FROM t2;
+CREATE TEMP TABLE t3 AS SELECT id, COALESCE(tenant_id, tenant_guard.current_tenant()) AS tenant_id FROM t.templates;
+SELECT count(*) FROM t3;
+CREATE TEMP TABLE t4 ON COMMIT DROP AS SELECT * FROM t.templates;
+SELECT count(*) FROM t4;
+INSERT INTO t1 SELECT * FROM t.templates;
+\set VERBOSITY default
+ROLLBACK;
+RESET ROLE;
+
 -- unprotect() leaves nothing of it.
 SELECT tenant_guard.unprotect('t.late');
 SELECT count(*) FROM pg_policy WHERE polrelid = 't.late'::regclass;
