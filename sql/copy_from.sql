@@ -292,6 +292,34 @@ COPY t.low (id, title) FROM stdin WHERE t.trigger_made('t.high') AND t.trigger_d
 \.
 SELECT * FROM t.whole;
 ROLLBACK;
+-- A partition that DETACH PARTITION CONCURRENTLY has left half taken off gets rows from REPEATABLE READ on, and has its triggers.
+CREATE TRIGGER edit BEFORE INSERT ON t.high FOR EACH ROW EXECUTE FUNCTION t.edit();
+RESET ROLE;
+UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 't.high'::regclass;
+\c -
+SET ROLE regress_owner;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT tenant_guard.set_tenant(:a);
+SAVEPOINT s;
+COPY t.whole (id, title) FROM stdin;
+11	move
+\.
+ROLLBACK TO s;
+COPY t.whole (id, title) FROM stdin;
+12	edited
+\.
+SELECT * FROM t.high;
+ROLLBACK;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+COPY t.whole (id, title) FROM stdin;
+11	move
+\.
+ROLLBACK;
+RESET ROLE;
+UPDATE pg_inherits SET inhdetachpending = false WHERE inhrelid = 't.high'::regclass;
+\c -
+SET ROLE regress_owner;
 
 -- Policies of the application's own are checked as well: they can look into other tables, which show the tenant's rows.
 SET client_min_messages = warning;

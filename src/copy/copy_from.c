@@ -104,15 +104,30 @@ has_before_trigger(Oid relid)
 	return found;
 }
 
+/*
+ * The tables in which COPY into a table can store rows: that one, or it and its
+ * partitions.  Those that DETACH PARTITION CONCURRENTLY is taking off, or has left
+ * half taken off, belong to them: from REPEATABLE READ on they get rows.
+ */
+static List *
+tables_that_get_rows(Oid relid)
+{
+	List	   *tables = list_make1_oid(relid);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
+			tables = list_concat_unique_oid(tables, find_inheritance_children_extended(lfirst_oid(lc), false, NoLock, NULL, NULL));
+	return tables;
+}
+
 /* Can a trigger change a row before it is stored in the table or a partition? */
 static bool
 triggers_change_rows(Oid relid)
 {
 	ListCell   *lc;
 
-	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
-		return has_before_trigger(relid);
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	foreach(lc, tables_that_get_rows(relid))
 		if (has_before_trigger(lfirst_oid(lc)))
 			return true;
 	return false;
@@ -160,7 +175,7 @@ triggers_have_changed(Oid relid)
 	if (triggers_change_rows(relid))
 		return true;
 	foreach(lc, changed_tables)
-		if (list_member_oid(find_all_inheritors(relid, NoLock, NULL), lfirst_oid(lc)))
+		if (list_member_oid(tables_that_get_rows(relid), lfirst_oid(lc)))
 			return true;
 	return false;
 }
