@@ -149,6 +149,17 @@ SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::
 DELETE FROM t.p;
 SELECT tenant_guard.protect('t.p1');
 
+-- A partition that DETACH PARTITION CONCURRENTLY has left half taken off would get no guard: so its table must not either, until that is finished.
+CREATE TABLE t.half (tenant_id uuid, n int) PARTITION BY LIST (n);
+CREATE TABLE t.half_1 PARTITION OF t.half FOR VALUES IN (1);
+UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 't.half_1'::regclass;
+\c -
+SET tenant_guard.auto_protect = off;
+SELECT tenant_guard.protect('t.half');
+ALTER TABLE t.half DETACH PARTITION t.half_1 FINALIZE;
+SELECT tenant_guard.protect('t.half');
+SELECT relation, status FROM tenant_guard.tables_and_partitions WHERE relation::text ~ 'half' ORDER BY relation::text COLLATE "C";
+
 RESET tenant_guard.auto_protect;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

@@ -546,3 +546,17 @@ unprotect_child(Oid relid, Oid parentid)
 					 quote_literal_cstr(parent))
 	};
 }
+
+Refusal
+part_half_detached(Oid relid, Oid parentid)
+{
+	const char *relation = relation_name(relid);
+	const char *parent = relation_name(parentid);
+
+	return (Refusal) {
+		ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			psprintf("partition %s of table %s is half detached", relation, parent),
+			"A guard would not reach it, and it would show its rows to every tenant. DETACH PARTITION CONCURRENTLY runs, or was interrupted.",
+			psprintf("Run ALTER TABLE %s DETACH PARTITION %s FINALIZE; and then the statement again.", parent, relation)
+	};
+}

@@ -56,5 +56,6 @@ extern Refusal unprotect_under_tenant(Oid relid);
 extern Refusal unprotect_schema_under_tenant(const char *schema, const char *call);
 extern Refusal unprotect_temporary(Oid relid);
 extern Refusal unprotect_child(Oid relid, Oid parentid);
+extern Refusal part_half_detached(Oid relid, Oid parentid);
 
 #endif							/* TENANT_GUARD_GUARD_REFUSALS_H */

@@ -327,6 +327,21 @@ guard_table(const Target *target, GuardShape shape, bool null_rows)
 	return altered || !whole;
 }
 
+/* Refuses a locked table with a partition that find_all_inheritors leaves out, as it is being detached. */
+static void
+check_none_half_detached(Oid relid)
+{
+	List	   *all;
+	List	   *left_out;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return;
+	all = find_inheritance_children_extended(relid, false, NoLock, NULL, NULL);
+	left_out = list_difference_oid(all, find_inheritance_children(relid, NoLock));
+	if (left_out != NIL)
+		raise_refusal(part_half_detached(linitial_oid(left_out), relid));
+}
+
 /*
  * Locks a table and all its partitions and children, and checks that each can be
  * guarded.  Returns a list of Targets, the table first.
@@ -343,6 +358,7 @@ check_hierarchy(Oid root, const char *column, bool made_now)
 		Target	   *target = palloc0(sizeof(Target));
 
 		keep_name(lfirst_oid(lc));
+		check_none_half_detached(lfirst_oid(lc));
 		target->made_now = made_now;
 		if (check_target(lfirst_oid(lc), column, root, target))
 			targets = lappend(targets, target);
