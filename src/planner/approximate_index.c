@@ -33,6 +33,7 @@
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "utils/syscache.h"
 
@@ -124,6 +125,18 @@ share_to_find(double rows, double candidates)
 	return (rows + square / 2 + DEVIATIONS * sqrt(rows * (1 - rows / candidates) + square / 4)) / (candidates + square);
 }
 
+/* Does an index have the rows of some tenants only, by its predicate? */
+static bool
+is_of_some_tenants(const IndexOptInfo *index, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, index->indpred == NIL ? NIL : pull_var_clause((Node *) index->indpred, 0))
+		if (lfirst_node(Var, lc)->varattno == attnum)
+			return true;
+	return false;
+}
+
 static const IndexOptInfo *
 approximate_index_of(const Path *path)
 {
@@ -151,13 +164,24 @@ share_for_path(const PlannerInfo *root, const Path *path)
  * ----------------------------------------------------------------
  */
 
+static bool
+has_approximate_path(const RelOptInfo *rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, rel->pathlist)
+		if (approximate_index_of(lfirst(lc)) != NULL)
+			return true;
+	return false;
+}
+
 /*
- * Returns the share of a table that a tenant must have for all approximate indexes among
- * the access paths to return enough rows; 0 if there are none.  Notes on whose settings
- * the plan depends.
+ * Returns the share of a table that a tenant must have for all approximate indexes of all
+ * tenants among the access paths to return enough rows; 0 if there are none.  Notes on
+ * whose settings the plan depends.
  */
 static double
-share_for_paths(const PlannerInfo *root, const RelOptInfo *rel)
+share_for_paths(const PlannerInfo *root, const RelOptInfo *rel, AttrNumber attnum)
 {
 	double		largest = 0;
 	ListCell   *lc;
@@ -166,7 +190,7 @@ share_for_paths(const PlannerInfo *root, const RelOptInfo *rel)
 	{
 		const IndexOptInfo *index = approximate_index_of(lfirst(lc));
 
-		if (index == NULL)
+		if (index == NULL || is_of_some_tenants(index, attnum))
 			continue;
 		note_method(root->glob, get_am_name(index->relam));
 		largest = Max(largest, share_for_path(root, lfirst(lc)));
@@ -181,9 +205,9 @@ is_other_path(const Path *path)
 	return !IsA(path, IndexPath) && !IsA(path, BitmapHeapPath) && path->pathtype != T_SeqScan;
 }
 
-/* Replaces the access paths of a table by those that use no approximate index. */
+/* Replaces the access paths of a table by those that use no approximate index of all tenants. */
 static void
-use_exact_paths(PlannerInfo *root, RelOptInfo *rel)
+use_exact_paths(PlannerInfo *root, RelOptInfo *rel, AttrNumber attnum)
 {
 	List	   *paths = rel->pathlist;
 	List	   *partial = rel->partial_pathlist;
@@ -191,7 +215,7 @@ use_exact_paths(PlannerInfo *root, RelOptInfo *rel)
 	ListCell   *lc;
 
 	foreach(lc, rel->indexlist)
-		if (!is_approximate(lfirst(lc)))
+		if (!is_approximate(lfirst(lc)) || is_of_some_tenants(lfirst(lc), attnum))
 			indexes = lappend(indexes, lfirst(lc));
 	make_paths(root, rel, indexes);
 	foreach(lc, paths)
@@ -224,9 +248,12 @@ prefer_exact_rows(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 	TenantRows	tenant;
 	bool		known;
 
-	if (!has_paths_to_choose(rel, rte) || (share = share_for_paths(root, rel)) <= 0)
+	if (!has_paths_to_choose(rel, rte) || !has_approximate_path(rel))
 		return;
 	known = find_tenant_rows(root, rel, &tenant);
+	share = share_for_paths(root, rel, known ? tenant.attnum : InvalidAttrNumber);
+	if (share <= 0)
+		return;
 	if (!known || IS_OTHER_REL(rel))
 		note_tenant(root->glob);
 	if (!known || !has_index_of_tenant(rel, tenant.attnum))
@@ -235,7 +262,7 @@ prefer_exact_rows(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 		note_kind(root, &tenant, share * tenant.total);
 	if (tenant.rows <= share * tenant.total)
 	{
-		use_exact_paths(root, rel);
+		use_exact_paths(root, rel, tenant.attnum);
 		note_exact_rows(rte);
 	}
 }
