@@ -22,11 +22,14 @@
 
 #include "tenant_share.h"
 
-/* A most common value of a tenant column */
+/*
+ * A most common value of a tenant column.  There can be thousands for each of
+ * thousands of tables: half of the hash, and a share as pg_statistic has it, do.
+ */
 typedef struct CommonTenant
 {
-	uint64		hash;
-	double		share;
+	uint32		hash;
+	float4		share;
 } CommonTenant;
 
 /* The shares of tenants in a table */
@@ -49,7 +52,7 @@ static bool outdated = false;	/* statistics changed since */
  */
 
 /* Returns the hash of the tenant that a value of a tenant column identifies; 0 if its type serves no tenants. */
-static uint64
+static uint32
 hash_of_value(Datum value, Oid type)
 {
 	TenantType	tenant_type;
@@ -58,7 +61,7 @@ hash_of_value(Datum value, Oid type)
 	if (!type_serves(type, &tenant_type))
 		return 0;
 	view_tenant(tenant_type, value, getBaseType(type), &tenant);
-	return tenant_hash(&tenant);
+	return (uint32) tenant_hash(&tenant);
 }
 
 /* Returns ANALYZE's estimate of the number of tenants in a table; 0 if there is none. */
@@ -82,8 +85,8 @@ count_tenants(Form_pg_statistic stats)
 static int
 compare_hashes(const void *a, const void *b)
 {
-	uint64		left = ((const CommonTenant *) a)->hash;
-	uint64		right = ((const CommonTenant *) b)->hash;
+	uint32		left = ((const CommonTenant *) a)->hash;
+	uint32		right = ((const CommonTenant *) b)->hash;
 
 	return left < right ? -1 : left > right;
 }
@@ -187,7 +190,7 @@ shares_in(const ShareKey *key)
 static double
 share_of(const Shares *shares, const TenantValue *tenant)
 {
-	CommonTenant wanted = {.hash = tenant_hash(tenant)};
+	CommonTenant wanted = {.hash = (uint32) tenant_hash(tenant)};
 	const CommonTenant *found = shares->ncommon == 0 ? NULL :
 		bsearch(&wanted, shares->common, shares->ncommon, sizeof(CommonTenant), compare_hashes);
 
