@@ -467,7 +467,10 @@ has_doubtful_paths(const PlannerInfo *root, const RelOptInfo *rel)
 {
 	ListCell   *lc;
 
-	if (has_index_of_all(rel, 0))
+	foreach(lc, rel->indexlist)
+		if (is_hidden(lfirst(lc)))
+			return true;
+	if (keys_of_paths(rel, 0) > 0)
 		return true;
 	if (root->limit_tuples > 0)
 		foreach(lc, rel->pathlist)
