@@ -22,6 +22,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
+#include "catalog/pg_trigger.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "fmgr.h"
@@ -472,24 +473,6 @@ tenant_guard_on_ddl_command_end(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/*
- * Returns the OIDs of those objects of a catalog that the statement has dropped
- * and for which the condition "which", on the columns of
- * pg_event_trigger_dropped_objects(), holds.
- */
-static List *
-dropped_objects(const char *catalog, const char *which)
-{
-	List	   *oids = NIL;
-	ListCell   *lc;
-
-	foreach(lc, query_datums(psprintf("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects()"
-									  " WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.%s'::pg_catalog.regclass AND (%s)",
-									  catalog, which)))
-		oids = lappend_oid(oids, DatumGetObjectId(PointerGetDatum(lfirst(lc))));
-	return oids;
-}
-
 /* Can a statement drop columns of tables that it does not name, by CASCADE? */
 static bool
 may_take_columns(const Node *stmt)
@@ -497,46 +480,89 @@ may_take_columns(const Node *stmt)
 	return IsA(stmt, DropStmt) ? ((const DropStmt *) stmt)->behavior == DROP_CASCADE : !IsA(stmt, AlterTableStmt);
 }
 
-Datum
-tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
+static void
+check_dropped_policy(Oid policy)
 {
-	Node	   *stmt = event_statement(fcinfo);
+	Oid			relid = table_of_isolation_policy(policy);
+
+	if (OidIsValid(relid) && get_rel_relkind(relid) != '\0')
+		check_policy_kept(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
+}
+
+static void
+check_dropped_trigger(Oid trigger)
+{
+	Oid			relid = table_of_reference_trigger(trigger);
+
+	if (OidIsValid(relid) && get_rel_relkind(relid) != '\0' && has_unchecked_keys(relid))
+		check_weakening_allowed(relid, "its trigger, which checks what foreign keys reference, is dropped");
+}
+
+/* Drops the companions of foreign keys that were dropped, and applies the setting foreign_keys to companions that lost their keys. */
+static void
+drop_with_keys(const List *dropped, Node *stmt)
+{
 	List	   *losing_keys = NIL;
 	ListCell   *lc;
 
-	if (is_exempt(stmt))
-		PG_RETURN_NULL();
-	foreach(lc, dropped_objects("pg_policy", "true"))
+	foreach(lc, dropped)
 	{
-		Oid			relid = table_of_isolation_policy(lfirst_oid(lc));
+		const DroppedObject *object = lfirst(lc);
+		ForeignKey *key;
 
-		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0')
-			check_policy_kept(relid, "its policy \"" ISOLATION_POLICY "\" is dropped");
-	}
-	foreach(lc, dropped_objects("pg_trigger", "original"))
-	{
-		Oid			relid = table_of_reference_trigger(lfirst_oid(lc));
-
-		if (OidIsValid(relid) && get_rel_relkind(relid) != '\0' && has_unchecked_keys(relid))
-			check_weakening_allowed(relid, "its trigger, which checks what foreign keys reference, is dropped");
-	}
-	if (may_take_columns(stmt))
-		foreach(lc, dropped_objects("pg_class", "object_type OPERATOR(pg_catalog.=) 'table column'"))
-			check_lost_column(lfirst_oid(lc));
-	foreach(lc, dropped_objects("pg_constraint", "original OR normal"))
-	{
-		ForeignKey *key = foreign_key_of_command(lfirst_oid(lc));
-
-		drop_companion(lfirst_oid(lc));
+		if (object->catalog != ConstraintRelationId || !(object->original || object->normal))
+			continue;
+		key = foreign_key_of_command(object->oid);
+		drop_companion(object->oid);
 		/* the setting is applied to ALTER TABLE's own keys at ddl_command_end */
 		if (key != NULL && !IsA(stmt, AlterTableStmt))
 			losing_keys = lappend(losing_keys, key);
 	}
 	if (IsA(stmt, AlterTableStmt))
-		foreach(lc, dropped_objects("pg_constraint", "original"))
-			drop_accompanied(lfirst_oid(lc), (AlterTableStmt *) stmt);
+		foreach(lc, dropped)
+		{
+			const DroppedObject *object = lfirst(lc);
+
+			if (object->catalog == ConstraintRelationId && object->original)
+				drop_accompanied(object->oid, (AlterTableStmt *) stmt);
+		}
 	foreach(lc, losing_keys)
 		apply_key_setting_to_companions(((ForeignKey *) lfirst(lc))->child, lfirst(lc));
+}
+
+Datum
+tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
+{
+	Node	   *stmt = event_statement(fcinfo);
+	List	   *dropped;
+	ListCell   *lc;
+
+	if (is_exempt(stmt))
+		PG_RETURN_NULL();
+	dropped = dropped_objects();
+	foreach(lc, dropped)
+	{
+		const DroppedObject *object = lfirst(lc);
+
+		if (object->catalog == PolicyRelationId)
+			check_dropped_policy(object->oid);
+	}
+	foreach(lc, dropped)
+	{
+		const DroppedObject *object = lfirst(lc);
+
+		if (object->catalog == TriggerRelationId && object->original)
+			check_dropped_trigger(object->oid);
+	}
+	if (may_take_columns(stmt))
+		foreach(lc, dropped)
+		{
+			const DroppedObject *object = lfirst(lc);
+
+			if (object->is_column)
+				check_lost_column(object->oid);
+		}
+	drop_with_keys(dropped, stmt);
 	PG_RETURN_NULL();
 }
 

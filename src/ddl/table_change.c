@@ -366,40 +366,85 @@ stores_expressions(const CollectedCommand *cmd)
 }
 
 /* ----------------------------------------------------------------
- *		The commands of a statement
+ *		The commands of a statement, and what it has dropped
  * ----------------------------------------------------------------
  */
 
 /*
- * Returns the CollectedCommands of the statement, which live as long as it does: the last
- * column of pg_event_trigger_ddl_commands().  The function is called directly, as
- * to plan and run a query takes longer than all else that is done where a
- * statement made no guarded table.
+ * Calls a set-returning function of the event triggers' and returns a slot for its
+ * rows, which are in result->setResult.  It is called directly, as to plan and run a
+ * query takes longer than all else that is done where a statement is none of ours.
  */
-List *
-collected_commands(void)
+static TupleTableSlot *
+begin_rows(Oid funcid, ReturnSetInfo *result)
 {
 	LOCAL_FCINFO(fcinfo, 0);
 	FmgrInfo	function;
-	ReturnSetInfo result = {.type = T_ReturnSetInfo, .econtext = CreateStandaloneExprContext(), .allowedModes = SFRM_Materialize};
-	TupleTableSlot *slot;
+
+	*result = (ReturnSetInfo) {
+		.type = T_ReturnSetInfo, .econtext = CreateStandaloneExprContext(), .allowedModes = SFRM_Materialize
+	};
+	fmgr_info(funcid, &function);
+	InitFunctionCallInfoData(*fcinfo, &function, 0, InvalidOid, NULL, (Node *) result);
+	(void) FunctionCallInvoke(fcinfo);
+	return MakeSingleTupleTableSlot(result->setDesc, &TTSOpsMinimalTuple);
+}
+
+static bool
+next_row(const ReturnSetInfo *result, TupleTableSlot *slot)
+{
+	if (!tuplestore_gettupleslot(result->setResult, true, false, slot))
+		return false;
+	slot_getallattrs(slot);
+	return true;
+}
+
+static void
+end_rows(ReturnSetInfo *result, TupleTableSlot *slot)
+{
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(result->setResult);
+	FreeExprContext(result->econtext, true);
+}
+
+/* Returns the CollectedCommands of the statement, which live as long as it does. */
+List *
+collected_commands(void)
+{
+	ReturnSetInfo result;
+	TupleTableSlot *slot = begin_rows(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &result);
+	int			column = result.setDesc->natts - 1;
 	List	   *commands = NIL;
 
-	fmgr_info(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &function);
-	InitFunctionCallInfoData(*fcinfo, &function, 0, InvalidOid, NULL, (Node *) &result);
-	(void) FunctionCallInvoke(fcinfo);
-	slot = MakeSingleTupleTableSlot(result.setDesc, &TTSOpsMinimalTuple);
-	Assert(TupleDescAttr(result.setDesc, result.setDesc->natts - 1)->atttypid == PG_DDL_COMMANDOID);
-	while (tuplestore_gettupleslot(result.setResult, true, false, slot))
-	{
-		bool		isnull;
-		Datum		command = slot_getattr(slot, result.setDesc->natts, &isnull);
-
-		if (!isnull)
-			commands = lappend(commands, DatumGetPointer(command));
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	tuplestore_end(result.setResult);
-	FreeExprContext(result.econtext, true);
+	Assert(TupleDescAttr(result.setDesc, column)->atttypid == PG_DDL_COMMANDOID);
+	while (next_row(&result, slot))
+		if (!slot->tts_isnull[column])
+			commands = lappend(commands, DatumGetPointer(slot->tts_values[column]));
+	end_rows(&result, slot);
 	return commands;
+}
+
+/* Returns the objects that the statement has dropped: a palloc'd list of DroppedObject. */
+List *
+dropped_objects(void)
+{
+	ReturnSetInfo result;
+	TupleTableSlot *slot = begin_rows(F_PG_EVENT_TRIGGER_DROPPED_OBJECTS, &result);
+	List	   *objects = NIL;
+
+	Assert(strcmp(NameStr(TupleDescAttr(result.setDesc, 4)->attname), "normal") == 0);
+	while (next_row(&result, slot))
+	{
+		DroppedObject *object = palloc(sizeof(DroppedObject));
+
+		/* classid, objid, objsubid, original, normal */
+		object->catalog = DatumGetObjectId(slot->tts_values[0]);
+		object->oid = DatumGetObjectId(slot->tts_values[1]);
+		object->is_column = object->catalog == RelationRelationId && DatumGetInt32(slot->tts_values[2]) != 0;
+		object->original = DatumGetBool(slot->tts_values[3]);
+		object->normal = DatumGetBool(slot->tts_values[4]);
+		objects = lappend(objects, object);
+	}
+	end_rows(&result, slot);
+	return objects;
 }

@@ -53,8 +53,19 @@ typedef struct TableChange
 	List	   *left;			/* LEAVES_PARENT: the same; relid itself for NO INHERIT */
 } TableChange;
 
+/* An object that a statement has dropped. */
+typedef struct DroppedObject
+{
+	Oid			catalog;		/* the one that had its row */
+	Oid			oid;			/* of a column, the table's */
+	bool		is_column;
+	bool		original;		/* named by the statement */
+	bool		normal;			/* dropped since a normal dependency leads to one that was named */
+} DroppedObject;
+
 extern TableChange read_change(const CollectedCommand *cmd);
 extern bool stores_expressions(const CollectedCommand *cmd);
 extern List *collected_commands(void);
+extern List *dropped_objects(void);
 
 #endif							/* TENANT_GUARD_TABLE_CHANGE_H */
