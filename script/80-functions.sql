@@ -7,16 +7,16 @@ CREATE FUNCTION protect(relation regclass, tenant_column name DEFAULT NULL, null
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_protect';
 COMMENT ON FUNCTION protect(regclass, name, text, boolean) IS 'guards a table and its partitions and children';
 
-CREATE FUNCTION protect_schema(schema regnamespace, tenant_column name DEFAULT NULL,
+CREATE FUNCTION protect_schema(schema regnamespace, tenant_column name DEFAULT NULL, replace_policies boolean DEFAULT false,
 							   OUT relation regclass, OUT status text, OUT detail text)
 RETURNS SETOF record
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_protect_schema';
-COMMENT ON FUNCTION protect_schema(regnamespace, name) IS 'guards every table of a schema that has the tenant column, and reports on each';
+COMMENT ON FUNCTION protect_schema(regnamespace, name, boolean) IS 'guards every table of a schema that has the tenant column, and reports on each';
 
-CREATE PROCEDURE protect_tables(schema regnamespace, tenant_column name DEFAULT NULL,
+CREATE PROCEDURE protect_tables(schema regnamespace, tenant_column name DEFAULT NULL, replace_policies boolean DEFAULT false,
 								lock_timeout text DEFAULT '1s', retries integer DEFAULT 10)
 LANGUAGE C AS 'MODULE_PATHNAME', 'tenant_guard_protect_tables';
-COMMENT ON PROCEDURE protect_tables(regnamespace, name, text, integer) IS 'guards every table of a schema that has the tenant column, each in a transaction of its own';
+COMMENT ON PROCEDURE protect_tables(regnamespace, name, boolean, text, integer) IS 'guards every table of a schema that has the tenant column, each in a transaction of its own';
 
 CREATE FUNCTION unprotect(relation regclass, reason text DEFAULT NULL) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_unprotect';

@@ -166,13 +166,13 @@ INSERT INTO cases (function, statement) VALUES
 	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''hostile.parted'', null_rows => ''shared''); SELECT tenant_guard.protect(''hostile.parted'')'),
 	('protect(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''hostile.rows'', null_rows => ''shared'')'),
 	('protect(regclass,name,text,boolean)', 'CREATE POLICY p ON hostile.rows USING (tenant_id = current_setting(''tenant_guard.tenant_id'')::uuid); SELECT tenant_guard.protect(''hostile.rows'', replace_policies => true)'),
-	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')'),
-	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''honest'')'),
+	('protect_schema(regnamespace,name,boolean)', 'SELECT tenant_guard.protect_schema(''hostile'')'),
+	('protect_schema(regnamespace,name,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''honest'')'),
 	-- commits, so that it is called in earnest below
-	('protect_tables(regnamespace,name,text,integer)', 'CALL tenant_guard.protect_tables(''hostile'')'),
+	('protect_tables(regnamespace,name,boolean,text,integer)', 'CALL tenant_guard.protect_tables(''hostile'')'),
 	('protect(regclass,name,text,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes'')'),
 	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''ours.below'')'),
-	('protect_schema(regnamespace,name)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''ours'')'),
+	('protect_schema(regnamespace,name,boolean)', 'SET LOCAL tenant_guard.foreign_keys = pair; SELECT tenant_guard.protect_schema(''hostile''), tenant_guard.protect_schema(''ours'')'),
 	('pair_foreign_keys(regclass,boolean)', 'SELECT tenant_guard.protect(''hostile.parents''), tenant_guard.protect(''ours.notes''); SELECT tenant_guard.pair_foreign_keys(''ours.notes'')'),
 	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); SELECT tenant_guard.derive_tenant_column(''ours.lines'')'),
 	('derive_tenant_column(regclass,name)', 'SELECT tenant_guard.protect(''hostile.parents''); ALTER TABLE ours.alike DROP COLUMN tenant_id; SELECT tenant_guard.derive_tenant_column(''ours.alike'')'),
@@ -223,7 +223,7 @@ INSERT INTO cases (function, statement) VALUES
 -- another owner's calls
 INSERT INTO cases VALUES
 	('protect(regclass,name,text,boolean)', 'SELECT tenant_guard.protect(''honest.notes'')', 'regress_alice'),
-	('protect_schema(regnamespace,name)', 'SELECT tenant_guard.protect_schema(''hostile'')', 'regress_alice'),
+	('protect_schema(regnamespace,name,boolean)', 'SELECT tenant_guard.protect_schema(''hostile'')', 'regress_alice'),
 	('unprotect_schema(regnamespace,text)', 'SELECT tenant_guard.unprotect_schema(''hostile'')', 'regress_alice');
 -- prove()'s parts, each by itself
 INSERT INTO cases (function, statement)

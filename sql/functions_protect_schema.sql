@@ -38,6 +38,15 @@ SELECT * FROM tenant_guard.protect_schema('t', 'id');
 SELECT * FROM tenant_guard.protect_schema('no_such_schema');
 SELECT * FROM tenant_guard.protect_schema(NULL);
 
+-- So must the procedure be, inside a transaction block too, where its hint names the schema; there the hint must repeat the arguments.
+CALL tenant_guard.protect_tables(99999999::regnamespace);
+BEGIN;
+CALL tenant_guard.protect_tables(99999999::regnamespace);
+ROLLBACK;
+BEGIN;
+CALL tenant_guard.protect_tables('t', 'the id', true);
+ROLLBACK;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

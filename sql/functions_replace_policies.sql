@@ -144,6 +144,25 @@ CREATE POLICY p ON has_nulls USING (tenant_id = current_setting('tenant_guard.te
 SELECT tenant_guard.protect('has_nulls', replace_policies => true);
 SELECT policy FROM policies('has_nulls');
 
+-- All tables of a schema are done by one call: those that are guarded already, too. Without the argument they keep their policies.
+CREATE SCHEMA many;
+CREATE TABLE many.first (tenant_id uuid);
+CREATE TABLE many.second (tenant_id uuid);
+CREATE POLICY p ON many.first USING (tenant_id = current_setting('tenant_guard.tenant_id')::uuid);
+CREATE POLICY p ON many.second USING (tenant_id = current_setting('tenant_guard.tenant_id')::uuid);
+CREATE POLICY q ON many.second USING (false);
+SELECT tenant_guard.protect('many.second');
+SELECT * FROM tenant_guard.protect_schema('many');
+SELECT count(*) FROM policies('many.first');
+SELECT * FROM tenant_guard.protect_schema('many', replace_policies => true);
+SELECT count(*) FROM policies('many.first');
+SELECT policy FROM policies('many.second');
+-- So does the procedure.
+CREATE POLICY again ON many.first USING (tenant_id = current_setting('tenant_guard.tenant_id')::uuid);
+CALL tenant_guard.protect_tables('many', replace_policies => true);
+SELECT count(*) FROM policies('many.first');
+DROP SCHEMA many CASCADE;
+
 -- prove() finds nothing that gives way.
 SELECT relation, probe, detail FROM tenant_guard.prove() WHERE NOT ok;
 

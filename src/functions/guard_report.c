@@ -44,6 +44,30 @@ note_progress(int done, int tables, Oid schema)
 						get_namespace_name(schema))));
 }
 
+/* The first argument of a function or procedure on a schema, which need not be there. */
+Oid
+schema_argument(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("schema must not be null")));
+	if (get_namespace_name(PG_GETARG_OID(0)) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("schema with OID %u does not exist", PG_GETARG_OID(0))));
+	return PG_GETARG_OID(0);
+}
+
+/* The arguments with which another call of protect_schema() or protect_tables() goes on, palloc'd. */
+char *
+arguments_of_call(Oid schema, const char *column, bool replace_policies)
+{
+	return psprintf("%s%s%s", quote_literal_cstr(quote_identifier(get_namespace_name(schema))),
+					column ? psprintf(", tenant_column => %s", quote_literal_cstr(column)) : "",
+					replace_policies ? ", replace_policies => true" : "");
+}
+
 /* The tables of a schema: OIDs in the order of their names. */
 static List *
 tables_of(Oid schema)
@@ -133,7 +157,7 @@ guard_one(Report *report, const char *column)
 {
 	Oid			relid = report->relid;
 
-	report->changed = protect_table(relid, column, NULL_ROWS_AS_BEFORE, false);
+	report->changed = protect_table(relid, column, NULL_ROWS_AS_BEFORE, report->replace_policies);
 	hold_ends_of_keys(relid);
 	report->detail = report->changed ?
 		psprintf("by column %s", quote_identifier(column_for(relid, column))) :

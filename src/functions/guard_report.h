@@ -9,6 +9,7 @@
 #ifndef TENANT_GUARD_GUARD_REPORT_H
 #define TENANT_GUARD_GUARD_REPORT_H
 
+#include "fmgr.h"
 #include "nodes/pg_list.h"
 
 /* One row of the report. */
@@ -20,6 +21,7 @@ typedef struct Report
 	bool		changed;		/* by this call */
 	int			sqlerrcode;		/* why it was refused, or 0 */
 	Oid			key;			/* of a try of one foreign key */
+	bool		replace_policies;	/* as protect() is told */
 } Report;
 
 /* What came of the keys from one table. */
@@ -33,6 +35,8 @@ typedef struct KeyReport
 
 extern List *tables_with_column(Oid schema, const char *column);
 extern List *guarded_tables(Oid schema);
+extern Oid	schema_argument(FunctionCallInfo fcinfo);
+extern char *arguments_of_call(Oid schema, const char *column, bool replace_policies);
 extern void guard_and_report(Report *report, const char *column);
 extern void unguard_and_report(Report *report, const char *reason);
 extern KeyReport try_keys(Oid relid);

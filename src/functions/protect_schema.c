@@ -44,6 +44,7 @@ typedef struct Call
 	Oid			schema;
 	void		(*report_one) (Report *report, const char *argument);
 	const char *argument;		/* the column, or the reason; or NULL */
+	bool		replace_policies;	/* as protect() is told */
 	char	   *call_for_rest;	/* what is to be run for tables that this call does not come to */
 	List	   *reports;
 	bool		stopped;		/* for want of room in the lock table */
@@ -73,7 +74,7 @@ leave_table(const Call *call, Report *report)
 
 	report->status = "left";
 	report->detail = psprintf("run %s", call->call_for_rest);
-	if (status == GUARD_WHOLE && call->report_one == guard_and_report)
+	if (status == GUARD_WHOLE && call->report_one == guard_and_report && !call->replace_policies)
 	{
 		report->status = "guarded";
 		report->detail = "was guarded already";
@@ -120,7 +121,7 @@ change_tables(Call *call, List *tables)
 		{
 			Oid			relid = lfirst_oid(lc);
 			MemoryContext oldcontext = MemoryContextSwitchTo(scratch);
-			Report		report = {relid};
+			Report		report = {relid, .replace_policies = call->replace_policies};
 			bool		due = (ancestors_of(relid) == NIL) == (round == 0) &&
 				get_rel_relkind(relid) != '\0';
 
@@ -203,27 +204,6 @@ apply_key_setting_to_all(Call *call)
  * ----------------------------------------------------------------
  */
 
-static Oid
-schema_argument(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("schema must not be null")));
-	if (get_namespace_name(PG_GETARG_OID(0)) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_SCHEMA),
-				 errmsg("schema with OID %u does not exist", PG_GETARG_OID(0))));
-	return PG_GETARG_OID(0);
-}
-
-/* The schema's name as the literal that is an argument of a call. */
-static char *
-schema_literal(Oid schema)
-{
-	return quote_literal_cstr(quote_identifier(get_namespace_name(schema)));
-}
-
 static void
 put_report(ReturnSetInfo *result, const Report *report)
 {
@@ -264,7 +244,8 @@ tenant_guard_protect_schema(PG_FUNCTION_ARGS)
 
 	begin_change(fcinfo, &callback);
 	call.argument = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
-	call.call_for_rest = psprintf("CALL tenant_guard.protect_tables(%s);", schema_literal(call.schema));
+	call.replace_policies = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	call.call_for_rest = psprintf("CALL tenant_guard.protect_tables(%s);", arguments_of_call(call.schema, call.argument, call.replace_policies));
 	InitMaterializedSRF(fcinfo, 0);
 	change_tables(&call, tables_with_column(call.schema, call.argument));
 	apply_key_setting_to_all(&call);
@@ -283,7 +264,7 @@ tenant_guard_unprotect_schema(PG_FUNCTION_ARGS)
 
 	begin_change(fcinfo, &callback);
 	call.argument = reason_argument(fcinfo);
-	call.call_for_rest = psprintf("SELECT * FROM tenant_guard.unprotect_schema(%s%s);", schema_literal(call.schema),
+	call.call_for_rest = psprintf("SELECT * FROM tenant_guard.unprotect_schema(%s%s);", arguments_of_call(call.schema, NULL, false),
 								  call.argument ? psprintf(", %s", quote_literal_cstr(call.argument)) : "");
 	if (transaction_has_tenant())
 		raise_refusal(unprotect_schema_under_tenant(get_namespace_name(call.schema), call.call_for_rest));

@@ -40,6 +40,7 @@ typedef struct Call
 {
 	Oid			schema;
 	const char *column;
+	bool		replace_policies;	/* as protect() is told */
 	const char *lock_timeout;	/* as the setting of that name takes it */
 	int			retries;		/* of each table */
 	int			left;			/* tables that are not guarded, or whose keys do not carry the tenant */
@@ -88,7 +89,7 @@ guard_in_transaction(const Call *call, Oid relid)
 
 	do
 	{
-		Report		report = {relid};
+		Report		report = {relid, .replace_policies = call->replace_policies};
 
 		begin_step(call);
 		if (is_gone(relid))
@@ -203,10 +204,13 @@ tenant_guard_protect_tables(PG_FUNCTION_ARGS)
 {
 	Call		call = {0};
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(3) || PG_ARGISNULL(4))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("schema, lock_timeout and retries must not be null")));
+	call.schema = schema_argument(fcinfo);
+	call.column = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
+	call.replace_policies = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	PreventCommandDuringRecovery("tenant_guard.protect_tables()");
 	check_library_fits();
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || ((CallContext *) fcinfo->context)->atomic)
@@ -215,12 +219,12 @@ tenant_guard_protect_tables(PG_FUNCTION_ARGS)
 				 errmsg("tenant_guard.protect_tables cannot be called inside a transaction block"),
 				 errdetail("It guards each table in a transaction of its own."),
 				 errhint("Call it outside of one, or guard the tables in one transaction by SELECT * FROM tenant_guard.protect_schema(%s);",
-						 quote_literal_cstr(quote_identifier(get_namespace_name(PG_GETARG_OID(0)))))));
+						 arguments_of_call(call.schema, call.column, call.replace_policies))));
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	call.schema = PG_GETARG_OID(0);
-	call.column = PG_ARGISNULL(1) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(1)));
-	call.lock_timeout = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	call.retries = PG_GETARG_INT32(3);
+	if (call.column != NULL)
+		call.column = pstrdup(call.column);
+	call.lock_timeout = text_to_cstring(PG_GETARG_TEXT_PP(3));
+	call.retries = PG_GETARG_INT32(4);
 	protect_all(&call);
 	SPI_finish();
 	PG_RETURN_VOID();
