@@ -274,7 +274,7 @@ sub in_source
 same_entries($named{'Labels'}, [ in_source('src/base/label.c', '^\t\[(?:LABEL|KEY)_\w+\] = "(\w+)"') ], 'compatibility.md: words and keys of labels');
 same_entries($named{'What is made beside tables'},
 	[ in_source('src/guard/guard_policy.h', '^#define \w+_POLICY\s+"(\w+)"'), in_source('src/guard/not_null.h', '^#define NOT_NULL_CHECK\s+"(\w+)"'),
-	  (map { "${_}_…" } in_source('src/foreign_keys/reference_trigger.c', '^\t\t"(tenant_\w+)",')),
+	  (map { "${_}_…" } in_source('src/foreign_keys/reference_trigger.c', '^\t\t"(\w*tenant_\w+)",')),
 	  (map { ("…_$_", "fk_${_}_…") } in_source('src/foreign_keys/framework_key.c', 'number == 0 \? "(\w+)"')),
 	  rows("SELECT o.name $members AND o.type = 'event trigger'") ],
 	'compatibility.md: policies, constraints, triggers and companions');
