@@ -43,7 +43,7 @@ static bool
 read_tenant_column(TenantColumn *column, Oid relid, AttrNumber attnum)
 {
 	column->attnum = attnum;
-	column->column_type = get_atttype(relid, attnum);
+	column->column_type = getBaseType(get_atttype(relid, attnum));
 	return type_serves(column->column_type, &column->type);
 }
 
