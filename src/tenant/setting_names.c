@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "catalog/pg_authid.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -104,8 +105,9 @@ problem_of(const char *name)
 	record = find_guc(name);
 	if (record != NULL && (record->flags & GUC_CUSTOM_PLACEHOLDER) == 0)
 		return "is a setting of another library";
-	/* guc.c does not say which prefixes are reserved, but refuses to assign to unknown names with them */
-	if (record == NULL && set_config_option(name, "", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, false, DEBUG5, false) == 0)
+	/* guc.c does not say which prefixes are reserved, but refuses to assign to unknown names with them; the postmaster has no user */
+	if (record == NULL && set_config_option_ext(name, "", PGC_USERSET, PGC_S_SESSION, BOOTSTRAP_SUPERUSERID,
+												GUC_ACTION_SET, false, DEBUG5, false) == 0)
 		return "has a prefix that another library has reserved";
 	return NULL;
 }
