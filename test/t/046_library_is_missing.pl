@@ -162,7 +162,7 @@ sub set_version
 my $tenant = "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; ";
 my $live = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '-U', 'app', '-v', 'VERBOSITY=sqlstate' ]);
 my $still = "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; SELECT count(*) FROM orders; COMMIT;";
-is(session_says($live, $still), 2, 'a session that goes on reads its rows');
+is($live->query($still) =~ s,\n\z,,r, 2, 'a session that goes on reads its rows');
 
 foreach my $version ($older, $newer)
 {
@@ -195,7 +195,7 @@ foreach my $version ($older, $newer)
 set_version($older);
 is(superuser_says($node, 'postgres', 'ALTER EXTENSION tenant_guard UPDATE;'), '', 'ALTER EXTENSION UPDATE is run');
 is(what('app', $read), 2, 'and all is well');
-is(session_says($live, $still), 2, 'also in a session that goes on');
+is($live->query($still) =~ s,\n\z,,r, 2, 'also in a session that goes on');
 my ($out, $err) = ('', '');
 $node->psql('postgres', "ALTER EXTENSION tenant_guard UPDATE TO '$newer'", stdout => \$out, stderr => \$err);
 like($err, qr/ERROR:  this session has loaded tenant_guard \Q$now\E, which does not work with version \Q$newer\E of the extension.*^HINT:  Install the library of version \Q$newer\E, if that is not done, and restart the server\.$/ms,
@@ -211,7 +211,7 @@ $live->query($still);
 like($live->{stderr}, qr/55000/, 'a session that goes on is refused');
 $live->query('ROLLBACK');
 set_version($now);
-is(session_says($live, $still), 2, 'until the versions agree');
+is($live->query($still) =~ s,\n\z,,r, 2, 'until the versions agree');
 $live->quit;
 $node->safe_psql('postgres', q{ALTER EVENT TRIGGER tenant_guard_ddl_command_end ENABLE ALWAYS});
 
