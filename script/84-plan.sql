@@ -228,7 +228,7 @@ FROM (SELECT array_agg(p.oid ORDER BY p.place NULLS FIRST, p.name COLLATE "C") A
 	 CROSS JOIN LATERAL (SELECT obj_description(f.oid, 'pg_constraint') AS comment) d
 	 CROSS JOIN LATERAL (SELECT k.relation IN (SELECT c.oid FROM careful c) OR k.parent IN (SELECT c.oid FROM careful c) AS runs_code) w
 	 LEFT JOIN pg_class t ON t.oid = f.conrelid
-	 CROSS JOIN LATERAL (SELECT f.convalidated AND (w.runs_code OR k.detail = 'code') AS unvalidated) v
+	 CROSS JOIN LATERAL (SELECT f.convalidated AND (w.runs_code OR k.detail IS NOT DISTINCT FROM 'code') AS unvalidated) v
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.plan_keys(tenant_guard_internal.planned_table[]) IS 'the foreign keys that change when a schema is guarded, and the indexes that they need; a part of plan()';
 
@@ -503,7 +503,9 @@ SELECT 6, p.place, '', 0, p.name, format('SELECT tenant_guard.derive_tenant_colu
 	   (SELECT 'no row of which a column of the key is null' FROM pg_constraint f JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey) AND NOT a.attnotnull
 		WHERE f.conrelid = p.oid AND f.conname = p.foreign_key AND f.contype = 'f' LIMIT 1),
 	   tenant_guard_internal.undo_of_guard(p.oid, p.tenant_column, concat_ws('; ', (SELECT string_agg(k.undo, '; ' ORDER BY k.number) FROM k WHERE k.kind = 'derive' AND k.at = p.place),
-																			 format('ALTER TABLE %s DROP COLUMN %I', p.name, p.tenant_column)))
+																			 -- which would take with it a key that stays
+																			 (SELECT format('ALTER TABLE %s DROP COLUMN %I', p.name, p.tenant_column)
+																			  WHERE NOT EXISTS (SELECT FROM k WHERE k.kind = 'derive' AND k.at = p.place AND k.conname IS NOT NULL AND k.undo IS NULL))))
 FROM p WHERE p.does = 'derive'
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.plan_derivations(tenant_guard_internal.planned_table[], tenant_guard_internal.planned_key[]) IS 'the steps that add tenant columns; a part of plan()';
