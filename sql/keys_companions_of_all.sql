@@ -11,7 +11,7 @@ CREATE VIEW t.names AS
 SELECT k.conname, c.conname AS companion, c.conname < k.conname COLLATE "C" AS before
 FROM pg_constraint k LEFT JOIN pg_constraint c ON c.conrelid = k.conrelid AND c.confrelid = k.confrelid AND c.contype = 'f' AND c.conkey @> k.conkey AND c.oid <> k.oid
 WHERE k.connamespace = 't'::regnamespace AND k.contype = 'f' AND cardinality(k.conkey) = 1
-ORDER BY k.conname COLLATE "C";
+ORDER BY k.conname COLLATE "C", 2 DESC;
 GRANT SELECT ON t.keys, t.names TO PUBLIC;
 SET ROLE regress_owner;
 CREATE TABLE t.customer (id int PRIMARY KEY, tenant_id uuid);
