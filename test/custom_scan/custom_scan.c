@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "scan_compat.h"
 
 PG_MODULE_MAGIC;
 
