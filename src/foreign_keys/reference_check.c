@@ -98,17 +98,26 @@ refuse_reference(const Reference *reference, Relation table, bool told)
 			 errtableconstraint(table, name ? name : "")));
 }
 
+/* Is it this trigger, by the time at which it fires, that checks a reference?  If so, refuses one that leads to a damaged guard. */
+static bool
+is_checked_by(const Reference *reference, const TriggerData *trigger)
+{
+	if (reference->time.deferrable != trigger->tg_trigger->tgdeferrable ||
+		reference->time.deferred != trigger->tg_trigger->tginitdeferred)
+		return false;
+	if (OidIsValid(reference->damaged))
+		raise_refusal(damaged_guard(reference->damaged, guard_of(reference->damaged).damage));
+	return true;
+}
+
 /* Is a reference of a row to be checked: because it is new, or the statement has changed it? */
 static bool
 is_to_check(const Reference *reference, const TriggerData *trigger)
 {
 	bool		isnull;
 
-	if (reference->time.deferrable != trigger->tg_trigger->tgdeferrable ||
-		reference->time.deferred != trigger->tg_trigger->tginitdeferred)
+	if (!is_checked_by(reference, trigger))
 		return false;
-	if (OidIsValid(reference->damaged))
-		raise_refusal(damaged_guard(reference->damaged, guard_of(reference->damaged).damage));
 	if (!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		return true;
 	/* as in ri_triggers.c: the check of a row that this transaction inserted may be skipped, since the row is dead by now */
@@ -158,12 +167,7 @@ check_row_referenced(Reference *reference, const TriggerData *trigger)
 {
 	LookupCall	call = {0};
 
-	if (reference->time.deferrable != trigger->tg_trigger->tgdeferrable ||
-		reference->time.deferred != trigger->tg_trigger->tginitdeferred)
-		return;
-	if (OidIsValid(reference->damaged))
-		raise_refusal(damaged_guard(reference->damaged, guard_of(reference->damaged).damage));
-	if (!read_columns(reference, trigger->tg_trigslot, &call))
+	if (!is_checked_by(reference, trigger) || !read_columns(reference, trigger->tg_trigslot, &call))
 		return;
 	look_up(&reference->parents, &call);
 	if (!call.found || call.isnull)
