@@ -24,6 +24,7 @@
 #include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -243,8 +244,8 @@ tenant_guard_check_reference(PG_FUNCTION_ARGS)
 	TriggerData *trigger = trigger_data(fcinfo);
 	TupleTableSlot *slot = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newslot : trigger->tg_trigslot;
 
-	/* as for keys: a row that was changed again, or deleted, is not there to be checked */
-	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event) &&
+	/* as for keys: a row that was changed again, or deleted, is not there to be checked; a foreign table has no keys, nor a table AM to ask */
+	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event) && RelationGetForm(trigger->tg_relation)->relkind == RELKIND_RELATION &&
 		table_tuple_satisfies_snapshot(trigger->tg_relation, slot, SnapshotSelf))
 		check_all(trigger, REFERENCING, slot);
 	PG_RETURN_POINTER(NULL);

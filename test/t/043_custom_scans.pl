@@ -77,7 +77,7 @@ foreach my $kind (qw(off plain list own))
 # ours beside it would find no row.
 SKIP:
 {
-	skip 'postgres_fdw is not installed', 2 unless $node->psql('postgres', 'CREATE EXTENSION postgres_fdw') == 0;
+	skip 'postgres_fdw is not installed', 3 unless $node->psql('postgres', 'CREATE EXTENSION postgres_fdw') == 0;
 
 	my $far = sprintf("host '%s', port '%s', dbname 'postgres'", $node->host, $node->port);
 	my $user = getpwuid($<);
@@ -96,6 +96,17 @@ SQL
 		'far', 'a part on another server, by a comparison that is made there');
 	is(says($node, 'postgres', 'app', "BEGIN; SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; SELECT body FROM events WHERE at > '2024-12-31';"),
 		'far', 'and by the policy');
+
+	# The triggers beside keys to rows of everyone can be put on any table; a foreign one has no keys, and no rows that the server could look at.
+	$node->safe_psql('postgres', <<"SQL");
+CREATE TABLE far.plain (id int);
+CREATE FOREIGN TABLE plain (id int) SERVER far OPTIONS (schema_name 'far');
+CREATE TRIGGER referencing AFTER INSERT OR UPDATE OR DELETE ON plain FOR EACH ROW EXECUTE FUNCTION tenant_guard.check_reference();
+CREATE TRIGGER referenced AFTER INSERT OR UPDATE OR DELETE ON plain FOR EACH ROW EXECUTE FUNCTION tenant_guard.check_referenced();
+CREATE USER MAPPING FOR "$user" SERVER far OPTIONS (user '$user', password_required 'false');
+SQL
+	is(superuser_says($node, 'postgres', 'INSERT INTO plain VALUES (1); UPDATE plain SET id = 2; DELETE FROM plain RETURNING id;'), '2',
+		'a trigger of ours on a foreign table checks nothing');
 }
 
 $node->stop;
