@@ -551,7 +551,7 @@ tenant_guard_on_sql_drop(PG_FUNCTION_ARGS)
 	{
 		const DroppedObject *object = lfirst(lc);
 
-		if (object->catalog == TriggerRelationId && object->original)
+		if (object->catalog == TriggerRelationId)
 			check_dropped_trigger(object->oid);
 	}
 	if (may_take_columns(stmt))
