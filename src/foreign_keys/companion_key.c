@@ -34,7 +34,10 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -46,6 +49,7 @@
 #include "foreign_key.h"
 #include "framework_key.h"
 #include "install_guard.h"
+#include "key_hierarchy.h"
 #include "keys_of_everyone.h"
 #include "own_sql.h"
 #include "reference_trigger.h"
@@ -213,37 +217,81 @@ name_of_key(const ForeignKey *key)
 	return name_in_schema_of(key->child, key->name);
 }
 
-/* The names of the triggers that check what a key references. */
-static List *
-triggers_of_key(const ForeignKey *key)
-{
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	if (key->kind != KEY_IS_CHECKED)
-		return NIL;
-	foreach(lc, reference_constraints_at(key->child, REFERENCING, check_time(key)))
-		names = lappend(names, name_in_schema_of(key->child, lfirst(lc)));
-	foreach(lc, reference_constraints_at(key->parent, REFERENCED, check_time(key)))
-		names = lappend(names, name_in_schema_of(key->parent, lfirst(lc)));
-	return names;
-}
-
-/* Is this among these names of constraints? */
+/* Is this the name of a constraint among these? */
 static bool
-is_named(const char *name, List *names)
+is_named(const RangeVar *name, List *names)
 {
 	ListCell   *lc;
 
 	foreach(lc, names)
-		if (strcmp(lfirst_node(RangeVar, lc)->relname, name) == 0)
+		if (equal(name, lfirst(lc)))
 			return true;
 	return false;
 }
 
 /*
- * If a constraint is a trigger that checks what keys reference, the names of these
- * keys and of their triggers.
+ * Appends the names of the triggers, of a table and of its partitions, that check
+ * keys of this time.  A partition's trigger has the same name, but SET CONSTRAINTS
+ * does not know that it is a part of another one, as it knows of foreign keys.
+ */
+static List *
+append_triggers(List *names, Oid relid, ReferenceSide side, CheckTime time)
+{
+	List	   *tables = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? find_all_inheritors(relid, NoLock, NULL) :
+		list_make1_oid(relid);
+	ListCell   *lc;
+	ListCell   *ln;
+
+	foreach(lc, tables)
+		foreach(ln, reference_constraints_at(lfirst_oid(lc), side, time))
+		{
+			RangeVar   *name = name_in_schema_of(lfirst_oid(lc), lfirst(ln));
+
+			if (!is_named(name, names))
+				names = lappend(names, name);
+		}
+	return names;
+}
+
+/* Appends the names of the triggers that check what a key references. */
+static List *
+append_triggers_of(List *names, const ForeignKey *key)
+{
+	if (key->kind != KEY_IS_CHECKED)
+		return names;
+	names = append_triggers(names, key->child, REFERENCING, check_time(key));
+	return append_triggers(names, key->parent, REFERENCED, check_time(key));
+}
+
+/*
+ * The names of the triggers that check what a key references, and of all keys of its
+ * table and of partitions that the same trigger checks: one that is checked while the
+ * trigger is deferred would reveal whether the referenced row is another tenant's.
+ */
+static List *
+checked_together(const ForeignKey *key)
+{
+	List	   *names = NIL;
+	Oid			root = key->child;
+	ListCell   *lc;
+
+	if (key->kind != KEY_IS_CHECKED)
+		return NIL;
+	while (get_rel_relispartition(root))
+		root = get_partition_parent(root, true);
+	foreach(lc, keys_of_hierarchy(root, KEY_IS_CHECKED, KEYS_FROM))
+	{
+		const ForeignKey *other = lfirst(lc);
+
+		if (other->deferrable == key->deferrable && other->deferred == key->deferred)
+			names = lappend(append_triggers_of(names, other), name_of_key(other));
+	}
+	return names;
+}
+
+/*
+ * If a constraint is a trigger, of a table or of a partition, that checks what keys
+ * reference, the names of these keys and of their triggers.
  */
 static List *
 keys_of_trigger(Oid constraint)
@@ -252,15 +300,13 @@ keys_of_trigger(Oid constraint)
 	Form_pg_constraint con = HeapTupleIsValid(tuple) ? (Form_pg_constraint) GETSTRUCT(tuple) : NULL;
 	List	   *names = NIL;
 	ListCell   *lc;
+	ListCell   *lk;
 
 	if (con != NULL && con->contype == CONSTRAINT_TRIGGER)
-		foreach(lc, foreign_keys_of(con->conrelid))
-		{
-			List	   *triggers = triggers_of_key(lfirst(lc));
-
-			if (is_named(NameStr(con->conname), triggers))
-				names = lappend(list_concat(names, triggers), name_of_key(lfirst(lc)));
-		}
+		foreach(lc, lcons_oid(con->conrelid, ancestors_of(con->conrelid)))
+			foreach(lk, foreign_keys_of(lfirst_oid(lc)))
+				if (is_named(name_in_schema_of(con->conrelid, NameStr(con->conname)), append_triggers_of(NIL, lfirst(lk))))
+					names = list_concat(names, checked_together(lfirst(lk)));
 	if (HeapTupleIsValid(tuple))
 		ReleaseSysCache(tuple);
 	return names;
@@ -281,7 +327,7 @@ counterparts(Oid constraint)
 		ForeignKey *companion = companion_of(key, keys);
 
 		if (key->oid == constraint)
-			names = list_concat(names, triggers_of_key(key));
+			names = list_concat(names, checked_together(key));
 		if (companion != NULL && key->oid == constraint)
 			names = lappend(names, name_of_key(companion));
 		else if (companion != NULL && companion->oid == constraint)
