@@ -121,14 +121,23 @@ tables_that_get_rows(Oid relid)
 	return tables;
 }
 
-/* Can a trigger change a row before it is stored in the table or a partition? */
+/* Is the tenant column of a table generated?  That of a partition can be where the whole table's is not, until PostgreSQL 15. */
 static bool
-triggers_change_rows(Oid relid)
+generates_tenant(Oid relid)
+{
+	AttrNumber	attnum = guard_of(relid).attnum;
+
+	return attnum > 0 && get_attgenerated(relid, attnum) != '\0';
+}
+
+/* Can a row be changed before it is stored in the table or a partition? */
+static bool
+rows_may_change(Oid relid)
 {
 	ListCell   *lc;
 
 	foreach(lc, tables_that_get_rows(relid))
-		if (has_before_trigger(lfirst_oid(lc)))
+		if (has_before_trigger(lfirst_oid(lc)) || generates_tenant(lfirst_oid(lc)))
 			return true;
 	return false;
 }
@@ -140,8 +149,7 @@ tenant_is_all_to_check(Oid relid)
 	PolicyFacts facts = policies_of(relid);
 
 	return facts.access_is_full && !facts.others &&
-		row_security_policy_hook_permissive == NULL && row_security_policy_hook_restrictive == NULL &&
-		get_attgenerated(relid, guard_of(relid).attnum) == '\0';
+		row_security_policy_hook_permissive == NULL && row_security_policy_hook_restrictive == NULL;
 }
 
 /* To be called when a trigger has been made or replaced, and before one is dropped. */
@@ -172,7 +180,7 @@ triggers_have_changed(Oid relid)
 {
 	ListCell   *lc;
 
-	if (triggers_change_rows(relid))
+	if (rows_may_change(relid))
 		return true;
 	foreach(lc, changed_tables)
 		if (list_member_oid(tables_that_get_rows(relid), lfirst_oid(lc)))
@@ -223,7 +231,7 @@ copy_prepared(const Copy *copy, PreparedCopy *prepared, uint64 *copied)
 {
 	Expr	   *check = check_of_copied_row(copy->relid, guard_of(copy->relid).attnum);
 
-	if (check != NULL && !triggers_change_rows(copy->relid) && tenant_is_all_to_check(copy->relid))
+	if (check != NULL && !rows_may_change(copy->relid) && tenant_is_all_to_check(copy->relid))
 		*copied = copy_checked(prepared, check);
 	else if (copy_can_insert(prepared))
 		*copied = copy_by_insert(prepared, copy->query_string);

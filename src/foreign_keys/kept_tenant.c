@@ -119,7 +119,16 @@ is_noted(const NotedTenant *tenant, FunctionCallInfo fcinfo)
 	return datum_image_eq(tenant->value, PG_GETARG_DATUM(ARG_TENANT), typbyval, typlen);
 }
 
-/* Refuses, reports or logs a BEFORE trigger that changes the tenant of a row. */
+/* Is the tenant column of a table, a partition on PostgreSQL 15, generated? */
+static bool
+generates_tenant(Oid table)
+{
+	AttrNumber	attnum = guard_of(table).attnum;
+
+	return attnum > 0 && get_attgenerated(table, attnum) != '\0';
+}
+
+/* Refuses, reports or logs a BEFORE trigger, or a generated column, that changes the tenant of a row. */
 static void
 refuse_trigger(Oid table)
 {
@@ -131,7 +140,7 @@ refuse_trigger(Oid table)
 		log_bypass_outside(psprintf("a trigger on a foreign key's action on %s", relation_name(table)), reason);
 		return;
 	}
-	refusal = trigger_changes_tenant(table);
+	refusal = generates_tenant(table) ? action_changes_tenant(NULL, table) : trigger_changes_tenant(table);
 	if (setting_foreign_key_actions == ACTIONS_ARE_ERRORS)
 		raise_refusal(refusal);
 	report_refusal(WARNING, refusal, 0);

@@ -81,7 +81,7 @@ typedef struct Checking
 {
 	PlannedStmt *plan;
 	const KeyAction *action;
-	bool		triggered;		/* BEFORE triggers may change the rows that it stores (kept_tenant.c) */
+	bool		triggered;		/* BEFORE triggers may change the tenant of rows that it stores (kept_tenant.c) */
 	bool		key_is_known;	/* "key" is filled in */
 	ActingKey	key;
 } Checking;
@@ -447,9 +447,19 @@ make_kept_check(Index varno, Oid relid, AttrNumber attnum, bool changed)
 						InvalidOid, exprCollation((Node *) tenant), COERCE_EXPLICIT_CALL);
 }
 
-/* Has the statement's table, or a partition of it, BEFORE triggers, which may change the row that is stored? */
+/* Is the tenant column of a partition generated, where that of the whole table is not?  PostgreSQL 15 allows it. */
 static bool
-triggers_change_rows(const KeyAction *action)
+part_generates_tenant(const KeyAction *action, Oid relid)
+{
+	AttrNumber	attnum;
+
+	(void) guard_of_part(relid, &attnum);
+	return relid != action->table && attnum > 0 && get_attgenerated(relid, attnum) != '\0';
+}
+
+/* Can the tenant of the row that is stored be another: by BEFORE triggers of the statement's table or of a partition, or by one's generated column? */
+static bool
+stored_tenant_may_differ(const KeyAction *action)
 {
 	List	   *parts = list_make1_oid(action->table);
 	bool		found = false;
@@ -466,6 +476,7 @@ triggers_change_rows(const KeyAction *action)
 		found |= part->trigdesc != NULL &&
 			(part->trigdesc->trig_update_before_row || part->trigdesc->trig_insert_before_row);
 		table_close(part, NoLock);
+		found |= part_generates_tenant(action, lfirst_oid(lc));
 	}
 	return found;
 }
@@ -540,7 +551,7 @@ check_key_action(PlannedStmt *plan, const KeyAction *action)
 		return;
 	Assert(action->ncolumns > 0 && OidIsValid(action->table));
 	Assert(action->command == CMD_UPDATE || action->targets == NIL);
-	checking.triggered = triggers_change_rows(action);
+	checking.triggered = stored_tenant_may_differ(action);
 	visit_plan_nodes(plan, check_scan, &checking);
 	check_rows_to_store(&checking);
 	plan->relationOids = list_concat(plan->relationOids, checking.key.parents);
