@@ -10,14 +10,14 @@
 
 #include "compat.h"
 
-/* The conditions' names in docs/reference/errors.md, after which clients name their exceptions, are beside them. */
-#define ERRCODE_NO_TENANT			MAKE_SQLSTATE('T','G','0','0','1')	/* no_tenant */
-#define ERRCODE_TENANT_FIXED		MAKE_SQLSTATE('T','G','0','0','2')	/* tenant_changed */
-#define ERRCODE_BYPASSES_ISOLATION	MAKE_SQLSTATE('T','G','0','0','3')	/* would_bypass */
-#define ERRCODE_TENANT_TYPE			MAKE_SQLSTATE('T','G','0','0','4')	/* tenant_type_mismatch */
-#define ERRCODE_WEAKENS_ISOLATION	MAKE_SQLSTATE('T','G','0','0','5')	/* would_weaken */
-#define ERRCODE_STALE_TENANT		MAKE_SQLSTATE('T','G','0','0','6')	/* tenant_stale */
-#define ERRCODE_ROWS_IN_THE_WAY		MAKE_SQLSTATE('T','G','0','0','7')	/* rows_in_the_way */
+/* Behind ERRCODE_ stands the condition's name in docs/reference/errors.md, after which clients name their exceptions. */
+#define ERRCODE_NO_TENANT				MAKE_SQLSTATE('T','G','0','0','1')
+#define ERRCODE_TENANT_CHANGED			MAKE_SQLSTATE('T','G','0','0','2')
+#define ERRCODE_WOULD_BYPASS			MAKE_SQLSTATE('T','G','0','0','3')
+#define ERRCODE_TENANT_TYPE_MISMATCH	MAKE_SQLSTATE('T','G','0','0','4')
+#define ERRCODE_WOULD_WEAKEN			MAKE_SQLSTATE('T','G','0','0','5')
+#define ERRCODE_TENANT_STALE			MAKE_SQLSTATE('T','G','0','0','6')
+#define ERRCODE_ROWS_IN_THE_WAY			MAKE_SQLSTATE('T','G','0','0','7')
 
 /* What is appended to the hints of refusals and notices that tools run into which compare the database with a schema of theirs. */
 #define SEE_SCHEMA_TOOLS " If a schema tool sent it, see docs/schema-tools.md."

@@ -23,7 +23,7 @@ static Refusal
 bypass(Oid relid, char *detail, const char *hint)
 {
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("access to table %s would bypass the isolation of tenants", relation_name(relid)),
 			detail,
 			hint
@@ -105,7 +105,7 @@ Refusal
 damaged_guard(Oid relid, const char *damage)
 {
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("the guard of table %s is damaged", relation_name(relid)),
 			psprintf("The table has a part of a guard, but %s.", damage),
 			psprintf("As its owner, run %s.", call_of_protect(relid))
@@ -116,7 +116,7 @@ Refusal
 materializes_rows(Oid relid)
 {
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("a materialized view of table %s would bypass the isolation of tenants", relation_name(relid)),
 			"A materialized view cannot have row-level security: it would show the rows that it holds to every tenant.",
 			psprintf("Use a view with security_invoker, or a table with the tenant column. If it is meant, %s",
@@ -128,7 +128,7 @@ Refusal
 holds_rows(Oid relid)
 {
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("a cursor WITH HOLD on table %s would bypass the isolation of tenants", relation_name(relid)),
 			"It would carry the rows of this transaction's tenant into transactions of others.",
 			"Declare the cursor without WITH HOLD, and fetch in the same transaction."
@@ -139,7 +139,7 @@ Refusal
 detaches_unseen(Oid relid)
 {
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("a partition cannot be detached by a role that sees only one tenant's rows of table %s", relation_name(relid)),
 			"PostgreSQL looks for rows that still reference the partition, and would overlook those of other tenants.",
 			"Let a superuser, or a role with BYPASSRLS that is a member of the owner, run SET row_security = off and detach it."
@@ -152,7 +152,7 @@ truncates_table(Oid relid, bool has_tenant)
 	const char *relation = relation_name(relid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("TRUNCATE of table %s would take every tenant's rows", relation),
 			"Row-level security does not apply to TRUNCATE.",
 			has_bypassrls_privilege(GetUserId()) ? psprintf("If every tenant's rows are meant, %s", how_to_bypass()) :
@@ -166,7 +166,7 @@ Refusal
 shadows_table(Oid temporary, Oid relid)
 {
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("temporary relation %s would hide guarded table %s",
 					 quote_identifier(get_rel_name(temporary)), relation_name(relid)),
 			"In a pooled session the next client would read and write the temporary relation in its place.",
@@ -178,7 +178,7 @@ Refusal
 prepares_transaction(void)
 {
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			"a transaction with a tenant cannot be prepared",
 			"Any session of the role could finish it, whatever its tenant.",
 			"Run COMMIT. If two-phase commit is meant, a superuser sets tenant_guard.bypass = on for the role that prepares."

@@ -25,7 +25,7 @@ key_without_tenant(const ForeignKey *key)
 	const char *add = key_references(key, true);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("foreign key \"%s\" of table %s does not carry the tenant", key->name, table),
 			"PostgreSQL checks foreign keys with row-level security off: by this one a row could reference another tenant's, learn that it exists, and be deleted with it.",
 			psprintf("Write it as FOREIGN KEY %s, with a unique index on what it references; if it is there already: ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %s FOREIGN KEY %s;",
@@ -44,7 +44,7 @@ key_to_rows_of_everyone(const ForeignKey *key, const char *triggers)
 	const char *add = key_references(key, true);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("foreign key \"%s\" of table %s may reference other tenants' rows", key->name, table),
 			psprintf(triggers != NULL ?
 					 "Table %s has rows of everyone, and triggers that keep references inside the tenant are missing. By this key a row could reference another tenant's, learn that it exists, and be deleted with it." :
@@ -63,7 +63,7 @@ key_leaves_rows_of_everyone(const ForeignKey *key, const char *check)
 	const char *table = relation_name(key->child);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("foreign key \"%s\" of table %s is not checked in rows of everyone", key->name, table),
 			"PostgreSQL does not check a key with a null in it: a row without a tenant could reference any tenant's row.",
 			psprintf("Let such rows reference none: ALTER TABLE %s ADD %s;", table, check)
@@ -77,7 +77,7 @@ key_gives_to_everyone(const ForeignKey *key)
 	const char *table = relation_name(key->child);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("foreign key \"%s\" of table %s may make a tenant's rows everyone's", key->name, table),
 			psprintf("Its action sets column \"%s\", and rows in which that is null are everyone's.",
 					 get_attname(key->child, key->tenant, false)),
@@ -93,7 +93,7 @@ key_setting_not_applied(Oid relid, const char *detail)
 	const char *table = relation_name(relid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("this statement would weaken the isolation of tenants in table %s", table),
 			psprintf("After it, %s.", detail),
 			psprintf("Run SELECT tenant_guard.pair_foreign_keys(%s); first, or leave the key out.", quote_literal_cstr(table))
@@ -107,7 +107,7 @@ key_crosses_tenants(const ForeignKey *key, const char *own)
 	const char *table = relation_name(key->child);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("foreign key \"%s\" of table %s references rows of any tenant", key->name, table),
 			psprintf("Column \"%s\" says whose row of table %s is meant, and is not the tenant column \"%s\": by this key a row could reference another tenant's, learn that it exists, and be deleted or changed with it.",
 					 get_attname(key->child, naming_column(key), false), relation_name(key->parent),
@@ -124,7 +124,7 @@ key_of_other(const ForeignKey *key)
 	const char *owner = owner_name(key->parent);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("foreign key \"%s\" of table %s would reveal rows of every tenant", key->name, table),
 			psprintf("Table %s, which it references, is guarded and belongs to role \"%s\"; rows of table %s could reference any row of it.",
 					 relation_name(key->parent), owner, table),
@@ -140,7 +140,7 @@ key_calls_function(const ForeignKey *key, Oid cast, bool stands)
 	const char *table = relation_name(key->child);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("foreign key \"%s\" of table %s would call function %s as role \"%s\"",
 					 key->name, table, format_procedure_qualified(cast), owner_name(key->parent)),
 			psprintf(stands ? "Table %s belongs to that role, as which PostgreSQL compares the columns of the key, and which is to own guarded tables." :
@@ -218,7 +218,7 @@ action_on_other_tenant(const char *key, Oid relid, Oid parent, bool deletes, boo
 	const char *done = deletes ? "deleted" : "changed";
 
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("%s would act on a row of another tenant", key_of_table(key, table)),
 			psprintf("A row of table %s is %s, and %s CASCADE reaches rows that are not of the tenant of the transaction.",
 					 OidIsValid(parent) ? relation_name(parent) : "that it references", done, deletes ? "ON DELETE" : "ON UPDATE"),
@@ -234,7 +234,7 @@ action_changes_tenant(const char *key, Oid relid)
 	const char *table = relation_name(relid);
 
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("%s would change the tenant of a row", key_of_table(key, table)),
 			"A row must keep its tenant: no CASCADE, SET NULL or SET DEFAULT may change its tenant column.",
 			psprintf("Let no row of table %s reference what is changed. If it is meant, %s", table, how_to_mean_it())
@@ -245,7 +245,7 @@ Refusal
 trigger_changes_tenant(Oid relid)
 {
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("a trigger would change the tenant of a row of table %s", relation_name(relid)),
 			"A foreign key's action changes the row, and no policy checks the row that a BEFORE trigger returns there. A row must keep its tenant.",
 			psprintf("Let the trigger leave the tenant column as it is. If it is meant, %s", how_to_mean_it())
@@ -256,7 +256,7 @@ Refusal
 key_not_enforced(const ForeignKey *key)
 {
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("this statement would weaken the isolation of tenants in table %s", relation_name(key->child)),
 			psprintf("After it, rows may reference rows of another tenant in table %s: foreign key \"%s\" keeps them inside, and is NOT ENFORCED.",
 					 relation_name(key->parent), key->name),

@@ -91,7 +91,7 @@ temporary_table_of_other(Oid relid)
 	const char *name = get_rel_name(relid);
 
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("temporary table %s belongs to another tenant", quote_identifier(name)),
 			"It was filled in this session while a tenant was set that is not the transaction's, and may hold that tenant's rows.",
 			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others, or create it with ON COMMIT DROP. "
@@ -106,7 +106,7 @@ looks_into_rows_of_others(Oid relid)
 	const char *name = get_rel_name(relid);
 
 	return (Refusal) {
-		ERRCODE_BYPASSES_ISOLATION,
+		ERRCODE_WOULD_BYPASS,
 			psprintf("temporary table %s holds rows of another tenant", quote_identifier(name)),
 			"The table is guarded, so queries do not show those rows, but this statement reads all rows.",
 			psprintf("Run DROP TABLE or TRUNCATE pg_temp.%s, and DISCARD TEMP before a session is used by others.%s",
@@ -151,7 +151,7 @@ column_type_differs(Oid relid, const char *column, const char *type, TenantType 
 		psprintf("Give the table a tenant column of type %s.", tenant_type_name(wanted));
 
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			differing_types(relid, column, type, wanted),
 			psprintf("%s.", why_type(wanted)),
 			fits == NULL ? convert :
@@ -168,7 +168,7 @@ new_column_type_differs(Oid relid, const char *column, const char *type, TenantT
 								 quote_identifier(column), tenant_type_name(wanted));
 
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			differing_types(relid, column, type, wanted),
 			psprintf("%s, and a table with the tenant column is guarded as it is made.", why_type(wanted)),
 			fits == NULL ? write :
@@ -181,7 +181,7 @@ Refusal
 virtual_column(Oid relid, const char *column)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("tenant column \"%s\" of table %s is a virtual generated column", column, relation_name(relid)),
 			"A tenant must be stored with its row.",
 			"Declare the column as GENERATED ALWAYS AS (...) STORED, or as an ordinary one."
@@ -196,7 +196,7 @@ identity_column(Oid relid, const char *column, bool made_now)
 	const char *quoted = quote_identifier(column);
 
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("tenant column \"%s\" of table %s is an identity column", column, relation),
 			"A row that does not name its tenant would get the next number, and not the tenant that is set.",
 			made_now ? psprintf("In this statement, declare column %s without GENERATED AS IDENTITY.", quoted) :
@@ -210,7 +210,7 @@ column_collation(Oid relid, const char *column)
 	const char *relation = relation_name(relid);
 
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("tenant column \"%s\" of table %s has a nondeterministic collation", column, relation),
 			"Tenants whose identifiers the collation calls equal would see each other's rows.",
 			psprintf("Run ALTER TABLE %s ALTER COLUMN %s TYPE text COLLATE \"C\";",
@@ -356,7 +356,7 @@ Refusal
 weakens_guard(Oid relid, Oid rootid, const char *damage)
 {
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("this statement would weaken the isolation of tenants in table %s", relation_name(relid)),
 			psprintf("After it, %s.", damage),
 			how_to_weaken(relid, rootid)
@@ -377,7 +377,7 @@ column_does_not_guard(Oid relid, const char *column, const char *guard)
 	const char *name = quote_literal_cstr(relation);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("this statement would give table %s a column \"%s\" that does not guard it", relation, column),
 			psprintf("The table is guarded by column \"%s\", and stays so: a row's \"%s\" would not be its tenant.", guard, column),
 			psprintf("To guard it by the new column, run BEGIN; SELECT tenant_guard.unprotect(%s); then this statement, then SELECT tenant_guard.protect(%s, %s); COMMIT;",
@@ -391,7 +391,7 @@ guarded_below_unguarded(Oid relid, Oid parentid)
 	const char *parent = relation_name(parentid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("this statement would weaken the isolation of tenants in table %s", relation_name(relid)),
 			psprintf("After it, a query on table %s, which is not guarded, shows its rows to every tenant.", parent),
 			psprintf("Run SELECT tenant_guard.protect(%s); first.", quote_literal_cstr(parent))
@@ -404,7 +404,7 @@ foreign_part(Oid partid, Oid rootid)
 	const char *part = relation_name(partid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("foreign table %s cannot be a part of guarded table %s", part, relation_name(rootid)),
 			"PostgreSQL has no row-level security for foreign tables: a query's own filters may be sent to the foreign server before the tenant's, and rows of any tenant can be written.",
 			psprintf("Leave it outside, by DETACH PARTITION or NO INHERIT if it is a part already; guard the table on the foreign server, and read %s by a function or a view of its own.",
@@ -418,7 +418,7 @@ trigger_of_other(const char *what, Oid relid, bool guarded)
 	const char *relation = relation_name(relid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("only the owner of %s %s may put a trigger on it", what, relation),
 			guarded ? "A foreign key's action fires triggers as the owner of the table: whoever makes one has the owner's privileges." :
 			"A foreign key's action, or a SECURITY DEFINER function of the owner's, fires triggers as the owner, who has the privileges of an owner of guarded tables or is a superuser: whoever makes one has them, too.",
@@ -433,7 +433,7 @@ trigger_on_view_of_other(Oid viewid)
 	const char *view = relation_name(viewid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("only the owner of view %s may put a trigger on it", view),
 			"The view reads guarded tables, and what each tenant writes through it would go to the trigger's function.",
 			psprintf("Let the owner make the trigger, and run REVOKE TRIGGER ON %s FROM the application's roles; they need SELECT, INSERT, UPDATE and DELETE.",
@@ -449,7 +449,7 @@ calls_function_of_other(Oid relid, const char *trigger, Oid funcid)
 	const char *owner = owner_name(relid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("trigger %s of table %s calls function %s of role \"%s\"", quote_identifier(trigger), relation, function,
 					 GetUserNameFromId(object_owner(ProcedureRelationId, funcid), true)),
 			psprintf("Role \"%s\" owns the table, and foreign keys' actions fire its triggers as that role: whoever owns the function has its privileges.",
@@ -463,7 +463,7 @@ Refusal
 column_lost(Oid relid)
 {
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("this statement would drop a column of guarded table %s", relation_name(relid)),
 			"The column depends on what the statement drops, and holds values of every tenant; the table belongs to another role.",
 			"Let the owner of the table drop the column, or change its type, first."
@@ -477,7 +477,7 @@ domain_of_other(const char *what, Oid type, Oid relid)
 	const char *owner = owner_name(relid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("only the owner of table %s may change the %s of domain %s", relation_name(relid), what, domain),
 			psprintf("The table has a column of the domain: a function that the domain calls would receive values of every tenant, or be run as role \"%s\" by a foreign key's action or a SECURITY DEFINER function.", owner),
 			psprintf("Read what the statement calls. If it is as it should be, run ALTER DOMAIN %s OWNER TO %s; and let that role run the statement.", domain, quote_identifier(owner))
@@ -488,7 +488,7 @@ Refusal
 shares_rows_under_tenant(Oid relid)
 {
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("rows of table %s cannot become everyone's while a tenant is set", relation_name(relid)),
 			"A tenant's own code could see rows that belong to nobody yet.",
 			"Run protect() in a transaction of its own, in which no tenant is set."
@@ -501,7 +501,7 @@ unprotect_under_tenant(Oid relid)
 	const char *relation = relation_name(relid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("table %s cannot be unprotected while a tenant is set", relation),
 			"A table can be unprotected only in a transaction that has no tenant.",
 			psprintf("Run SELECT tenant_guard.unprotect(%s); in a transaction without a tenant.",
@@ -513,7 +513,7 @@ Refusal
 unprotect_schema_under_tenant(const char *schema, const char *call)
 {
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("the tables of schema \"%s\" cannot be unprotected while a tenant is set", schema),
 			"A table can be unprotected only in a transaction that has no tenant.",
 			psprintf("Run %s in a transaction without a tenant.", call)
@@ -526,7 +526,7 @@ unprotect_temporary(Oid relid)
 	const char *relation = relation_name(relid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("temporary table %s cannot be unprotected while it holds rows", relation),
 			"Every client of a pooled session owns its temporary tables, and the rows may be another tenant's.",
 			psprintf("Run DROP TABLE %s; and create it anew.", relation)
@@ -539,7 +539,7 @@ unprotect_child(Oid relid, Oid parentid)
 	const char *parent = relation_name(parentid);
 
 	return (Refusal) {
-		ERRCODE_WEAKENS_ISOLATION,
+		ERRCODE_WOULD_WEAKEN,
 			psprintf("table %s is a part of table %s, which is guarded", relation_name(relid), parent),
 			"Without a guard of its own it would show its rows to every tenant.",
 			psprintf("Run SELECT tenant_guard.unprotect(%s), or detach the table first.",

@@ -141,7 +141,7 @@ Refusal
 stale_tenant(const NamingSource *source)
 {
 	return (Refusal) {
-		ERRCODE_STALE_TENANT,
+		ERRCODE_TENANT_STALE,
 			"the tenant was set in an earlier transaction",
 			psprintf("Parameter \"%s\" still has the value that an earlier transaction of this session set, perhaps for another client of the connection pool.",
 					 source->name),
@@ -154,7 +154,7 @@ Refusal
 tenant_named_twice(const NamingSource *source, const NamingSource *other)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_FIXED,
+		ERRCODE_TENANT_CHANGED,
 			"two settings name different tenants",
 			psprintf("Parameters \"%s\" and \"%s\" both name the tenant, and their values differ.", source->name, other->name),
 			psprintf("Set one of them only: SET LOCAL %s = ''; leaves it to the other.", quoted_setting(other->name))
@@ -182,7 +182,7 @@ Refusal
 tenant_fixed(void)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_FIXED,
+		ERRCODE_TENANT_CHANGED,
 			"the tenant cannot change in this transaction",
 			count_of_sources() == 1 ?
 			"This transaction has set or used parameter \"tenant_guard.tenant_id\" with another value, and has one tenant until it ends." :
@@ -196,7 +196,7 @@ Refusal
 tenant_fixed_in_statement(void)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_FIXED,
+		ERRCODE_TENANT_CHANGED,
 			"the tenant cannot change while a statement on guarded tables is running",
 			"A function that the statement calls has set another tenant, and the statement would go on with that one's rows.",
 			"Set the tenant by a statement of its own, before or after this one."
@@ -207,7 +207,7 @@ Refusal
 begun_for_other_tenant(void)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_FIXED,
+		ERRCODE_TENANT_CHANGED,
 			"the query was begun for another tenant",
 			"A cursor, or a loop over a query, on guarded tables goes on with the rows of the tenant that was set when it began.",
 			"Close the cursor and open it again, or set its tenant again before its next row is read."
@@ -220,7 +220,7 @@ triggers_are_pending(Oid relid)
 	const char *name = get_rel_name(relid);
 
 	return (Refusal) {
-		ERRCODE_TENANT_FIXED,
+		ERRCODE_TENANT_CHANGED,
 			"the tenant cannot change while triggers are pending",
 			psprintf("Triggers of table \"%s\" have yet to run, for the tenant that was set when they were queued.",
 					 name ? name : "?"),
@@ -232,7 +232,7 @@ Refusal
 tenant_fixed_in_worker(void)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_FIXED,
+		ERRCODE_TENANT_CHANGED,
 			"the tenant cannot change in a parallel worker",
 			psprintf("A function that sets parameter %s was run by a parallel worker.", names_of_settings("or")),
 			"Mark the function with ALTER FUNCTION ... PARALLEL UNSAFE."
@@ -246,13 +246,13 @@ invalid_tenant(TenantType type, const char *value)
 
 	if (type == TENANT_TEXT && *value != '\0')
 		return (Refusal) {
-			ERRCODE_TENANT_TYPE,
+			ERRCODE_TENANT_TYPE_MISMATCH,
 				psprintf("invalid tenant identifier for type text: \"%s\"", value),
 				"It is a uuid in another spelling than PostgreSQL's, and as text each spelling is a tenant of its own.",
 				"Write it in lower case, with hyphens and without braces. If the tenants of a database have another spelling throughout, a superuser runs ALTER DATABASE ... SET tenant_guard.canonical_uuids = off; for new sessions."
 		};
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("invalid tenant identifier for type %s: \"%s\"",
 					 tenant_type_name(type), value),
 			tenant_type_is_set() || type == TENANT_UUID ?
@@ -268,7 +268,7 @@ Refusal
 named_tenant_invalid(TenantType type, const NamingSource *source)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("the tenant that is set is not of type %s", tenant_type_name(type)),
 			psprintf("Parameter \"%s\" has a value that does not fit parameter \"tenant_guard.tenant_type\": %s.",
 					 source->name, tenant_type_name(type)),
@@ -282,7 +282,7 @@ Refusal
 null_tenant(void)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			"the tenant must not be null",
 			"Function tenant_guard.set_tenant was given a null value.",
 			"To unset the tenant, run SELECT tenant_guard.clear_tenant()."
@@ -293,7 +293,7 @@ Refusal
 setter_type_differs(TenantType given, TenantType wanted)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("the tenant was given as %s, but tenant identifiers are of type %s",
 					 tenant_type_name(given), tenant_type_name(wanted)),
 			psprintf("%s.", why_type(wanted)),
@@ -306,7 +306,7 @@ Refusal
 getter_type_differs(TenantType returned, TenantType wanted)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("%s returns %s, but tenant identifiers are of type %s",
 					 tenant_getter(returned), tenant_type_name(returned), tenant_type_name(wanted)),
 			psprintf("%s.", why_type(wanted)),

@@ -128,7 +128,7 @@ test_stored_value(const char *newval)
 		parse_tenant(type_of_tenants(), newval, &value))
 		return;
 	ereport(WARNING,
-			(errcode(ERRCODE_TENANT_TYPE),
+			(errcode(ERRCODE_TENANT_TYPE_MISMATCH),
 			 errmsg("invalid tenant identifier for type %s: \"%s\"",
 					tenant_type_name(type_of_tenants()), newval),
 			 errdetail("It is stored as it is, and refused when it is used where parameter \"tenant_guard.tenant_type\" is %s.",

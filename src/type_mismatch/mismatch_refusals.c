@@ -51,7 +51,7 @@ compared_as_text(Oid relid, AttrNumber attnum, Oid type, Oid text_type,
 	const char *column = column_name(relid, attnum);
 
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("tenant column \"%s\" of table %s is of type %s, but is compared as %s",
 					 column, relation_name(relid), format_type_be(type), format_type_be(text_type)),
 			"As a string a tenant equals one spelling of its identifier only, and no index on the column is used.",
@@ -66,7 +66,7 @@ indexed_as_text(const char *object, Oid relid, AttrNumber attnum, Oid type, Oid 
 	const char *column = column_name(relid, attnum);
 
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("%s would order tenant column \"%s\" of table %s, of type %s, as %s",
 					 object, column, relation_name(relid), format_type_be(type), format_type_be(text_type)),
 			"It would support only comparisons of the tenant as a string.",
@@ -80,7 +80,7 @@ held_as_text(const char *object, Oid relid, AttrNumber attnum, Oid type, Oid tex
 	const char *column = column_name(relid, attnum);
 
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("%s would hold tenant column \"%s\" of table %s, of type %s, as %s",
 					 object, column, relation_name(relid), format_type_be(type), format_type_be(text_type)),
 			"Comparisons with the stored value would compare the tenant as a string, and could not be recognized.",
@@ -97,7 +97,7 @@ Refusal
 body_not_parsed(Oid function, const char *culprit)
 {
 	return (Refusal) {
-		ERRCODE_TENANT_TYPE,
+		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("the body of %s was not parsed, since that would run, or wait for, %s",
 					 format_procedure_qualified(function), culprit),
 			NULL,

@@ -259,9 +259,7 @@ same_entries($listed{Functions}, [ rows(q{
 	FROM pg_proc WHERE pronamespace = 'tenant_guard'::regnamespace}) ], 'compatibility.md: functions and how they are declared');
 same_entries($listed{Settings}, [ rows(q{SELECT name FROM pg_settings WHERE name ~ '^tenant_guard\.'}) ], 'compatibility.md: settings');
 
-my @conditions = page('src/base/refusal.h') =~ m{MAKE_SQLSTATE\((.*?)\)\s*/\* (\w+) \*/}g;
-my @codes;
-while (my ($code, $condition) = splice(@conditions, 0, 2)) { push @codes, ($code =~ s/[',]//gr) . ": $condition"; }
+my @codes = map { "$condition{$_}: " . lc(s/^ERRCODE_//r) } keys %condition;
 same_entries($listed{SQLSTATEs}, \@codes, 'compatibility.md: SQLSTATEs and the names of their conditions');
 same_entries([ map { join(': ', /^\[(TG\d\d\d)\]\(\S+\) \| `(\w+)`/) } $errors =~ /^\| (\[TG.*)/mg ], \@codes, 'errors.md: the names of conditions');
 
