@@ -57,6 +57,8 @@ SELECT * FROM findings;
 SELECT * FROM labels ORDER BY objtype, objname COLLATE "C";
 SELECT s.errors = f.errors AND s.warnings = f.warnings AND s.infos = f.infos AS counted, s.accepted FROM tenant_guard.status s,
 	   (SELECT count(*) FILTER (WHERE level = 'error') AS errors, count(*) FILTER (WHERE level = 'warning') AS warnings, count(*) FILTER (WHERE level = 'info') AS infos FROM tenant_guard.audit()) f;
+-- What level each has otherwise must be told, and each count as accepted.
+SELECT rule, pg_temp.same(object) AS object, level, status, reason, pg_temp.same(' ' || accepted_by) AS accepted_by, until AT TIME ZONE 'UTC' AS until FROM tenant_guard.accepted_findings ORDER BY rule;
 -- Where a level is named they must be left out.
 SELECT count(*) FROM tenant_guard.audit('info') WHERE level = 'accepted' OR object ~ 'counts';
 SELECT count(*) FROM tenant_guard.audit('error') WHERE level <> 'error' OR object ~ 'counts';
@@ -77,6 +79,11 @@ SELECT rule, level, object FROM findings WHERE object = 'regress_other';
 -- So must one whose time has come.
 SECURITY LABEL FOR tenant_guard ON VIEW t.counted IS 'accepted rule=''view_bypasses'' reason=''for a while'' until=''2020-01-01''';
 SELECT level, detail FROM findings WHERE object = 't.counted';
+-- What is accepted and does not count must be told as such, also where nothing is found any more.
+ALTER ROLE regress_other SUPERUSER;
+SECURITY LABEL FOR tenant_guard ON FUNCTION t.counts IS 'accepted rule=''definer_function_bypasses'' reason=''ok''; accepted rule=''trusted_function'' reason=''never found''';
+SELECT rule, object, level, status, pg_temp.same(detail) AS detail FROM tenant_guard.accepted_findings WHERE object IN ('t.counted', 'regress_other', 't.counts(integer,text[])') ORDER BY rule;
+ALTER ROLE regress_other NOSUPERUSER;
 
 -- What is declared of a table must stay beside what is accepted of it; declared as something else, what was accepted of the table
 -- as a whole must be open again.
@@ -151,6 +158,7 @@ CREATE TABLE t.regress_other (id int);
 SECURITY LABEL FOR tenant_guard ON TABLE t.regress_other IS 'accepted rule=''role_bypasses'' reason=''ok''';
 RESET ROLE;
 SELECT rule, level, object, detail FROM findings WHERE object IN ('t.plans', 't.gone', 't.counted', 'regress_other');
+SELECT rule, object, status FROM tenant_guard.accepted_findings WHERE object IN ('t.gone', 't.counted', 'regress_other') ORDER BY rule;
 -- So must a superuser's name be that a role with CREATEROLE can have written, and a name that is missing.
 CREATE ROLE regress_creator CREATEROLE;
 SECURITY LABEL FOR tenant_guard ON ROLE regress_other IS 'accepted rule=''role_bypasses'' reason=''a job'' by=''superuser''';
@@ -158,6 +166,15 @@ SECURITY LABEL FOR tenant_guard ON TABLE t.plans IS 'accepted rule=''undecided_t
 SELECT rule, level, object, detail FROM findings WHERE object IN ('t.plans', 'regress_other');
 DROP ROLE regress_creator;
 SELECT rule, level, object, detail FROM findings WHERE object = 'regress_other';
+
+-- Who monitors the server must be told, and nobody else.
+CREATE ROLE regress_monitor IN ROLE pg_monitor;
+SET ROLE regress_monitor;
+SELECT rule, object, status FROM tenant_guard.accepted_findings WHERE object = 't.plans';
+SET ROLE regress_owner;
+SELECT count(*) FROM tenant_guard.accepted_findings;
+RESET ROLE;
+DROP ROLE regress_monitor;
 
 DROP OWNED BY regress_owner CASCADE;
 DROP VIEW findings, labels;

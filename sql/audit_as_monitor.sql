@@ -14,7 +14,7 @@ CREATE TABLE t.lines (note int REFERENCES t.notes);
 CREATE FUNCTION t.f(uuid) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT n.tenant_id::text = 'a' FROM t.notes n); END $$;
 RESET ROLE;
 CREATE FUNCTION t.backwards(text) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'text_reverse';
-SECURITY LABEL FOR tenant_guard ON FUNCTION t.backwards(text) IS 'trusted';
+SECURITY LABEL FOR tenant_guard ON FUNCTION t.backwards(text) IS 'trusted; accepted rule=''trusted_function'' reason=''a test''';
 
 -- Every view must be read, and tell what it tells a superuser.
 CREATE TABLE t.told (row text);

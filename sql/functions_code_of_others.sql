@@ -284,6 +284,7 @@ INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.label_clauses(text)', 'SELECT tenant_guard_internal.label_clauses(l.label) FROM pg_catalog.pg_seclabel l'),
 	('tenant_guard_internal.label_with(text,text,text,text,text,text,text)', 'SELECT tenant_guard_internal.label_with(NULL, ''rule'', NULL, NULL, ''why'', NULL, NULL)'),
 	('tenant_guard_internal.label_on(oid,oid)', 'SELECT tenant_guard_internal.label_on(''pg_catalog.pg_class''::pg_catalog.regclass, c.oid) FROM pg_catalog.pg_class c'),
+	('tenant_guard_internal.acceptance_status(timestamp with time zone,text[],text,text,text)', 'SELECT tenant_guard_internal.acceptance_status(NULL, NULL, ''rule'', ''error'', ''detail'')'),
 	('tenant_guard_internal.finding_digest(text,text,text)', 'SELECT tenant_guard_internal.finding_digest(''rule'', ''error'', ''detail'')'),
 	('tenant_guard_internal.place_of_finding(text,text)', 'SELECT tenant_guard_internal.place_of_finding(''unguarded_table'', ''hostile.rows'')'),
 	('tenant_guard_internal.judged_findings(text,text[])', 'SELECT tenant_guard.protect_schema(''hostile''); SELECT tenant_guard_internal.judged_findings(NULL, NULL)'),

@@ -51,11 +51,13 @@ LIMIT 1
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.place_of_finding(text, text) IS 'the object on whose label a finding is accepted; a part of accept_finding()';
 
+CREATE TYPE tenant_guard_internal.acceptance AS (classoid oid, objoid oid, rule text, object text, part text, target text,
+												 details text[], reason text, until timestamptz, accepted_by text);
+COMMENT ON TYPE tenant_guard_internal.acceptance IS 'a finding that a label accepts; a part of audit()';
+
 -- What labels accept; "object" as audit() writes it. An owner who is no superuser may have written what he likes: who accepted is his word. So it is
 -- with a role's label, which roles with CREATEROLE may write: for a superuser's name there may be one of theirs.
-CREATE FUNCTION tenant_guard_internal.acceptances(OUT classoid oid, OUT objoid oid, OUT rule text, OUT object text, OUT part text, OUT target text,
-												  OUT details text[], OUT reason text, OUT until timestamptz, OUT accepted_by text)
-RETURNS SETOF record
+CREATE FUNCTION tenant_guard_internal.acceptances() RETURNS SETOF tenant_guard_internal.acceptance
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$

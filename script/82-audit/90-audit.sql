@@ -117,28 +117,45 @@ END
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.findings(text, text[]) IS 'what the rules find, before it is put in order; a part of audit()';
 
--- The same, with those that somebody has accepted as such, if they are wanted. An acceptance that has ended, or is of a finding that said
--- something else, is none. It counts where its finding belongs, whatever other labels say.
+-- The acceptances that count: those where their finding belongs, whatever other labels say.
+CREATE FUNCTION tenant_guard_internal.acceptances_in_place() RETURNS SETOF tenant_guard_internal.acceptance
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT a.* FROM tenant_guard_internal.acceptances() a
+WHERE (a.classoid, a.objoid) = (SELECT p.classoid, p.objoid FROM tenant_guard_internal.place_of_finding(a.rule, a.object) p)
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.acceptances_in_place() IS 'the findings that labels accept where they belong; a part of audit()';
+
+-- One that has ended, or is of a finding that said something else, is none.
+CREATE FUNCTION tenant_guard_internal.acceptance_status(until timestamptz, details text[], rule text, level text, detail text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN until <= now() THEN 'ended'
+			WHEN details IS NULL OR tenant_guard_internal.finding_digest(rule, level, detail) = ANY (details) THEN 'accepted'
+			ELSE 'changed' END
+$$;
+COMMENT ON FUNCTION tenant_guard_internal.acceptance_status(timestamptz, text[], text, text, text) IS 'whether a finding is accepted, or why it is not any more; a part of audit()';
+
+-- What the rules find, with those that somebody has accepted as such, if they are wanted.
 CREATE FUNCTION tenant_guard_internal.judged_findings(wanted text, without text[]) RETURNS SETOF tenant_guard_internal.finding
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-WITH accepted AS MATERIALIZED (
-	SELECT * FROM tenant_guard_internal.acceptances() a
-	WHERE (a.classoid, a.objoid) = (SELECT p.classoid, p.objoid FROM tenant_guard_internal.place_of_finding(a.rule, a.object) p)
-)
-SELECT f.rule, CASE WHEN v.holds THEN 'accepted' ELSE f.level END, f.object,
-	   CASE WHEN v.holds THEN format('accepted%s%s: %s (%s: %s)', ' by ' || a.accepted_by, ' until ' || v.until, a.reason, f.level, f.detail)
-			WHEN NOT v.lasts THEN format('%s (was accepted until %s: %s)', f.detail, v.until, a.reason)
-			WHEN NOT v.holds THEN format('%s (what was accepted said something else: %s)', f.detail, a.reason)
-			ELSE f.detail END,
-	   CASE WHEN v.holds THEN NULL ELSE f.remedy END, f.step
+WITH accepted AS MATERIALIZED (SELECT * FROM tenant_guard_internal.acceptances_in_place())
+SELECT f.rule, CASE WHEN v.status = 'accepted' THEN 'accepted' ELSE f.level END, f.object,
+	   CASE v.status
+	   WHEN 'accepted' THEN format('accepted%s%s: %s (%s: %s)', ' by ' || a.accepted_by, ' until ' || v.until, a.reason, f.level, f.detail)
+	   WHEN 'ended' THEN format('%s (was accepted until %s: %s)', f.detail, v.until, a.reason)
+	   WHEN 'changed' THEN format('%s (what was accepted said something else: %s)', f.detail, a.reason)
+	   ELSE f.detail END,
+	   CASE WHEN v.status IS DISTINCT FROM 'accepted' THEN f.remedy END, f.step
 FROM tenant_guard_internal.findings(wanted, without) f
 	 LEFT JOIN accepted a ON a.rule = f.rule AND a.object = f.object
-	 LEFT JOIN LATERAL (SELECT l.lasts, l.lasts AND (a.details IS NULL OR tenant_guard_internal.finding_digest(f.rule, f.level, f.detail) = ANY (a.details)) AS holds,
-							   to_char(a.until, CASE WHEN a.until = date_trunc('day', a.until) THEN 'YYYY-MM-DD' ELSE 'YYYY-MM-DD HH24:MI TZ' END) AS until
-						FROM (SELECT a.until IS NULL OR a.until > now() AS lasts) l) v ON a.rule IS NOT NULL
-WHERE COALESCE(wanted, 'accepted') = 'accepted' OR v.holds IS NOT TRUE
+	 LEFT JOIN LATERAL (SELECT tenant_guard_internal.acceptance_status(a.until, a.details, f.rule, f.level, f.detail) AS status,
+							   to_char(a.until, CASE WHEN a.until = date_trunc('day', a.until) THEN 'YYYY-MM-DD' ELSE 'YYYY-MM-DD HH24:MI TZ' END) AS until) v ON a.rule IS NOT NULL
+WHERE COALESCE(wanted, 'accepted') = 'accepted' OR v.status IS DISTINCT FROM 'accepted'
 $$;
 COMMENT ON FUNCTION tenant_guard_internal.judged_findings(text, text[]) IS 'what the rules find, and whether it is accepted; a part of audit()';
 
@@ -161,6 +178,21 @@ ORDER BY f.worst, f.first_step, f.changed COLLATE "C", f.severity, f.step, f.rul
 $$;
 COMMENT ON FUNCTION audit(text, text[]) IS 'what is wrong with the isolation of tenants, or should be known, and the SQL that corrects it';
 REVOKE ALL ON FUNCTION audit(text, text[]) FROM PUBLIC;
+
+-- Acceptances with the level that their finding has without them. Rules that nobody has accepted are not looked at.
+CREATE VIEW accepted_findings AS
+SELECT a.rule, a.object, f.level,
+	   CASE WHEN f.rule IS NULL THEN 'not found'
+			ELSE tenant_guard_internal.acceptance_status(a.until, a.details, f.rule, f.level, f.detail) END AS status,
+	   a.reason, a.accepted_by, a.until, f.detail
+FROM tenant_guard_internal.acceptances_in_place() a
+	 LEFT JOIN tenant_guard_internal.findings(NULL, ARRAY(SELECT r.rule FROM tenant_guard_internal.audit_rules r
+														  WHERE r.rule NOT IN (SELECT o.rule FROM tenant_guard_internal.acceptances() o))) f
+			   ON f.rule = a.rule AND f.object = a.object;
+COMMENT ON VIEW accepted_findings IS 'the findings of audit() that somebody has accepted, by whom and why, and whether that still counts';
+COMMENT ON COLUMN accepted_findings.level IS 'the level that the finding has when it is not accepted; null if it is not found any more';
+COMMENT ON COLUMN accepted_findings.status IS 'accepted, ended, changed or not found';
+COMMENT ON COLUMN accepted_findings.detail IS 'what is found now';
 
 -- One row, for dashboards.
 CREATE VIEW status AS
