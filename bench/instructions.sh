@@ -3,6 +3,7 @@
 # the machine changes. Needs valgrind, whose callgrind counts them; in simple protocol, so planning is a part of it.
 #
 #   bench/instructions.sh [rows]      by default 100,000; ten minutes
+#   bench/instructions.sh creation    of CREATE TABLE: a minute
 #
 # Prints a table, and leaves it as bench/results/instructions.md of the directory that it is called in.
 set -u -o pipefail
@@ -45,7 +46,50 @@ shape() {
 	done
 }
 
+# Event triggers are not fired where a server carries out what it reads itself: this one runs under valgrind with all its
+# sessions, each of which leaves its count. ROLLBACK looks at all buffers for those of a new table: with few of them, the
+# statement itself is counted.
+start_counted() {
+	as_owner valgrind -q --tool=callgrind --trace-children=yes --callgrind-out-file="$work/tmp/count.%p" postgres -D "$work/bench" -c shared_buffers=16MB >"$work/log/counted" 2>&1 </dev/null &
+	local i
+	for ((i = 0; i < 240; i++)); do ! sql -c 'SELECT 1' >/dev/null 2>&1 || return 0; sleep 0.5; done
+	fail "the server does not start under valgrind"
+}
+
+# creations <schema> <times>: instructions of a session that creates a table so often.
+creations() {
+	local i pid
+	pid=$({ echo 'SELECT pg_backend_pid();'; for ((i = 0; i < $2; i++)); do printf '%s\n' BEGIN\; "CREATE TABLE $1.made (id int, tenant_id uuid);" ROLLBACK\;; done; } |
+		as_owner psql -XAtq -d bench -U app 2>"$work/tmp/error")
+	for ((i = 0; i < 120; i++)); do
+		! grep -s '^totals:' "$work/tmp/count.$pid" | cut -d ' ' -f 2 | grep . || return 0
+		sleep 0.5
+	done
+	return 1
+}
+
+# creation_of <schema>: instructions of one, in a session that has created tables before.
+creation_of() {
+	local few many
+	if ! { creations "$1" 1 >/dev/null && few=$(creations "$1" 3) && many=$(creations "$1" 23); }; then fail "callgrind has failed"; fi
+	echo $(((many - few) / 20))
+}
+
+count_creation() {
+	local hand guarded
+	sql -c 'GRANT CREATE ON SCHEMA hand, guarded TO app'
+	stop_server bench
+	start_counted
+	hand=$(creation_of hand) && guarded=$(creation_of guarded) || exit
+	awk -v a="$hand" -v b="$guarded" 'BEGIN { printf "CREATE TABLE: not guarded %d, guarded %d, ratio %.3f\n", a, b, b / a }'
+}
+
 command -v valgrind >/dev/null || fail "this needs valgrind"
+if [ "${1-}" = creation ]; then
+	load_data 10000
+	count_creation
+	exit
+fi
 load_data "${1-100000}"
 stop_server bench
 mkdir -p "$results" || fail "cannot write to $results"

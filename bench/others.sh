@@ -59,16 +59,23 @@ compare_creation() {
 	pair "CREATE TABLE$1: not guarded, guarded"
 }
 
+# make_tables <number>: as many guarded tables.
+make_tables() {
+	local made
+	sql -c 'CREATE SCHEMA IF NOT EXISTS many' -c 'GRANT USAGE ON SCHEMA many TO app' 2>"$work/tmp/error"
+	made=$(sql -c "SELECT count(*) FROM pg_class WHERE relnamespace = 'many'::regnamespace")
+	while [ "$made" -lt "$1" ]; do
+		sql -c "SET client_min_messages = warning; DO \$\$ BEGIN FOR i IN $made .. least($made + 199, $1 - 1) LOOP EXECUTE format('CREATE TABLE many.t%s (id int, tenant_id uuid)', i); END LOOP; END \$\$"
+		made=$((made + 200 < $1 ? made + 200 : $1))
+	done
+}
+
 # A point query and CREATE TABLE beside ever more guarded tables; a session's first query fills its caches.
 grow_tables() {
-	local tables made=0
-	sql -c 'CREATE SCHEMA many' -c 'GRANT USAGE ON SCHEMA many TO app'
+	local tables
 	for tables in 10 100 1000 10000; do
 		[ "$tables" -le $((rows / 100)) ] || break
-		while [ "$made" -lt "$tables" ]; do
-			sql -c "SET client_min_messages = warning; DO \$\$ BEGIN FOR i IN $made .. least($made + 199, $tables - 1) LOOP EXECUTE format('CREATE TABLE many.t%s (id int, tenant_id uuid)', i); END LOOP; END \$\$"
-			made=$((made + 200 < tables ? made + 200 : tables))
-		done
+		make_tables "$tables"
 		shape_for_both '' 'point by key'
 		pair "point query beside $tables guarded tables: by hand, guarded"
 		pair "a session's first query beside $tables guarded tables: by hand, guarded" -C
@@ -92,6 +99,20 @@ grow_tenants() {
 		write_script second "\\set n random(1, $tenants)" 'BEGIN;' 'SELECT tenant_guard.set_tenant(hand.tenant(:n));' \
 			'SELECT id, body FROM guarded.grown ORDER BY id LIMIT 10;' 'COMMIT;'
 		pair "transaction of one of $tenants tenants: by hand, guarded"
+	done
+}
+
+# CREATE TABLE alone, with the same figures as among the others.
+creation() {
+	local tables
+	printf '%s\n' '| what | first | second | ratio |' '|---|---|---|---|' >"$results/others.md"
+	sql -c 'GRANT CREATE ON SCHEMA hand, guarded TO app'
+	protocol=simple
+	compare_creation ''
+	for tables in 10 100 1000 10000; do
+		[ "$tables" -le $((rows / 100)) ] || break
+		make_tables "$tables"
+		compare_creation " beside $tables guarded tables"
 	done
 }
 

@@ -13,6 +13,7 @@
 
 #include "access_check.h"
 #include "constant_function.h"
+#include "ddl_watch.h"
 #include "extension_function.h"
 #include "extension_version.h"
 #include "guard.h"
@@ -59,6 +60,7 @@ _PG_init(void)
 	HOLD_INTERRUPTS();
 	init_library();
 	init_extension_functions();
+	init_ddl_watch();
 	init_extension_version();
 	init_guard_cache();
 	init_tenant_column();

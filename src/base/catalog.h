@@ -26,6 +26,7 @@ extern Oid	object_owner(Oid catalog, Oid object);
 extern char *owner_name(Oid relid);
 extern List *ancestors_of(Oid relid);
 extern bool has_column(Oid relid, const char *name);
+extern Node *column_default(Relation rel, AttrNumber attnum);
 extern CatalogScan begin_catalog_scan(Oid catalog, Oid index, AttrNumber attnum, Oid value, Snapshot snapshot);
 extern CatalogScan begin_dependents_scan(Oid catalog, Oid object);
 extern CatalogScan begin_dependencies_scan(Oid catalog, Oid object);

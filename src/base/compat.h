@@ -22,6 +22,7 @@
 #include "executor/execdesc.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/prep.h"
@@ -325,6 +326,17 @@ not_null_is_unvalidated(Oid relid, AttrNumber attnum)
 		!((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
 #else
 	return false;
+#endif
+}
+
+/* The constraint that makes a column NOT NULL from 18 on, for AddRelationNewConstraints; NIL before: attnotnull is all that there is. */
+static inline List *
+not_null_constraints(const char *column)
+{
+#if PG_VERSION_NUM >= 180000
+	return list_make1(makeNotNullConstraint(makeString(pstrdup(column))));
+#else
+	return NIL;
 #endif
 }
 

@@ -33,6 +33,7 @@
 #include "protect.h"
 #include "reference_owner.h"
 #include "relation_argument.h"
+#include "remove_guard.h"
 #include "replace_policies.h"
 #include "table_label.h"
 #include "temporary_table.h"

@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * install_guard.c
- *	  Guards tables, and removes their guards.
+ *	  Guards tables.
  *
  * A guard consists of plain PostgreSQL objects: row-level security enabled and
  * forced, two policies, and NOT NULL and a default on the tenant column.  It is
  * created by the statements that a user would write, run through SPI as the
  * owner of the table (own_sql.c), so that locks, invalidations and event triggers
  * are those of ordinary DDL.  (AlterTableInternal would need event-trigger state
- * that does not exist here.)  The callers check the privileges before.
+ * that does not exist here.)  Only that of a new table is written into the catalogs
+ * without them (new_guard.c).  The callers check the privileges before.
  *
  * A table is guarded together with all its partitions and children, since each
  * can be queried by its own name.
@@ -42,6 +43,7 @@
 #include "guard_policy.h"
 #include "guard_refusals.h"
 #include "install_guard.h"
+#include "new_guard.h"
 #include "not_null.h"
 #include "own_sql.h"
 #include "relation_argument.h"
@@ -142,18 +144,6 @@ count_null_rows(const Target *target)
  * ----------------------------------------------------------------
  */
 
-/* Returns the default or generation expression of a column, or NULL. */
-static Node *
-column_default(Relation rel, AttrNumber attnum)
-{
-	TupleConstr *constr = RelationGetDescr(rel)->constr;
-
-	for (int i = 0; constr != NULL && i < constr->num_defval; i++)
-		if (constr->defval[i].adnum == attnum)
-			return stringToNode(constr->defval[i].adbin);
-	return NULL;
-}
-
 /*
  * Must the column get a getter as its default?  A generated column cannot have
  * one.  If another default is to be replaced, a NOTICE shows it.
@@ -194,61 +184,97 @@ may_set_not_null(const Target *target)
 	return !has_checks || !OidIsValid(function_of_stranger(target->relid));
 }
 
-/*
- * Runs the one ALTER TABLE of a guard: default, NOT NULL or CHECK, or neither if
- * there may be rows of everyone, row-level security enabled and forced.  Returns false if nothing was missing.
- */
-static bool
-alter_table(const Target *target, GuardShape shape, bool null_rows)
+/* What a table lacks of a guard, apart from policies: what the one ALTER TABLE of a guard does. */
+typedef struct MissingParts
+{
+	bool		default_value;
+	bool		drop_not_null;	/* there may be rows of everyone */
+	bool		drop_check;		/* likewise */
+	bool		not_null;
+	bool		check;			/* in place of NOT NULL */
+	bool		enable;			/* row-level security */
+	bool		force;
+} MissingParts;
+
+static MissingParts
+missing_parts(const Target *target, GuardShape shape, bool null_rows)
 {
 	bool		takes_nulls = shape == SHAPE_OWN_OR_SHARED;
 	bool		as_check = null_rows || !may_set_not_null(target);
-	StringInfoData sql;
-	const char *column = quote_identifier(target->column);
 	Relation	rel = table_open(target->relid, NoLock);
-	bool		enabled = rel->rd_rel->relrowsecurity;
-	bool		forced = rel->rd_rel->relforcerowsecurity;
-	int			prefix;
-	bool		needed;
+	MissingParts parts = {.enable = !rel->rd_rel->relrowsecurity, .force = !rel->rd_rel->relforcerowsecurity};
 
 	table_close(rel, NoLock);
+	parts.default_value = needs_default(target);
+	parts.drop_not_null = takes_nulls && column_has_not_null(target->relid, target->attnum, false);
+	parts.drop_check = takes_nulls && has_not_null_check(target->relid, target->attnum);
+	parts.not_null = !takes_nulls && !as_check && !column_is_not_null(target->relid, target->attnum, true);
+	parts.check = !takes_nulls && as_check && !column_is_not_null(target->relid, target->attnum, false);
+	return parts;
+}
+
+/* Returns the statement that adds these parts, or NULL if there are none. */
+static char *
+alter_statement(const Target *target, const MissingParts *parts)
+{
+	const char *column = quote_identifier(target->column);
+	StringInfoData sql;
+	int			prefix;
+
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER TABLE %s", target->name);
 	prefix = sql.len;
-
-	if (needs_default(target))
-		appendStringInfo(&sql, " ALTER COLUMN %s SET DEFAULT %s,",
-						 column, tenant_getter(target->type));
-	if (takes_nulls && column_has_not_null(target->relid, target->attnum, false))
+	if (parts->default_value)
+		appendStringInfo(&sql, " ALTER COLUMN %s SET DEFAULT %s,", column, tenant_getter(target->type));
+	if (parts->drop_not_null)
 		appendStringInfo(&sql, " ALTER COLUMN %s DROP NOT NULL,", column);
-	if (takes_nulls && has_not_null_check(target->relid, target->attnum))
+	if (parts->drop_check)
 		appendStringInfoString(&sql, " DROP CONSTRAINT " NOT_NULL_CHECK ",");
-	if (!takes_nulls && !as_check && !column_is_not_null(target->relid, target->attnum, true))
+	if (parts->not_null)
 		appendStringInfo(&sql, " ALTER COLUMN %s SET NOT NULL,", column);
-	if (!takes_nulls && as_check && !column_is_not_null(target->relid, target->attnum, false))
-		appendStringInfo(&sql, " ADD CONSTRAINT " NOT_NULL_CHECK " CHECK (%s IS NOT NULL) NOT VALID,",
-						 column);
-	if (!enabled)
+	if (parts->check)
+		appendStringInfo(&sql, " ADD CONSTRAINT " NOT_NULL_CHECK " CHECK (%s IS NOT NULL) NOT VALID,", column);
+	if (parts->enable)
 		appendStringInfoString(&sql, " ENABLE ROW LEVEL SECURITY,");
-	if (!forced)
+	if (parts->force)
 		appendStringInfoString(&sql, " FORCE ROW LEVEL SECURITY,");
+	if (sql.len == prefix)
+		return NULL;
+	Assert(sql.data[sql.len - 1] == ',');
+	sql.data[--sql.len] = '\0'; /* drop the last comma */
+	return sql.data;
+}
 
-	needed = sql.len > prefix;
-	if (needed)
-	{
-		Assert(sql.data[sql.len - 1] == ',');
-		sql.data[--sql.len] = '\0'; /* drop the last comma */
-		check_parts_have_owner(target->relid, false);
-		run_ddl(target->relid, sql.data);
-	}
-	pfree(sql.data);
-	return needed;
+/* Adds these parts.  Returns false if there are none. */
+static bool
+alter_table(const Target *target, const MissingParts *parts)
+{
+	char	   *sql = alter_statement(target, parts);
+
+	if (sql == NULL)
+		return false;
+	check_parts_have_owner(target->relid, false);
+	run_ddl(target->relid, sql);
+	return true;
 }
 
 static void
 drop_policy(Oid relid, const char *relation, const char *policy)
 {
 	run_ddl(relid, psprintf("DROP POLICY %s ON %s", quote_identifier(policy), relation));
+}
+
+/* The statements that create the restrictive policies that a table lacks of a shape. */
+static List *
+isolation_policies(const Target *target, const PolicyFacts *facts, GuardShape shape)
+{
+	return missing_policies(facts, shape, target->name, quote_identifier(target->column), tenant_getter(target->type));
+}
+
+static char *
+access_policy(const Target *target)
+{
+	return psprintf("CREATE POLICY " ACCESS_POLICY " ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (tenant_guard.guarded())", target->name);
 }
 
 /*
@@ -280,7 +306,7 @@ make_isolation_policies(const Target *target, const PolicyFacts *facts, GuardSha
 		ereport(NOTICE,
 				(errmsg("policy \"%s\" of table %s is replaced", (char *) lfirst(lc), target->name)));
 	}
-	foreach(lc, missing_policies(facts, shape, target->name, quote_identifier(target->column), tenant_getter(target->type)))
+	foreach(lc, isolation_policies(target, facts, shape))
 		run_ddl(target->relid, lfirst(lc));
 	return replaced;
 }
@@ -304,11 +330,28 @@ make_access_policy(const Target *target, const PolicyFacts *facts)
 	}
 	if (facts->access)
 		raise_refusal(policy_name_taken(target->relid, ACCESS_POLICY));
-	run_ddl(target->relid,
-			psprintf("CREATE POLICY " ACCESS_POLICY " ON %s AS PERMISSIVE"
-					 " FOR ALL TO PUBLIC USING (tenant_guard.guarded())",
-					 target->name));
+	run_ddl(target->relid, access_policy(target));
 	return true;
+}
+
+/* Can the guard be written at once?  Not where anything is to be replaced, which is reported. */
+static bool
+can_write_guard(const Target *target, const PolicyFacts *facts, const MissingParts *parts)
+{
+	return !facts->any && !parts->drop_not_null && !parts->drop_check && !parts->check &&
+		is_new_and_alone(target->relid, target->attnum, !parts->default_value);
+}
+
+static void
+write_new_guard(const Target *target, const PolicyFacts *facts, GuardShape shape, const MissingParts *parts)
+{
+	NewGuard	guard = {
+		.relid = target->relid, .attnum = target->attnum, .column = target->column,
+		.default_value = parts->default_value ? tenant_getter(target->type) : NULL, .not_null = parts->not_null,
+		.policies = lappend(isolation_policies(target, facts, shape), access_policy(target))
+	};
+
+	write_guard(&guard);
 }
 
 /* Guards one table in a shape; returns true if it was not guarded in full, or in another shape, before. */
@@ -317,11 +360,18 @@ guard_table(const Target *target, GuardShape shape, bool null_rows)
 {
 	PolicyFacts facts = policies_of(target->relid);
 	bool		whole = guard_of(target->relid).status == GUARD_WHOLE && facts.shape == shape;
-	bool		altered = alter_table(target, shape, null_rows);
+	MissingParts parts = missing_parts(target, shape, null_rows);
+	bool		altered = true;
 
-	if (make_isolation_policies(target, &facts, shape))
-		facts = policies_of(target->relid); /* the replaced policy may have been permissive */
-	altered |= make_access_policy(target, &facts);
+	if (can_write_guard(target, &facts, &parts))
+		write_new_guard(target, &facts, shape, &parts);
+	else
+	{
+		altered = alter_table(target, &parts);
+		if (make_isolation_policies(target, &facts, shape))
+			facts = policies_of(target->relid); /* the replaced policy may have been permissive */
+		altered |= make_access_policy(target, &facts);
+	}
 	if (guard_of(target->relid).status != GUARD_WHOLE)
 		elog(ERROR, "could not guard table %s", target->name);
 	return altered || !whole;
@@ -461,11 +511,6 @@ guard_hierarchy(Oid root, const char *column, NullRows null_rows)
 	return true;
 }
 
-/* ----------------------------------------------------------------
- *		Removing the guard
- * ----------------------------------------------------------------
- */
-
 /*
  * Drops the CHECK constraint that a guard has in place of NOT NULL, if the column
  * is NOT NULL now in the table and all its partitions and children.  Returns true
@@ -489,75 +534,4 @@ drop_obsolete_check(Oid relid)
 	}
 	run_ddl(relid, psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, relation_name(relid)));
 	return true;
-}
-
-/* Is the column's default a getter? */
-static bool
-has_own_default(Relation rel, AttrNumber attnum)
-{
-	Node	   *present = column_default(rel, attnum);
-
-	return present != NULL && calls_getter(present);
-}
-
-/*
- * Returns the column whose default is a getter, or 0: the tenant column, or, if
- * that is not known, the first such column.
- */
-static AttrNumber
-own_default_column(Oid relid, AttrNumber tenant_column)
-{
-	Relation	rel = table_open(relid, NoLock);
-	AttrNumber	last = tenant_column ? tenant_column : RelationGetNumberOfAttributes(rel);
-	AttrNumber	found = 0;
-
-	for (AttrNumber attnum = tenant_column ? tenant_column : 1; found == 0 && attnum <= last; attnum++)
-		if (has_own_default(rel, attnum))
-			found = attnum;
-	table_close(rel, NoLock);
-	return found;
-}
-
-/*
- * Removes the guard of one table, or what is left of it.  NOT NULL stays, since
- * the application may rely on it.  If the application has policies of its own,
- * row-level security stays enabled and forced.
- */
-static void
-unguard_table(Oid relid)
-{
-	char	   *name = relation_name(relid);
-	PolicyFacts facts = policies_of(relid);
-	AttrNumber	attnum = own_default_column(relid, facts.column);
-	ListCell   *lc;
-
-	foreach(lc, facts.own)
-		drop_policy(relid, name, lfirst(lc));
-	if (attnum != 0)
-		run_ddl(relid, psprintf("ALTER TABLE ONLY %s ALTER COLUMN %s DROP DEFAULT", name,
-								quote_identifier(get_attname(relid, attnum, false))));
-	if (facts.column != 0 && has_not_null_check(relid, facts.column))
-		run_ddl(relid, psprintf("ALTER TABLE %s DROP CONSTRAINT " NOT_NULL_CHECK, name));
-
-	if (!policies_of(relid).any)
-		run_ddl(relid, psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY", name));
-	else
-		ereport(routine_notice,
-				(errmsg("row-level security stays enabled on table %s", name),
-				 errdetail("The table has policies that tenant_guard did not make.")));
-}
-
-/* Removes the guards of a table and all its partitions and children. */
-void
-unguard_hierarchy(Oid root)
-{
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(root, AccessExclusiveLock, NULL))
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		if (policies_of(relid).shape != SHAPE_NONE)
-			unguard_table(relid);
-	}
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * install_guard.h
- *	  Guards tables, and removes their guards.
+ *	  Guards tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +24,6 @@ typedef enum NullRows
 extern int	routine_notice;
 
 extern bool guard_hierarchy(Oid root, const char *column, NullRows null_rows);
-extern void unguard_hierarchy(Oid root);
 extern bool drop_obsolete_check(Oid relid);
 
 #endif							/* TENANT_GUARD_INSTALL_GUARD_H */
