@@ -68,6 +68,7 @@
 #include "tenant_plan.h"
 #include "tenant_qual_first.h"
 #include "tenant_setting.h"
+#include "tenant_statistics.h"
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
@@ -328,7 +329,8 @@ relation_info(RELATION_INFO_PARAMETERS)
 static bool
 relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum, VariableStatData *column)
 {
-	return (prev_relation_stats && prev_relation_stats(root, rte, attnum, column)) || ignores_statistics(root, rte, attnum);
+	return (prev_relation_stats && prev_relation_stats(root, rte, attnum, column)) ||
+		give_tenant_statistics(rte, attnum, column) || ignores_statistics(root, rte, attnum);
 }
 
 static void

@@ -37,6 +37,7 @@
 #include "tenant_plan.h"
 #include "tenant_setting.h"
 #include "tenant_share.h"
+#include "tenant_statistics.h"
 #include "tenant_type.h"
 #include "trusted_function.h"
 
@@ -78,6 +79,7 @@ _PG_init(void)
 	init_temporary_statements();
 	init_trusted();
 	init_tenant_shares();
+	init_tenant_statistics();
 	init_tenant_kinds();
 	init_method_settings();
 	register_labels();

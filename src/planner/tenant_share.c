@@ -18,6 +18,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/selfuncs.h"
 #include "utils/syscache.h"
 
 #include "tenant_share.h"
@@ -38,6 +39,9 @@ typedef struct Shares
 	ShareKey	key;
 	double		average;		/* of all tenants; 0 without statistics */
 	double		uncommon;		/* of each tenant that is not among the most common ones */
+	double		nulls;
+	double		sum;			/* of the most common tenants */
+	double		least;			/* of the least common of these */
 	int			ncommon;
 	CommonTenant *common;		/* in the order of their hashes */
 } Shares;
@@ -103,6 +107,7 @@ read_common(Shares *shares, HeapTuple tuple, double tenants)
 	AttStatsSlot slot;
 	int			n;
 
+	shares->nulls = stats->stanullfrac;
 	shares->average = shares->uncommon = others / tenants;
 	if (!get_attstatsslot(&slot, tuple, STATISTIC_KIND_MCV, InvalidOid,
 						  ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS))
@@ -114,6 +119,8 @@ read_common(Shares *shares, HeapTuple tuple, double tenants)
 		shares->common[i].hash = hash_of_value(slot.values[i], slot.valuetype);
 		shares->common[i].share = slot.numbers[i];
 		others -= slot.numbers[i];
+		shares->sum += slot.numbers[i];
+		shares->least = slot.numbers[i];
 	}
 	qsort(shares->common, n, sizeof(CommonTenant), compare_hashes);
 	shares->ncommon = n;
@@ -187,12 +194,22 @@ shares_in(const ShareKey *key)
 	return shares;
 }
 
+/* Returns a tenant's entry among the most common ones, or NULL. */
+static const CommonTenant *
+find_common(const Shares *shares, const TenantValue *tenant)
+{
+	CommonTenant wanted;
+
+	if (shares->ncommon == 0)
+		return NULL;
+	wanted.hash = (uint32) tenant_hash(tenant);
+	return bsearch(&wanted, shares->common, shares->ncommon, sizeof(CommonTenant), compare_hashes);
+}
+
 static double
 share_of(const Shares *shares, const TenantValue *tenant)
 {
-	CommonTenant wanted = {.hash = (uint32) tenant_hash(tenant)};
-	const CommonTenant *found = shares->ncommon == 0 ? NULL :
-		bsearch(&wanted, shares->common, shares->ncommon, sizeof(CommonTenant), compare_hashes);
+	const CommonTenant *found = find_common(shares, tenant);
 
 	return found != NULL ? found->share : shares->uncommon;
 }
@@ -218,7 +235,33 @@ tenant_share(const ShareKey *key, const TenantValue *tenant)
 	return shares->average > 0 ? share_of(shares, tenant) : -1;
 }
 
-/* Returns the same if the statistics of the table were read and have not changed, else -1.  Neither raises nor allocates. */
+/*
+ * Returns the share that the planner would estimate for the condition "column = tenant",
+ * as var_eq_const() in selfuncs.c does from all statistics of the column; -1 without
+ * statistics.  "column" has a tuple with its number of distinct values.
+ */
+double
+estimated_share(const ShareKey *key, const TenantValue *tenant, VariableStatData *column)
+{
+	const Shares *shares = shares_in(key);
+	const CommonTenant *common;
+	double		share;
+	double		others;
+	bool		isdefault;
+
+	if (shares->average <= 0)
+		return -1;
+	if ((common = find_common(shares, tenant)) != NULL)
+		return common->share;
+	share = 1.0 - shares->sum - shares->nulls;
+	CLAMP_PROBABILITY(share);
+	others = get_variable_numdistinct(column, &isdefault) - shares->ncommon;
+	if (others > 1)
+		share /= others;
+	return shares->ncommon > 0 ? Min(share, shares->least) : share;
+}
+
+/* Returns the same as tenant_share() if the statistics of the table were read and have not changed, else -1.  Neither raises nor allocates. */
 double
 cached_tenant_share(const ShareKey *key, const TenantValue *tenant)
 {

@@ -9,6 +9,7 @@
 #define TENANT_GUARD_TENANT_SHARE_H
 
 #include "access/attnum.h"
+#include "utils/selfuncs.h"
 
 #include "tenant_type.h"
 
@@ -23,6 +24,7 @@ typedef struct ShareKey
 extern void init_tenant_shares(void);
 extern double relative_share(const ShareKey *key, const TenantValue *tenant);
 extern double tenant_share(const ShareKey *key, const TenantValue *tenant);
+extern double estimated_share(const ShareKey *key, const TenantValue *tenant, VariableStatData *column);
 extern double cached_tenant_share(const ShareKey *key, const TenantValue *tenant);
 
 #endif							/* TENANT_GUARD_TENANT_SHARE_H */

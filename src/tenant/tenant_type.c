@@ -476,6 +476,25 @@ tenant_datum(TenantValue *value)
 	return types[value->type].datum(value);
 }
 
+/*
+ * Sets *datum to the value of a column that identifies a tenant, as tenant_datum()
+ * does; false if the column's type has no such value.  "column_type" is as for
+ * view_tenant().
+ */
+bool
+datum_for_column(TenantValue *value, Oid column_type, Datum *datum)
+{
+	Assert(is_listed(types[value->type].column_types, column_type));
+	if (column_type == INT4OID)
+		*datum = Int32GetDatum((int32) value->number);
+	else if (column_type == INT2OID)
+		*datum = Int16GetDatum((int16) value->number);
+	else
+		*datum = tenant_datum(value);
+	return (column_type != INT4OID || value->number == (int32) value->number) &&
+		(column_type != INT2OID || value->number == (int16) value->number);
+}
+
 /* ----------------------------------------------------------------
  *		Settings
  * ----------------------------------------------------------------

@@ -56,5 +56,6 @@ extern uint64 tenant_hash(const TenantValue *value);
 extern const char *tenant_canonical(const TenantValue *value, char *buf);
 extern bool copy_tenant(TenantValue *copy, const TenantValue *value, MemoryContext context, int flags);
 extern Datum tenant_datum(TenantValue *value);
+extern bool datum_for_column(TenantValue *value, Oid column_type, Datum *datum);
 
 #endif							/* TENANT_GUARD_TENANT_TYPE_H */
