@@ -18,6 +18,7 @@
 #define ERRCODE_WOULD_WEAKEN			MAKE_SQLSTATE('T','G','0','0','5')
 #define ERRCODE_TENANT_STALE			MAKE_SQLSTATE('T','G','0','0','6')
 #define ERRCODE_ROWS_IN_THE_WAY			MAKE_SQLSTATE('T','G','0','0','7')
+#define ERRCODE_TENANT_NOT_ALLOWED		MAKE_SQLSTATE('T','G','0','0','8')
 
 /* What is appended to the hints of refusals and notices that tools run into which compare the database with a schema of theirs. */
 #define SEE_SCHEMA_TOOLS " If a schema tool sent it, see docs/schema-tools.md."

@@ -7,7 +7,7 @@
  *
  * The parameters of this file are PGC_SUSET: besides superusers only a role that
  * was granted SET on one can change it, in a session or with ALTER ROLE or ALTER
- * DATABASE.  Any user can set the tenant, which is PGC_USERSET.
+ * DATABASE.  The tenant is PGC_USERSET; authority.c says who can set it.
  *
  *-------------------------------------------------------------------------
  */

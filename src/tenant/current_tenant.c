@@ -18,9 +18,9 @@
  * is never overwritten, and is freed with TopTransactionContext.
  *
  * Invariants: getters allocate only at first use in a transaction; they never
- * return a tenant that was not set for the transaction (scope = transaction) or
- * that differs from the seal, or from the first tenant that was set
- * (one_tenant_per_transaction).
+ * return a tenant that was not set for the transaction (scope = transaction), was
+ * set by one who may not (authority.c), or differs from the seal, or from the
+ * first tenant that was set (one_tenant_per_transaction).
  *
  *-------------------------------------------------------------------------
  */
@@ -31,6 +31,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "authority.h"
 #include "compat.h"
 #include "current_tenant.h"
 #include "extension_version.h"
@@ -51,6 +52,7 @@ typedef enum TenantVerdict
 	TENANT_INVALID,				/* not of tenant_type: TG004 */
 	TENANT_STALE,				/* set in an earlier transaction: TG006 */
 	TENANT_TWICE,				/* two settings name different ones: TG002 */
+	TENANT_NOT_ALLOWED,			/* set by one who may not: TG008 */
 	TENANT_CHANGED,				/* differs from the one this transaction has set or used: TG002 */
 	TENANT_UNGUARDED			/* a query planned without the library has loaded it: 55000 */
 } TenantVerdict;
@@ -112,7 +114,10 @@ tenant_has_changed(const TenantValue *value)
 static TenantVerdict
 judge_tenant(TenantValue *value)
 {
-	switch (find_named_tenant(type_of_tenants, value).verdict)
+	NamedTenant named = find_named_tenant(type_of_tenants, value);
+	const NamingSource *culprit;
+
+	switch (named.verdict)
 	{
 		case NAMES_NONE:
 			return TENANT_MISSING;
@@ -125,6 +130,8 @@ judge_tenant(TenantValue *value)
 		case NAMES_TENANT:
 			break;
 	}
+	if (judge_setters(&named, value, &culprit) != MAY_SET_TENANT)
+		return TENANT_NOT_ALLOWED;
 	if (tenant_has_changed(value))
 		return TENANT_CHANGED;
 	if (session_is_refused())
@@ -162,6 +169,8 @@ refuse_tenant(TenantVerdict verdict)
 {
 	TenantValue value;
 	NamedTenant named = find_named_tenant(type_of_tenants, &value);
+	const NamingSource *culprit = NULL;
+	AuthorityVerdict authority;
 
 	Assert(verdict != TENANT_USABLE);
 	switch (verdict)
@@ -172,6 +181,9 @@ refuse_tenant(TenantVerdict verdict)
 			raise_refusal(stale_tenant(named.source));
 		case TENANT_TWICE:
 			raise_refusal(tenant_named_twice(named.source, named.other));
+		case TENANT_NOT_ALLOWED:
+			authority = judge_setters(&named, &value, &culprit);
+			raise_refusal(tenant_not_allowed(authority, culprit));
 		case TENANT_CHANGED:
 			raise_refusal(tenant_fixed());
 		case TENANT_UNGUARDED:

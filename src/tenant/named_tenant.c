@@ -30,7 +30,8 @@ typedef enum Standing
 	SET_FOR_TRANSACTION
 } Standing;
 
-static NamingSource sources[1 + MAX_OTHER_SETTINGS];
+/* One more for a token. */
+static NamingSource sources[1 + MAX_OTHER_SETTINGS + 1];
 static int	nsources = 0;
 
 /* Adds a source, which is never removed. */
@@ -88,6 +89,7 @@ take_in(NamedTenant *named, const NamingSource *source, bool decides_alone, Type
 {
 	TenantValue second;
 
+	named->deciding = (decides_alone ? 0 : named->deciding) | 1 << (source - sources);
 	if (decides_alone)
 	{
 		named->source = source;
@@ -112,7 +114,7 @@ take_in(NamedTenant *named, const NamingSource *source, bool decides_alone, Type
 NamedTenant
 find_named_tenant(TypeSource type, TenantValue *value)
 {
-	NamedTenant named = {NAMES_NONE, NULL, NULL};
+	NamedTenant named = {.verdict = NAMES_NONE};
 	Standing	highest = SET_BELOW_SESSION;
 
 	for (int i = 0; i < nsources; i++)

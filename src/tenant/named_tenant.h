@@ -19,11 +19,12 @@
 /* type_of_tenants or, where catalogs must not be read, last_type_of_tenants; called only if a source says something. */
 typedef TenantType (*TypeSource) (void);
 
-/* What kind of source names a tenant. */
+/* What kind of source names a tenant.  authority.c says which may under which authority. */
 typedef enum SourceKind
 {
 	SOURCE_IS_TENANT_ID,		/* the setting tenant_guard.tenant_id, and what sets it */
-	SOURCE_IS_OTHER_SETTING		/* a setting that tenant_guard.setting_names names */
+	SOURCE_IS_OTHER_SETTING,	/* a setting that tenant_guard.setting_names names */
+	SOURCE_IS_TOKEN				/* the setting of a signed token, which names a tenant once it is verified */
 } SourceKind;
 
 /* A source of the transaction's tenant, and what it says now. */
@@ -33,6 +34,7 @@ typedef struct NamingSource
 	const char *name;			/* for messages: the setting's */
 	const char *value;			/* NULL or empty: it names no tenant */
 	const TenantOrigin *origin; /* NULL: the value comes from below the session */
+	const struct config_generic *record;	/* guc.c's, of the setting */
 } NamingSource;
 
 typedef enum NamingVerdict
@@ -50,6 +52,7 @@ typedef struct NamedTenant
 	NamingVerdict verdict;
 	const NamingSource *source; /* NULL for NAMES_NONE */
 	const NamingSource *other;	/* of NAMES_TWO */
+	int			deciding;		/* the sources that decide, a bit each */
 } NamedTenant;
 
 extern NamingSource *add_source(SourceKind kind, const char *name);

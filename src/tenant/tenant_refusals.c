@@ -21,15 +21,21 @@
 #include "settings.h"
 #include "tenant_refusals.h"
 
+/* Returns a clause for hints with the statement that sets a parameter for this database; palloc'd. */
+static char *
+set_for_database(const char *parameter, const char *value)
+{
+	const char *database = get_database_name(MyDatabaseId);
+
+	return psprintf("a superuser runs ALTER DATABASE %s SET %s = '%s'; for new sessions.",
+					database ? quote_identifier(database) : "...", parameter, value);
+}
+
 /* Returns the part of a hint with the statement that sets another tenant type for this database; palloc'd. */
 char *
 set_tenant_type(TenantType type)
 {
-	const char *database = get_database_name(MyDatabaseId);
-
-	return psprintf("a superuser runs ALTER DATABASE %s SET tenant_guard.tenant_type = '%s'; for new sessions.",
-					database ? quote_identifier(database) : "...",
-					tenant_type_name(type));
+	return set_for_database("tenant_guard.tenant_type", tenant_type_name(type));
 }
 
 /* Returns a clause for the DETAIL of an error about another type: why tenants are of this one; palloc'd. */
@@ -96,15 +102,45 @@ statement_that_sets(const NamingSource *source)
 		psprintf("SET LOCAL %s = '...';", quoted_setting(source->name));
 }
 
+/* Returns the statement that sets the tenant, for hints, where anyone may set it; palloc'd or constant. */
+static const char *
+how_to_set(void)
+{
+	if (count_of_sources() == 1)
+		return "Run SELECT tenant_guard.set_tenant('...') first, in the same transaction.";
+	return psprintf("Run SELECT tenant_guard.set_tenant('...') first, in the same transaction, or %s",
+					statement_that_sets(nth_source(1)));
+}
+
+/* Returns a sentence for hints: how this session comes by a tenant; palloc'd or constant. */
+static const char *
+how_to_come_by_tenant(AuthorityVerdict verdict)
+{
+	switch (verdict)
+	{
+		case MAY_SET_TENANT:
+			break;
+		case IS_NOT_GRANTED:
+			return "Call the function of the application that sets the tenant first, in the same transaction.";
+		case IS_NO_TOKEN:
+			return "Name the tenant by a signed token first, in the same transaction.";
+		case IS_NOT_PINNED:
+		case IS_FROM_CONNECTION:
+			return "Do not unset the tenant: it is stored for the database, the role or the server.";
+		case NONE_IS_PINNED:
+			return psprintf("To store one, %s", set_for_database(TENANT_ID, "..."));
+		case AUTHORITY_IS_HIDDEN:
+			return "Remove parameter \"tenant_guard.authority\" from the connection's options.";
+	}
+	return how_to_set();
+}
+
 /* An owner of guarded tables may mean every tenant's rows, in a migration. */
 static const char *
 how_to_set_tenant(void)
 {
-	const char *set = "Run SELECT tenant_guard.set_tenant('...') first, in the same transaction.";
+	const char *set = how_to_come_by_tenant(judge_current_user());
 
-	if (count_of_sources() > 1)
-		set = psprintf("Run SELECT tenant_guard.set_tenant('...') first, in the same transaction, or %s",
-					   statement_that_sets(nth_source(1)));
 	if (superuser() || !owns_forced_table(GetUserId()))
 		return set;
 	return psprintf("%s If every tenant's rows are meant, as in a migration, a superuser runs SET %s = on; and then the statement.", set, BYPASS);
@@ -176,6 +212,63 @@ how_to_change_tenant(void)
 		return psprintf("%s For a migration that has several tenants in turn, a superuser runs GRANT SET ON PARAMETER %s TO %s; and it runs SET LOCAL %s = off; at the transaction's beginning.",
 						end, ONE_TENANT_PER_TRANSACTION, quote_identifier(GetUserNameFromId(GetUserId(), false)), ONE_TENANT_PER_TRANSACTION);
 	return end;
+}
+
+/* The role that has set what a source says; the current user for NULL.  palloc'd. */
+static const char *
+name_of_setter(const NamingSource *source)
+{
+	char	   *name = GetUserNameFromId(source != NULL ? source->record->srole : GetUserId(), true);
+
+	return name != NULL ? name : "?";
+}
+
+/* Why is a tenant not allowed?  "source" is the one that names it, or NULL: the current user is setting it.  palloc'd or constant. */
+static const char *
+why_not_allowed(AuthorityVerdict verdict, const NamingSource *source)
+{
+	switch (verdict)
+	{
+		case IS_NOT_GRANTED:
+			return psprintf("Parameter \"tenant_guard.authority\" is granted, and role \"%s\", which has set the tenant, was not granted SET on parameter \"" TENANT_ID "\".",
+							name_of_setter(source));
+		case IS_NO_TOKEN:
+			return "Parameter \"tenant_guard.authority\" is token, and the tenant was not set by a signed token.";
+		case IS_FROM_CONNECTION:
+			return psprintf("Parameter \"tenant_guard.authority\" is pinned, and the value of parameter \"%s\" comes from the connection's options.",
+							source->name);
+		case IS_NOT_PINNED:
+			return "Parameter \"tenant_guard.authority\" is pinned, and the tenant that is stored for the database, the role or the server is another one.";
+		case NONE_IS_PINNED:
+			return "Parameter \"tenant_guard.authority\" is pinned, and no tenant is stored for the database, the role or the server.";
+		case AUTHORITY_IS_HIDDEN:
+			return "The connection's options name parameter \"tenant_guard.authority\", which this role may not set, and so hide its value of the database.";
+		case MAY_SET_TENANT:
+			break;
+	}
+	return NULL;
+}
+
+/* "source" is the one that names the tenant, or NULL: the current user is setting it. */
+Refusal
+tenant_not_allowed(AuthorityVerdict verdict, const NamingSource *source)
+{
+	const char *hint = how_to_come_by_tenant(verdict);
+
+	Assert(verdict != MAY_SET_TENANT);
+	if (verdict == IS_NOT_GRANTED)
+		hint = psprintf("%s If the role is to set every tenant, a superuser runs GRANT SET ON PARAMETER " TENANT_ID " TO %s;",
+						hint, quote_identifier(name_of_setter(source)));
+	else if (verdict == IS_NOT_PINNED)
+		hint = "Connect to the database, or as the role, of the tenant that is meant.";
+	else if (verdict == IS_FROM_CONNECTION)
+		hint = psprintf("Remove parameter \"%s\" from the connection's options.", source->name);
+	return (Refusal) {
+		ERRCODE_TENANT_NOT_ALLOWED,
+			"this session may not set this tenant",
+			why_not_allowed(verdict, source),
+			hint
+	};
 }
 
 Refusal

@@ -8,6 +8,7 @@
 #ifndef TENANT_GUARD_TENANT_REFUSALS_H
 #define TENANT_GUARD_TENANT_REFUSALS_H
 
+#include "authority.h"
 #include "named_tenant.h"
 #include "refusal.h"
 #include "tenant_type.h"
@@ -19,6 +20,7 @@ extern Refusal no_tenant(void);
 extern Refusal tenant_unset(void);
 extern Refusal stale_tenant(const NamingSource *source);
 extern Refusal tenant_named_twice(const NamingSource *source, const NamingSource *other);
+extern Refusal tenant_not_allowed(AuthorityVerdict verdict, const NamingSource *source);
 extern Refusal tenant_fixed(void);
 extern Refusal tenant_fixed_in_worker(void);
 extern Refusal tenant_fixed_in_statement(void);

@@ -24,6 +24,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "authority.h"
 #include "compat.h"
 #include "current_tenant.h"
 #include "named_tenant.h"
@@ -84,10 +85,14 @@ make_canonical(char **newval, const TenantValue *value)
 static bool
 claim_tenant(const TenantValue *value)
 {
+	AuthorityVerdict verdict;
 	Oid			waiting;
 
 	if (replaying || creating_function)
 		return true;
+	verdict = judge_new_tenant(SOURCE_IS_TENANT_ID, value);
+	if (verdict != MAY_SET_TENANT)
+		return reject_setting(tenant_not_allowed(verdict, NULL));
 	if (!tenant_may_change() && departs(value))
 		return reject_setting(tenant_fixed());
 	if (OidIsValid(waiting = table_waiting_for_other(value, tenant_may_change() && replaces_tenant(value))))
@@ -197,6 +202,7 @@ assign_setting(int n, const char *newval, const TenantOrigin *origin)
 		return;
 	drop_other_plans(setting_sources[n]);
 	publish_departure();
+	publish_pinned_tenants();
 }
 
 static void
@@ -271,6 +277,7 @@ define_setting(SourceKind kind, const char *name, const char *description, GucSt
 							   PGC_USERSET, GUC_NOT_IN_SAMPLE,
 							   check, assign_hooks[n], NULL);
 	replaying = false;
+	setting_sources[n]->record = find_guc(name);
 	age_replayed_setting(name, variables[n]);
 	assign_setting(n, variables[n], setting_sources[n]->origin);
 }
@@ -291,6 +298,7 @@ define_tenant_settings(void)
 	Assert(count_of_sources() == 0);
 	define_leader_settings();
 	define_one_tenant_setting();
+	define_authority_setting(unconfirm_seal);
 	define_setting(SOURCE_IS_TENANT_ID, TENANT_ID, "Sets the tenant of the transaction.", check_tenant_id);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

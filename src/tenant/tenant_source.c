@@ -48,8 +48,8 @@ static RememberedTenant queueing = {.set_in = InvalidLocalTransactionId};
 /*
  * What parallel workers must know besides the values of the sources
  * (named_tenant.h): the leader's local transaction id in which it last set one,
- * which ones it has set in that, and which come from below the session, a bit
- * each; and the id of the transaction in which the tenant came to differ from
+ * which ones it has set in that, which come from below the session, and which
+ * name the tenant that is pinned (authority.c), a bit each; and the id of the transaction in which the tenant came to differ from
  * what was set or used before (0: none).  They are GUCs that nobody can set, so
  * that PostgreSQL copies them to workers.  Local transaction ids are unsigned;
  * these are their bit patterns.
@@ -57,6 +57,7 @@ static RememberedTenant queueing = {.set_in = InvalidLocalTransactionId};
 static int	leader_set_in = 0;
 static int	leader_set = 0;
 static int	leader_below_session = 0;
+static int	leader_pinned = 0;
 static int	leader_departed_in = 0;
 
 /* ----------------------------------------------------------------
@@ -331,6 +332,20 @@ leader_has_departed(void)
 	return leader_departed_in != 0 && leader_is_in(leader_departed_in);
 }
 
+/* In the leader: publishes whether a source names the tenant that is pinned. */
+void
+publish_pinned(int source, bool pinned)
+{
+	set_bit(&leader_pinned, source, pinned);
+}
+
+/* In a worker: did this source name the tenant that is pinned, in the leader? */
+bool
+leader_has_pinned(int source)
+{
+	return (leader_pinned & (1 << source)) != 0;
+}
+
 static bool
 check_leader_setting(int *newval, void **extra, GucSource source)
 {
@@ -367,5 +382,6 @@ define_leader_settings(void)
 	define_leader_setting("tenant_guard.leader_set_in", &leader_set_in);
 	define_leader_setting("tenant_guard.leader_set", &leader_set);
 	define_leader_setting("tenant_guard.leader_below_session", &leader_below_session);
+	define_leader_setting("tenant_guard.leader_pinned", &leader_pinned);
 	define_leader_setting("tenant_guard.leader_departed_in", &leader_departed_in);
 }

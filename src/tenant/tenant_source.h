@@ -53,6 +53,8 @@ extern void forget_queueing_tenant(void);
 extern void publish_tenant_origin(int source, const TenantOrigin *origin);
 extern void publish_tenant_departure(bool departed);
 extern bool leader_has_departed(void);
+extern void publish_pinned(int source, bool pinned);
+extern bool leader_has_pinned(int source);
 extern void define_leader_setting(const char *name, int *variable);
 extern void define_leader_settings(void);
 
