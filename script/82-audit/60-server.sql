@@ -186,12 +186,13 @@ WHERE (p.parname ~ '^tenant_guard\.' OR p.parname IN ('session_preload_libraries
 $rules$;
 COMMENT ON FUNCTION tenant_guard_internal.audit_settings() IS 'rules about settings; a part of audit()';
 
--- Settings that tenant_guard.setting_names names, and what the application's row-level security says beside the guards.
+-- Settings that tenant_guard.setting_names names, who may set a tenant, and what the application's row-level security says beside the guards.
 CREATE FUNCTION tenant_guard_internal.audit_other_settings() RETURNS SETOF tenant_guard_internal.finding
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $rules$
 WITH guarded AS MATERIALIZED (SELECT * FROM tenant_guard_internal.guarded_tables),
+stored AS MATERIALIZED (SELECT * FROM tenant_guard_internal.stored_settings),
 names AS MATERIALIZED (SELECT * FROM tenant_guard_internal.setting_names()),
 -- current_setting(name, true): of SQL as it is deparsed and as it is written
 reads AS MATERIALIZED (
@@ -232,8 +233,25 @@ SELECT 'policy_superfluous', 'info', format('%I on %s', p.polname, g.name),
 	   format('SELECT tenant_guard.protect(%L, replace_policies => true)', g.name), 0
 FROM guarded g JOIN pg_policy p ON p.polrelid = g.oid
 WHERE tenant_guard_internal.policy_is_superfluous(p.oid)
+
+-- An authority that is stored for a role binds sessions that log in as the role. Who logs in as another may become it, and sets every
+-- tenant. It is harmless to bind whoever does not own tables, and so migrates none, in the same way.
+UNION ALL
+SELECT 'authority_by_role', 'warning', quote_ident(l.rolname),
+	   format('logs in with tenant_guard.authority = open, and may SET ROLE %s, for which it is %s: that binds sessions that log in as the role, and no others',
+			  string_agg(DISTINCT quote_ident(r.rolname), ', '), string_agg(DISTINCT b.value, ', ')),
+	   CASE WHEN min(b.value) = max(b.value) AND min(b.value) IN ('granted', 'token')
+				 AND NOT EXISTS (SELECT FROM guarded g WHERE pg_has_role(l.oid, g.relowner, 'MEMBER'))
+			THEN format('ALTER ROLE %I SET tenant_guard.authority = %L', l.rolname, min(b.value)) END, 0
+FROM (SELECT r.oid, r.rolname, r.rolcanlogin AND NOT r.rolsuper AS logs_in,
+			 (SELECT s.value FROM stored s WHERE s.setting = 'tenant_guard.authority' AND s.setrole IN (r.oid, 0) ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1) AS value
+	  FROM pg_roles r) l
+	 JOIN stored b ON b.setting = 'tenant_guard.authority' AND b.setrole <> l.oid AND b.value <> 'open'
+	 JOIN pg_roles r ON r.oid = b.setrole AND pg_has_role(l.oid, r.oid, 'MEMBER')
+WHERE l.logs_in AND COALESCE(l.value, (SELECT s.setting FROM pg_settings s WHERE s.name = 'tenant_guard.authority' AND s.source IN ('configuration file', 'command line')), 'open') = 'open'
+GROUP BY l.oid, l.rolname
 $rules$;
-COMMENT ON FUNCTION tenant_guard_internal.audit_other_settings() IS 'rules about settings that name the tenant, and policies that read them; a part of audit()';
+COMMENT ON FUNCTION tenant_guard_internal.audit_other_settings() IS 'rules about settings that name the tenant, who may set them, and policies that read them; a part of audit()';
 
 -- Publications and subscriptions.
 CREATE FUNCTION tenant_guard_internal.audit_replication() RETURNS SETOF tenant_guard_internal.finding

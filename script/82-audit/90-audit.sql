@@ -71,6 +71,7 @@ FROM (VALUES
 	   ('setting_granted', 'info', 'audit_settings'),
 	   ('setting_disagrees', 'error', 'audit_settings'),
 	   ('setting_loosened', 'error', 'audit_settings'),
+	   ('authority_by_role', 'warning', 'audit_other_settings'),
 	   ('policy_superfluous', 'info', 'audit_other_settings'),
 	   ('setting_name_refused', 'warning', 'audit_other_settings'),
 	   ('setting_read_empty', 'warning', 'audit_other_settings'),

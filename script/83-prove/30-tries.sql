@@ -47,6 +47,8 @@ BEGIN
 			PERFORM set_config('session_replication_role', 'replica', true);
 			PERFORM tenant_guard_internal.execute_as_owner(relation, before);
 		END IF;
+		-- a superuser may set any tenant then, and what the statement calls may not
+		PERFORM set_config('tenant_guard.authority', 'granted', true) WHERE current_setting('tenant_guard.authority') <> 'open';
 		PERFORM set_config('tenant_guard.tenant_id', tenant, true),
 				set_config('tenant_guard.bypass', bypass::text, true),
 				set_config('session_replication_role', CASE WHEN replica THEN 'replica' ELSE 'origin' END, true);
