@@ -118,6 +118,18 @@ tests() {
 	fi
 }
 
+# found_in <name> <findings> <who finds>: nothing is found where no test has run, either.
+found_in() {
+	if [ -n "$2" ]; then
+		not_ok "$3"
+		echo "$2"
+	elif grep -qE '^ok [0-9]+ |^test .* \.\.\. ok ' "$directory/$1.log"; then
+		ok "$3 nothing"
+	else
+		not_ok "$3 nothing, since no test has run"
+	fi
+}
+
 with_asserts() {
 	[ -x "$server/bin/postgres" ] && return
 	skip "$1 needs the server with assertions"
@@ -158,7 +170,7 @@ part_sanitizers() {
 	tests sanitizers-growth "with sanitizers, growth" PG_CONFIG="$config" TG_COPT="$flags" \
 		TG_UNDER="${under/halt_on_error/quarantine_size_mb=0:thread_local_quarantine_size_kb=0:halt_on_error}" -- tap 004_no_growth
 	found=$(cat "$directory"/sanitizers{,-tap,-growth}.log | grep -E "$sanitized" | sort | uniq -c | head -n 50)
-	if [ -z "$found" ]; then ok "the sanitizers find nothing"; else not_ok "the sanitizers find"; echo "$found"; fi
+	found_in sanitizers "$found" "the sanitizers find"
 }
 
 # Only what has the library in its stack, and PostgreSQL does not know of.
@@ -171,7 +183,7 @@ part_valgrind() {
 	tests valgrind "under valgrind" PG_CONFIG="$config" TG_SERVERS=preloaded \
 		TG_UNDER="valgrind -q --leak-check=no --trace-children=yes $known --fullpath-after= --error-markers=BEGIN,END --log-file=$directory/valgrind/%p" -- regress "${few[@]}"
 	found=$(cat "$directory"/valgrind/* 2>/dev/null | awk '/BEGIN/ { text = "" } { text = text $0 "\n" } /END/ && text ~ /tenant_guard/ { print text }' | head -n 100)
-	if [ -z "$found" ]; then ok "valgrind finds nothing of the library's"; else not_ok "valgrind finds"; echo "$found"; fi
+	found_in valgrind "$found" "valgrind finds, of the library's,"
 }
 
 # --- A server of our own ----------------------------------------------------------------------------------------------
