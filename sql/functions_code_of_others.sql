@@ -317,6 +317,25 @@ INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.plan_guards(tenant_guard_internal.planned_table[],tenant_guard_internal.planned_key[])', 'SELECT tenant_guard_internal.plan_guards(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT k FROM tenant_guard_internal.plan_keys(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t)) k))'),
 	('tenant_guard_internal.plan_derivations(tenant_guard_internal.planned_table[],tenant_guard_internal.planned_key[])', 'SELECT tenant_guard_internal.plan_derivations(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t), ARRAY(SELECT k FROM tenant_guard_internal.plan_keys(ARRAY(SELECT t FROM tenant_guard_internal.plan_tables(''hostile''::pg_catalog.regnamespace) t)) k))');
 
+-- A tenant's rows, which its triggers see deleted, and the tenants.
+INSERT INTO cases (function, statement)
+SELECT f.name, 'SELECT tenant_guard.protect_schema(''hostile''); ' || f.statement
+FROM (VALUES
+	('tenants(regclass)', 'SELECT tenant_guard.tenants(''hostile.rows'')'),
+	('tenant_inventory(text)', 'SELECT tenant_guard.tenant_inventory(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'')'),
+	('purge_tenant(text,boolean,boolean)', 'SELECT tenant_guard.purge_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'')'),
+	('purge_tenant(text,boolean,boolean)', 'SELECT tenant_guard.purge_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', dry_run => false, tenants_row => true)'),
+	('purge_tenant_in_batches(text,integer,boolean)', 'CALL tenant_guard.purge_tenant_in_batches(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'')'),
+	('tenant_guard_internal.canonical_tenant(text)', 'SELECT tenant_guard_internal.canonical_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'')'),
+	('tenant_guard_internal.parts_of(oid)', 'SELECT tenant_guard_internal.parts_of(c.oid) FROM pg_catalog.pg_class c'),
+	('tenant_guard_internal.count_tenant_rows(oid,name,text)', 'SELECT tenant_guard_internal.count_tenant_rows(''hostile.rows''::pg_catalog.regclass, ''tenant_id'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'')'),
+	('tenant_guard_internal.try_count(oid,name,text)', 'SELECT tenant_guard_internal.try_count(c.oid, ''tenant_id'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'') FROM pg_catalog.pg_class c WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[''rows'', ''alike'']::pg_catalog.name[])'),
+	('tenant_guard_internal.delete_tenant_rows(oid[],name[],text,bigint)', 'SELECT tenant_guard_internal.delete_tenant_rows(ARRAY[''hostile.rows''::pg_catalog.regclass]::pg_catalog.oid[], ''{tenant_id}'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', 0)'),
+	('tenant_guard_internal.delete_tenant_rows(oid[],name[],text,bigint)', 'SELECT tenant_guard_internal.delete_tenant_rows(ARRAY[''ours.alike''::pg_catalog.regclass]::pg_catalog.oid[], ''{tenant_id}'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', 0)'),
+	('tenant_guard_internal.purge_group(oid[],name[],text,bigint)', 'SELECT tenant_guard_internal.purge_group(ARRAY[''hostile.rows''::pg_catalog.regclass]::pg_catalog.oid[], ''{tenant_id}'', ''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', 1)'),
+	('tenant_guard_internal.purge_step(text,bigint,bigint,jsonb)', 'SELECT tenant_guard_internal.purge_step(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', n, 1, NULL) FROM pg_catalog.generate_series(0, 9) n'),
+	('tenant_guard_internal.purge_receipt(text,boolean)', 'SELECT tenant_guard_internal.purge_receipt(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'', true)')) f (name, statement);
+
 -- Every function of the extension must have a case: none is listed here.
 SELECT p.oid::regprocedure AS without_case
 FROM pg_proc p
@@ -361,11 +380,11 @@ $$ SELECT array_agg(n ORDER BY n) FROM generate_series(0, 62) n WHERE bits & (1:
 -- The cases that leave a tenant behind come last.
 CREATE TABLE tried AS
 SELECT c.*, t.*
-FROM (SELECT * FROM cases ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove|check_referenced)') c CROSS JOIN LATERAL try(c.statement, c.role, 'public, pg_temp') t;
+FROM (SELECT * FROM cases ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove|purge|check_referenced)') c CROSS JOIN LATERAL try(c.statement, c.role, 'public, pg_temp') t;
 -- Once more by a superuser whose search_path finds mallory's operators and functions before PostgreSQL's own.
 INSERT INTO tried
 SELECT c.*, t.*
-FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove|check_referenced)') c
+FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(tenant_guard_internal\.)?(set|clear|execute|probe|prove|purge|check_referenced)') c
 	 CROSS JOIN LATERAL try(c.statement, c.role, 'hostile, pg_catalog, pg_temp') t;
 
 -- No code of mallory's runs as a superuser, nor as alice.

@@ -20,6 +20,7 @@ declare -A may_use=(
 	[copy]='base tenant guard'
 	[ddl]='base tenant guard bypass trust type_mismatch foreign_keys'
 	[functions]='base tenant guard bypass foreign_keys ddl'
+	[life]='base tenant guard bypass'
 )
 
 sources=(src/*.[ch] src/*/*.[ch]) c_files=(src/*.c src/*/*.c) script=(script/[0-9]*.sql script/[0-9]*/*.sql)
