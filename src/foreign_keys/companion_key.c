@@ -38,6 +38,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -46,6 +47,7 @@
 
 #include "catalog.h"
 #include "companion_key.h"
+#include "compat.h"
 #include "foreign_key.h"
 #include "framework_key.h"
 #include "install_guard.h"
@@ -229,10 +231,19 @@ is_named(const RangeVar *name, List *names)
 	return false;
 }
 
+/* May the user name what is in this schema? */
+static bool
+may_use(Oid schema)
+{
+	return schema_is_usable(schema, GetUserId());
+}
+
 /*
  * Appends the names of the triggers, of a table and of its partitions, that check
  * keys of this time.  A partition's trigger has the same name, but SET CONSTRAINTS
- * does not know that it is a part of another one, as it knows of foreign keys.
+ * does not know that it is a part of another one, as it knows of foreign keys.  Where
+ * the user may not use the schema of a referenced table, its trigger is left out: when
+ * that is checked matters only to who changes the table.
  */
 static List *
 append_triggers(List *names, Oid relid, ReferenceSide side, CheckTime time)
@@ -247,7 +258,7 @@ append_triggers(List *names, Oid relid, ReferenceSide side, CheckTime time)
 		{
 			RangeVar   *name = name_in_schema_of(lfirst_oid(lc), lfirst(ln));
 
-			if (!is_named(name, names))
+			if (!is_named(name, names) && (side == REFERENCING || may_use(get_rel_namespace(lfirst_oid(lc)))))
 				names = lappend(names, name);
 		}
 	return names;
@@ -336,13 +347,26 @@ counterparts(Oid constraint)
 	return names;
 }
 
+/* May the user name all of these constraints? */
+static bool
+may_name(List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (!may_use(get_namespace_oid(lfirst_node(RangeVar, lc)->schemaname, false)))
+			return false;
+	return true;
+}
+
 /*
  * Applies SET CONSTRAINTS of a key to its companion too, and conversely.
  * Frameworks run it before they drop a key, since ALTER TABLE fails while checks
  * are pending; and a key that is checked while its companion is deferred would
  * reveal whether the referenced row does not exist or is another tenant's.
  * Returns the statement, or a copy that names both.  So it is for the triggers that
- * check what a key references.
+ * check what a key references.  Where the user may not name one of them, as in the
+ * schema of a partition, the copy sets all constraints.
  */
 Node *
 with_companions(Node *stmt)
@@ -360,6 +384,6 @@ with_companions(Node *stmt)
 	if (names == NIL)
 		return stmt;
 	copy = copyObject((ConstraintsSetStmt *) stmt);
-	copy->constraints = list_concat(copy->constraints, names);
+	copy->constraints = may_name(names) ? list_concat(copy->constraints, names) : NIL;
 	return (Node *) copy;
 }
