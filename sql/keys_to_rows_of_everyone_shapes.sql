@@ -308,6 +308,29 @@ ALTER TABLE t.theirs ADD FOREIGN KEY (kind, no) REFERENCES t.forms;
 ALTER TABLE t.theirs ADD FOREIGN KEY (kind, no) REFERENCES t.forms DEFERRABLE;
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
+
+-- A statement that computes a key's column anew fires no trigger: where a row would reference another tenant's, it is refused. That
+-- goes for either end of the key, and also where the referenced table is another role's; a change of the type alone is made.
+SET client_min_messages = warning;
+SET tenant_guard.bypass = on;
+CREATE TABLE t.moulds (id int PRIMARY KEY, tenant_id uuid);
+SELECT tenant_guard.protect('t.moulds', null_rows => 'shared');
+CREATE TABLE t.casts (id int PRIMARY KEY, tenant_id uuid, mould int CONSTRAINT of_mould REFERENCES t.moulds, plain int);
+INSERT INTO t.moulds VALUES (1, :a), (2, NULL), (3, :b);
+INSERT INTO t.casts VALUES (1, :a, 1), (2, :b, 3);
+RESET tenant_guard.bypass;
+\set VERBOSITY terse
+ALTER TABLE t.casts ALTER COLUMN mould TYPE bigint USING 3;
+ALTER TABLE t.moulds ALTER COLUMN id TYPE bigint USING 4 - id;
+\set VERBOSITY default
+ALTER TABLE t.casts ALTER COLUMN mould TYPE bigint USING CASE mould WHEN 1 THEN 2 ELSE mould END, ALTER COLUMN plain TYPE bigint;
+ALTER TABLE t.moulds ALTER COLUMN id TYPE bigint;
+ALTER TABLE t.casts OWNER TO regress_other;
+GRANT REFERENCES (id) ON t.moulds TO regress_other;
+SET ROLE regress_other;
+ALTER TABLE t.casts ALTER COLUMN mould TYPE int USING 3;
+ALTER TABLE t.casts ALTER COLUMN plain TYPE int;
+RESET ROLE;
 DROP SCHEMA t CASCADE;
 DROP OWNED BY regress_other;
 DROP ROLE regress_app, regress_owner, regress_other;

@@ -258,6 +258,12 @@ note_written_rows(CheckedCommand *cmd)
 	note_written(cmd->change->relid, true);
 }
 
+static void
+check_rewritten_keys(CheckedCommand *cmd)
+{
+	check_remade_keys(cmd->change->relid);
+}
+
 /* Checks the parents, partitions and children of tables that were guarded only now; check_hierarchies does so for new tables. */
 static void
 check_hierarchies_of_guarded(CheckedCommand *cmd)
@@ -311,6 +317,7 @@ static const struct
 	{COMPLETES_GUARD | CHANGES_OWNER, check_owner_of_first_guard},
 	{CHANGES_OWNER, check_new_owner},
 	{WRITES_ROWS, note_written_rows},
+	{WRITES_ROWS, check_rewritten_keys},
 	{ANY_ACTION, check_hierarchies_of_guarded},
 	{ANY_ACTION, check_hierarchies},
 	{SETS_NOT_NULL, drop_checks},

@@ -316,31 +316,6 @@ check_keys_of_everyone(Oid root, KeyDirection direction, bool warns)
 		judge_keys_of_everyone(keys_of_hierarchy(root, kinds[i], direction), warns);
 }
 
-/* The keys that have triggers already, but are new, as all are with "all". */
-static List *
-keys_to_count(Oid root, KeyDirection direction, bool all)
-{
-	List	   *keys = NIL;
-	ListCell   *lc;
-
-	foreach(lc, keys_of_hierarchy(root, KEY_IS_CHECKED, direction))
-		/* one that is to another role's table is refused soon (reference_owner.c), and the count would tell of its rows */
-		if ((all || ((ForeignKey *) lfirst(lc))->made_now) && user_owns_relation(((ForeignKey *) lfirst(lc))->parent))
-			keys = lappend(keys, lfirst(lc));
-	return keys;
-}
-
-/* Refuses rows that cross tenants by these keys.  Nobody writes their tables meanwhile: the triggers may have seen no guard. */
-static void
-check_checked_keys(Oid root, KeyDirection direction, bool all)
-{
-	ListCell   *lc;
-
-	foreach(lc, tables_of_keys(keys_to_count(root, direction, all)))
-		LockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock);
-	check_no_reference_crosses(keys_to_count(root, direction, all));
-}
-
 /* Pairs these keys, or adds the triggers that they need, and adds the CHECKs that keys from rows of everyone need. */
 static void
 pair_and_check(List *keys, Oid root, KeyDirection direction, bool validate)

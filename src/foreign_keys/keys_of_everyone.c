@@ -20,6 +20,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "lib/stringinfo.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -216,6 +217,49 @@ check_references_of_part(Oid part)
 	}
 	if (keys != NIL)
 		check_no_reference_crosses(keys);
+}
+
+/* The keys that have triggers already, but are new, as all are with "all". */
+static List *
+keys_to_count(Oid root, KeyDirection direction, bool all)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	foreach(lc, keys_of_hierarchy(root, KEY_IS_CHECKED, direction))
+		/* one that is to another role's table is refused soon (reference_owner.c), and the count would tell of its rows */
+		if ((all || ((ForeignKey *) lfirst(lc))->made_now) && user_owns_relation(((ForeignKey *) lfirst(lc))->parent))
+			keys = lappend(keys, lfirst(lc));
+	return keys;
+}
+
+/* Refuses rows that cross tenants by these keys.  Nobody writes their tables meanwhile: the triggers may have seen no guard. */
+void
+check_checked_keys(Oid root, KeyDirection direction, bool all)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables_of_keys(keys_to_count(root, direction, all)))
+		LockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock);
+	check_no_reference_crosses(keys_to_count(root, direction, all));
+}
+
+/*
+ * Does that for the keys that a statement has made anew, as it does where it changes
+ * the type of a column: the values that it computes pass no trigger, and PostgreSQL
+ * checks just that what they reference exists.
+ */
+void
+check_remade_keys(Oid root)
+{
+	ListCell   *lc;
+
+	if (setting_foreign_keys != FOREIGN_KEYS_PAIR && setting_foreign_keys != FOREIGN_KEYS_ERROR)
+		return;
+	foreach(lc, keys_of_hierarchy(root, KEY_IS_CHECKED, KEYS_FROM_AND_TO))
+		if (((ForeignKey *) lfirst(lc))->made_now && !user_owns_relation(((ForeignKey *) lfirst(lc))->parent))
+			raise_refusal(key_cannot_be_checked(lfirst(lc)));
+	check_checked_keys(root, KEYS_FROM_AND_TO, false);
 }
 
 /*
