@@ -15,14 +15,18 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "lib/stringinfo.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "catalog.h"
 #include "everyones_rows.h"
@@ -191,6 +195,63 @@ check_references(List *keys, bool validate)
 		add_triggers(lfirst(lc));
 }
 
+/* A key of a table, as one of a partition of it. */
+static ForeignKey *
+key_of_part(const ForeignKey *key, Oid part)
+{
+	ForeignKey *copy = palloc(sizeof(ForeignKey));
+
+	*copy = *key;
+	for (int i = 0; i < key->ncolumns; i++)
+		copy->columns[i] = get_attnum(part, get_attname(key->child, key->columns[i], false));
+	copy->tenant = get_attnum(part, get_attname(key->child, key->tenant, false));
+	copy->child = part;
+	return copy;
+}
+
+/* The name of the constraint that PostgreSQL has derived from a key for this table; palloc'd. */
+static char *
+derived_name(const ForeignKey *key, Oid relid)
+{
+	CatalogScan scan = begin_catalog_scan(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid, NULL);
+	char	   *name = key->name;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
+		if (root_constraint(((Form_pg_constraint) GETSTRUCT(tuple))->oid) == key->oid)
+			name = pstrdup(NameStr(((Form_pg_constraint) GETSTRUCT(tuple))->conname));
+	end_catalog_scan(&scan);
+	return name;
+}
+
+/*
+ * Refuses rows of a key's table, or of a new partition of it, that reference other
+ * tenants' rows, with the error that PostgreSQL has raised if they do not exist: the
+ * user does not own the referenced table, and must not learn which rows others have.
+ */
+static void
+refuse_as_absent(const ForeignKey *key, Oid part)
+{
+	List	   *parts = get_rel_relkind(part) == RELKIND_PARTITIONED_TABLE ? find_all_inheritors(part, NoLock, NULL) :
+		list_make1_oid(part);
+	ListCell   *lc;
+
+	foreach(lc, parts)
+	{
+		Relation	leaf;
+
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_RELATION || !references_cross(key_of_part(key, lfirst_oid(lc))))
+			continue;
+		leaf = table_open(lfirst_oid(lc), NoLock);
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("insert or update on table \"%s\" violates foreign key constraint \"%s\"",
+						RelationGetRelationName(leaf), derived_name(key, lfirst_oid(lc))),
+				 errdetail("Key is not present in table \"%s\".", get_rel_name(key->parent)),
+				 errtableconstraint(leaf, derived_name(key, lfirst_oid(lc)))));
+	}
+}
+
 /* Does that for the rows of a partition that a statement has attached: core has checked just that what they reference exists. */
 void
 check_references_of_part(Oid part)
@@ -204,15 +265,14 @@ check_references_of_part(Oid part)
 		whole = get_partition_parent(whole, true);
 		foreach(lc, foreign_keys_from(whole))
 		{
-			ForeignKey *key = lfirst(lc);
+			const ForeignKey *key = lfirst(lc);
 
 			if (key->kind != KEY_IS_CHECKED)
 				continue;
-			for (int i = 0; i < key->ncolumns; i++)
-				key->columns[i] = get_attnum(part, get_attname(whole, key->columns[i], false));
-			key->tenant = get_attnum(part, get_attname(whole, key->tenant, false));
-			key->child = part;
-			keys = lappend(keys, key);
+			if (user_owns_relation(key->parent))
+				keys = lappend(keys, key_of_part(key, part));
+			else
+				refuse_as_absent(key, part);
 		}
 	}
 	if (keys != NIL)
@@ -258,7 +318,7 @@ check_remade_keys(Oid root)
 		return;
 	foreach(lc, keys_of_hierarchy(root, KEY_IS_CHECKED, KEYS_FROM_AND_TO))
 		if (((ForeignKey *) lfirst(lc))->made_now && !user_owns_relation(((ForeignKey *) lfirst(lc))->parent))
-			raise_refusal(key_cannot_be_checked(lfirst(lc)));
+			refuse_as_absent(lfirst(lc), ((ForeignKey *) lfirst(lc))->child);
 	check_checked_keys(root, KEYS_FROM_AND_TO, false);
 }
 

@@ -158,6 +158,16 @@ check_no_reference_crosses(List *keys)
 	check_no_row_crosses(pairings);
 }
 
+/* Does a row reference another tenant's by this key to rows of everyone? */
+bool
+references_cross(ForeignKey *key)
+{
+	Pairing		pairing = {.key = key};
+
+	count_cross_tenant_rows(&pairing);
+	return pairing.cross_tenant > 0;
+}
+
 /* ----------------------------------------------------------------
  *		Keys that cannot be paired
  * ----------------------------------------------------------------

@@ -19,6 +19,7 @@ extern char *key_definition(const ForeignKey *key, const char *name, bool paired
 extern char *cross_tenant_query(const ForeignKey *key);
 extern bool key_keeps_meaning(const ForeignKey *key, Refusal *why);
 extern void check_no_reference_crosses(List *keys);
+extern bool references_cross(ForeignKey *key);
 extern void pair_keys(List *keys, bool validate);
 
 #endif							/* TENANT_GUARD_PAIR_KEYS_H */
