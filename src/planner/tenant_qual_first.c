@@ -17,6 +17,12 @@
  * before the other filters of its scan.  The executor evaluates filters in the
  * order of the list.
  *
+ * Where filters are trusted, it is moved if one of them reads values that may be
+ * long.  (The planner puts it behind filters that cost the same, since it has gone
+ * through an equivalence class.)  Otherwise another tenant's long values would take
+ * time, or exceed the limit of an allocation, which is an error that depends on the
+ * row.  Other trusted filters stay in the planner's order.
+ *
  * If the query itself compares the tenant column with a value, the planner
  * replaces the tenant's qual of the scan by that comparison, and compares the
  * value with the tenant once, when the scan starts (equivclass.c).  A value that
@@ -54,6 +60,7 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
+#include "call_condition.h"
 #include "catalog.h"
 #include "compat.h"
 #include "conflict_filter.h"
@@ -298,6 +305,18 @@ supply_tenant_filter(Plan *scan, Oid guarded, AttrNumber attnum, Oid relid)
 	raise_refusal(custom_scan_is_opaque(custom->methods->CustomName, relid));
 }
 
+/* Does one of the filters of a scan, which are trusted, read long values? */
+static bool
+filters_read_long_values(const Plan *scan)
+{
+	ListCell   *lc;
+
+	foreach(lc, scan->qual)
+		if (reads_long_values(lfirst(lc)))
+			return true;
+	return false;
+}
+
 /* Moves the tenant's qual of a scan before its other filters. */
 static void
 order_filters(Plan *scan, AttrNumber attnum, bool shared)
@@ -442,7 +461,7 @@ put_first_in_node(Plan *scan, void *context)
 	if (!has_tenant_filter(scan->qual, scan, attnum, shared) &&
 		!has_tenant_filter(index_conditions(scan), scan, attnum, shared) && row_security_applies(plan, ((Scan *) scan)->scanrelid))
 		supply_tenant_filter(scan, guarded, attnum, rte->relid);
-	else if (list_length(scan->qual) > 1 && !filters_are_trusted(rte))
+	else if (list_length(scan->qual) > 1 && (!filters_are_trusted(rte) || filters_read_long_values(scan)))
 		order_filters(scan, attnum, shared);
 }
 

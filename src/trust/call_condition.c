@@ -503,6 +503,51 @@ call_copies(TrustCondition condition, Oid funcid)
 		(result != BOOLOID && get_typlen(result) == -1);
 }
 
+/* Are the values of an argument's type never long?  Those of anyelement and anyenum are elements of built-in ranges, and enums. */
+static bool
+is_short_type(Oid type)
+{
+	return get_typlen(type) > 0 || type == NUMERICOID || type == INETOID || type == ANYRANGEOID;
+}
+
+/* A check_functions_in_node callback: is an argument of this function long?  LEAKPROOF ones count as PostgreSQL counts them. */
+static bool
+takes_long_values(Oid funcid, void *context)
+{
+	Oid		   *types;
+	int			n;
+	bool		found = false;
+
+	if (get_func_leakproof(funcid))
+		return false;
+	(void) get_func_signature(funcid, &types, &n);
+	for (int i = 0; i < n; i++)
+		found |= !is_short_type(types[i]);
+	return found;
+}
+
+static bool
+reads_long_values_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, ArrayExpr) || IsA(node, RowExpr) || check_functions_in_node(node, takes_long_values, NULL))
+		return true;
+	return expression_tree_walker(node, reads_long_values_walker, context);
+}
+
+/*
+ * Does a trusted filter read values of a row that may be long, or make such?  That
+ * takes time, and may exceed the limit of an allocation, which is an error.  A
+ * jsonb of a hundred kilobytes does, of numbers with many zeros: as text it has a
+ * gigabyte.
+ */
+bool
+reads_long_values(Node *filter)
+{
+	return reads_long_values_walker(filter, NULL);
+}
+
 /*
  * SQL function: the built-in functions that are trusted, as rows of function,
  * condition and reason.

@@ -28,6 +28,7 @@ extern bool operator_is_trusted(Oid opno);
 extern bool is_plain_output(const CoerceViaIO *cast);
 extern bool aggregate_sorts(Oid aggregate);
 extern bool call_copies(TrustCondition condition, Oid funcid);
+extern bool reads_long_values(Node *filter);
 extern bool collation_could_fail(List *args, Oid collation);
 extern const char *reason_against_call(TrustCondition condition, Oid funcid);
 

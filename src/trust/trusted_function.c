@@ -26,8 +26,10 @@
  * too (the label's documentation says so).  The owner of an operator class, who
  * is a superuser, answers for its support functions, as for LEAKPROOF operators.
  *
- * Not prevented: another tenant's value so long that what a query makes of it
- * exceeds the limit of an allocation, as sixteen values of 64 megabytes do.
+ * What a trusted function makes of another tenant's value may exceed the limit of
+ * an allocation.  So the tenant's qual of a scan is evaluated before filters that
+ * read long values (tenant_qual_first.c).  Not prevented: that a condition of an
+ * index does where rows are rechecked, if the index accepted such a value.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,7 +1,8 @@
 # A crowd of queries, each with something talkative in it, over a table where another tenant's rows hold a canary: it is
 # in no result, notice, error, detail or context, and each query answers, or fails, as with trusted_filters off.
 #
-# The tenant's own filter is made dear and the talkative functions cheap, so that whatever may run first does.
+# The tenant's own filter is made dear and the talkative functions cheap, so that whatever may run first does. (What reads
+# long values is evaluated after the tenant's filter all the same.)
 
 use strict;
 use warnings;
@@ -233,19 +234,19 @@ foreach my $name (sort keys %settings)
 
 # --- What the test is worth: it hears a talkative function that is put on the list -------------------------------------
 
-my @dates = grep { /to_date/ } @queries;
+my @heard = grep { /\bchr\(/ } @queries;
 my ($trusted, $barred);
 
-$node->safe_psql('postgres', 'ALTER FUNCTION pg_catalog.to_date(text, text) COST 0.000001');
-($trusted, $barred) = ask_both(\@dates, '-c jit=off');
-is(scalar(grep { hears_canary($dates[$_], $trusted->[$_]) } 0 .. $#dates), 0, 'a function that is not on it is not heard');
-$node->safe_psql('postgres', "SECURITY LABEL FOR tenant_guard ON FUNCTION pg_catalog.to_date(text, text) IS 'trusted'");
-($trusted, $barred) = ask_both(\@dates, '-c jit=off');
-cmp_ok(scalar(grep { hears_canary($dates[$_], $trusted->[$_]) } 0 .. $#dates), '>', 10, 'one that is put on it is');
-is(scalar(grep { hears_canary($dates[$_], $barred->[$_]) } 0 .. $#dates), 0, 'but not where trusted_filters is off');
-$node->safe_psql('postgres', 'SECURITY LABEL FOR tenant_guard ON FUNCTION pg_catalog.to_date(text, text) IS NULL');
-($trusted, $barred) = ask_both(\@dates, '-c jit=off');
-is(scalar(grep { hears_canary($dates[$_], $trusted->[$_]) } 0 .. $#dates), 0, 'and not once it is off the list');
+$node->safe_psql('postgres', 'ALTER FUNCTION pg_catalog.chr(int) COST 0.000001');
+($trusted, $barred) = ask_both(\@heard, '-c jit=off');
+is(scalar(grep { hears_canary($heard[$_], $trusted->[$_]) } 0 .. $#heard), 0, 'a function that is not on it is not heard');
+$node->safe_psql('postgres', "SECURITY LABEL FOR tenant_guard ON FUNCTION pg_catalog.chr(int) IS 'trusted'");
+($trusted, $barred) = ask_both(\@heard, '-c jit=off');
+cmp_ok(scalar(grep { hears_canary($heard[$_], $trusted->[$_]) } 0 .. $#heard), '>', 10, 'one that is put on it is');
+is(scalar(grep { hears_canary($heard[$_], $barred->[$_]) } 0 .. $#heard), 0, 'but not where trusted_filters is off');
+$node->safe_psql('postgres', 'SECURITY LABEL FOR tenant_guard ON FUNCTION pg_catalog.chr(int) IS NULL');
+($trusted, $barred) = ask_both(\@heard, '-c jit=off');
+is(scalar(grep { hears_canary($heard[$_], $trusted->[$_]) } 0 .. $#heard), 0, 'and not once it is off the list');
 
 # --- Where a tenant's few rows are read rather than an index over all, they do not talk, and answer as otherwise --------
 
