@@ -329,8 +329,12 @@ relation_info(RELATION_INFO_PARAMETERS)
 static bool
 relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum, VariableStatData *column)
 {
-	return (prev_relation_stats && prev_relation_stats(root, rte, attnum, column)) ||
-		give_tenant_statistics(rte, attnum, column) || ignores_statistics(root, rte, attnum);
+	if ((prev_relation_stats && prev_relation_stats(root, rte, attnum, column)) || give_tenant_statistics(rte, attnum, column))
+		return true;
+	if (!ignores_statistics(root, rte, attnum))
+		return false;
+	column->statsTuple = NULL;	/* brincostestimate() leaves it to the hook */
+	return true;
 }
 
 static void
