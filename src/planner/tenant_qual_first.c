@@ -38,7 +38,8 @@
  * the planner hook has seen the query (inline_set_returning_function).
  *
  * Index conditions are evaluated before filters nevertheless, and once more if the
- * index is lossy: a function in one is called for each row that is rechecked.
+ * index is lossy: a function in one is called for each row that is rechecked.  Not
+ * so in the heap scan of a bitmap: the tenant's qual is rechecked first.
  *
  * The conflicting row of ON CONFLICT comes from no scan (conflict_filter.c).
  * MERGE fetches the new version of a row that another transaction has updated,
@@ -337,6 +338,33 @@ order_filters(Plan *scan, AttrNumber attnum, bool shared)
 	scan->qual = list_concat(first, others);
 }
 
+/* Returns the first tenant filter of a scan that the executor evaluates for each row, or NULL. */
+static Node *
+first_tenant_filter(const Plan *scan, AttrNumber attnum, bool shared)
+{
+	ListCell   *lc;
+
+	foreach(lc, scan->qual)
+		if (is_tenant_filter(lfirst(lc), scan, attnum, shared))
+			return lfirst(lc);
+	return NULL;
+}
+
+/*
+ * Puts the tenant's qual before the conditions of a bitmap's indexes, where none of
+ * these compares the tenant.  They are evaluated for rows of which the bitmap says
+ * that they may match: of pages with many of them, or of a lossy index.
+ */
+static void
+put_tenant_before_recheck(BitmapHeapScan *scan, AttrNumber attnum, bool shared)
+{
+	Plan	   *plan = &scan->scan.plan;
+	Node	   *filter = first_tenant_filter(plan, attnum, shared);
+
+	if (filter != NULL && !has_tenant_filter(scan->bitmapqualorig, plan, attnum, shared))
+		scan->bitmapqualorig = lcons(copyObject(filter), scan->bitmapqualorig);
+}
+
 /*
  * Returns the range-table index of the table that the planner has expanded to this
  * partition or child, or 0.  (A query in FROM is no table.)
@@ -463,6 +491,8 @@ put_first_in_node(Plan *scan, void *context)
 		supply_tenant_filter(scan, guarded, attnum, rte->relid);
 	else if (list_length(scan->qual) > 1 && (!filters_are_trusted(rte) || filters_read_long_values(scan)))
 		order_filters(scan, attnum, shared);
+	if (IsA(scan, BitmapHeapScan))
+		put_tenant_before_recheck((BitmapHeapScan *) scan, attnum, shared);
 }
 
 static bool

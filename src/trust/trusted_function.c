@@ -28,8 +28,9 @@
  *
  * What a trusted function makes of another tenant's value may exceed the limit of
  * an allocation.  So the tenant's qual of a scan is evaluated before filters that
- * read long values (tenant_qual_first.c).  Not prevented: that a condition of an
- * index does where rows are rechecked, if the index accepted such a value.
+ * read long values, and of what the heap scan of a bitmap rechecks
+ * (tenant_qual_first.c).  Not prevented: that a condition of another lossy index
+ * does, if the index accepted such a value.
  *
  *-------------------------------------------------------------------------
  */
