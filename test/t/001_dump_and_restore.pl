@@ -31,75 +31,8 @@ sub new_database
 }
 
 new_database($origin, 'uuids');
-$origin->safe_psql('uuids', <<"SQL");
-SET client_min_messages = warning;
-CREATE EXTENSION tenant_guard;
-
-CREATE TABLE customers (id int, tenant_id uuid, name text, PRIMARY KEY (tenant_id, id));
-CREATE TABLE orders (id int PRIMARY KEY, tenant_id uuid, customer int, FOREIGN KEY (tenant_id, customer) REFERENCES customers (tenant_id, id));
-CREATE INDEX ON orders (tenant_id);
-CREATE VIEW orders_seen AS SELECT count(*) FROM orders;
-CREATE FUNCTION count_orders(int) RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public AS 'SELECT count(*) FROM orders';
-CREATE VIEW orders_view WITH (security_invoker) AS SELECT * FROM orders;
-
-CREATE TABLE events (id int, tenant_id uuid) PARTITION BY RANGE (id);
-CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (1) TO (10);
-CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10) TO (20) PARTITION BY LIST (id);
-CREATE TABLE events_2_default PARTITION OF events_2 DEFAULT;
-CREATE TABLE events_attached (tenant_id uuid, gone int, id int);
-ALTER TABLE events_attached DROP COLUMN gone;
-ALTER TABLE events ATTACH PARTITION events_attached FOR VALUES FROM (20) TO (30);
-
-CREATE TABLE parent (id int, tenant_id uuid);
-CREATE TABLE child (extra text) INHERITS (parent);
-
-CREATE TABLE countries (code text PRIMARY KEY);
-SELECT tenant_guard.share('countries', 'the tenants'' own; reason=''none''
-and "more": \\ é');
-SET tenant_guard.auto_protect = off;
-CREATE TABLE shared_with_column (id int, tenant_id uuid);
-CREATE TABLE never_guarded (id int, tenant_id uuid);
-RESET tenant_guard.auto_protect;
-SELECT tenant_guard.share('shared_with_column');
-
-CREATE TABLE unprotected (id int, tenant_id uuid);
-SELECT tenant_guard.unprotect('unprotected', 'moves');
-
-CREATE TABLE narrowed (id int, tenant_id uuid);
-DROP POLICY tenant_access ON narrowed;
-CREATE POLICY even ON narrowed FOR SELECT TO app USING (id % 2 = 0);
-
-CREATE TABLE by_org (id int, org_id uuid);
-SELECT tenant_guard.protect('by_org', 'org_id');
-
-CREATE TABLE with_nulls (id int);
-INSERT INTO with_nulls VALUES (1), (2);
-ALTER TABLE with_nulls ADD COLUMN tenant_id uuid;
-
-CREATE SCHEMA "Odd ""schema";
-CREATE TABLE "Odd ""schema"."Odd table" (id int, "Tenant" uuid);
-SELECT tenant_guard.protect('"Odd ""schema"."Odd table"', 'Tenant');
-
-SELECT tenant_guard.accept_finding('tenant_index_missing', 'public.by_org', E'it''s\nsmall; object=''x''', '2100-01-01');
-SELECT tenant_guard.accept_finding('view_bypasses', 'public.orders_seen', 'no column of it is a tenant''s');
-SELECT tenant_guard.accept_finding('definer_function_bypasses', 'public.count_orders(integer)', 'a number');
-
-CREATE TABLE another_default (id int, tenant_id uuid);
-ALTER TABLE another_default ALTER COLUMN tenant_id DROP DEFAULT;
-CREATE UNLOGGED TABLE unlogged (id int, tenant_id uuid);
-CREATE DOMAIN tenant AS uuid;
-CREATE TABLE by_domain (id int, tenant_id tenant);
-CREATE TABLE owned (id int, tenant_id uuid);
-ALTER TABLE owned OWNER TO owner;
-
-SET tenant_guard.bypass = on;
-INSERT INTO customers VALUES (1, '$TENANT_A', 'of a'), (1, '$TENANT_B', 'of b'), (2, '$TENANT_B', 'of b too');
-INSERT INTO orders VALUES (1, '$TENANT_A', 1), (2, '$TENANT_B', 2);
-INSERT INTO events VALUES (1, '$TENANT_A'), (11, '$TENANT_B'), (21, '$TENANT_B');
-INSERT INTO child VALUES (1, '$TENANT_A', 'of a');
-INSERT INTO owned VALUES (1, '$TENANT_A'), (2, '$TENANT_B'), (3, '$TENANT_B');
-GRANT SELECT, INSERT ON customers, orders, events, events_1, events_2, events_2_default, events_attached, parent, child, with_nulls, narrowed TO app;
-SQL
+$origin->safe_psql('uuids', 'CREATE EXTENSION tenant_guard');
+fill_with_guards($origin, 'uuids');
 
 # Tenants that are texts and bigints.
 foreach my $type ('text', 'bigint')
@@ -208,6 +141,8 @@ unlike(slurp_file("$dir/uuids.sql"), qr/(?:CREATE|COMMENT ON|ON) SCHEMA tenant_g
 my ($flags) = slurp_file("$FindBin::RealBin/../../docs/schema-tools.md") =~ /structure_dump_flags = \[(.*?)\]/;
 $origin->command_ok([ 'pg_dump', '--schema-only', '--no-privileges', '--no-owner', $flags =~ /'(.*?)'/g, '-f', "$dir/structure.sql", '-d', $origin->connstr('uuids') ],
 	'pg_dump makes a structure.sql');
+# of rows alone, which pg_dump puts in an order that keys allow
+$origin->command_ok([ 'pg_dump', '-a', '-f', "$dir/all_data.sql", '-d', $origin->connstr('uuids') ], 'pg_dump makes a script of rows');
 $origin->command_ok([ 'pg_dump', '-a', '-f', "$dir/tenants_data.sql", '-T', 'with_nulls', '-d', $origin->connstr('uuids') ],
 	'pg_dump makes a script of rows alone');
 
@@ -268,7 +203,7 @@ foreach my $node ($origin, $plain)
 	# Rows alone, into tables that are guarded already: those of no tenant cannot come back.
 	new_database($node, 'rows_alone');
 	run_script($node, 'rows_alone', "$dir/$_-data.sql", "$_-data, $where") foreach 'pre', 'post';
-	$node->command_fails_like([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-1', '-f', "$dir/data.sql", '-d', $node->connstr('rows_alone') ],
+	$node->command_fails_like([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-1', '-f', "$dir/all_data.sql", '-d', $node->connstr('rows_alone') ],
 		qr/violates check constraint "tenant_not_null"/, 'rows of no tenant are refused');
 	run_script($node, 'rows_alone', "$dir/tenants_data.sql", "data into guarded tables, $where");
 	is($node->safe_psql('rows_alone', $tables), $status{uuids}, 'each table is guarded, shared or neither as it was');

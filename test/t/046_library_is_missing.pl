@@ -5,42 +5,17 @@
 use strict;
 use warnings;
 
-use Cwd 'realpath';
-use File::Basename;
-use File::Copy;
-use File::Path 'make_path';
 use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use TenantGuard;
 
-# An installation of links, so that other tests keep their library: PostgreSQL finds its files relative to the program.
-my %dir = map { chomp(my $path = `pg_config --$_`); $_ => realpath($path) } qw(bindir pkglibdir sharedir);
-my $root = $dir{bindir};
-$root = dirname($root) until "$dir{pkglibdir}/" =~ m{^\Q$root\E/} && "$dir{sharedir}/" =~ m{^\Q$root\E/};
-my $copy = PostgreSQL::Test::Utils::tempdir();
-my %own = map { $_ => $copy . substr($dir{$_}, length $root) } keys %dir;
-$_->{extension} = "$_->{sharedir}/extension" foreach \%dir, \%own;    # to which scripts of other versions are added
-make_path(values %own);
-foreach my $kind (keys %own)
-{
-	foreach my $file (glob "$dir{$kind}/*")
-	{
-		my $name = basename($file);
-		next if $name =~ /^(?:postgres|pg_ctl|tenant_guard\.so|extension)$/;
-		symlink($file, "$own{$kind}/$name") or die "$name: $!";
-	}
-}
-foreach my $program ('bindir/postgres', 'bindir/pg_ctl', 'pkglibdir/tenant_guard.so')
-{
-	my ($kind, $name) = split m{/}, $program;
-	copy("$dir{$kind}/$name", "$own{$kind}/$name") or die "$name: $!";
-	chmod 0755, "$own{$kind}/$name";
-}
+# An installation of its own, so that other tests keep their library.
+my %own = link_installation();
 my $library = "$own{pkglibdir}/tenant_guard.so";
 
-my $node = PostgreSQL::Test::Cluster->new('missing', install_path => dirname($own{bindir}));
+my $node = PostgreSQL::Test::Cluster->new('missing', install_path => $own{root});
 $node->init($ENV{INITDB_TEMPLATE} && $node->pg_version >= 17 ? () : (extra => [ '-E', 'UTF8', '--no-locale' ]));
 $node->start;
 $node->safe_psql('postgres', <<"SQL");

@@ -4,13 +4,18 @@ package TenantGuard;
 use strict;
 use warnings;
 
+use Cwd 'realpath';
 use Exporter 'import';
+use File::Basename;
+use File::Copy;
+use File::Path 'make_path';
 use File::Temp;
+use FindBin;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw($TENANT_A $TENANT_B start_server says superuser_says session_says);
+our @EXPORT = qw($TENANT_A $TENANT_B start_server link_installation fill_with_guards says superuser_says session_says);
 
 our $TENANT_A = 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa';
 our $TENANT_B = 'bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb';
@@ -29,6 +34,48 @@ sub start_server
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
 	return $node;
+}
+
+# link_installation(): an installation of links, whose library and scripts can be changed without other tests seeing it: PostgreSQL finds its
+# files relative to the program. Its directories, by pg_config's names; "extension", that of scripts, and "root", for install_path.
+sub link_installation
+{
+	my %dir = map { chomp(my $path = `pg_config --$_`); $_ => realpath($path) } qw(bindir pkglibdir sharedir);
+	my $root = $dir{bindir};
+	$root = dirname($root) until "$dir{pkglibdir}/" =~ m{^\Q$root\E/} && "$dir{sharedir}/" =~ m{^\Q$root\E/};
+	my $copy = PostgreSQL::Test::Utils::tempdir();
+	my %own = map { $_ => $copy . substr($dir{$_}, length $root) } keys %dir;
+	$_->{extension} = "$_->{sharedir}/extension" foreach \%dir, \%own;
+
+	make_path(values %own);
+	foreach my $kind (keys %own)
+	{
+		foreach my $file (glob "$dir{$kind}/*")
+		{
+			my $name = basename($file);
+			next if $name =~ /^(?:postgres|pg_ctl|tenant_guard\.(?:so|control)|extension)$/;
+			symlink($file, "$own{$kind}/$name") or die "$name: $!";
+		}
+	}
+	foreach my $file ('bindir/postgres', 'bindir/pg_ctl', 'pkglibdir/tenant_guard.so', 'extension/tenant_guard.control')
+	{
+		my ($kind, $name) = split m{/}, $file;
+		copy("$dir{$kind}/$name", "$own{$kind}/$name") or die "$name: $!";
+		chmod 0755, "$own{$kind}/$name";
+	}
+	$own{root} = dirname($own{bindir});
+	return %own;
+}
+
+# fill_with_guards(node, database): in a database with the extension.
+sub fill_with_guards
+{
+	my ($node, $database) = @_;
+
+	$node->safe_psql('postgres', q{SELECT 'CREATE ROLE owner LOGIN' WHERE to_regrole('owner') IS NULL \gexec});
+	$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$FindBin::RealBin/../setup/every_guard.sql", '-d', $node->connstr($database) ],
+		"every kind of guard is made in database $database");
+	return;
 }
 
 # says(node, database, user, sql, PGOPTIONS): all that psql prints in one session, in order, joined by '; '. Of an
