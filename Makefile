@@ -8,7 +8,7 @@
 EXTENSION = tenant_guard
 # The one place that says the version; test/lint.sh compares the others with it.
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(dir $(firstword $(MAKEFILE_LIST)))tenant_guard.control)
-# The script of this version is made of pieces; scripts that update to it are files of their own.
+# The script of this version is made of pieces, and so is the script that updates to it; those of versions before stay as they are.
 DATA_built = tenant_guard--$(EXTVERSION).sql
 DATA = $(wildcard tenant_guard--*--*.sql)
 MODULE_big = tenant_guard
@@ -53,6 +53,11 @@ release-script: tenant_guard--$(EXTVERSION).sql
 	@if grep -qF ' script/released/$<' script/released/checksums; then echo '$< is released: set the next version' >&2; exit 1; fi
 	cp $< script/released/
 	sha256sum script/released/$< $(wildcard tenant_guard--*--$(EXTVERSION).sql) >>script/released/checksums
+
+# From the version that was released last to this one. It is committed, as who builds needs no Perl.
+.PHONY: update-script
+update-script:
+	perl script/update_sql.pl --write
 
 # The rules of audit() without the extension. It is committed, since who uses it builds nothing.
 audit.sql: script/audit_sql.pl $(sort $(wildcard script/82-audit/*.sql))

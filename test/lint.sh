@@ -234,6 +234,17 @@ one_version() {
 		debian/changelog|^tenant-guard (\([0-9.]*\)-.*
 		CHANGELOG.md|^## \([0-9.]*\).*
 	END
+	# what users install is the newest release, if there is one
+	found=$(printf '%s\n' script/released/*.sql | sed -n 's/.*--\(.*\)\.sql$/\1/p' | sort -V | tail -n 1)
+	version=${found:-$version}
+	while IFS='|' read -r file text; do
+		found=$(sed -n "s/$text/\1/p" "$file" | head -n 1)
+		[ "${found:-none}" = "$version" ] || echo "$file:1: says version ${found:-none}, the newest is $version"
+	done <<-'END'
+		README.md|^\*\*State:\*\* version \([0-9.]*[0-9]\).*
+		docs/installation.md|.*tenant-guard_\([0-9.]*\)-1_.*
+		SECURITY.md|.*release, \([0-9.]*[0-9]\).*
+	END
 	grep -oE '\| [0-9.]+ \|$' README.md | tr -d '| ' | sort -u | while read -r found; do
 		grep -q "^## $found\b" CHANGELOG.md || echo "README.md:1: says that something was added by $found, which CHANGELOG.md does not have"
 	done
@@ -247,6 +258,9 @@ updates_are_listed() {
 		[ ! -e "$file" ] || grep -q "works_with.*\"$version\"" src/tenant/extension_version.c || echo "$file:1: updates from version $version, which src/tenant/extension_version.c does not list"
 	done
 }
+
+# update_script: it makes of the objects of the version before what script/ makes now (test/t/054_update.pl).
+update_script() { perl script/update_sql.pl --check; }
 
 # released_scripts: databases hold what a released script has made, so it stays as it was released, and what has to be otherwise is
 # changed by one that updates from it. A tag knows what was released, also where script and checksum are changed together.
@@ -299,6 +313,7 @@ rule "no function over 100 lines" long_functions
 rule "no file over 600 lines" long_files
 rule "what the install script makes has a comment" uncommented
 rule "one version" one_version
+rule "the script that updates is made of script/" update_script
 rule "released scripts are as they were released" released_scripts
 rule "versions from which scripts update are listed" updates_are_listed
 rule "every error has an errcode" errcodes

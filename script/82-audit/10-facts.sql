@@ -200,4 +200,8 @@ FROM tenant_guard_internal.stored_settings s
 WHERE s.setting = 'session_preload_libraries' AND s.setrole <> 0;
 COMMENT ON VIEW tenant_guard_internal.roles_without_library IS 'roles with a session_preload_libraries of their own; a part of audit()';
 
-GRANT SELECT ON ALL TABLES IN SCHEMA tenant_guard_internal TO PUBLIC;
+GRANT SELECT ON tenant_guard_internal.schemas_left_alone, tenant_guard_internal.audited_tables, tenant_guard_internal.guarded_tables,
+	tenant_guard_internal.unbound_roles, tenant_guard_internal.granted_privileges, tenant_guard_internal.open_relations,
+	tenant_guard_internal.named_relations, tenant_guard_internal.views_of_guarded, tenant_guard_internal.bypassable_relations,
+	tenant_guard_internal.relations_with_code, tenant_guard_internal.user_functions, tenant_guard_internal.named_in_functions,
+	tenant_guard_internal.stored_settings, tenant_guard_internal.roles_without_library TO PUBLIC;

@@ -1,0 +1,2 @@
+-- What script/update_sql.pl cannot find out of the update to this version, run before the rest of it: see there. After a release it is
+-- empty but for this.
