@@ -222,12 +222,13 @@ judge_setter(int n, const TenantValue *value)
 
 /*
  * Were all sources that name the tenant set by one who may?  If not, sets *culprit
- * to one that was not.  Neither raises nor changes anything.
+ * to one that was not.  "value" is what the first of them names, if it is a tenant.
+ * Neither raises nor changes anything.
  */
 AuthorityVerdict
 judge_setters(const NamedTenant *named, const TenantValue *value, const NamingSource **culprit)
 {
-	if (authority == AUTHORITY_OPEN)
+	if (authority == AUTHORITY_OPEN || (named->verdict != NAMES_TENANT && named->verdict != NAMES_TWO))
 		return MAY_SET_TENANT;
 	for (int i = 0; i < count_of_sources(); i++)
 		if (named->deciding & (1 << i))

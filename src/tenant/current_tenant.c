@@ -116,6 +116,7 @@ judge_tenant(TenantValue *value)
 {
 	NamedTenant named = find_named_tenant(type_of_tenants, value);
 	const NamingSource *culprit;
+	AuthorityVerdict authority = judge_setters(&named, value, &culprit);
 
 	switch (named.verdict)
 	{
@@ -126,11 +127,12 @@ judge_tenant(TenantValue *value)
 		case NAMES_INVALID:
 			return TENANT_INVALID;
 		case NAMES_TWO:
-			return TENANT_TWICE;
+			/* a source that names another tenant than the one that is pinned is one of two that disagree */
+			return authority == MAY_SET_TENANT || authority == IS_NOT_PINNED ? TENANT_TWICE : TENANT_NOT_ALLOWED;
 		case NAMES_TENANT:
 			break;
 	}
-	if (judge_setters(&named, value, &culprit) != MAY_SET_TENANT)
+	if (authority != MAY_SET_TENANT)
 		return TENANT_NOT_ALLOWED;
 	if (tenant_has_changed(value))
 		return TENANT_CHANGED;
