@@ -180,6 +180,8 @@ SELECT * FROM t.try_all(:b);
 ALTER ROLE CURRENT_USER SET tenant_guard.tenant_id = :a;
 \c -
 SET client_min_messages = warning;
+-- (This loads the library where it is not preloaded.)
+SELECT tenant_guard.has_tenant();
 SET tenant_guard.authority = 'pinned';
 SET ROLE regress_app;
 SELECT * FROM t.try_all(:b);
