@@ -118,8 +118,8 @@ SELECT relnamespace::regnamespace AS schema, status, count(*) FROM tenant_guard.
 WHERE relnamespace::regnamespace::text IN ('written', 'protected', 'watched') GROUP BY relnamespace, 2 ORDER BY relnamespace::regnamespace::text COLLATE "C", 2;
 SELECT relation, invariant, other FROM tenant_guard.broken_invariants() ORDER BY relation::text COLLATE "C";
 
--- The guards are the same.
-SELECT * FROM tool.difference('written', 'protected') WHERE name <> 'made_with_null';
+-- The guards are the same. (From 18 on LIKE copies NOT NULL from a table that is guarded, with its name.)
+SELECT * FROM tool.difference('written', 'protected') WHERE name <> 'made_with_null' AND name NOT LIKE 'alike%';
 SELECT * FROM tool.difference('written', 'watched');
 
 -- The first were written, but for parts of others, and what is more than a guard. The event trigger has seen the others made.
@@ -127,7 +127,7 @@ SELECT relname FROM pg_class WHERE relnamespace = 'written'::regnamespace AND re
 SELECT count(*) FROM pg_class WHERE relnamespace IN ('protected'::regnamespace, 'watched'::regnamespace) AND relkind IN ('r', 'p') AND tool.is_written(oid);
 SELECT command, object FROM tool.seen WHERE object LIKE '%watched.plain' ORDER BY command COLLATE "C", object COLLATE "C";
 -- This is what a guard is.
-SELECT * FROM tool.facts('written.with_default') ORDER BY fact COLLATE "C";
+SELECT * FROM tool.facts('written.with_default') WHERE fact NOT LIKE 'constraint%' ORDER BY fact COLLATE "C";
 
 -- A temporary table is guarded in the same way: a row is of the transaction's tenant.
 SET ROLE regress_owner;

@@ -116,6 +116,22 @@ has_column(Oid relid, const char *name)
 	return found;
 }
 
+/* Says which catalogs need not be scanned for parts of a relation: a new table has few.  All may be there if it was dropped. */
+RelationParts
+parts_of_relation(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	RelationParts parts = {true, true, true};
+
+	if (!HeapTupleIsValid(tuple))
+		return parts;
+	parts.checks = ((Form_pg_class) GETSTRUCT(tuple))->relchecks > 0;
+	parts.indexes = ((Form_pg_class) GETSTRUCT(tuple))->relhasindex;
+	parts.triggers = ((Form_pg_class) GETSTRUCT(tuple))->relhastriggers;
+	ReleaseSysCache(tuple);
+	return parts;
+}
+
 /* Returns the default or generation expression of a column, or NULL. */
 Node *
 column_default(Relation rel, AttrNumber attnum)

@@ -21,11 +21,20 @@ typedef struct CatalogScan
 	SysScanDesc scan;
 } CatalogScan;
 
+/* What a relation may have, by its row in pg_class: false where it surely has none. */
+typedef struct RelationParts
+{
+	bool		checks;
+	bool		indexes;
+	bool		triggers;
+} RelationParts;
+
 extern char *relation_name(Oid relid);
 extern Oid	object_owner(Oid catalog, Oid object);
 extern char *owner_name(Oid relid);
 extern List *ancestors_of(Oid relid);
 extern bool has_column(Oid relid, const char *name);
+extern RelationParts parts_of_relation(Oid relid);
 extern Node *column_default(Relation rel, AttrNumber attnum);
 extern CatalogScan begin_catalog_scan(Oid catalog, Oid index, AttrNumber attnum, Oid value, Snapshot snapshot);
 extern CatalogScan begin_dependents_scan(Oid catalog, Oid object);

@@ -329,16 +329,14 @@ not_null_is_unvalidated(Oid relid, AttrNumber attnum)
 #endif
 }
 
-/* The constraint that makes a column NOT NULL from 18 on, for AddRelationNewConstraints; NIL before: attnotnull is all that there is. */
-static inline List *
-not_null_constraints(const char *column)
-{
+/* From 18 on NOT NULL is a constraint, for AddRelationNewConstraints; before attnotnull is all that there is.  And keys that are NOT ENFORCED have no triggers. */
 #if PG_VERSION_NUM >= 180000
-	return list_make1(makeNotNullConstraint(makeString(pstrdup(column))));
+#define not_null_constraints(column) list_make1(makeNotNullConstraint(makeString(pstrdup(column))))
+#define KEYS_MAY_LACK_TRIGGERS true
 #else
-	return NIL;
+#define not_null_constraints(column) NIL
+#define KEYS_MAY_LACK_TRIGGERS false
 #endif
-}
 
 /* Is the current user an owner of the relation?  16 replaced the functions of each kind of object by one. */
 static inline bool

@@ -294,14 +294,6 @@ table_of_statement(const Node *stmt)
 	return InvalidOid;
 }
 
-/* Raises an error if a statement of ours is not on this table, whose name must have come to mean another. */
-void
-check_table_of_statement(const Node *stmt, Oid relid)
-{
-	if (table_of_statement(stmt) != relid)
-		refuse_renamed(relid);
-}
-
 /*
  * Must be called when a utility statement begins.  Returns what must be passed
  * to leave_utility when it ends, with or without an error.  Raises an error if
@@ -310,8 +302,9 @@ check_table_of_statement(const Node *stmt, Oid relid)
 int
 enter_utility(const Node *stmt)
 {
-	if (OidIsValid(own_ddl_relid) && utilities + 1 == own_ddl_depth && names_table(stmt))
-		check_table_of_statement(stmt, own_ddl_relid);
+	if (OidIsValid(own_ddl_relid) && utilities + 1 == own_ddl_depth && names_table(stmt) &&
+		table_of_statement(stmt) != own_ddl_relid)
+		refuse_renamed(own_ddl_relid);
 	return utilities++;
 }
 

@@ -21,7 +21,6 @@ extern void keep_name(Oid relid);
 extern void run_ddl(Oid relid, const char *sql);
 extern void run_ddl_noforce(Oid relid, const char *sql);
 extern void run_ddl_as_caller(Oid relid, const char *sql);
-extern void check_table_of_statement(const Node *stmt, Oid relid);
 extern int	enter_utility(const Node *stmt);
 extern void leave_utility(int outer);
 extern int	utility_depth(void);

@@ -176,6 +176,8 @@ has_own_triggers(Oid relid)
 	CatalogScan scan;
 	HeapTuple	tuple;
 
+	if (!parts_of_relation(relid).triggers)
+		return false;
 	scan = begin_catalog_scan(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, relid, NULL);
 	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 	{

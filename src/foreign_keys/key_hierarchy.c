@@ -10,6 +10,7 @@
 #include "catalog/pg_inherits.h"
 #include "utils/lsyscache.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "key_hierarchy.h"
 
@@ -41,7 +42,14 @@ all_keys_of_hierarchy(Oid root, KeyDirection direction)
 	return found;
 }
 
-/* Is there any foreign key from or to a table, its partitions or children?  A new table mostly has none. */
+/* Can there be foreign keys from or to a table, apart from its parts?  A new table mostly has none, and no triggers. */
+bool
+may_have_keys(Oid relid)
+{
+	return KEYS_MAY_LACK_TRIGGERS || get_rel_relkind(relid) != RELKIND_RELATION || parts_of_relation(relid).triggers;
+}
+
+/* Is there any foreign key from or to a table, its partitions or children? */
 bool
 has_keys(Oid root)
 {
@@ -50,7 +58,7 @@ has_keys(Oid root)
 	if (get_rel_relkind(root) == '\0')
 		return false;
 	foreach(lc, find_all_inheritors(root, NoLock, NULL))
-		if (foreign_keys_of(lfirst_oid(lc)) != NIL)
+		if (may_have_keys(lfirst_oid(lc)) && foreign_keys_of(lfirst_oid(lc)) != NIL)
 			return true;
 	return false;
 }

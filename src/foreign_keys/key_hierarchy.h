@@ -18,6 +18,7 @@ typedef enum KeyDirection
 } KeyDirection;
 
 extern List *all_keys_of_hierarchy(Oid root, KeyDirection direction);
+extern bool may_have_keys(Oid relid);
 extern bool has_keys(Oid root);
 extern List *keys_of_hierarchy(Oid root, KeyKind kind, KeyDirection direction);
 extern List *tables_of_keys(List *keys);

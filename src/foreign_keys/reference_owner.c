@@ -37,6 +37,7 @@
 #include "foreign_key.h"
 #include "guard.h"
 #include "guarded_owner.h"
+#include "key_hierarchy.h"
 #include "key_owners.h"
 #include "key_refusals.h"
 #include "own_sql.h"
@@ -245,7 +246,7 @@ check_new_references(Oid relid)
 		get_rel_relkind(relid) == '\0')
 		return;
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		foreach(lk, foreign_keys_from(lfirst_oid(lc)))
+		foreach(lk, may_have_keys(lfirst_oid(lc)) ? foreign_keys_from(lfirst_oid(lc)) : NIL)
 			if (((ForeignKey *) lfirst(lk))->made_now)
 				check_reference(lfirst(lk));
 }

@@ -408,35 +408,63 @@ policies_of(Oid relid)
 	return facts;
 }
 
-/* Returns a clause of CREATE POLICY, empty for QUAL_NONE. */
+/* Returns the text of an expression, or NULL for QUAL_NONE. */
 static const char *
-policy_clause(const char *keywords, QualForm form, const char *column, const char *tenant)
+qual_text(QualForm form, const char *column, const char *tenant)
 {
-	return form == QUAL_NONE ? "" : psprintf(" %s (%s)", keywords, psprintf(qual_texts[form], column, tenant));
+	return form == QUAL_NONE ? NULL : psprintf(qual_texts[form], column, tenant);
 }
 
-/*
- * Returns the CREATE POLICY statements for what a table lacks of a shape.
- * "relation" and "column" are quoted; "tenant" is a call of the getter.
- */
+/* Returns the restrictive policies that a table lacks of a shape: PolicyTexts.  "column" is quoted; "tenant" is a call of the getter. */
 List *
-missing_policies(const PolicyFacts *facts, GuardShape shape, const char *relation, const char *column, const char *tenant)
+missing_policies(const PolicyFacts *facts, GuardShape shape, const char *column, const char *tenant)
 {
-	List	   *statements = NIL;
+	List	   *missing = NIL;
 
 	Assert(shape >= SHAPE_TENANT_COLUMN);
 	for (int i = 0; i < lengthof(guard_policies); i++)
 	{
 		const GuardPolicy *policy = &guard_policies[i];
+		PolicyText *text;
 
-		if (policy->shape == shape && (facts->found & (uint32) 1 << i) == 0)
-			statements = lappend(statements,
-								 psprintf("CREATE POLICY %s ON %s AS RESTRICTIVE FOR %s TO PUBLIC%s%s",
-										  policy->name, relation, policy->command_name,
-										  policy_clause("USING", policy->qual, column, tenant),
-										  policy_clause("WITH CHECK", policy->check, column, tenant)));
+		if (policy->shape != shape || (facts->found & (uint32) 1 << i) != 0)
+			continue;
+		text = palloc(sizeof(PolicyText));
+		*text = (PolicyText) {
+			policy->name, false, policy->command, policy->command_name,
+			qual_text(policy->qual, column, tenant), qual_text(policy->check, column, tenant)
+		};
+		missing = lappend(missing, text);
 	}
-	return statements;
+	return missing;
+}
+
+/* Returns the permissive policy of a guard. */
+PolicyText *
+access_policy(void)
+{
+	PolicyText *text = palloc(sizeof(PolicyText));
+
+	*text = (PolicyText) {
+		ACCESS_POLICY, true, '*', "ALL", "tenant_guard.guarded()", NULL
+	};
+	return text;
+}
+
+/* Returns a clause of CREATE POLICY, empty for NULL. */
+static const char *
+policy_clause(const char *keywords, const char *expression)
+{
+	return expression == NULL ? "" : psprintf(" %s (%s)", keywords, expression);
+}
+
+/* Returns the CREATE POLICY statement for a policy.  "relation" is quoted. */
+char *
+policy_statement(const PolicyText *policy, const char *relation)
+{
+	return psprintf("CREATE POLICY %s ON %s AS %s FOR %s TO PUBLIC%s%s", policy->name, relation,
+					policy->permissive ? "PERMISSIVE" : "RESTRICTIVE", policy->command_name,
+					policy_clause("USING", policy->qual), policy_clause("WITH CHECK", policy->check));
 }
 
 /*

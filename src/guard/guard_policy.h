@@ -39,6 +39,17 @@ typedef struct PolicyForm
 	Node	   *check;
 } PolicyForm;
 
+/* A policy, TO PUBLIC, that is to be created; the expressions are texts, or NULL. */
+typedef struct PolicyText
+{
+	const char *name;
+	bool		permissive;
+	char		command;		/* as in pg_policy.polcmd */
+	const char *command_name;
+	const char *qual;
+	const char *check;
+} PolicyText;
+
 /* What the policies of a table are; what is palloc'd is in the current memory context. */
 typedef struct PolicyFacts
 {
@@ -71,8 +82,9 @@ extern const char *policy_of_new_rows(GuardShape shape);
 extern bool is_policy_of_shape(const char *name, GuardShape shape);
 extern List *policies_of_other_shapes(const PolicyFacts *facts, GuardShape shape);
 extern bool is_isolation_policy(const PolicyForm *policy, GuardShape shape, AttrNumber column);
-extern List *missing_policies(const PolicyFacts *facts, GuardShape shape, const char *relation,
-							  const char *column, const char *tenant);
+extern List *missing_policies(const PolicyFacts *facts, GuardShape shape, const char *column, const char *tenant);
+extern PolicyText *access_policy(void);
+extern char *policy_statement(const PolicyText *policy, const char *relation);
 extern Oid	table_of_isolation_policy(Oid policyid);
 extern Oid	table_of_guard_policy(Oid policyid);
 

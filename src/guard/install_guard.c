@@ -264,17 +264,17 @@ drop_policy(Oid relid, const char *relation, const char *policy)
 	run_ddl(relid, psprintf("DROP POLICY %s ON %s", quote_identifier(policy), relation));
 }
 
-/* The statements that create the restrictive policies that a table lacks of a shape. */
+/* The restrictive policies that a table lacks of a shape: PolicyTexts. */
 static List *
 isolation_policies(const Target *target, const PolicyFacts *facts, GuardShape shape)
 {
-	return missing_policies(facts, shape, target->name, quote_identifier(target->column), tenant_getter(target->type));
+	return missing_policies(facts, shape, quote_identifier(target->column), tenant_getter(target->type));
 }
 
-static char *
-access_policy(const Target *target)
+static void
+create_policy(const Target *target, const PolicyText *policy)
 {
-	return psprintf("CREATE POLICY " ACCESS_POLICY " ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (tenant_guard.guarded())", target->name);
+	run_ddl(target->relid, policy_statement(policy, target->name));
 }
 
 /*
@@ -307,7 +307,7 @@ make_isolation_policies(const Target *target, const PolicyFacts *facts, GuardSha
 				(errmsg("policy \"%s\" of table %s is replaced", (char *) lfirst(lc), target->name)));
 	}
 	foreach(lc, isolation_policies(target, facts, shape))
-		run_ddl(target->relid, lfirst(lc));
+		create_policy(target, lfirst(lc));
 	return replaced;
 }
 
@@ -330,7 +330,7 @@ make_access_policy(const Target *target, const PolicyFacts *facts)
 	}
 	if (facts->access)
 		raise_refusal(policy_name_taken(target->relid, ACCESS_POLICY));
-	run_ddl(target->relid, access_policy(target));
+	create_policy(target, access_policy());
 	return true;
 }
 
@@ -348,7 +348,7 @@ write_new_guard(const Target *target, const PolicyFacts *facts, GuardShape shape
 	NewGuard	guard = {
 		.relid = target->relid, .attnum = target->attnum, .column = target->column,
 		.default_value = parts->default_value ? tenant_getter(target->type) : NULL, .not_null = parts->not_null,
-		.policies = lappend(isolation_policies(target, facts, shape), access_policy(target))
+		.policies = lappend(isolation_policies(target, facts, shape), access_policy())
 	};
 
 	write_guard(&guard);

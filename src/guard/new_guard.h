@@ -19,7 +19,7 @@ typedef struct NewGuard
 	const char *column;			/* its name, not quoted */
 	const char *default_value;	/* an expression, or NULL if it needs none */
 	bool		not_null;		/* must it become NOT NULL?  No row has a null in it. */
-	List	   *policies;		/* CREATE POLICY statements */
+	List	   *policies;		/* PolicyTexts */
 } NewGuard;
 
 extern bool is_new_and_alone(Oid relid, AttrNumber attnum, bool has_default);

@@ -44,10 +44,13 @@ constraint_forbids_null(HeapTuple tuple, TupleDesc desc, AttrNumber attnum)
 static bool
 check_forbids_null(Oid relid, AttrNumber attnum, bool validated)
 {
-	CatalogScan scan = begin_catalog_scan(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid, NULL);
+	CatalogScan scan;
 	HeapTuple	tuple;
 	bool		found = false;
 
+	if (!parts_of_relation(relid).checks)
+		return false;
+	scan = begin_catalog_scan(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relid, NULL);
 	while (!found && HeapTupleIsValid(tuple = next_catalog_row(&scan)))
 		found = (!validated || ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated) &&
 			constraint_forbids_null(tuple, RelationGetDescr(scan.catalog), attnum);

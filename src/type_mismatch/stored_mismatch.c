@@ -351,6 +351,18 @@ mismatches_in_object(Oid catalog, Oid object)
 	return mismatches_in_any(catalog, object, true);
 }
 
+/* Can a constraint, default or index compare a column with anything?  Most rows of a new table cannot, and need not be read again. */
+static bool
+can_compare(Oid catalogid, HeapTuple tuple)
+{
+	Form_pg_attrdef def = (Form_pg_attrdef) GETSTRUCT(tuple);
+
+	if (catalogid == ConstraintRelationId)
+		return ((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_CHECK;
+	/* only a generated column's expression names other columns */
+	return catalogid != AttrDefaultRelationId || get_attgenerated(def->adrelid, def->adnum) != '\0';
+}
+
 /*
  * Returns the refusals for those constraints, defaults or indexes of a table that
  * the current transaction has made.
@@ -365,7 +377,7 @@ mismatches_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid rel
 	ListCell   *lc;
 
 	while (HeapTupleIsValid(tuple = next_catalog_row(&scan)))
-		if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+		if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)) && can_compare(catalogid, tuple))
 			parts = lappend_oid(parts, catalogid == IndexRelationId ?
 								((Form_pg_index) GETSTRUCT(tuple))->indexrelid :
 								catalogid == AttrDefaultRelationId ?
@@ -384,16 +396,18 @@ mismatches_in_new_parts(Oid catalogid, Oid index, AttrNumber key_column, Oid rel
 static List *
 mismatches_in_table(Oid relid)
 {
-	List	   *refusals;
+	RelationParts parts = parts_of_relation(relid);
+	List	   *refusals = NIL;
 
 	if (guard_of(relid).status == GUARD_NONE)
 		return NIL;
-	refusals = mismatches_in_new_parts(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
-									   Anum_pg_constraint_conrelid, relid);
+	if (parts.checks)
+		refusals = mismatches_in_new_parts(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+										   Anum_pg_constraint_conrelid, relid);
 	refusals = list_concat(refusals, mismatches_in_new_parts(AttrDefaultRelationId, AttrDefaultIndexId,
 															 Anum_pg_attrdef_adrelid, relid));
-	return list_concat(refusals, mismatches_in_new_parts(IndexRelationId, IndexIndrelidIndexId,
-														 Anum_pg_index_indrelid, relid));
+	return !parts.indexes ? refusals :
+		list_concat(refusals, mismatches_in_new_parts(IndexRelationId, IndexIndrelidIndexId, Anum_pg_index_indrelid, relid));
 }
 
 /*
