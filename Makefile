@@ -15,6 +15,8 @@ MODULE_big = tenant_guard
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
 PG_CPPFLAGS = $(addprefix -I,$(wildcard src/*/))
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
+# Tokens are verified by OpenSSL.
+SHLIB_LINK = -lcrypto
 # Only what PostgreSQL calls is exported.
 SHLIB_EXPORTS = exports.txt
 PGFILEDESC = "tenant_guard - tenant isolation kept by the server"

@@ -50,6 +50,7 @@ find_postgres() {
 missing_packages() {
 	command -v gcc >/dev/null || printf '%s\n' gcc libc6-dev
 	command -v make >/dev/null || echo make
+	echo '#include <openssl/evp.h>' | gcc -E -o /dev/null - 2>/dev/null || echo libssl-dev
 	[ -n "$pg_config" ] || echo postgresql
 	{ [ -n "$pg_config" ] && has_headers "$pg_config"; } || echo postgresql-server-dev
 }
