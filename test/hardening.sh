@@ -10,6 +10,7 @@
 #     sanitizers  the library with the sanitizers of addresses and undefined behaviour, on the server that is installed
 #     caches      some tests with each cache thrown away whenever it could be (debug_discard_caches)
 #     valgrind    some tests under valgrind
+#     tokens      libFuzzer over what verifies tokens and reads keys, with the sanitizers (ten minutes, or TG_SECONDS)
 #     sqlsmith    random queries of an application's role: no crash, and no canary of another tenant in any message
 #     random      random statements (040_random_ddl) and talkative queries (039_queries_do_not_talk), new seeds each time
 #
@@ -263,10 +264,32 @@ part_random() {
 	done
 }
 
+# What verifies tokens and reads keys, outside the server; see test/fuzz/token.c.
+part_tokens() {
+	local log=$directory/tokens.log fuzzer=$directory/token-fuzzer found=$directory/tokens seconds=${TG_SECONDS:-600}
+	mkdir -p "$found/corpus"
+	if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return 0; }' | clang -fsanitize=fuzzer -x c -o "$fuzzer" - >"$log" 2>&1; then
+		skip "clang with libFuzzer is not there"
+		return
+	fi
+	if ! clang -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -DFRONTEND -Wno-unused-command-line-argument \
+		-I"$project/src/base" -I"$project/src/token" -I"$("$pg_config" --includedir-server)" -I"$("$pg_config" --includedir)/internal" \
+		"$project"/test/fuzz/token.c "$project"/src/token/{base64url,json_document,token_key,verify_token}.c \
+		-L"$("$pg_config" --pkglibdir)" -L"$("$pg_config" --libdir)" -lpgcommon -lpgport -lssl -lcrypto -lm -o "$fuzzer" >"$log" 2>&1; then
+		tail -n 20 "$log"
+		not_ok "the fuzzer of tokens does not build"
+	elif "$fuzzer" -max_len=9000 -max_total_time="$seconds" -artifact_prefix="$found/" -print_final_stats=1 "$found/corpus" "$project/test/fuzz/seeds" >"$log" 2>&1; then
+		ok "the fuzzer of tokens finds nothing in $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") tries"
+	else
+		tail -n 40 "$log"
+		not_ok "the fuzzer of tokens finds $found"
+	fi
+}
+
 # --- All of it --------------------------------------------------------------------------------------------------------
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(server asserts postgres sanitizers caches valgrind sqlsmith random)
+[ $# -gt 0 ] || parts=(server asserts postgres sanitizers caches valgrind tokens sqlsmith random)
 directory=$(realpath -m "${TG_HARDENING:-$(mktemp -d)}") && mkdir -p "$directory" && chmod a+rx "$directory" || exit 1
 server=$directory/postgres source=${TG_SOURCE-$(find "$directory/source" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | head -n 1)}
 pg_config=$("$project/test/needs.sh" regress isolation tap) || exit 1
