@@ -349,6 +349,17 @@ UPDATE t.part SET mould = 2;
 ALTER TABLE t.parts ATTACH PARTITION t.part DEFAULT;
 COMMIT;
 RESET ROLE;
+-- So is a row that referenced nothing when a key was added NOT VALID, and by now references another tenant's: the key is not validated.
+CREATE TABLE t.drafts (id int, tenant_id uuid, mould int);
+SET tenant_guard.bypass = on;
+INSERT INTO t.drafts VALUES (1, :a, 7);
+ALTER TABLE t.drafts ADD CONSTRAINT of_mould FOREIGN KEY (mould) REFERENCES t.moulds NOT VALID;
+INSERT INTO t.moulds VALUES (7, :b);
+ALTER TABLE t.drafts VALIDATE CONSTRAINT of_mould;
+UPDATE t.drafts SET mould = 2;
+ALTER TABLE t.drafts VALIDATE CONSTRAINT of_mould;
+RESET tenant_guard.bypass;
+RESET ROLE;
 DROP SCHEMA t CASCADE;
 DROP OWNED BY regress_other;
 DROP ROLE regress_app, regress_owner, regress_other;

@@ -317,7 +317,7 @@ static const struct
 	{COMPLETES_GUARD | CHANGES_OWNER, check_owner_of_first_guard},
 	{CHANGES_OWNER, check_new_owner},
 	{WRITES_ROWS, note_written_rows},
-	{WRITES_ROWS, check_rewritten_keys},
+	{WRITES_ROWS | VALIDATES_KEY, check_rewritten_keys},
 	{ANY_ACTION, check_hierarchies_of_guarded},
 	{ANY_ACTION, check_hierarchies},
 	{SETS_NOT_NULL, drop_checks},

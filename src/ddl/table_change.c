@@ -65,7 +65,7 @@ static const struct
 	{AT_AddIdentity, {RENEWS_COLUMN, 0}},
 	{AT_AddConstraint, {STORES_EXPRESSION, 0}}, /* ADDS_KEY by its kind */
 	{AT_AlterConstraint, {SEPARATES_COMPANION, INVARIANT_GUARD_COMPLETE}},
-	{AT_ValidateConstraint, {SEPARATES_COMPANION, 0}},
+	{AT_ValidateConstraint, {SEPARATES_COMPANION | VALIDATES_KEY, 0}},
 	{AT_DropConstraint, {ALTERS_KEY, INVARIANT_GUARD_COMPLETE}},
 	{AT_AddIndex, {STORES_EXPRESSION, 0}},
 	{AT_AddIndexConstraint, {STORES_EXPRESSION, 0}},

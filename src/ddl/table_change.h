@@ -36,7 +36,8 @@ typedef enum ChangeAction
 	MAKES_CAST = 1 << 19,
 	RENAMES_SCHEMA = 1 << 20,
 	LABELS_TABLE = 1 << 21,
-	DISABLES_TRIGGER = 1 << 22	/* made a trigger of a user not fire */
+	DISABLES_TRIGGER = 1 << 22, /* made a trigger of a user not fire */
+	VALIDATES_KEY = 1 << 23		/* or another constraint */
 } ChangeAction;
 
 /* What one collected command may have done to an object, and to a relation and what inherits from it. */

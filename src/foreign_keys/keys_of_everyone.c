@@ -305,9 +305,11 @@ check_checked_keys(Oid root, KeyDirection direction, bool all)
 }
 
 /*
- * Does that for the keys that a statement has made anew, as it does where it changes
+ * Refuses them by the keys that a statement has made anew, as it does where it changes
  * the type of a column: the values that it computes pass no trigger, and PostgreSQL
- * checks just that what they reference exists.
+ * checks just that what they reference exists.  So it does for a key that is
+ * validated: what a row referenced may have come later, and be another tenant's.
+ * Others may write the tables meanwhile, as the triggers are there.
  */
 void
 check_remade_keys(Oid root)
@@ -319,7 +321,7 @@ check_remade_keys(Oid root)
 	foreach(lc, keys_of_hierarchy(root, KEY_IS_CHECKED, KEYS_FROM_AND_TO))
 		if (((ForeignKey *) lfirst(lc))->made_now && !user_owns_relation(((ForeignKey *) lfirst(lc))->parent))
 			refuse_as_absent(lfirst(lc), ((ForeignKey *) lfirst(lc))->child);
-	check_checked_keys(root, KEYS_FROM_AND_TO, false);
+	check_no_reference_crosses(keys_to_count(root, KEYS_FROM_AND_TO, false));
 }
 
 /*
