@@ -125,12 +125,14 @@ settings_are_reset(const char *method)
 	for (int i = 0; i < lengthof(names); i++)
 	{
 		const char *present = method_setting(method, names[i]);
+		const char *reset;
 
 		if (present == NULL)
 			continue;
 		strlcpy(value, present, sizeof(value)); /* it may be in a buffer that the next call uses */
 		snprintf(name, sizeof(name), "%s.%s", method, names[i]);
-		if (strcmp(value, GetConfigOptionResetString(name)) != 0)
+		reset = GetConfigOptionResetString(name);	/* NULL on 15 if no library has defined the setting */
+		if (reset == NULL || strcmp(value, reset) != 0)
 			return false;
 	}
 	return true;
