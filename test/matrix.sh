@@ -5,6 +5,8 @@
 #   test/matrix.sh make <directory> 17 [parts]    only makes it, below the directory, or what is missing of it
 #   test/matrix.sh test <directory> 17 [parts]    only tests, in a chroot that is there
 #   test/matrix.sh package <directory> 17         builds Debian's package in a chroot that is there, and tests it there (test/package.sh)
+#   test/matrix.sh upgrade <directory> 17 [15...] upgrades to it from these versions, of this machine or of other chroots (test/upgrade.sh)
+#   test/matrix.sh pack <directory> 17 <file>     packs its server for that
 #   test/matrix.sh remove <directory> 17          only removes it
 #
 # The parts are test/run.sh's ("regress,versions"), and so is the last line of a test.
@@ -91,6 +93,24 @@ package_in_chroot() {
 		inside /project/test/package.sh build /package && inside /project/test/package.sh test /package
 }
 
+# upgrade_in_chroot <directory> <older version...>: each is packed in its chroot, or is the server of this machine.
+upgrade_in_chroot() {
+	local older packed files=()
+	for older in "${@:2}"; do
+		[ "$older" -lt "$version" ] || continue
+		packed=$1/packed-$older
+		if [ -n "${suites[$older]-}" ]; then
+			"$0" pack "$1" "$older" "$packed"
+		else
+			PG_CONFIG="/usr/lib/postgresql/$older/bin/pg_config" "$test_dir/upgrade.sh" pack "$packed"
+		fi && mv "$packed" "$root/" && files+=("/packed-$older") || return
+	done
+	mount_all && copy_project && inside /project/test/upgrade.sh test "${files[@]}"
+}
+
+# pack_in_chroot <file>
+pack_in_chroot() { mount_all && copy_project && inside /project/test/upgrade.sh pack /packed && mv "$root/packed" "$1"; }
+
 # Processes that still run there are of an interrupted run. Nothing that is still mounted is removed.
 remove_chroot() {
 	local process
@@ -116,6 +136,8 @@ case ${1-}/$# in
 	make/[34]) select_version "$2" "$3" && make_chroot ;;
 	test/[34]) select_version "$2" "$3" && test_in_chroot ;;
 	package/3) select_version "$2" "$3" && package_in_chroot ;;
+	pack/4) select_version "$2" "$3" && pack_in_chroot "$4" ;;
+	upgrade/*) select_version "$2" "$3" && upgrade_in_chroot "$(realpath "$2")" "${@:4}" ;;
 	remove/3) select_version "$2" "$3" && remove_chroot ;;
 	*/1)
 		directory=$(mktemp -d) && select_version "$directory" "$1" || exit 1
