@@ -47,6 +47,7 @@ typedef struct Shares
 } Shares;
 
 static MemoryContext cache_context = NULL;	/* holds "cached" and its entries, and nothing else */
+static MemoryContext common_context = NULL; /* below that, the entries' arrays: other contexts round up to a power of two */
 static HTAB *cached = NULL;		/* of Shares */
 static bool outdated = false;	/* statistics changed since */
 
@@ -113,7 +114,7 @@ read_common(Shares *shares, HeapTuple tuple, double tenants)
 						  ATTSTATSSLOT_VALUES | ATTSTATSSLOT_NUMBERS))
 		return;
 	n = Min(slot.nvalues, slot.nnumbers);
-	shares->common = MemoryContextAlloc(cache_context, Max(n, 1) * sizeof(CommonTenant));
+	shares->common = MemoryContextAlloc(common_context, Max(n, 1) * sizeof(CommonTenant));
 	for (int i = 0; i < n; i++)
 	{
 		shares->common[i].hash = hash_of_value(slot.values[i], slot.valuetype);
@@ -172,6 +173,7 @@ prepare_cache(void)
 	if (cached != NULL)
 		return;
 	ctl.hcxt = cache_context;
+	common_context = GenerationContextCreate(cache_context, "tenant_guard common tenants", ALLOCSET_SMALL_SIZES);
 	cached = hash_create("tenant_guard tenants' shares", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
