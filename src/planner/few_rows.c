@@ -502,16 +502,6 @@ prefer_few_rows(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
  * ----------------------------------------------------------------
  */
 
-/* Returns the table of a range-table entry, or NULL. */
-static const RelOptInfo *
-table_of_entry(const PlannerInfo *root, const RangeTblEntry *rte)
-{
-	for (int i = 1; i < root->simple_rel_array_size; i++)
-		if (root->simple_rte_array[i] == rte)
-			return root->simple_rel_array[i];
-	return NULL;
-}
-
 /* Is a column in an index of all? */
 static bool
 is_in_index_of_all(const RelOptInfo *rel, AttrNumber attnum)

@@ -35,6 +35,16 @@ table_in_from(const PlannerInfo *root, Index rti)
 	return table_in_from(root, child->parent_relid);
 }
 
+/* Returns the table of a range-table entry, or NULL. */
+RelOptInfo *
+table_of_entry(const PlannerInfo *root, const RangeTblEntry *rte)
+{
+	for (int i = 1; i < root->simple_rel_array_size; i++)
+		if (root->simple_rte_array[i] == rte)
+			return root->simple_rel_array[i];
+	return NULL;
+}
+
 /*
  * Finds out how many rows of a table the transaction's tenant has.  Returns false if
  * that is not known, or the policies' quals are none that an index can serve.

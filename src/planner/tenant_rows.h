@@ -23,6 +23,7 @@ typedef struct TenantRows
 } TenantRows;
 
 extern bool has_paths_to_choose(const RelOptInfo *rel, const RangeTblEntry *rte);
+extern RelOptInfo *table_of_entry(const PlannerInfo *root, const RangeTblEntry *rte);
 extern bool find_tenant_rows(const PlannerInfo *root, const RelOptInfo *rel, TenantRows *found);
 extern void note_kind(const PlannerInfo *root, const TenantRows *tenant, double limit);
 extern bool has_column_order(const IndexOptInfo *index);

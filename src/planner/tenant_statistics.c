@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "optimizer/plancat.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -30,6 +31,7 @@
 #include "security_barrier.h"
 #include "settings.h"
 #include "statistics_tuple.h"
+#include "tenant_rows.h"
 #include "tenant_share.h"
 #include "tenant_statistics.h"
 
@@ -120,12 +122,15 @@ is_tenant_column(Oid relid, AttrNumber attnum)
 	return guard.status == GUARD_WHOLE && guard.attnum == attnum;
 }
 
-/* Returns the statistics of a column for a tenant; NULL if there are none, or the column cannot have this tenant. */
+/*
+ * Returns the statistics of a column for a tenant; NULL if there are none, or the column
+ * cannot have this tenant.  "rel" may be NULL.
+ */
 static HeapTuple
-statistics_for(const ShareKey *key, TenantValue tenant, VariableStatData *column)
+statistics_for(const ShareKey *key, TenantValue tenant, RelOptInfo *rel)
 {
 	const ColumnStatistics *statistics = statistics_of(key);
-	VariableStatData known = *column;
+	VariableStatData known = {.rel = rel, .isunique = rel != NULL && has_unique_index(rel, key->attnum)};
 	double		share;
 	Datum		value;
 
@@ -139,16 +144,17 @@ statistics_for(const ShareKey *key, TenantValue tenant, VariableStatData *column
 /*
  * A get_relation_stats_hook, which gives the planner such statistics of a tenant column.
  * Returns false for any other column, if no tenant is set, and where there are none.
+ * What "column" contains is not read: brincostestimate() does not initialize it.
  */
 bool
-give_tenant_statistics(const RangeTblEntry *rte, AttrNumber attnum, VariableStatData *column)
+give_tenant_statistics(const PlannerInfo *root, const RangeTblEntry *rte, AttrNumber attnum, VariableStatData *column)
 {
 	const TenantValue *tenant;
 	HeapTuple	statistics;
 
 	if (!setting_small_tenant_paths || !has_filter_note(rte) || !is_tenant_column(rte->relid, attnum) ||
 		(tenant = tenant_of_transaction()) == NULL ||
-		(statistics = statistics_for(&(ShareKey) {rte->relid, attnum, rte->inh}, *tenant, column)) == NULL)
+		(statistics = statistics_for(&(ShareKey) {rte->relid, attnum, rte->inh}, *tenant, table_of_entry(root, rte))) == NULL)
 		return false;
 	column->statsTuple = statistics;
 	column->freefunc = heap_freetuple;

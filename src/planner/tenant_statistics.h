@@ -12,6 +12,6 @@
 #include "utils/selfuncs.h"
 
 extern void init_tenant_statistics(void);
-extern bool give_tenant_statistics(const RangeTblEntry *rte, AttrNumber attnum, VariableStatData *column);
+extern bool give_tenant_statistics(const PlannerInfo *root, const RangeTblEntry *rte, AttrNumber attnum, VariableStatData *column);
 
 #endif							/* TENANT_GUARD_TENANT_STATISTICS_H */
