@@ -214,11 +214,11 @@ refuse_renamed(Oid relid)
 			 errhint("Run the statement again.")));
 }
 
-/* Can an ordinary role other than this one rename the schema? */
+/* Can an ordinary role other than this one rename the schema of this owner? */
 static bool
-is_renamed_by_others(Form_pg_namespace schema, Oid role)
+is_renamed_by_others(Oid schema_owner, Oid role)
 {
-	return schema->nspowner != role && !superuser_arg(schema->nspowner);
+	return schema_owner != role && !superuser_arg(schema_owner);
 }
 
 /*
@@ -231,19 +231,22 @@ is_renamed_by_others(Form_pg_namespace schema, Oid role)
 void
 keep_name(Oid relid)
 {
-	Relation	schemas = table_open(NamespaceRelationId, RowShareLock);
 	Oid			owner = object_owner(RelationRelationId, relid);
 	TM_Result	result = TM_Ok;
+	Relation	schemas;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
+	if (!is_renamed_by_others(object_owner(NamespaceRelationId, get_rel_namespace(relid)), owner))
+		return;
+	schemas = table_open(NamespaceRelationId, RowShareLock);
 	ScanKeyInit(&key, Anum_pg_namespace_oid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(get_rel_namespace(relid)));
 	scan = systable_beginscan(schemas, NamespaceOidIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	/* a schema that this transaction has created or renamed is locked already */
-	if (HeapTupleIsValid(tuple) && is_renamed_by_others((Form_pg_namespace) GETSTRUCT(tuple), owner) &&
+	if (HeapTupleIsValid(tuple) && is_renamed_by_others(((Form_pg_namespace) GETSTRUCT(tuple))->nspowner, owner) &&
 		!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tuple->t_data)))
 	{
 		HeapTupleData locked = *tuple;

@@ -71,6 +71,24 @@ typedef struct Target
  * ----------------------------------------------------------------
  */
 
+/* The number of a column, or 0; from the relcache, which a statement that changes the table fills in any case. */
+static AttrNumber
+column_number(Oid relid, const char *column)
+{
+	Relation	rel = table_open(relid, NoLock);
+	AttrNumber	found = 0;
+
+	for (AttrNumber attnum = 1; found == 0 && attnum <= RelationGetNumberOfAttributes(rel); attnum++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+
+		if (!attr->attisdropped && strcmp(NameStr(attr->attname), column) == 0)
+			found = attnum;
+	}
+	table_close(rel, NoLock);
+	return found;
+}
+
 /*
  * Fills in a target, or raises an error if the table cannot be guarded.  The
  * table must be locked.  Returns false for a foreign table below "root", which is
@@ -94,8 +112,8 @@ check_target(Oid relid, const char *column, Oid root, Target *target)
 	if (isOtherTempNamespace(get_rel_namespace(relid)))
 		raise_refusal(other_temp_table(target->relid));
 
-	target->attnum = get_attnum(relid, column);
-	if (target->attnum <= 0)
+	target->attnum = column_number(relid, column);
+	if (target->attnum == 0)
 		raise_refusal(no_tenant_column(target->relid, column));
 	if (guard.attnum != 0 && guard.attnum != target->attnum)
 		raise_refusal(guarded_by_other_column(target->relid, get_attname(relid, guard.attnum, false), column));
