@@ -9,6 +9,7 @@
 #define TENANT_GUARD_SECURITY_BARRIER_H
 
 #include "nodes/params.h"
+#include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 
 extern List *trust_filters(Query *query, ParamListInfo params);
