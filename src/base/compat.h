@@ -135,6 +135,17 @@ find_guc(const char *name)
 #endif
 }
 
+/* Returns the value of a string parameter to which RESET goes back; guc.c owns it.  Until 18 each type has a struct that begins with the generic one. */
+static inline const char *
+guc_reset_string(const struct config_generic *record)
+{
+#if PG_VERSION_NUM >= 190000
+	return record->_string.reset_val;
+#else
+	return ((const struct config_string *) record)->reset_val;
+#endif
+}
+
 /*
  * ExecutorCheckPerms_hook gets the range table until 15, and a list of
  * RTEPermissionInfo from 16 on.  Both structs have relid, requiredPerms and

@@ -132,7 +132,7 @@ pinned_value(const NamingSource *source)
 {
 	if (source->record == NULL || source->record->reset_source >= PGC_S_CLIENT)
 		return "";
-	return GetConfigOptionResetString(source->name);	/* '' is the default */
+	return guc_reset_string(source->record);	/* '' is the default */
 }
 
 /* Is this the tenant that is stored, by whichever sources? */
