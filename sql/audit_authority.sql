@@ -41,6 +41,15 @@ SET tenant_guard.authority = 'pinned';
 SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.notes') EXCEPT SELECT * FROM open;
 -- It leaves the authority as it was.
 SHOW tenant_guard.authority;
+-- So does purge_tenant(), for a tenant that is not the pinned one.
+SET tenant_guard.bypass = on;
+INSERT INTO t.notes VALUES (:a), (:b), (:b);
+RESET tenant_guard.bypass;
+SELECT relation, deleted FROM tenant_guard.purge_tenant(:b, dry_run => false);
+SET tenant_guard.authority = 'token';
+SELECT relation, deleted FROM tenant_guard.purge_tenant(:a, dry_run => false);
+CALL tenant_guard.purge_tenant_in_batches(:a);
+SHOW tenant_guard.authority;
 RESET tenant_guard.authority;
 
 SET client_min_messages = error;
