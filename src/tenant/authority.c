@@ -68,7 +68,6 @@ typedef enum Condition
 	IF_GRANTED,
 	IF_PINNED,
 	NO_TOKEN,					/* the others: never, and why */
-	CONNECTION,
 	HIDDEN
 } Condition;
 
@@ -76,7 +75,7 @@ typedef enum Condition
 static const Condition conditions[][AUTHORITY_HIDDEN + 1] = {
 	/* open	granted		token		pinned */
 	[SET_BY_SUPERUSER] = {ALWAYS, IF_GRANTED, NO_TOKEN, IF_PINNED, HIDDEN},
-	[SET_BY_CONNECTION] = {ALWAYS, IF_GRANTED, NO_TOKEN, CONNECTION, HIDDEN},
+	[SET_BY_CONNECTION] = {ALWAYS, IF_GRANTED, NO_TOKEN, IF_PINNED, HIDDEN},
 	[SET_BY_SESSION] = {ALWAYS, IF_GRANTED, NO_TOKEN, IF_PINNED, HIDDEN},
 	[SET_BY_TOKEN] = {ALWAYS, IF_GRANTED, ALWAYS, IF_PINNED, HIDDEN}
 };
@@ -123,27 +122,36 @@ is_granted(Oid role)
 	return granted;
 }
 
-/*
- * Returns the tenant that a superuser has stored as the value of a source, or an
- * empty string.  The session may have set another value meanwhile.
- */
-static const char *
-pinned_value(const NamingSource *source)
+/* Returns a source that has a value in the connection's options, be it empty, or NULL. */
+const NamingSource *
+source_of_connection(void)
 {
-	if (source->record == NULL || source->record->reset_source >= PGC_S_CLIENT)
-		return "";
-	return guc_reset_string(source->record);	/* '' is the default */
+	for (int i = 0; i < count_of_sources(); i++)
+	{
+		const NamingSource *source = nth_source(i);
+
+		if (source->record != NULL && source->record->reset_source == PGC_S_CLIENT)
+			return source;
+	}
+	return NULL;
 }
 
-/* Is this the tenant that is stored, by whichever sources? */
+/*
+ * Is this the tenant that is stored, by whichever sources?  What is stored is what
+ * RESET restores, whatever the session has set; but an option of the connection
+ * takes its place.
+ */
 static AuthorityVerdict
 compare_with_pinned(const TenantValue *value)
 {
 	AuthorityVerdict verdict = NONE_IS_PINNED;
 
+	if (source_of_connection() != NULL)
+		return IS_FROM_CONNECTION;
 	for (int i = 0; i < count_of_sources(); i++)
 	{
-		const char *pinned = pinned_value(nth_source(i));
+		const NamingSource *source = nth_source(i);
+		const char *pinned = source->record == NULL ? "" : guc_reset_string(source->record);
 		TenantValue other;
 
 		if (pinned[0] == '\0')
@@ -169,8 +177,6 @@ judge(Condition condition, Oid role, const TenantValue *value)
 			return compare_with_pinned(value);
 		case NO_TOKEN:
 			return IS_NO_TOKEN;
-		case CONNECTION:
-			return IS_FROM_CONNECTION;
 		case HIDDEN:
 			return AUTHORITY_IS_HIDDEN;
 	}

@@ -124,8 +124,9 @@ how_to_come_by_tenant(AuthorityVerdict verdict)
 			return "Call the function of the application that sets the tenant first, in the same transaction.";
 		case IS_NO_TOKEN:
 			return "Name the tenant by a signed token first, in the same transaction.";
-		case IS_NOT_PINNED:
 		case IS_FROM_CONNECTION:
+			return psprintf("Remove parameter \"%s\" from the connection's options.", source_of_connection()->name);
+		case IS_NOT_PINNED:
 			return "Do not unset the tenant: it is stored for the database, the role or the server.";
 		case NONE_IS_PINNED:
 			return psprintf("To store one, %s", set_for_database(TENANT_ID, "..."));
@@ -235,8 +236,8 @@ why_not_allowed(AuthorityVerdict verdict, const NamingSource *source)
 		case IS_NO_TOKEN:
 			return "Parameter \"tenant_guard.authority\" is token, and the tenant was not set by a signed token.";
 		case IS_FROM_CONNECTION:
-			return psprintf("Parameter \"tenant_guard.authority\" is pinned, and the value of parameter \"%s\" comes from the connection's options.",
-							source->name);
+			return psprintf("Parameter \"tenant_guard.authority\" is pinned, and the connection's options name parameter \"%s\", whose value is stored.",
+							source_of_connection()->name);
 		case IS_NOT_PINNED:
 			return "Parameter \"tenant_guard.authority\" is pinned, and the tenant that is stored for the database, the role or the server is another one.";
 		case NONE_IS_PINNED:
@@ -261,8 +262,6 @@ tenant_not_allowed(AuthorityVerdict verdict, const NamingSource *source)
 						hint, quote_identifier(name_of_setter(source)));
 	else if (verdict == IS_NOT_PINNED)
 		hint = "Connect to the database, or as the role, of the tenant that is meant.";
-	else if (verdict == IS_FROM_CONNECTION)
-		hint = psprintf("Remove parameter \"%s\" from the connection's options.", source->name);
 	return (Refusal) {
 		ERRCODE_TENANT_NOT_ALLOWED,
 			"this session may not set this tenant",

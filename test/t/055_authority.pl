@@ -88,6 +88,7 @@ sub test_connection
 	under_each('of a superuser', scalar getpwuid($<), "$load SELECT tenant_guard.current_tenant();", $b_by_id, $b, $b, $no, $no);
 	under_each('after RESET', 'app', "$load BEGIN; RESET tenant_guard.tenant_id; $look ROLLBACK;", $b_by_id, 'of b', $no, $no, $no);
 	under_each('after DISCARD ALL', 'app', "$load DISCARD ALL; $look", $b_by_id, 'of b', $no, $no, $no);
+	under_each('an empty one, and the session\'s', 'app', "$load BEGIN; SET LOCAL tenant_guard.tenant_id = '$a'; $look ROLLBACK;", '-c tenant_guard.tenant_id=', 'of a', ($no) x 3);
 	under_each('has_tenant() knows', 'app', "$load SELECT tenant_guard.has_tenant();", $b_by_id, 't', 'f', 'f', 'f');
 	return;
 }
@@ -99,6 +100,7 @@ sub test_stored
 	under_each('and another by the session', 'app', "$load BEGIN; SET LOCAL app.tenant = '$a'; $look ROLLBACK;", '', 'of a', ($no) x 3);
 	configure("ALTER ROLE app RESET tenant_guard.tenant_id", "ALTER ROLE app SET app.tenant = '$b'");
 	under_each('a role\'s by another setting', 'app', "$load$look", '', 'of b', 'of b', $no, 'ERROR TG002');
+	under_each('and an option of the connection that hides the other one', 'app', "$load$look", '-c tenant_guard.tenant_id=', 'of b', 'of b', $no, $no);
 	configure("ALTER ROLE app RESET app.tenant", "ALTER ROLE app IN DATABASE granted SET tenant_guard.tenant_id = '$b'");
 	is(says($node, 'granted', 'app', "$load$look"), 'of b', 'a role\'s in a database');
 	configure("ALTER ROLE app IN DATABASE granted RESET tenant_guard.tenant_id");
