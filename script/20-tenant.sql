@@ -14,6 +14,14 @@ CREATE FUNCTION set_tenant(tenant bigint, is_local boolean DEFAULT true) RETURNS
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_set_tenant';
 COMMENT ON FUNCTION set_tenant(bigint, boolean) IS 'sets the tenant of the transaction and returns its canonical form';
 
+CREATE FUNCTION set_tenant_by_token(token text, is_local boolean DEFAULT true) RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_set_tenant_by_token';
+COMMENT ON FUNCTION set_tenant_by_token(text, boolean) IS 'sets the tenant of the transaction by a signed token, and returns its canonical form';
+
+CREATE FUNCTION token_claims() RETURNS jsonb
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenant_guard_token_claims';
+COMMENT ON FUNCTION token_claims() IS 'what the token says that names the tenant of the transaction; null if no token does';
+
 CREATE FUNCTION clear_tenant() RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenant_guard_clear_tenant';
 COMMENT ON FUNCTION clear_tenant() IS 'unsets the tenant; a transaction that has set one cannot set another';

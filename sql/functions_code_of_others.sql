@@ -193,6 +193,8 @@ INSERT INTO cases (function, statement) VALUES
 	('set_tenant(text,boolean)', 'SELECT tenant_guard.set_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::text)'),
 	('set_tenant(uuid,boolean)', 'SELECT tenant_guard.set_tenant(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa''::uuid)'),
 	('set_tenant(bigint,boolean)', 'SELECT tenant_guard.set_tenant(1)'),
+	('set_tenant_by_token(text,boolean)', 'SELECT tenant_guard.set_tenant_by_token(''eyJhbGciOiJSUzI1NiJ9.e30.AA'')'),
+	('token_claims()', 'SELECT tenant_guard.token_claims()'),
 	('clear_tenant()', 'SELECT tenant_guard.clear_tenant()'),
 	('current_tenant()', 'SELECT tenant_guard.current_tenant()'),
 	('current_tenant_text()', 'SELECT tenant_guard.current_tenant_text()'),

@@ -69,6 +69,7 @@
 #include "tenant_qual_first.h"
 #include "tenant_setting.h"
 #include "tenant_statistics.h"
+#include "token_setting.h"
 
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
@@ -217,6 +218,7 @@ process_utility(UTILITY_PARAMETERS)
 	const CreateTableAsStmt *made = made_by_explain(pstmt->utilityStmt);
 	Node	   *extended = with_companions(pstmt->utilityStmt);
 	bool		reassigns = IsA(pstmt->utilityStmt, ReassignOwnedStmt);
+	PlannedStmt hidden;
 	bool		noted;
 
 	statement_is_seen();
@@ -229,6 +231,12 @@ process_utility(UTILITY_PARAMETERS)
 	{
 		pstmt = copyObject(pstmt);	/* the original may belong to a cached plan */
 		pstmt->utilityStmt = extended;
+	}
+	if (sets_token(pstmt->utilityStmt))
+	{
+		hidden = *pstmt;		/* without an ID its text is not kept by other libraries */
+		hidden.queryId = 0;
+		pstmt = &hidden;
 	}
 	if (made != NULL)
 		make_by_explain(made, UTILITY_ARGUMENTS);

@@ -39,6 +39,7 @@
 #include "tenant_share.h"
 #include "tenant_statistics.h"
 #include "tenant_type.h"
+#include "token_setting.h"
 #include "trusted_function.h"
 
 PG_MODULE_MAGIC;
@@ -70,6 +71,7 @@ _PG_init(void)
 	init_pending_triggers();
 	define_tenant_settings();
 	define_setting_names();
+	define_token_settings();
 	init_set_tenant();
 	init_prepared_transactions();
 	MarkGUCPrefixReserved(EXTENSION_NAME);

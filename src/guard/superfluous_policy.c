@@ -61,7 +61,7 @@ typedef struct OwnPolicy
 static bool
 names_tenant(const char *setting)
 {
-	for (int i = 0; i < count_of_sources(); i++)
+	for (int i = 0; i < count_of_settings(); i++)
 		if (pg_strcasecmp(nth_source(i)->name, setting) == 0)
 			return true;
 	return false;

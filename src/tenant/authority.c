@@ -148,7 +148,7 @@ compare_with_pinned(const TenantValue *value)
 
 	if (source_of_connection() != NULL)
 		return IS_FROM_CONNECTION;
-	for (int i = 0; i < count_of_sources(); i++)
+	for (int i = 0; i < count_of_settings(); i++)
 	{
 		const NamingSource *source = nth_source(i);
 		const char *pinned = source->record == NULL ? "" : guc_reset_string(source->record);
@@ -264,7 +264,7 @@ publish_pinned_tenants(void)
 {
 	for (int i = 0; i < count_of_sources(); i++)
 	{
-		const char *set = nth_source(i)->value;
+		const char *set = read_source_quietly(nth_source(i));
 		TenantValue value;
 
 		publish_pinned(i, authority == AUTHORITY_PINNED && set != NULL && set[0] != '\0' &&
@@ -289,7 +289,7 @@ assign_authority(int newval, void *extra)
 }
 
 /* Do the connection's options have a value for this parameter? */
-static bool
+bool
 connection_sets(const char *name)
 {
 	const struct config_generic *record = find_guc(name);

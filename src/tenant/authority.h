@@ -23,6 +23,7 @@ typedef enum AuthorityVerdict
 	AUTHORITY_IS_HIDDEN			/* the connection's options hide who may */
 } AuthorityVerdict;
 
+extern bool connection_sets(const char *name);
 extern void define_authority_setting(void (*changed) (void));
 extern AuthorityVerdict judge_new_tenant(SourceKind kind, const TenantValue *value);
 extern AuthorityVerdict judge_setters(const NamedTenant *named, const TenantValue *value, const NamingSource **culprit);

@@ -52,6 +52,7 @@ typedef enum TenantVerdict
 	TENANT_INVALID,				/* not of tenant_type: TG004 */
 	TENANT_STALE,				/* set in an earlier transaction: TG006 */
 	TENANT_TWICE,				/* two settings name different ones: TG002 */
+	TENANT_REFUSED,				/* what names it is refused, as a token is: TG008 */
 	TENANT_NOT_ALLOWED,			/* set by one who may not: TG008 */
 	TENANT_CHANGED,				/* differs from the one this transaction has set or used: TG002 */
 	TENANT_UNGUARDED			/* a query planned without the library has loaded it: 55000 */
@@ -63,6 +64,13 @@ typedef struct Seal
 	TenantValue value;			/* its text is part of datum */
 	Datum		datum;			/* what a getter returns */
 } Seal;
+
+/* What was judged last, for the error: to judge it again can have another result when time has passed. */
+static struct
+{
+	NamedTenant named;
+	TenantValue value;
+}			judged;
 
 static bool one_tenant_per_transaction = true;
 
@@ -107,18 +115,21 @@ tenant_has_changed(const TenantValue *value)
 }
 
 /*
- * Can the tenant that is set be used in this transaction?  Neither raises nor
- * changes anything.  "value" is filled in if the result is TENANT_USABLE,
+ * Can the tenant that is set be used in this transaction?  It raises nothing, and
+ * changes nothing but what refuse_tenant() says.  "value" is filled in if the result is TENANT_USABLE,
  * TENANT_CHANGED or TENANT_UNGUARDED; its text points into the setting.
  */
 static TenantVerdict
 judge_tenant(TenantValue *value)
 {
-	NamedTenant named = find_named_tenant(type_of_tenants, value);
 	const NamingSource *culprit;
-	AuthorityVerdict authority = judge_setters(&named, value, &culprit);
+	AuthorityVerdict authority = MAY_SET_TENANT;
 
-	switch (named.verdict)
+	judged.named = find_named_tenant(type_of_tenants, value);
+	judged.value = *value;
+	if (judged.named.verdict == NAMES_TENANT || judged.named.verdict == NAMES_TWO)
+		authority = judge_setters(&judged.named, value, &culprit);
+	switch (judged.named.verdict)
 	{
 		case NAMES_NONE:
 			return TENANT_MISSING;
@@ -126,6 +137,8 @@ judge_tenant(TenantValue *value)
 			return TENANT_STALE;
 		case NAMES_INVALID:
 			return TENANT_INVALID;
+		case NAMES_REFUSED:
+			return TENANT_REFUSED;
 		case NAMES_TWO:
 			/* a source that names another tenant than the one that is pinned is one of two that disagree */
 			return authority == MAY_SET_TENANT || authority == IS_NOT_PINNED ? TENANT_TWICE : TENANT_NOT_ALLOWED;
@@ -165,12 +178,11 @@ sealed_tenant(void)
 	return transaction_is_sealed() ? &seal->value : NULL;
 }
 
-/* Raises the error for a tenant that cannot be used. */
+/* Raises the error for the tenant that was judged last, which cannot be used. */
 pg_noreturn static void
 refuse_tenant(TenantVerdict verdict)
 {
-	TenantValue value;
-	NamedTenant named = find_named_tenant(type_of_tenants, &value);
+	const NamedTenant *named = &judged.named;
 	const NamingSource *culprit = NULL;
 	AuthorityVerdict authority;
 
@@ -180,11 +192,13 @@ refuse_tenant(TenantVerdict verdict)
 		case TENANT_MISSING:
 			raise_refusal(transaction_is_sealed() ? tenant_unset() : no_tenant());
 		case TENANT_STALE:
-			raise_refusal(stale_tenant(named.source));
+			raise_refusal(stale_tenant(named->source));
 		case TENANT_TWICE:
-			raise_refusal(tenant_named_twice(named.source, named.other));
+			raise_refusal(tenant_named_twice(named->source, named->other));
+		case TENANT_REFUSED:
+			raise_refusal(named->refusal);
 		case TENANT_NOT_ALLOWED:
-			authority = judge_setters(&named, &value, &culprit);
+			authority = judge_setters(named, &judged.value, &culprit);
 			raise_refusal(tenant_not_allowed(authority, culprit));
 		case TENANT_CHANGED:
 			raise_refusal(tenant_fixed());
@@ -194,7 +208,7 @@ refuse_tenant(TenantVerdict verdict)
 		case TENANT_USABLE:
 			break;
 	}
-	raise_refusal(named_tenant_invalid(type_of_tenants(), named.source));
+	raise_refusal(named_tenant_invalid(type_of_tenants(), named->source));
 }
 
 /* ----------------------------------------------------------------

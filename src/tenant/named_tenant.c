@@ -4,8 +4,8 @@
  *	  The sources of the transaction's tenant, and the tenant that they name.
  *
  * This is the one place that says which tenant is set; the seal takes it from
- * here (current_tenant.c).  Each source is a row: tenant_guard.tenant_id, and
- * the settings that tenant_guard.setting_names names.
+ * here (current_tenant.c).  Each source is a row: tenant_guard.tenant_id,
+ * the settings that tenant_guard.setting_names names, and tenant_guard.token.
  *
  * A source that names no tenant has no say.  Of the others those that were set
  * last decide: what is set for the transaction comes before what is left from an
@@ -54,6 +54,30 @@ count_of_sources(void)
 	return nsources;
 }
 
+/* How many of them name the tenant itself; these are the first. */
+int
+count_of_settings(void)
+{
+	return nsources > 0 && sources[nsources - 1].kind == SOURCE_IS_TOKEN ? nsources - 1 : nsources;
+}
+
+int
+bit_of_source(const NamingSource *source)
+{
+	return 1 << (source - sources);
+}
+
+/* Returns the tenant that a source names, as it spells it; NULL or '' if there is none, or it cannot be known without risking an error. */
+const char *
+read_source_quietly(const NamingSource *source)
+{
+	Refusal		ignored;
+
+	if (source->value == NULL || source->value[0] == '\0' || source->read == NULL)
+		return source->value;
+	return source->read(source->value, last_type_of_tenants(), true, &ignored);
+}
+
 /* The first is tenant_guard.tenant_id. */
 const NamingSource *
 nth_source(int n)
@@ -83,24 +107,34 @@ standing_of(const NamingSource *source)
 	return origin_is_stale(source->origin, source - sources) ? SET_EARLIER : SET_FOR_TRANSACTION;
 }
 
+/* Reads the tenant that a source names. */
+static NamingVerdict
+read_source(NamedTenant *named, const NamingSource *source, TypeSource type, TenantValue *value)
+{
+	const char *text = source->value;
+
+	if (source->read != NULL && (text = source->read(text, type(), type == last_type_of_tenants, &named->refusal)) == NULL)
+		return NAMES_REFUSED;
+	return parse_tenant(type(), text, value) ? NAMES_TENANT : NAMES_INVALID;
+}
+
 /* Takes in a source that says something, and whose standing is not below that of those taken in before. */
 static void
 take_in(NamedTenant *named, const NamingSource *source, bool decides_alone, TypeSource type, TenantValue *value)
 {
 	TenantValue second;
+	NamingVerdict verdict;
 
-	named->deciding = (decides_alone ? 0 : named->deciding) | 1 << (source - sources);
-	if (decides_alone)
+	named->deciding = (decides_alone ? 0 : named->deciding) | bit_of_source(source);
+	if (!decides_alone && named->verdict != NAMES_TENANT)
+		return;
+	verdict = read_source(named, source, type, decides_alone ? value : &second);
+	if (decides_alone || verdict != NAMES_TENANT)
 	{
 		named->source = source;
-		named->verdict = parse_tenant(type(), source->value, value) ? NAMES_TENANT : NAMES_INVALID;
+		named->verdict = verdict;
 	}
-	else if (named->verdict == NAMES_TENANT && !parse_tenant(type(), source->value, &second))
-	{
-		named->source = source;
-		named->verdict = NAMES_INVALID;
-	}
-	else if (named->verdict == NAMES_TENANT && !tenant_equal(value, &second))
+	else if (!tenant_equal(value, &second))
 	{
 		named->other = source;
 		named->verdict = NAMES_TWO;

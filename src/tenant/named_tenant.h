@@ -8,6 +8,7 @@
 #ifndef TENANT_GUARD_NAMED_TENANT_H
 #define TENANT_GUARD_NAMED_TENANT_H
 
+#include "refusal.h"
 #include "tenant_source.h"
 #include "tenant_type.h"
 
@@ -27,6 +28,14 @@ typedef enum SourceKind
 	SOURCE_IS_TOKEN				/* the setting of a signed token, which names a tenant once it is verified */
 } SourceKind;
 
+/*
+ * Reads the tenant from what a source says, where that is no tenant itself.
+ * Returns NULL, and fills in the refusal, if it names none that may be used.
+ * "quietly": the caller must not raise errors, and NULL without a refusal may be
+ * returned where the answer is not known without risking one.
+ */
+typedef const char *(*SourceReader) (const char *value, TenantType type, bool quietly, Refusal *refusal);
+
 /* A source of the transaction's tenant, and what it says now. */
 typedef struct NamingSource
 {
@@ -35,6 +44,7 @@ typedef struct NamingSource
 	const char *value;			/* NULL or empty: it names no tenant */
 	const TenantOrigin *origin; /* NULL: the value comes from below the session */
 	const struct config_generic *record;	/* guc.c's, of the setting */
+	SourceReader read;			/* NULL: the value is the tenant */
 } NamingSource;
 
 typedef enum NamingVerdict
@@ -43,6 +53,7 @@ typedef enum NamingVerdict
 	NAMES_TENANT,
 	NAMES_STALE,				/* set in an earlier transaction */
 	NAMES_INVALID,				/* not a tenant of this type */
+	NAMES_REFUSED,				/* it may not be used */
 	NAMES_TWO					/* two sources name different tenants */
 } NamingVerdict;
 
@@ -53,12 +64,16 @@ typedef struct NamedTenant
 	const NamingSource *source; /* NULL for NAMES_NONE */
 	const NamingSource *other;	/* of NAMES_TWO */
 	int			deciding;		/* the sources that decide, a bit each */
+	Refusal		refusal;		/* of NAMES_REFUSED */
 } NamedTenant;
 
 extern NamingSource *add_source(SourceKind kind, const char *name);
 extern int	count_of_sources(void);
+extern int	count_of_settings(void);
 extern const NamingSource *nth_source(int n);
 extern void source_changed(NamingSource *source, const char *value, const TenantOrigin *origin);
+extern int	bit_of_source(const NamingSource *source);
+extern const char *read_source_quietly(const NamingSource *source);
 extern NamedTenant find_named_tenant(TypeSource type, TenantValue *value);
 
 #endif							/* TENANT_GUARD_NAMED_TENANT_H */

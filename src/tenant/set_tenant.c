@@ -33,6 +33,7 @@
  */
 static LocalTransactionId set_by_itself_in = InvalidLocalTransactionId;
 static TimestampTz set_by_itself_at = 0;
+static const char *set_by_itself_with = NULL;	/* the function's name */
 
 PG_FUNCTION_INFO_V1(tenant_guard_set_tenant);
 PG_FUNCTION_INFO_V1(tenant_guard_clear_tenant);
@@ -79,7 +80,7 @@ warn_of_no_effect(XactEvent event, void *arg)
 		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
-			 errmsg("tenant_guard.set_tenant has no effect outside a transaction block"),
+			 errmsg("%s has no effect outside a transaction block", set_by_itself_with),
 			 errdetail("The tenant is unset again at the end of this statement."),
 			 errhint("Run BEGIN first.")));
 }
@@ -101,9 +102,9 @@ assign_tenant(const char *setting, const char *value, bool is_local)
 							 true, 0, false);
 }
 
-/* Sets the tenant; is_local is the second argument.  Returns the canonical form as a text. */
-static Datum
-set_tenant(FunctionCallInfo fcinfo, const char *value)
+/* Does what a function is called for: sets a setting that names the tenant; is_local is the second argument. */
+void
+set_for_caller(FunctionCallInfo fcinfo, const char *setting, const char *value, const char *function)
 {
 	bool		is_local;
 
@@ -113,14 +114,22 @@ set_tenant(FunctionCallInfo fcinfo, const char *value)
 				 errmsg("is_local must not be null")));
 	is_local = PG_GETARG_BOOL(1);
 
-	if (value[0] == '\0')
-		raise_refusal(invalid_tenant(type_of_tenants(), value));
 	if (is_local && may_have_no_effect(fcinfo))
 	{
 		set_by_itself_in = current_lxid();
 		set_by_itself_at = GetCurrentStatementStartTimestamp();
+		set_by_itself_with = function;
 	}
-	assign_tenant(TENANT_ID, value, is_local);
+	assign_tenant(setting, value, is_local);
+}
+
+/* Sets the tenant, and returns its canonical form as a text. */
+static Datum
+set_tenant(FunctionCallInfo fcinfo, const char *value)
+{
+	if (value[0] == '\0')
+		raise_refusal(invalid_tenant(type_of_tenants(), value));
+	set_for_caller(fcinfo, TENANT_ID, value, "tenant_guard.set_tenant");
 	PG_RETURN_TEXT_P(cstring_to_text(GetConfigOption(TENANT_ID, false, false)));
 }
 

@@ -86,7 +86,7 @@ static const char *
 names_of_settings(const char *conjunction)
 {
 	StringInfoData names;
-	int			count = count_of_sources();
+	int			count = count_of_settings();
 
 	initStringInfo(&names);
 	for (int i = 0; i < count; i++)
@@ -98,6 +98,8 @@ names_of_settings(const char *conjunction)
 static const char *
 statement_that_sets(const NamingSource *source)
 {
+	if (source->kind == SOURCE_IS_TOKEN)
+		return "SELECT tenant_guard.set_tenant_by_token('...')";
 	return source->kind == SOURCE_IS_TENANT_ID ? "SELECT tenant_guard.set_tenant('...')" :
 		psprintf("SET LOCAL %s = '...';", quoted_setting(source->name));
 }
@@ -106,7 +108,7 @@ statement_that_sets(const NamingSource *source)
 static const char *
 how_to_set(void)
 {
-	if (count_of_sources() == 1)
+	if (count_of_settings() == 1)
 		return "Run SELECT tenant_guard.set_tenant('...') first, in the same transaction.";
 	return psprintf("Run SELECT tenant_guard.set_tenant('...') first, in the same transaction, or %s",
 					statement_that_sets(nth_source(1)));
@@ -123,7 +125,7 @@ how_to_come_by_tenant(AuthorityVerdict verdict)
 		case IS_NOT_GRANTED:
 			return "Call the function of the application that sets the tenant first, in the same transaction.";
 		case IS_NO_TOKEN:
-			return "Name the tenant by a signed token first, in the same transaction.";
+			return "Run SELECT tenant_guard.set_tenant_by_token('...') first, in the same transaction.";
 		case IS_FROM_CONNECTION:
 			return psprintf("Remove parameter \"%s\" from the connection's options.", source_of_connection()->name);
 		case IS_NOT_PINNED:
@@ -153,7 +155,7 @@ no_tenant(void)
 	return (Refusal) {
 		ERRCODE_NO_TENANT,
 			"no tenant is set",
-			count_of_sources() == 1 ?
+			count_of_settings() == 1 ?
 			"Parameter \"tenant_guard.tenant_id\" is empty in this transaction, and the rows of a guarded table each belong to a tenant." :
 			psprintf("Parameters %s are empty in this transaction, and the rows of a guarded table each belong to a tenant.", names_of_settings("and")),
 			setting_bypass ?
@@ -276,7 +278,7 @@ tenant_fixed(void)
 	return (Refusal) {
 		ERRCODE_TENANT_CHANGED,
 			"the tenant cannot change in this transaction",
-			count_of_sources() == 1 ?
+			count_of_settings() == 1 ?
 			"This transaction has set or used parameter \"tenant_guard.tenant_id\" with another value, and has one tenant until it ends." :
 			psprintf("This transaction has set or used another tenant, by parameter %s, and has one tenant until it ends.", names_of_settings("or")),
 			how_to_change_tenant()

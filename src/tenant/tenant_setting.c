@@ -40,6 +40,9 @@
 static char *variables[1 + MAX_OTHER_SETTINGS];
 static NamingSource *setting_sources[1 + MAX_OTHER_SETTINGS];
 
+/* In the place of a tenant whose plans are to be kept: no text of a tenant begins so, so that all are dropped. */
+#define NOT_KNOWN "\001"
+
 /* Is guc.c setting a value again that was set before the library was loaded? */
 static bool replaying = false;
 
@@ -77,20 +80,27 @@ make_canonical(char **newval, const TenantValue *value)
 	return true;
 }
 
+/* Is the value not set for this transaction, but again, or to validate a function? */
+bool
+is_set_for_later(void)
+{
+	return replaying || creating_function;
+}
+
 /*
  * Can the session set this tenant now?  If so, it is remembered as the first
  * one at once: should the rest of the assignment fail, the error aborts the
  * (sub)transaction, which forgets it.
  */
-static bool
-claim_tenant(const TenantValue *value)
+bool
+claim_tenant(SourceKind kind, const TenantValue *value)
 {
 	AuthorityVerdict verdict;
 	Oid			waiting;
 
-	if (replaying || creating_function)
+	if (is_set_for_later())
 		return true;
-	verdict = judge_new_tenant(SOURCE_IS_TENANT_ID, value);
+	verdict = judge_new_tenant(kind, value);
 	if (verdict != MAY_SET_TENANT)
 		return reject_setting(tenant_not_allowed(verdict, NULL));
 	if (!tenant_may_change() && departs(value))
@@ -111,7 +121,7 @@ check_session_value(char **newval, void **extra, bool strict)
 	if ((*newval)[0] == '\0')
 		return set_origin(extra, SOURCE_SESSION);
 	if (parse_tenant(type_of_tenants(), *newval, &value))
-		return claim_tenant(&value) && (!strict || make_canonical(newval, &value)) &&
+		return claim_tenant(SOURCE_IS_TENANT_ID, &value) && (!strict || make_canonical(newval, &value)) &&
 			set_origin(extra, SOURCE_SESSION);
 	if (strict)
 		return reject_setting(invalid_tenant(type_of_tenants(), *newval));
@@ -182,6 +192,7 @@ publish_departure(void)
 static void
 drop_other_plans(const NamingSource *source)
 {
+	const char *named;
 	TenantValue value;
 	char		buf[TENANT_CANONICAL_SIZE];
 
@@ -189,20 +200,29 @@ drop_other_plans(const NamingSource *source)
 		return;
 	if (source->kind == SOURCE_IS_TENANT_ID)
 		drop_plans_of_others(source->value);
-	else if (parse_tenant(last_type_of_tenants(), source->value, &value))
+	else if ((named = read_source_quietly(source)) == NULL)
+		drop_plans_of_others(NOT_KNOWN);
+	else if (parse_tenant(last_type_of_tenants(), named, &value))
 		drop_plans_of_others(tenant_canonical(&value, buf));
+}
+
+/* To be called by the assign hook of a source.  Raises nothing. */
+void
+source_was_set(NamingSource *source, const char *newval, const TenantOrigin *origin)
+{
+	source_changed(source, newval, origin);
+	unconfirm_seal();
+	if (IsParallelWorker())
+		return;
+	drop_other_plans(source);
+	publish_departure();
+	publish_pinned_tenants();
 }
 
 static void
 assign_setting(int n, const char *newval, const TenantOrigin *origin)
 {
-	source_changed(setting_sources[n], newval, origin);
-	unconfirm_seal();
-	if (IsParallelWorker())
-		return;
-	drop_other_plans(setting_sources[n]);
-	publish_departure();
-	publish_pinned_tenants();
+	source_was_set(setting_sources[n], newval, origin);
 }
 
 static void
@@ -262,24 +282,32 @@ note_function_creation(bool creates)
  * ----------------------------------------------------------------
  */
 
-/* Defines a setting, and takes over what the session had under its name before; "name" must stay valid. */
+/* Defines the setting of a source, and takes over what the session had under its name before. */
+void
+define_source(NamingSource *source, const char *description, char **variable, int flags, const SettingHooks *hooks)
+{
+	replaying = true;
+	DefineCustomStringVariable(source->name, description,
+							   "Queries see and write only this tenant's rows of guarded tables.",
+							   variable,
+							   "",
+							   PGC_USERSET, GUC_NOT_IN_SAMPLE | flags,
+							   hooks->check, hooks->assign, hooks->show);
+	replaying = false;
+	source->record = find_guc(source->name);
+	age_replayed_setting(source->name, source->read == NULL, *variable);
+	source_was_set(source, *variable, source->origin);
+}
+
+/* "name" must stay valid. */
 static void
 define_setting(SourceKind kind, const char *name, const char *description, GucStringCheckHook check)
 {
 	int			n = count_of_sources();
+	SettingHooks hooks = {check, assign_hooks[n], NULL};
 
 	setting_sources[n] = add_source(kind, name);
-	replaying = true;
-	DefineCustomStringVariable(name, description,
-							   "Queries see and write only this tenant's rows of guarded tables.",
-							   &variables[n],
-							   "",
-							   PGC_USERSET, GUC_NOT_IN_SAMPLE,
-							   check, assign_hooks[n], NULL);
-	replaying = false;
-	setting_sources[n]->record = find_guc(name);
-	age_replayed_setting(name, variables[n]);
-	assign_setting(n, variables[n], setting_sources[n]->origin);
+	define_source(setting_sources[n], description, &variables[n], 0, &hooks);
 }
 
 /* Defines one of the settings that tenant_guard.setting_names names. */

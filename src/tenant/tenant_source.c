@@ -271,11 +271,11 @@ recall_first_tenant(const GucStack *stack, const char *setting)
  * guc.c has just set again what the session had set before, and the check hook
  * took that for set in this transaction.  But the value at the bottom of the
  * stack was set in an earlier one, and is marked so here.  The values above it
- * were set in this transaction; the first of them that is a tenant is
+ * were set in this transaction; if they are tenants ("is_tenant"), the first is
  * remembered as the first tenant.
  */
 void
-age_replayed_setting(const char *name, const char *value)
+age_replayed_setting(const char *name, bool is_tenant, const char *value)
 {
 	struct config_generic *record = find_guc(name);
 	GucStack   *stack;
@@ -288,7 +288,7 @@ age_replayed_setting(const char *name, const char *value)
 		origin = stack->prior.extra;
 	if (origin != NULL)
 		origin->set_in = EARLIER_TRANSACTION;
-	if (MyProc != NULL && IsTransactionState() && !IsParallelWorker())
+	if (is_tenant && MyProc != NULL && IsTransactionState() && !IsParallelWorker())
 		(void) recall_first_tenant(record->stack, value);
 }
 

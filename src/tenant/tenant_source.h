@@ -39,7 +39,7 @@ current_lxid(void)
 extern TenantOrigin *new_origin(TenantSource source);
 extern bool origin_is_below_session(const TenantOrigin *origin, int source);
 extern bool origin_is_stale(const TenantOrigin *origin, int source);
-extern void age_replayed_setting(const char *name, const char *value);
+extern void age_replayed_setting(const char *name, bool is_tenant, const char *value);
 
 extern bool is_first_tenant(const TenantValue *value);
 extern bool remember_first_tenant(const TenantValue *value);

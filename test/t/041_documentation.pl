@@ -257,7 +257,7 @@ same_entries($listed{Functions}, [ rows(q{
 				  concat_ws(', ', CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END, CASE WHEN proisstrict THEN 'strict' END,
 							'parallel ' || CASE proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END, CASE WHEN proleakproof THEN 'leakproof' END))
 	FROM pg_proc WHERE pronamespace = 'tenant_guard'::regnamespace}) ], 'compatibility.md: functions and how they are declared');
-same_entries($listed{Settings}, [ rows(q{SELECT name FROM pg_settings WHERE name ~ '^tenant_guard\.'}) ], 'compatibility.md: settings');
+same_entries($listed{Settings}, [ 'tenant_guard.token', rows(q{SELECT name FROM pg_settings WHERE name ~ '^tenant_guard\.'}) ], 'compatibility.md: settings');
 
 my @codes = map { "$condition{$_}: " . lc(s/^ERRCODE_//r) } keys %condition;
 same_entries($listed{SQLSTATEs}, \@codes, 'compatibility.md: SQLSTATEs and the names of their conditions');
@@ -297,7 +297,7 @@ same_entries($named{'EXPLAIN'},
 # ----------------------------------------------------------------
 # A page that says tenant_guard.x speaks of a setting, a function or a view; one that says tenant_guard_internal.x of a function.
 
-my %known = map { $_ => 1 } 'control', 'c', 'h', 'x', 'so',
+my %known = map { $_ => 1 } 'control', 'c', 'h', 'x', 'so', 'token',    # which pg_settings does not list
 	rows(q{SELECT substr(name, 14) FROM pg_settings WHERE name ~ '^tenant_guard\.'
 		UNION SELECT proname FROM pg_proc WHERE pronamespace = 'tenant_guard'::regnamespace
 		UNION SELECT 'tenant_guard_internal.' || proname FROM pg_proc WHERE pronamespace = 'tenant_guard_internal'::regnamespace

@@ -1,0 +1,203 @@
+/*-------------------------------------------------------------------------
+ *
+ * token_setting.c
+ *	  tenant_guard.token: a signed token that names the tenant.
+ *
+ * It is a source of the tenant like the settings that name it themselves
+ * (named_tenant.c), but is read by verifying it.  A token that the session sets is
+ * verified when it is set; what comes from below the session, and what guc.c
+ * changes where no check hook can refuse, when it is used.  Either is fast if
+ * it is the last one (token_cache.c).
+ *
+ * Whether the token has expired is judged until its tenant is sealed, and not
+ * again in that transaction: a transaction does not fail in its midst because
+ * a minute has passed.
+ *
+ * A parallel worker gets the token as it gets any setting, and a flag that says
+ * whether the leader has verified it.  If so, it only reads the claims.
+ *
+ * Nothing shows the token: neither SHOW, nor what other sessions see of this
+ * session's statement, nor a message.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+
+#include "compat.h"
+#include "current_tenant.h"
+#include "named_tenant.h"
+#include "tenant_refusals.h"
+#include "tenant_setting.h"
+#include "tenant_source.h"
+#include "tenant_type.h"
+#include "token_cache.h"
+#include "token_refusals.h"
+#include "token_setting.h"
+
+/* Shorter ones are no tokens, and may be words. */
+#define MIN_HIDDEN 32
+
+static char *token = NULL;
+static NamingSource *token_source = NULL;
+
+/* For parallel workers: has this session verified the token that is set?  A GUC that nobody can set. */
+static int	leader_token_verified = 0;
+
+/* ----------------------------------------------------------------
+ *		Reading
+ * ----------------------------------------------------------------
+ */
+
+/* Has this transaction sealed the tenant that a verified token names? */
+static bool
+is_sealed(const VerifiedToken *verified, TenantType type)
+{
+	const TenantValue *sealed = sealed_tenant();
+	TenantValue value;
+
+	return sealed != NULL && parse_tenant(type, verified->tenant, &value) && tenant_equal(sealed, &value);
+}
+
+/* Verifies a token, and judges its times unless that has been done. */
+static TokenFault
+judge(const char *text, TenantType type, const VerifiedToken **verified)
+{
+	bool		trusted = IsParallelWorker() && leader_token_verified != 0;
+	TokenFault	fault = judge_token(text, type, trusted, verified);
+
+	if (fault != TOKEN_IS_VALID || trusted || is_sealed(*verified, type))
+		return fault;
+	return judge_times_now(*verified);
+}
+
+/*
+ * Returns the tenant that a token names; NULL, and the refusal, if it names none.
+ * With "remembered" only the last token is known, since the caller must not
+ * raise errors.
+ */
+static const char *
+tenant_of_token(const char *text, TenantType type, bool remembered, Refusal *refusal)
+{
+	const VerifiedToken *verified;
+	TokenFault	fault;
+
+	if (remembered)
+		return (verified = remembered_token(text)) != NULL ? verified->tenant : NULL;
+	fault = judge(text, type, &verified);
+	if (fault == TOKEN_IS_VALID)
+	{
+		if (!IsParallelWorker())
+			leader_token_verified = 1;
+		return verified->tenant;
+	}
+	*refusal = token_refused(fault);
+	return NULL;
+}
+
+/*
+ * If the transaction's tenant is one that a token names, sets *verified to what
+ * the token says.  Otherwise returns false; raises an error if the tenant that
+ * is set cannot be used.
+ */
+bool
+find_deciding_token(const VerifiedToken **verified)
+{
+	TenantValue value;
+
+	/* what decides has been judged when it was found, so the token is valid */
+	return find_tenant(true) != NULL &&
+		(find_named_tenant(type_of_tenants, &value).deciding & bit_of_source(token_source)) != 0 &&
+		judge(token, type_of_tenants(), verified) == TOKEN_IS_VALID;
+}
+
+/* ----------------------------------------------------------------
+ *		Setting
+ * ----------------------------------------------------------------
+ */
+
+/* If the client's statement has the token in it, shows that to other sessions without it (pg_stat_activity). */
+static void
+hide_in_activity(const char *text)
+{
+	size_t		length = strlen(text);
+	char	   *shown;
+
+	if (debug_query_string == NULL || !pgstat_track_activities || length < MIN_HIDDEN || length > MAX_TOKEN ||
+		strstr(debug_query_string, text) == NULL)
+		return;
+	shown = pstrdup(debug_query_string);
+	for (char *p = shown; (p = strstr(p, text)) != NULL; p += length)
+		memset(p, '*', length);
+	pgstat_report_activity(STATE_RUNNING, shown);
+	pfree(shown);
+}
+
+/* Checks a token that the session sets. */
+static bool
+check_session_token(const char *text)
+{
+	const VerifiedToken *verified;
+	TokenFault	fault;
+	TenantValue value;
+
+	if (IsParallelWorker())
+		return reject_setting(tenant_fixed_in_worker());
+	if (text[0] == '\0' || is_set_for_later())
+		return true;
+	hide_in_activity(text);
+	fault = judge(text, type_of_tenants(), &verified);
+	if (fault != TOKEN_IS_VALID)
+		return reject_setting(token_refused(fault));
+	/* a copy, since the token that was set before may be judged meanwhile; that the tenant is of this type has been judged */
+	return parse_tenant(type_of_tenants(), pstrdup(verified->tenant), &value) && claim_tenant(SOURCE_IS_TOKEN, &value);
+}
+
+static bool
+check_token(char **newval, void **extra, GucSource source)
+{
+	if (InitializingParallelWorker)
+		return (*extra = new_origin(SOURCE_LEADER)) != NULL;
+	if (source == PGC_S_TEST || source <= PGC_S_CLIENT)
+		return true;
+	return check_session_token(*newval) && (*extra = new_origin(SOURCE_SESSION)) != NULL;
+}
+
+static void
+assign_token(const char *newval, void *extra)
+{
+	if (!IsParallelWorker() && !InitializingParallelWorker)
+		leader_token_verified = newval != NULL && remembered_token(newval) != NULL;
+	source_was_set(token_source, newval, extra);
+}
+
+/* Does a statement set the token?  Its text is then not to be kept (pg_stat_statements). */
+bool
+sets_token(const Node *stmt)
+{
+	return IsA(stmt, VariableSetStmt) && ((const VariableSetStmt *) stmt)->name != NULL &&
+		pg_strcasecmp(((const VariableSetStmt *) stmt)->name, TOKEN) == 0;
+}
+
+static const char *
+show_token(void)
+{
+	return token != NULL && token[0] != '\0' ? "********" : "";
+}
+
+/* Must be called once, by _PG_init, when the other settings that name the tenant are defined. */
+void
+define_token_settings(void)
+{
+	static const SettingHooks hooks = {check_token, assign_token, show_token};
+
+	define_token_rules();
+	define_leader_setting("tenant_guard.leader_token_verified", &leader_token_verified);
+	token_source = add_source(SOURCE_IS_TOKEN, TOKEN);
+	token_source->read = tenant_of_token;
+	define_source(token_source, "Sets the tenant of the transaction by a signed token.", &token, GUC_NO_SHOW_ALL, &hooks);
+}
