@@ -264,11 +264,9 @@ publish_pinned_tenants(void)
 {
 	for (int i = 0; i < count_of_sources(); i++)
 	{
-		const char *set = read_source_quietly(nth_source(i));
 		TenantValue value;
 
-		publish_pinned(i, authority == AUTHORITY_PINNED && set != NULL && set[0] != '\0' &&
-					   parse_tenant(last_type_of_tenants(), set, &value) &&
+		publish_pinned(i, authority == AUTHORITY_PINNED && read_source_quietly(nth_source(i), &value) &&
 					   compare_with_pinned(&value) == MAY_SET_TENANT);
 	}
 }

@@ -67,15 +67,16 @@ bit_of_source(const NamingSource *source)
 	return 1 << (source - sources);
 }
 
-/* Returns the tenant that a source names, as it spells it; NULL or '' if there is none, or it cannot be known without risking an error. */
-const char *
-read_source_quietly(const NamingSource *source)
+/* Reads the tenant that a source names; false if it names none, or it cannot be known without risking an error. */
+bool
+read_source_quietly(const NamingSource *source, TenantValue *value)
 {
 	Refusal		ignored;
 
-	if (source->value == NULL || source->value[0] == '\0' || source->read == NULL)
-		return source->value;
-	return source->read(source->value, last_type_of_tenants(), true, &ignored);
+	if (source->value == NULL || source->value[0] == '\0')
+		return false;
+	return source->read != NULL ? source->read(source->value, last_type_of_tenants(), true, value, &ignored) :
+		parse_tenant(last_type_of_tenants(), source->value, value);
 }
 
 /* The first is tenant_guard.tenant_id. */
@@ -111,11 +112,9 @@ standing_of(const NamingSource *source)
 static NamingVerdict
 read_source(NamedTenant *named, const NamingSource *source, TypeSource type, TenantValue *value)
 {
-	const char *text = source->value;
-
-	if (source->read != NULL && (text = source->read(text, type(), type == last_type_of_tenants, &named->refusal)) == NULL)
-		return NAMES_REFUSED;
-	return parse_tenant(type(), text, value) ? NAMES_TENANT : NAMES_INVALID;
+	if (source->read == NULL)
+		return parse_tenant(type(), source->value, value) ? NAMES_TENANT : NAMES_INVALID;
+	return source->read(source->value, type(), type == last_type_of_tenants, value, &named->refusal) ? NAMES_TENANT : NAMES_REFUSED;
 }
 
 /* Takes in a source that says something, and whose standing is not below that of those taken in before. */

@@ -29,12 +29,13 @@ typedef enum SourceKind
 } SourceKind;
 
 /*
- * Reads the tenant from what a source says, where that is no tenant itself.
- * Returns NULL, and fills in the refusal, if it names none that may be used.
- * "quietly": the caller must not raise errors, and NULL without a refusal may be
- * returned where the answer is not known without risking one.
+ * Reads the tenant from what a source says, where that is no tenant itself; its
+ * text is valid until the next call.  Returns false, and fills in the refusal, if
+ * it names none that may be used.  "quietly": the caller must not raise errors,
+ * and false without a refusal may be returned where the answer is not known
+ * without risking one.
  */
-typedef const char *(*SourceReader) (const char *value, TenantType type, bool quietly, Refusal *refusal);
+typedef bool (*SourceReader) (const char *value, TenantType type, bool quietly, TenantValue *tenant, Refusal *refusal);
 
 /* A source of the transaction's tenant, and what it says now. */
 typedef struct NamingSource
@@ -73,7 +74,7 @@ extern int	count_of_settings(void);
 extern const NamingSource *nth_source(int n);
 extern void source_changed(NamingSource *source, const char *value, const TenantOrigin *origin);
 extern int	bit_of_source(const NamingSource *source);
-extern const char *read_source_quietly(const NamingSource *source);
+extern bool read_source_quietly(const NamingSource *source, TenantValue *value);
 extern NamedTenant find_named_tenant(TypeSource type, TenantValue *value);
 
 #endif							/* TENANT_GUARD_NAMED_TENANT_H */

@@ -192,7 +192,6 @@ publish_departure(void)
 static void
 drop_other_plans(const NamingSource *source)
 {
-	const char *named;
 	TenantValue value;
 	char		buf[TENANT_CANONICAL_SIZE];
 
@@ -200,10 +199,10 @@ drop_other_plans(const NamingSource *source)
 		return;
 	if (source->kind == SOURCE_IS_TENANT_ID)
 		drop_plans_of_others(source->value);
-	else if ((named = read_source_quietly(source)) == NULL)
-		drop_plans_of_others(NOT_KNOWN);
-	else if (parse_tenant(last_type_of_tenants(), named, &value))
+	else if (read_source_quietly(source, &value))
 		drop_plans_of_others(tenant_canonical(&value, buf));
+	else if (source->kind == SOURCE_IS_TOKEN)
+		drop_plans_of_others(NOT_KNOWN);
 }
 
 /* To be called by the assign hook of a source.  Raises nothing. */

@@ -27,8 +27,7 @@ Datum
 tenant_guard_set_tenant_by_token(PG_FUNCTION_ARGS)
 {
 	const char *token;
-	const VerifiedToken *verified;
-	TenantValue value;
+	const JudgedToken *says;
 	char		buf[TENANT_CANONICAL_SIZE];
 
 	if (PG_ARGISNULL(0))
@@ -39,20 +38,22 @@ tenant_guard_set_tenant_by_token(PG_FUNCTION_ARGS)
 	if (token[0] == '\0')
 		raise_refusal(token_refused(TOKEN_NOT_ENCODED));
 	set_for_caller(fcinfo, TOKEN, token, "tenant_guard.set_tenant_by_token");
-	if (judge_token(token, type_of_tenants(), false, &verified) != TOKEN_IS_VALID || !parse_tenant(type_of_tenants(), verified->tenant, &value))
+	if (judge_token(token, type_of_tenants(), false, &says) != TOKEN_IS_VALID)
 		elog(ERROR, "the token that was set is no longer valid");
-	PG_RETURN_TEXT_P(cstring_to_text(tenant_canonical(&value, buf)));
+	PG_RETURN_TEXT_P(cstring_to_text(tenant_canonical(&says->tenant, buf)));
 }
 
 /* token_claims(): what the token says whose tenant is the transaction's; null if that is set by something else, or none is. */
 Datum
 tenant_guard_token_claims(PG_FUNCTION_ARGS)
 {
+	const JudgedToken *says;
 	const VerifiedToken *verified;
 	char	   *claims;
 
-	if (!find_deciding_token(&verified))
+	if (!find_deciding_token(&says))
 		PG_RETURN_NULL();
+	verified = &says->verified;
 	claims = pg_any_to_server(pnstrdup(verified->claims, verified->claims_length), verified->claims_length, PG_UTF8);
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(claims));
 }

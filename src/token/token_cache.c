@@ -52,7 +52,7 @@ typedef struct RememberedToken
 	uint64		keys;			/* the number of the keys, and of the rules, by which it was verified */
 	uint64		rules;
 	TokenFault	fault;
-	VerifiedToken verified;
+	JudgedToken says;
 } RememberedToken;
 
 static RememberedToken last = {NULL};
@@ -73,22 +73,20 @@ rules(void)
  * not ASCII is in UTF-8, and to convert it to another encoding could raise errors.
  */
 static bool
-tenant_fits(const VerifiedToken *verified, TenantType type)
+read_tenant(const VerifiedToken *verified, TenantType type, TenantValue *value)
 {
-	TenantValue value;
-
-	return (!verified->tenant_is_number || type == TENANT_BIGINT) && parse_tenant(type, verified->tenant, &value) &&
+	return (!verified->tenant_is_number || type == TENANT_BIGINT) && parse_tenant(type, verified->tenant, value) &&
 		(GetDatabaseEncoding() == PG_UTF8 || pg_is_ascii(verified->tenant));
 }
 
 /* Verifies a token; of one that is trusted, it only reads the claims. */
 static TokenFault
-verify(const char *token, size_t length, TenantType type, const TokenKeys *keys, bool trusted, VerifiedToken *verified)
+verify(const char *token, size_t length, TenantType type, const TokenKeys *keys, bool trusted, JudgedToken *says)
 {
 	TokenRules	by = rules();
-	TokenFault	fault = trusted ? read_claims(token, length, &by, verified) : verify_token(token, length, keys, &by, verified);
+	TokenFault	fault = trusted ? read_claims(token, length, &by, &says->verified) : verify_token(token, length, keys, &by, &says->verified);
 
-	if (fault == TOKEN_IS_VALID && !tenant_fits(verified, type))
+	if (fault == TOKEN_IS_VALID && !read_tenant(&says->verified, type, &says->tenant))
 		return TOKEN_TENANT_OF_OTHER_TYPE;
 	return fault;
 }
@@ -104,7 +102,7 @@ remember(const char *token, size_t length, TenantType type, const TokenKeys *key
 		last.context = AllocSetContextCreate(TopMemoryContext, "tenant_guard token", ALLOCSET_START_SMALL_SIZES);
 	MemoryContextReset(last.context);
 	outer = MemoryContextSwitchTo(last.context);
-	last.fault = verify(token, length, type, keys, trusted, &last.verified);
+	last.fault = verify(token, length, type, keys, trusted, &last.says);
 	last.length = length;
 	last.type = type;
 	last.trusted = trusted;
@@ -122,18 +120,18 @@ is_remembered(const char *token, size_t length)
 
 /*
  * Verifies a token, but not its times.  "trusted": the leader of this parallel
- * worker has verified it.  *verified is valid until the next call.  Raises no
+ * worker has verified it.  *says is valid until the next call.  Raises no
  * error but for memory.
  */
 TokenFault
-judge_token(const char *token, TenantType type, bool trusted, const VerifiedToken **verified)
+judge_token(const char *token, TenantType type, bool trusted, const JudgedToken **says)
 {
 	size_t		length = strlen(token);
 	const TokenKeys *keys = NULL;
 	uint64		number = 0;
 	KeyState	state = trusted ? KEYS_ARE_READ : read_token_keys(&keys, &number);
 
-	*verified = &last.verified;
+	*says = &last.says;
 	if (state != KEYS_ARE_READ)
 		return state == KEYS_NOT_SET ? TOKEN_KEYS_NOT_SET : TOKEN_KEYS_UNREADABLE;
 	if (rules_are_hidden && !trusted)
@@ -154,10 +152,10 @@ judge_times_now(const VerifiedToken *verified)
 }
 
 /* Returns what a token says if it is the last and was found valid, or NULL.  Neither raises nor allocates. */
-const VerifiedToken *
-remembered_token(const char *token)
+const JudgedToken *
+remembered_token(const char *token, TenantType type)
 {
-	return last.fault == TOKEN_IS_VALID && is_remembered(token, strlen(token)) ? &last.verified : NULL;
+	return last.fault == TOKEN_IS_VALID && last.type == type && is_remembered(token, strlen(token)) ? &last.says : NULL;
 }
 
 /* ----------------------------------------------------------------

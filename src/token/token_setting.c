@@ -53,72 +53,76 @@ static int	leader_token_verified = 0;
  * ----------------------------------------------------------------
  */
 
-/* Has this transaction sealed the tenant that a verified token names? */
+/* Has this transaction sealed this tenant? */
 static bool
-is_sealed(const VerifiedToken *verified, TenantType type)
+is_sealed(const TenantValue *tenant)
 {
 	const TenantValue *sealed = sealed_tenant();
-	TenantValue value;
 
-	return sealed != NULL && parse_tenant(type, verified->tenant, &value) && tenant_equal(sealed, &value);
+	return sealed != NULL && tenant_equal(sealed, tenant);
 }
 
 /* Verifies a token, and judges its times unless that has been done. */
 static TokenFault
-judge(const char *text, TenantType type, const VerifiedToken **verified)
+judge(const char *text, TenantType type, const JudgedToken **says)
 {
 	bool		trusted = IsParallelWorker() && leader_token_verified != 0;
-	TokenFault	fault = judge_token(text, type, trusted, verified);
+	TokenFault	fault = judge_token(text, type, trusted, says);
 
-	if (fault != TOKEN_IS_VALID || trusted || is_sealed(*verified, type))
+	if (fault != TOKEN_IS_VALID || trusted || is_sealed(&(*says)->tenant))
 		return fault;
-	return judge_times_now(*verified);
+	return judge_times_now(&(*says)->verified);
 }
 
-/*
- * Returns the tenant that a token names; NULL, and the refusal, if it names none.
- * With "remembered" only the last token is known, since the caller must not
- * raise errors.
- */
-static const char *
-tenant_of_token(const char *text, TenantType type, bool remembered, Refusal *refusal)
+/* Reads the tenant that a token names, as SourceReader wants it: quietly, only the last token is known. */
+static bool
+read_token(const char *text, TenantType type, bool quietly, TenantValue *tenant, Refusal *refusal)
 {
-	const VerifiedToken *verified;
-	TokenFault	fault;
+	const JudgedToken *says = quietly ? remembered_token(text, type) : NULL;
+	TokenFault	fault = quietly ? TOKEN_IS_VALID : judge(text, type, &says);
 
-	if (remembered)
-		return (verified = remembered_token(text)) != NULL ? verified->tenant : NULL;
-	fault = judge(text, type, &verified);
-	if (fault == TOKEN_IS_VALID)
-	{
-		if (!IsParallelWorker())
-			leader_token_verified = 1;
-		return verified->tenant;
-	}
-	*refusal = token_refused(fault);
-	return NULL;
+	if (fault != TOKEN_IS_VALID)
+		*refusal = token_refused(fault);
+	if (fault != TOKEN_IS_VALID || says == NULL)
+		return false;
+	if (!IsParallelWorker())
+		leader_token_verified = 1;
+	*tenant = says->tenant;
+	return true;
 }
 
 /*
- * If the transaction's tenant is one that a token names, sets *verified to what
- * the token says.  Otherwise returns false; raises an error if the tenant that
+ * If the transaction's tenant is one that a token names, sets *says to what the
+ * token says.  Otherwise returns false; raises an error if the tenant that
  * is set cannot be used.
  */
 bool
-find_deciding_token(const VerifiedToken **verified)
+find_deciding_token(const JudgedToken **says)
 {
 	TenantValue value;
 
 	/* what decides has been judged when it was found, so the token is valid */
 	return find_tenant(true) != NULL &&
 		(find_named_tenant(type_of_tenants, &value).deciding & bit_of_source(token_source)) != 0 &&
-		judge(token, type_of_tenants(), verified) == TOKEN_IS_VALID;
+		judge(token, type_of_tenants(), says) == TOKEN_IS_VALID;
 }
 
 /* ----------------------------------------------------------------
  *		Setting
  * ----------------------------------------------------------------
  */
+
+/* Returns where a text has the token; NULL if it has not.  Its end is looked for first, since a short text is found faster. */
+static char *
+find_in(char *text, const char *secret, size_t length)
+{
+	const char *end = secret + length - MIN_HIDDEN;
+
+	for (char *p = text; (p = strstr(p, end)) != NULL; p++)
+		if (p - text >= end - secret && memcmp(p - (end - secret), secret, length) == 0)
+			return p - (end - secret);
+	return NULL;
+}
 
 /* If the client's statement has the token in it, shows that to other sessions without it (pg_stat_activity). */
 static void
@@ -128,10 +132,10 @@ hide_in_activity(const char *text)
 	char	   *shown;
 
 	if (debug_query_string == NULL || !pgstat_track_activities || length < MIN_HIDDEN || length > MAX_TOKEN ||
-		strstr(debug_query_string, text) == NULL)
+		find_in(unconstify(char *, debug_query_string), text, length) == NULL)
 		return;
 	shown = pstrdup(debug_query_string);
-	for (char *p = shown; (p = strstr(p, text)) != NULL; p += length)
+	for (char *p; (p = find_in(shown, text, length)) != NULL;)
 		memset(p, '*', length);
 	pgstat_report_activity(STATE_RUNNING, shown);
 	pfree(shown);
@@ -141,7 +145,7 @@ hide_in_activity(const char *text)
 static bool
 check_session_token(const char *text)
 {
-	const VerifiedToken *verified;
+	const JudgedToken *says;
 	TokenFault	fault;
 	TenantValue value;
 
@@ -150,11 +154,12 @@ check_session_token(const char *text)
 	if (text[0] == '\0' || is_set_for_later())
 		return true;
 	hide_in_activity(text);
-	fault = judge(text, type_of_tenants(), &verified);
+	fault = judge(text, type_of_tenants(), &says);
 	if (fault != TOKEN_IS_VALID)
 		return reject_setting(token_refused(fault));
-	/* a copy, since the token that was set before may be judged meanwhile; that the tenant is of this type has been judged */
-	return parse_tenant(type_of_tenants(), pstrdup(verified->tenant), &value) && claim_tenant(SOURCE_IS_TOKEN, &value);
+	/* a copy, since the token that was set before may be judged meanwhile */
+	(void) copy_tenant(&value, &says->tenant, CurrentMemoryContext, 0);
+	return claim_tenant(SOURCE_IS_TOKEN, &value);
 }
 
 static bool
@@ -171,7 +176,7 @@ static void
 assign_token(const char *newval, void *extra)
 {
 	if (!IsParallelWorker() && !InitializingParallelWorker)
-		leader_token_verified = newval != NULL && remembered_token(newval) != NULL;
+		leader_token_verified = newval != NULL && remembered_token(newval, last_type_of_tenants()) != NULL;
 	source_was_set(token_source, newval, extra);
 }
 
@@ -198,6 +203,6 @@ define_token_settings(void)
 	define_token_rules();
 	define_leader_setting("tenant_guard.leader_token_verified", &leader_token_verified);
 	token_source = add_source(SOURCE_IS_TOKEN, TOKEN);
-	token_source->read = tenant_of_token;
+	token_source->read = read_token;
 	define_source(token_source, "Sets the tenant of the transaction by a signed token.", &token, GUC_NO_SHOW_ALL, &hooks);
 }

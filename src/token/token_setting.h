@@ -10,12 +10,12 @@
 
 #include "nodes/nodes.h"
 
-#include "verify_token.h"
+#include "token_cache.h"
 
 #define TOKEN "tenant_guard.token"
 
 extern void define_token_settings(void);
 extern bool sets_token(const Node *stmt);
-extern bool find_deciding_token(const VerifiedToken **verified);
+extern bool find_deciding_token(const JudgedToken **says);
 
 #endif							/* TENANT_GUARD_TOKEN_SETTING_H */
