@@ -209,6 +209,7 @@ INSERT INTO cases (function, statement) VALUES
 	('tenant_guard_internal.check_tenant_kept(oid,boolean,"any")', 'SELECT tenant_guard_internal.check_tenant_kept(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, false, ''red''::hostile.colour)'),
 	('tenant_guard_internal.check_copied_tenant(oid,"any")', 'SELECT tenant_guard_internal.check_copied_tenant(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid, ''red''::hostile.colour)'),
 	('tenant_guard_internal.run_copy(oid)', 'CALL tenant_guard_internal.run_copy(''hostile.rows''::pg_catalog.regclass::pg_catalog.oid)'),
+	('stat_tenants_reset(text)', 'SELECT tenant_guard.stat_tenants_reset(''aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa'')'),
 	('library_version()', 'SELECT tenant_guard.library_version()'),
 	('library_preloaded()', 'SELECT tenant_guard.library_preloaded()'),
 	('check_library()', 'SELECT tenant_guard.check_library()'),
@@ -392,8 +393,8 @@ FROM (SELECT * FROM cases WHERE statement !~ 'prove\(\)' ORDER BY function ~ '^(
 -- No code of mallory's runs as a superuser, nor as alice.
 SELECT function, statement, role, kinds(as_superuser) AS as_superuser, kinds(as_alice) AS as_alice
 FROM tried WHERE as_superuser <> 0 OR as_alice <> 0;
--- What must be done is done: these cases fail, each for its reason.
-SELECT DISTINCT function COLLATE "C" AS function, role, replace(state, format('"%s"', current_user), 'superuser') AS state FROM tried WHERE state <> 'done' ORDER BY 1, 2, 3;
+-- What must be done is done: these cases fail, each for its reason. (Statistics need shared memory.)
+SELECT DISTINCT function COLLATE "C" AS function, role, replace(state, format('"%s"', current_user), 'superuser') AS state FROM tried WHERE state <> 'done' AND state !~ 'no shared memory' ORDER BY 1, 2, 3;
 -- Bodies in SQL are looked at, whatever types they name.
 SELECT * FROM tenant_guard.type_mismatches() WHERE detail LIKE '%not looked at%';
 -- The traps are alive: what a superuser does to such tables without the extension runs a good part of them as superuser.

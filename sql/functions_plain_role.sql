@@ -21,7 +21,7 @@ WHERE p.pronamespace = 'tenant_guard'::regnamespace
 	  AND NOT has_function_privilege('regress_nobody', p.oid, 'EXECUTE')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
--- No relation of the schema may be read or written, and nothing created in it.
+-- No relation of the schema may be read or written, and nothing created in it; but stat_tenants shows the transaction's tenant.
 SELECT c.relname
 FROM pg_class c
 WHERE c.relnamespace = 'tenant_guard'::regnamespace

@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 
 #include "access_check.h"
+#include "client_statement.h"
 #include "compat.h"
 #include "current_tenant.h"
 #include "event_triggers.h"
@@ -113,6 +114,7 @@ static void
 executor_run(EXECUTOR_RUN_PARAMETERS)
 {
 	MemoryContext context = CurrentMemoryContext;
+	bool		counts = is_client_plan(query_desc);
 	Run			run;
 
 	check_run_by_parser();
@@ -133,6 +135,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 			run_as_writing(run_plan, EXECUTOR_RUN_ARGUMENTS);
 		else
 			run_plan(EXECUTOR_RUN_ARGUMENTS);
+		client_statements += counts;
 		return;
 	}
 	note_tenants_rows();
@@ -151,6 +154,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 	}
 	PG_END_TRY();
 	leave_run(&run);
+	client_statements += counts;
 }
 
 static void

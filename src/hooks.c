@@ -29,6 +29,7 @@
 
 #include "access_check.h"
 #include "approximate_index.h"
+#include "client_statement.h"
 #include "companion_key.h"
 #include "compat.h"
 #include "copy_from.h"
@@ -45,6 +46,7 @@
 #include "key_error.h"
 #include "late_plan.h"
 #include "library.h"
+#include "log_tenant.h"
 #include "made_table.h"
 #include "method_settings.h"
 #include "noforce.h"
@@ -219,6 +221,7 @@ process_utility(UTILITY_PARAMETERS)
 	Node	   *extended = with_companions(pstmt->utilityStmt);
 	bool		reassigns = IsA(pstmt->utilityStmt, ReassignOwnedStmt);
 	PlannedStmt hidden;
+	bool		counts = is_client_utility(pstmt, context);
 	bool		noted;
 
 	statement_is_seen();
@@ -247,6 +250,7 @@ process_utility(UTILITY_PARAMETERS)
 	if (reassigns)
 		check_functions_of_new_owner(InvalidOid);
 	drop_plans_of_other_settings();
+	client_statements += counts;
 }
 
 static void
@@ -394,6 +398,7 @@ static void
 emit_log(ErrorData *error)
 {
 	hide_detail_in_report(error);
+	add_tenant_to_log(error);
 	if (prev_emit_log)
 		prev_emit_log(error);
 }

@@ -29,9 +29,12 @@
 #include "set_tenant.h"
 #include "setting_names.h"
 #include "settings.h"
+#include "shared_memory.h"
+#include "shared_table.h"
 #include "table_label.h"
 #include "temporary_statement.h"
 #include "temporary_table.h"
+#include "tenant_activity.h"
 #include "tenant_column.h"
 #include "tenant_kind.h"
 #include "tenant_plan.h"
@@ -39,6 +42,7 @@
 #include "tenant_share.h"
 #include "tenant_statistics.h"
 #include "tenant_type.h"
+#include "tenant_usage.h"
 #include "token_setting.h"
 #include "trusted_function.h"
 
@@ -48,7 +52,7 @@ void		_PG_init(void);
 
 /*
  * Works in the same way when the library is preloaded and when the first call
- * of a function loads it: nothing here needs shared memory.
+ * of a function loads it: nothing but what is shown to others needs shared memory.
  *
  * Interrupts are held off, since defining a parameter for which the session has
  * an invalid value issues a WARNING, and sending that processes interrupts.  If
@@ -74,6 +78,7 @@ _PG_init(void)
 	define_token_settings();
 	init_set_tenant();
 	init_prepared_transactions();
+	define_monitoring_settings();
 	MarkGUCPrefixReserved(EXTENSION_NAME);
 	init_tenant_plans();
 	init_access();
@@ -88,6 +93,10 @@ _PG_init(void)
 	init_key_actions();
 	init_key_errors();
 	init_constant_functions();
+	init_shared_memory();
+	init_shared_tables();
+	init_tenant_usage();
+	init_tenant_activity();
 	install_hooks();
 	RESUME_INTERRUPTS();
 }

@@ -20,6 +20,7 @@ declare -A may_use=(
 	[planner]='base tenant guard trust'
 	[copy]='base tenant guard'
 	[ddl]='base tenant guard bypass trust type_mismatch foreign_keys'
+	[monitoring]='base tenant'
 	[functions]='base tenant guard bypass foreign_keys ddl'
 	[life]='base tenant guard bypass'
 )

@@ -15,10 +15,29 @@
 
 #include "refusal.h"
 
+/* See call_at_refusal(). */
+static RefusalCallback at_refusal = NULL;
+
+/* "callback" is called for each refusal; it must not raise an error. */
+void
+call_at_refusal(RefusalCallback callback)
+{
+	at_refusal = callback;
+}
+
+/* To be called for an error of PostgreSQL's own that is a refusal; the functions below call it. */
+void
+note_refusal(int sqlstate)
+{
+	if (at_refusal)
+		at_refusal(sqlstate);
+}
+
 void
 raise_refusal(Refusal refusal)
 {
 	Assert(refusal.sqlstate != 0 && refusal.message != NULL);
+	note_refusal(refusal.sqlstate);
 	ereport(ERROR,
 			(errcode(refusal.sqlstate),
 			 errmsg("%s", refusal.message),
@@ -31,6 +50,8 @@ void
 report_refusal(int level, Refusal refusal, int position)
 {
 	Assert(refusal.sqlstate != 0 && refusal.message != NULL);
+	if (level >= ERROR)
+		note_refusal(refusal.sqlstate);
 	ereport(level,
 			(errcode(refusal.sqlstate),
 			 errmsg("%s", refusal.message),
@@ -44,6 +65,7 @@ bool
 reject_setting(Refusal refusal)
 {
 	Assert(refusal.sqlstate != 0 && refusal.message != NULL);
+	note_refusal(refusal.sqlstate);
 	GUC_check_errcode(refusal.sqlstate);
 	GUC_check_errmsg("%s", refusal.message);
 	if (refusal.detail)

@@ -36,6 +36,11 @@ typedef struct Refusal
 	const char *hint;
 } Refusal;
 
+typedef void (*RefusalCallback) (int sqlstate);
+
+extern void call_at_refusal(RefusalCallback callback);
+extern void note_refusal(int sqlstate);
+
 /* Raise one as an error, report one at an elevel and query position, or reject a GUC's new value. */
 pg_noreturn extern void raise_refusal(Refusal refusal);
 extern void report_refusal(int level, Refusal refusal, int position);

@@ -162,7 +162,7 @@ execute(void *argument)
 Datum
 tenant_guard_execute_as(PG_FUNCTION_ARGS)
 {
-	const void *seal = seal_of_transaction();
+	const void *seal;
 	Execution	execution = {
 		.search_path = text_to_cstring(PG_GETARG_TEXT_PP(1)),
 		.statement = text_to_cstring(PG_GETARG_TEXT_PP(2)),
@@ -173,6 +173,7 @@ tenant_guard_execute_as(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be superuser to execute statements as another role")));
+	seal = begin_trial();
 	PG_TRY();
 	{
 		run_as_owner(PG_GETARG_OID(0), PG_GETARG_BOOL(3), execute, &execution);

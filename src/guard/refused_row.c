@@ -16,6 +16,7 @@
 
 #include "guard.h"
 #include "guard_policy.h"
+#include "refusal.h"
 #include "refused_row.h"
 #include "tenant_type.h"
 
@@ -55,6 +56,7 @@ explain_refused_row(MemoryContext context)
 	error = CopyErrorData();
 	if (error->hint == NULL && refuses_new_row(error))
 	{
+		note_refusal(ERRCODE_INSUFFICIENT_PRIVILEGE);
 		error->hint = how_to_set_tenant();
 		FlushErrorState();
 		ReThrowError(error);
@@ -69,6 +71,7 @@ refuse_row(Oid relid)
 {
 	char	   *table = get_rel_name(relid);
 
+	note_refusal(ERRCODE_INSUFFICIENT_PRIVILEGE);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg(NEW_ROW_VIOLATES, policy_of_new_rows(guard_of(relid).shape), table ? table : "?"),

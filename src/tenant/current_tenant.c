@@ -83,6 +83,12 @@ static bool seal_confirmed = false;
 /* Is a statement running that began with the seal's tenant?  See keep_tenant(). */
 static bool tenant_is_kept = false;
 
+/* See tenant_is_on_trial(). */
+static bool is_on_trial = false;
+
+/* See call_at_seal(). */
+static SealCallback at_seal = NULL;
+
 GUARD_FUNCTION_INFO_V1(tenant_guard_current_tenant);
 GUARD_FUNCTION_INFO_V1(tenant_guard_guarded);
 PG_FUNCTION_INFO_V1(tenant_guard_has_tenant);
@@ -216,6 +222,13 @@ refuse_tenant(TenantVerdict verdict)
  * ----------------------------------------------------------------
  */
 
+/* "callback" is called whenever a tenant was sealed; it must not raise an error. */
+void
+call_at_seal(SealCallback callback)
+{
+	at_seal = callback;
+}
+
 /* Makes a copy of a tenant the transaction's seal. */
 static void
 seal_tenant(const TenantValue *value)
@@ -230,6 +243,8 @@ seal_tenant(const TenantValue *value)
 	Assert(!transaction_is_sealed() || !one_tenant_per_transaction);
 	seal = made;
 	sealed_in = current_lxid();
+	if (at_seal && !is_on_trial)
+		at_seal(&seal->value);
 }
 
 /*
@@ -270,15 +285,16 @@ use_tenant(bool kept)
 	return true;
 }
 
-/* Returns the seal, or NULL, for put_back_seal. */
+/* Returns the seal, or NULL, for put_back_seal, which must be called then. */
 const void *
-seal_of_transaction(void)
+begin_trial(void)
 {
+	is_on_trial = true;
 	return transaction_is_sealed() ? seal : NULL;
 }
 
 /*
- * Restores the seal that seal_of_transaction returned, in the same transaction.
+ * Restores the seal that begin_trial returned, in the same transaction.
  * For prove() only, whose statements are rolled back and return no rows.
  */
 void
@@ -287,6 +303,14 @@ put_back_seal(const void *before)
 	seal = (Seal *) before;
 	sealed_in = before == NULL ? InvalidLocalTransactionId : current_lxid();
 	seal_confirmed = false;
+	is_on_trial = false;
+}
+
+/* Is a statement of prove() running, so that what is sealed is no tenant, and what is refused is no tenant's? */
+bool
+tenant_is_on_trial(void)
+{
+	return is_on_trial;
 }
 
 /*

@@ -19,7 +19,9 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "utils/guc_tables.h"
 
+#include "compat.h"
 #include "named_tenant.h"
 
 /* When a source was set; the latest decide. */
@@ -98,6 +100,29 @@ source_changed(NamingSource *source, const char *value, const TenantOrigin *orig
 	source->origin = origin;
 	if (!IsParallelWorker())
 		publish_tenant_origin(source - sources, origin);
+}
+
+/* Which kind of source names the tenant, for people: the name of a setting of an application's own is its own. */
+const char *
+name_of_source(const NamingSource *source)
+{
+	const struct config_generic *record;
+
+	if (!origin_is_below_session(source->origin, source - sources))
+		return source->kind == SOURCE_IS_TENANT_ID ? "setting" : source->name;
+	record = find_guc(source->name);
+	switch (record != NULL ? record->source : PGC_S_DEFAULT)
+	{
+		case PGC_S_DATABASE:
+			return "database";
+		case PGC_S_USER:
+		case PGC_S_DATABASE_USER:
+			return "role";
+		case PGC_S_CLIENT:
+			return "connection";
+		default:
+			return "configuration";
+	}
 }
 
 static Standing

@@ -75,6 +75,7 @@ extern const NamingSource *nth_source(int n);
 extern void source_changed(NamingSource *source, const char *value, const TenantOrigin *origin);
 extern int	bit_of_source(const NamingSource *source);
 extern bool read_source_quietly(const NamingSource *source, TenantValue *value);
+extern const char *name_of_source(const NamingSource *source);
 extern NamedTenant find_named_tenant(TypeSource type, TenantValue *value);
 
 #endif							/* TENANT_GUARD_NAMED_TENANT_H */
