@@ -106,12 +106,11 @@ source_changed(NamingSource *source, const char *value, const TenantOrigin *orig
 const char *
 name_of_source(const NamingSource *source)
 {
-	const struct config_generic *record;
-
+	if (source->kind == SOURCE_IS_TOKEN)
+		return "token";
 	if (!origin_is_below_session(source->origin, source - sources))
 		return source->kind == SOURCE_IS_TENANT_ID ? "setting" : source->name;
-	record = find_guc(source->name);
-	switch (record != NULL ? record->source : PGC_S_DEFAULT)
+	switch (source->record != NULL ? source->record->source : PGC_S_DEFAULT)
 	{
 		case PGC_S_DATABASE:
 			return "database";

@@ -6,6 +6,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
+use IO::Socket::INET;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -287,6 +288,38 @@ like(says($node, 'postgres', 'monitor', $queries[$_]) =~ s/; /\n/gr, $expected[$
 $node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
 eval { $session->quit };
 
+# --- Prometheus -------------------------------------------------------------------------------------------------------------
+
+SKIP:
+{
+	my ($exporter) = grep { -x } map { "$_/prometheus-postgres-exporter" } split(/:/, $ENV{PATH}), '/usr/sbin';
+
+	skip 'prometheus-postgres-exporter is not installed', 4 if !$exporter;
+	local $ENV{DATA_SOURCE_NAME} = 'user=monitor sslmode=disable dbname=postgres host=' . $node->host . ' port=' . $node->port;
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $metrics = '';
+	my $running = IPC::Run::start([ $exporter, "--web.listen-address=127.0.0.1:$port", '--extend.query-path=docs/monitoring/postgres_exporter.yaml' ], '>', '/dev/null', '2>', "$directory/exporter.log");
+
+	says($node, 'postgres', 'app', "$begin TABLE notes; COMMIT;");
+	for (1 .. 100)
+	{
+		my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+
+		if ($socket)
+		{
+			print $socket "GET /metrics HTTP/1.0\r\n\r\n";
+			$metrics = do { local $/; <$socket> } // '';
+		}
+		last if $metrics =~ /^tenant_guard_tenant/m;
+		select(undef, undef, undef, 0.1);
+	}
+	$running->kill_kill;
+	like($metrics, qr/^tenant_guard_tenant_xact_commit\{datname="postgres",server="[^"]*",tenant="$TENANT_A"\} \d+$/m, 'transactions of a tenant') or diag(slurp_file("$directory/exporter.log"));
+	like($metrics, qr/^tenant_guard_refused_total\{datname="postgres",server="[^"]*",sqlstate="42501"\} 1$/m, 'refusals');
+	like($metrics, qr/^tenant_guard_statistics_dealloc\{server="[^"]*"\} 0$/m, 'how many made room');
+	like($metrics, qr/^tenant_guard_tables_count\{datname="postgres",server="[^"]*",status="guarded"\} 2$/m, 'tables');
+}
+
 # --- The server log ---------------------------------------------------------------------------------------------------------
 
 $node->append_conf('postgresql.conf', "logging_collector = on\nlog_destination = 'stderr,csvlog,jsonlog'\nlog_min_duration_statement = 0\nlog_statement = none\nlog_directory = '$directory'\nlog_filename = 'all.log'\n");
@@ -306,7 +339,7 @@ sub log_lines
 		says($node, 'postgres', 'app', 'SELECT 1;');
 	}
 	$log =~ s/\n\t/ /g;
-	return [ $log =~ /^(?:.*DETAIL:.*\n)?.*\Q$text\E.*\n(?:.*DETAIL:.*\n)?/mg ];
+	return [ $log =~ /^(?:.*DETAIL:.*\n(?=.*STATEMENT:))?.*\Q$text\E.*\n(?:.*DETAIL:.*\n)?/mg ];
 }
 sub log_says
 {
@@ -403,5 +436,20 @@ SKIP:
 		'the error says what to do');
 }
 
-$node->stop;
+# A segment that the server cannot make, for want of memory or, here, by a limit of files: nothing but the statistics fails.
+SKIP:
+{
+	skip 'the server makes the segment when it starts until 16', 3 if !$named;
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'tenant_guard'\ntenant_guard.stat_max = 200000\nlog_min_messages = log");
+	$node->stop;
+	my $log = -s $node->logfile;
+	is(system('sh', '-c', 'ulimit -f 40000 && exec "$@"', 'sh', $node->installed_command('pg_ctl'), '-s', '-w', '-D', $node->data_dir, '-l', $node->logfile, 'start'), 0, 'a server with a limit');
+	is(says($node, 'postgres', 'app', "$begin SELECT count(*) FROM notes; SAVEPOINT s; SELECT count(*) FROM notes; $own"), "$TENANT_A; 1; 1; ERROR 55000", 'queries go on');
+	my ($code, $out, $err) = $node->psql('postgres', 'TABLE tenant_guard.stat_tenants');
+	like($err, qr/no shared memory\nDETAIL:  The server could not make it: could not resize shared memory segment .*\nHINT:  Give the server more shared memory, or lower tenant_guard\.stat_max, and reconnect\./,
+		'the error says why');
+	system($node->installed_command('pg_ctl'), '-s', '-w', '-D', $node->data_dir, 'stop');
+}
+
+$node->stop if !$named;
 done_testing();
