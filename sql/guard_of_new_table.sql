@@ -166,6 +166,21 @@ CREATE TABLE written.late (id int, tenant_id uuid);
 INSERT INTO written.late VALUES (1, NULL);
 SELECT tenant_guard.protect('written.late');
 ROLLBACK;
+-- Nor is that of a table on which a query is running, which would go on to read or write every tenant's rows: the statement fails, as it does
+-- for a table that is not new.
+BEGIN;
+CREATE TABLE written.used (id int, org uuid);
+INSERT INTO written.used VALUES (1, :a), (2, :b);
+DECLARE c CURSOR FOR SELECT id FROM written.used ORDER BY id;
+SAVEPOINT s;
+ALTER TABLE written.used RENAME org TO tenant_id;
+ROLLBACK TO s;
+INSERT INTO written.used SELECT 3, :b FROM (SELECT tenant_guard.protect('written.used', 'org')) AS p;
+ROLLBACK TO s;
+CLOSE c;
+ALTER TABLE written.used RENAME org TO tenant_id;
+SELECT tool.is_written('written.used');
+ROLLBACK;
 -- With rows of everyone it is, in their shape.
 BEGIN;
 SET LOCAL tenant_guard.auto_protect = off;

@@ -90,7 +90,8 @@ is_plain_column(Form_pg_attribute column)
 /*
  * Can the guard of a table be written?  True if this transaction has created it,
  * it is neither a part nor a whole of others, and its tenant column is a plain
- * one that has a default, or has none.
+ * one that has a default, or has none.  Nor may anything be running on it that was
+ * planned without the guard, such as a cursor: ALTER TABLE refuses that.
  */
 bool
 is_new_and_alone(Oid relid, AttrNumber attnum, bool has_default)
@@ -99,7 +100,7 @@ is_new_and_alone(Oid relid, AttrNumber attnum, bool has_default)
 	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	bool		alone;
 
-	alone = rel->rd_createSubid != InvalidSubTransactionId &&
+	alone = rel->rd_createSubid != InvalidSubTransactionId && rel->rd_refcnt == 1 &&
 		rel->rd_rel->relkind == RELKIND_RELATION && !rel->rd_rel->relispartition &&
 		!rel->rd_rel->relhassubclass && !OidIsValid(rel->rd_rel->reloftype) &&
 		is_plain_column(column) && column->atthasdef == has_default;
