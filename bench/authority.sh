@@ -29,7 +29,7 @@ instructions() {
 # compare_with_open <what> <authority> <role> <statement> <options>
 compare_with_open() {
 	local open other
-	open=$(instructions open "${@:3}") && other=$(instructions "${@:2}") || fail "callgrind has failed"
+	if ! open=$(instructions open "${@:3}") || ! other=$(instructions "${@:2}"); then fail "callgrind has failed"; fi
 	awk -v what="$1" -v a="$open" -v b="$other" 'BEGIN { printf "%-60s %9d %9d %6d %7.3f\n", what, a, b, b - a, b / a }'
 }
 
