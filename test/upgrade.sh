@@ -202,10 +202,14 @@ wait_until() {
 	return 1
 }
 
-# From 18 on initdb enables checksums, which both clusters have, or neither.
+# Both clusters have checksums, which initdb enables from 18 on, or neither.
 by_pg_upgrade() {
 	local checksums=()
-	[ "$(as_tester postgres --version | tr -dc '0-9 .' | awk '{ print int($1) }')" -lt 18 ] || checksums=(--no-data-checksums)
+	if ! at_old as_tester pg_controldata "$work/old-data" | grep '^Data page checksum version: *0$'; then
+		checksums=(--data-checksums)
+	elif [ "$(as_tester postgres --version | tr -dc '0-9 .' | awk '{ print int($1) }')" -ge 18 ]; then
+		checksums=(--no-data-checksums)
+	fi
 	start_server upgraded "$preload" "${checksums[@]}" && stop_server upgraded &&
 		(cd "$work/tmp" && as_tester sh -c "cd '$work/tmp' && exec pg_upgrade -b '$old' -B '$bin' -d '$work/old-data' -D '$work/upgraded' -s '$work/tmp' -U postgres -p 5434 -P 5435") &&
 		as_tester pg_ctl -s -w -D "$work/upgraded" -l "$work/log/upgraded-server" start
