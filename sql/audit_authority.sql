@@ -39,6 +39,15 @@ SET tenant_guard.authority = 'token';
 SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.notes') EXCEPT SELECT * FROM open;
 SET tenant_guard.authority = 'pinned';
 SELECT relation, probe, ok, detail FROM tenant_guard.prove('t.notes') EXCEPT SELECT * FROM open;
+-- It needs a session without a tenant, and says how to come by one where a tenant is stored.
+ALTER ROLE CURRENT_USER SET tenant_guard.tenant_id = :a;
+\c -
+SET client_min_messages = warning;
+SELECT * FROM tenant_guard.prove('t.notes');
+SELECT tenant_guard.clear_tenant();
+SELECT count(*) FILTER (WHERE ok) > 0 AS proved, bool_and(ok) FROM tenant_guard.prove('t.notes');
+ALTER ROLE CURRENT_USER RESET tenant_guard.tenant_id;
+SET tenant_guard.authority = 'pinned';
 -- It leaves the authority as it was.
 SHOW tenant_guard.authority;
 -- So does purge_tenant(), for a tenant that is not the pinned one.

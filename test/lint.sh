@@ -58,7 +58,7 @@ indented_files() {
 	test/indent.pl --check "${sources[@]}" test/*/*.c
 }
 
-versions_in_compat() { grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -vE '^src/base/(constraint_|copy_|json_|scan_|shared_)?compat\.h:'; }
+versions_in_compat() { grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -vE '^src/base/(constraint_|copy_|guc_|json_|scan_|shared_)?compat\.h:'; }
 
 # What only PostgreSQL calls, SQL functions and _PG_init, needs none. A definition's name begins its line and its type
 # stands on the line before.

@@ -122,7 +122,9 @@ BEGIN
 	ELSIF tenant_guard.has_tenant() THEN
 		RAISE object_not_in_prerequisite_state USING MESSAGE = 'isolation cannot be proved while a tenant is set',
 			DETAIL = 'The proof acts for tenants of its own.',
-			HINT = 'Run SELECT * FROM tenant_guard.prove() in a transaction of its own.';
+			HINT = CASE WHEN (SELECT s.source FROM pg_settings s WHERE s.name = 'tenant_guard.tenant_id') = 'session'
+						THEN 'Run SELECT * FROM tenant_guard.prove() in a transaction of its own.'
+						ELSE 'A tenant is stored for the database, the role or the server. Run SELECT tenant_guard.clear_tenant(); and in the same session SELECT * FROM tenant_guard.prove().' END;
 	END IF;
 	PERFORM tenant_guard.check_library();
 	IF wanted IS NOT NULL THEN

@@ -118,37 +118,6 @@ guc_strdup(int elevel, const char *src)
 #endif
 
 /*
- * Returns the record of a GUC, or NULL.  15 does not export find_option(), but
- * get_guc_variables().
- */
-static inline struct config_generic *
-find_guc(const char *name)
-{
-#if PG_VERSION_NUM >= 160000
-	return find_option(name, false, true, WARNING);
-#else
-	struct config_generic **vars = get_guc_variables();
-	int			n = GetNumConfigOptions();
-
-	for (int i = 0; i < n; i++)
-		if (pg_strcasecmp(vars[i]->name, name) == 0)
-			return vars[i];
-	return NULL;
-#endif
-}
-
-/* Returns the value of a string parameter to which RESET goes back; guc.c owns it.  Until 18 each type has a struct that begins with the generic one. */
-static inline const char *
-guc_reset_string(const struct config_generic *record)
-{
-#if PG_VERSION_NUM >= 190000
-	return record->_string.reset_val;
-#else
-	return ((const struct config_string *) record)->reset_val;
-#endif
-}
-
-/*
  * ExecutorCheckPerms_hook gets the range table until 15, and a list of
  * RTEPermissionInfo from 16 on.  Both structs have relid, requiredPerms and
  * checkAsUser.

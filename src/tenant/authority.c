@@ -28,6 +28,7 @@
 
 #include "authority.h"
 #include "compat.h"
+#include "guc_compat.h"
 #include "named_tenant.h"
 #include "tenant_source.h"
 

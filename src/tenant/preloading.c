@@ -26,6 +26,7 @@
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "guc_compat.h"
 #include "library.h"
 #include "preloading.h"
 #include "settings.h"

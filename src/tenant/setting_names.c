@@ -25,6 +25,7 @@
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "guc_compat.h"
 #include "library.h"
 #include "named_tenant.h"
 #include "setting_names.h"

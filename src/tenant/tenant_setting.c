@@ -27,6 +27,7 @@
 #include "authority.h"
 #include "compat.h"
 #include "current_tenant.h"
+#include "guc_compat.h"
 #include "named_tenant.h"
 #include "pending_trigger.h"
 #include "settings.h"

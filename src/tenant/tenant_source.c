@@ -27,6 +27,7 @@
 #include "access/parallel.h"
 #include "utils/memutils.h"
 
+#include "guc_compat.h"
 #include "settings.h"
 #include "tenant_source.h"
 
