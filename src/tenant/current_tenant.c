@@ -245,6 +245,8 @@ seal_tenant(const TenantValue *value)
 	sealed_in = current_lxid();
 	if (at_seal && !is_on_trial)
 		at_seal(&seal->value);
+	if (!IsParallelWorker())
+		publish_seal();
 }
 
 /*

@@ -51,7 +51,7 @@ static RememberedTenant queueing = {.set_in = InvalidLocalTransactionId};
  * (named_tenant.h): the leader's local transaction id in which it last set one,
  * which ones it has set in that, which come from below the session, and which
  * name the tenant that is pinned (authority.c), a bit each; and the id of the transaction in which the tenant came to differ from
- * what was set or used before (0: none).  They are GUCs that nobody can set, so
+ * what was set or used before (0: none), and in which it was last used.  They are GUCs that nobody can set, so
  * that PostgreSQL copies them to workers.  Local transaction ids are unsigned;
  * these are their bit patterns.
  */
@@ -60,6 +60,7 @@ static int	leader_set = 0;
 static int	leader_below_session = 0;
 static int	leader_pinned = 0;
 static int	leader_departed_in = 0;
+static int	leader_sealed_in = 0;
 
 /* ----------------------------------------------------------------
  *		Origins
@@ -80,7 +81,7 @@ new_origin(TenantSource source)
 }
 
 /* In a parallel worker: is "lxid" the leader's current local transaction id? */
-static bool
+bool
 leader_is_in(int lxid)
 {
 	PGPROC	   *leader = MyProc->lockGroupLeader;
@@ -326,6 +327,20 @@ publish_tenant_departure(bool departed)
 	leader_departed_in = departed ? (int) current_lxid() : 0;
 }
 
+/* In the leader: publishes that this transaction has used its tenant. */
+void
+publish_seal(void)
+{
+	leader_sealed_in = (int) current_lxid();
+}
+
+/* In a worker: has the leader's transaction used its tenant? */
+bool
+leader_has_sealed(void)
+{
+	return leader_sealed_in != 0 && leader_is_in(leader_sealed_in);
+}
+
 /* In a worker: does the tenant that was copied to it differ from what the leader's transaction has set first, or used? */
 bool
 leader_has_departed(void)
@@ -385,4 +400,5 @@ define_leader_settings(void)
 	define_leader_setting("tenant_guard.leader_below_session", &leader_below_session);
 	define_leader_setting("tenant_guard.leader_pinned", &leader_pinned);
 	define_leader_setting("tenant_guard.leader_departed_in", &leader_departed_in);
+	define_leader_setting("tenant_guard.leader_sealed_in", &leader_sealed_in);
 }

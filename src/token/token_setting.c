@@ -13,8 +13,10 @@
  * again in that transaction: a transaction does not fail in its midst because
  * a minute has passed.
  *
- * A parallel worker gets the token as it gets any setting, and a flag that says
- * whether the leader has verified it.  If so, it only reads the claims.
+ * A parallel worker gets the token as it gets any setting, and whether the leader
+ * has verified it in this transaction.  If so, it only reads the claims.  Where
+ * the leader has not used the tenant, a function that a worker runs can be the
+ * first to use it, and judges the token itself.
  *
  * Nothing shows the token: neither SHOW, nor what other sessions see of this
  * session's statement, nor a message.
@@ -45,8 +47,11 @@
 static char *token = NULL;
 static NamingSource *token_source = NULL;
 
-/* For parallel workers: has this session verified the token that is set?  A GUC that nobody can set. */
-static int	leader_token_verified = 0;
+/*
+ * For parallel workers: the local transaction id in which this session has verified the token that is set (0: none).  A GUC that
+ * nobody can set.
+ */
+static int	leader_verified_in = 0;
 
 /* ----------------------------------------------------------------
  *		Reading
@@ -66,10 +71,10 @@ is_sealed(const TenantValue *tenant)
 static TokenFault
 judge(const char *text, TenantType type, const JudgedToken **says)
 {
-	bool		trusted = IsParallelWorker() && leader_token_verified != 0;
+	bool		trusted = IsParallelWorker() && leader_verified_in != 0 && leader_is_in(leader_verified_in);
 	TokenFault	fault = judge_token(text, type, trusted, says);
 
-	if (fault != TOKEN_IS_VALID || trusted || is_sealed(&(*says)->tenant))
+	if (fault != TOKEN_IS_VALID || (trusted && leader_has_sealed()) || is_sealed(&(*says)->tenant))
 		return fault;
 	return judge_times_now(&(*says)->verified);
 }
@@ -85,8 +90,8 @@ read_token(const char *text, TenantType type, bool quietly, TenantValue *tenant,
 		*refusal = token_refused(fault);
 	if (fault != TOKEN_IS_VALID || says == NULL)
 		return false;
-	if (!IsParallelWorker())
-		leader_token_verified = 1;
+	if (!quietly && !IsParallelWorker())
+		leader_verified_in = (int) current_lxid();
 	*tenant = says->tenant;
 	return true;
 }
@@ -175,8 +180,8 @@ check_token(char **newval, void **extra, GucSource source)
 static void
 assign_token(const char *newval, void *extra)
 {
-	if (!IsParallelWorker() && !InitializingParallelWorker)
-		leader_token_verified = newval != NULL && remembered_token(newval, last_type_of_tenants()) != NULL;
+	if (!IsParallelWorker())
+		leader_verified_in = 0;
 	source_was_set(token_source, newval, extra);
 }
 
@@ -201,7 +206,7 @@ define_token_settings(void)
 	static const SettingHooks hooks = {check_token, assign_token, show_token};
 
 	define_token_rules();
-	define_leader_setting("tenant_guard.leader_token_verified", &leader_token_verified);
+	define_leader_setting("tenant_guard.leader_verified_in", &leader_verified_in);
 	token_source = add_source(SOURCE_IS_TOKEN, TOKEN);
 	token_source->read = read_token;
 	define_source(token_source, "Sets the tenant of the transaction by a signed token.", &token, GUC_NO_SHOW_ALL, &hooks);

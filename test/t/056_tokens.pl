@@ -542,6 +542,17 @@ is(app("BEGIN; $willing $look COMMIT", "-c tenant_guard.token=$bad"), 'ERROR TG0
 is(app("BEGIN; $willing SELECT tenant_guard.has_tenant() FROM pg_class LIMIT 1; COMMIT", "-c tenant_guard.token=$bad"), 'f', 'and is no tenant in a worker');
 is(app("SET tenant_guard.token = '$old'; BEGIN; $willing $look"), 'ERROR TG006', 'a stale one is stale');
 
+# What a worker does first, it judges: a function that reads the rows, in a query that does not.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE numbers AS SELECT n FROM generate_series(1, 100) n;
+GRANT SELECT ON numbers TO app;
+CREATE FUNCTION rows_in_worker(int) RETURNS text LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN (SELECT string_agg(body, ' ') FROM t); END $$;
+SQL
+my $by_function = 'SELECT max(rows_in_worker(n)) FROM numbers;';
+is(in_transaction("$willing $set; $by_function"), 'of a', 'a function in a worker reads the tenant\'s rows');
+is(app("$look SELECT pg_sleep(4); BEGIN; $willing $by_function", '-c tenant_guard.token=' . soon()), 'of a; ; ERROR TG008', 'unless the token has expired since the leader knew it');
+is(in_transaction("$willing SAVEPOINT s; SET LOCAL tenant_guard.token = '$of_b'; ROLLBACK TO s; $by_function", "-c tenant_guard.token=$old"), 'of a', 'or what ROLLBACK TO has brought back');
+
 # Other sessions do not see it.
 my $seen = app("BEGIN; SET LOCAL tenant_guard.token = '$old' \\; SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid(); ROLLBACK;");
 unlike($seen, qr/\Q$signature\E|\Q$claims\E/, 'pg_stat_activity does not show it');
@@ -581,6 +592,10 @@ is(late_says($look, "-c tenant_guard.token=$old"), 'of a', 'session_preload_libr
 like(late_says("BEGIN; $set; $look ROLLBACK;", "-c tenant_guard.$_->[0]=$_->[1]"), qr/ERROR TG008/, "the connection does not hide $_->[0]")
 	foreach ['token_audience', ''], ['token_issuer', 'x'], ['token_claim', 'iss'], ['token_max_age', 0], ['token_leeway', 600], ['jwks_file', '/dev/null'], ['token_secret_file', '/dev/null'];
 $late->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libraries');
+my ($orders, $others) = map { token($rsa, claims(aud => $_)) } '"orders"', '"others"';
+my $first = 'SELECT tenant_guard.has_tenant();';    # loads the library
+like(late_says("SET tenant_guard.token_audience = 'others'; $first BEGIN; SELECT tenant_guard.set_tenant_by_token('$others');"), qr/ERROR TG008/, 'a role cannot set a rule before the library is loaded');
+like(late_says("SET tenant_guard.token_audience = 'others'; $first BEGIN; SELECT tenant_guard.set_tenant_by_token('$orders');"), qr/$TENANT_A/, 'what is stored counts');
 my $load = "LOAD 'tenant_guard';";
 $late->safe_psql('postgres', 'ALTER ROLE app SUPERUSER');    # who may LOAD
 is(late_says("BEGIN; $set; $load SET LOCAL ROLE pg_monitor; SELECT tenant_guard.has_tenant(), tenant_guard.current_tenant(); ROLLBACK;"), "t|$TENANT_A", 'a token that was set before the library was loaded');
