@@ -426,16 +426,30 @@ empty_shared_table(SharedTable *table)
 	LWLockRelease(&header_of(table)->lock);
 }
 
-/* Returns a copy of all entries, the most recently used one first. */
+/* How many entries can be in use now?  At least as many as are. */
+static int
+entries_in_use(SharedTable *table)
+{
+	int			used;
+
+	LWLockAcquire(&header_of(table)->lock, LW_SHARED);
+	used = header_of(table)->used;
+	LWLockRelease(&header_of(table)->lock);
+	return used;
+}
+
+/* Returns a copy of all entries, the most recently used one first.  Those that are added meanwhile may be missing. */
 SharedCopy
 copy_shared_table(SharedTable *table)
 {
 	TableHeader *header = header_of(table);
-	SharedCopy	copy = {0, MAXALIGN(table->key_size), MAXALIGN(table->key_size) + MAXALIGN(table->value_size), NULL};
+	SharedCopy	copy = {0, MAXALIGN(table->key_size), size_of_pending(table), NULL};
+	int			room = entries_in_use(table);
 
-	copy.entries = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(*table->max_entries, copy.entry_size));
+	/* memory is allocated without the lock */
+	copy.entries = MemoryContextAllocHuge(CurrentMemoryContext, Max(mul_size(room, copy.entry_size), 1));
 	LWLockAcquire(&header->lock, LW_SHARED);
-	for (int n = header->newest; n != NO_ENTRY; n = nth_entry(table, n)->older)
+	for (int n = header->newest; n != NO_ENTRY && copy.count < room; n = nth_entry(table, n)->older)
 		memcpy(copy.entries + copy.count++ * copy.entry_size, key_of(nth_entry(table, n)), copy.entry_size);
 	LWLockRelease(&header->lock);
 	return copy;
