@@ -5,8 +5,9 @@
  *
  * This is read from the catalogs; there is no table of guarded tables.  A table
  * is guarded if row-level security is enabled and forced, it has the restrictive
- * policies of a shape as install_guard.c creates them, and the tenant column cannot
- * be null, unless the shape has rows of everyone.  The guard is damaged if only some of that is true.  The permissive
+ * policies of a shape as install_guard.c creates them, the collation of the tenant
+ * column is deterministic, and it cannot be null, unless the shape has rows of
+ * everyone.  The guard is damaged if only some of that is true.  The permissive
  * policy and the column's default do not matter here: an application may replace
  * either, and neither can show more rows than the restrictive policy allows.
  *
@@ -48,6 +49,22 @@ static GuardEntry last_asked = {InvalidOid};
 /* Counts invalidations: what was read while one arrived is not cached. */
 static uint64 invalidations = 0;
 
+/* Does the column's collation call different tenants equal?  False for a column that does not exist. */
+static bool
+column_confuses_tenants(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	Oid			collation = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		collation = ((Form_pg_attribute) GETSTRUCT(tuple))->attcollation;
+		ReleaseSysCache(tuple);
+	}
+	return OidIsValid(collation) && SearchSysCacheExists1(COLLOID, ObjectIdGetDatum(collation)) &&
+		!get_collation_isdeterministic(collation);
+}
+
 /* Reads a relation's guard from the catalogs, without the cache. */
 static Guard
 read_guard(Oid relid)
@@ -79,6 +96,8 @@ read_guard(Oid relid)
 		guard.damage = "its row-level security is not forced";
 	else if (facts.shape == SHAPE_TENANT_COLUMN && !column_is_not_null(relid, facts.column, false))
 		guard.damage = "its tenant column takes nulls";
+	else if (column_confuses_tenants(relid, facts.column))
+		guard.damage = "its tenant column has a nondeterministic collation";
 	guard.status = guard.damage ? GUARD_DAMAGED : GUARD_WHOLE;
 	return guard;
 }

@@ -208,13 +208,16 @@ Refusal
 column_collation(Oid relid, const char *column)
 {
 	const char *relation = relation_name(relid);
+	const char *literal = quote_literal_cstr(relation);
+	const char *alter = psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE text COLLATE \"C\";", relation, quote_identifier(column));
 
 	return (Refusal) {
 		ERRCODE_TENANT_TYPE_MISMATCH,
 			psprintf("tenant column \"%s\" of table %s has a nondeterministic collation", column, relation),
 			"Tenants whose identifiers the collation calls equal would see each other's rows.",
-			psprintf("Run ALTER TABLE %s ALTER COLUMN %s TYPE text COLLATE \"C\";",
-					 relation, quote_identifier(column))
+			guard_of(relid).status == GUARD_NONE ? psprintf("Run %s", alter) :
+			psprintf("Run BEGIN; SELECT tenant_guard.unprotect(%s); %s SELECT tenant_guard.protect(%s, %s); COMMIT;",
+					 literal, alter, literal, quote_literal_cstr(column))
 	};
 }
 

@@ -30,7 +30,7 @@ sub says
 # Two spellings that a collation calls equal would be one tenant.
 SKIP:
 {
-	skip 'the server has no ICU', 3
+	skip 'the server has no ICU', 8
 		unless $node->psql('columns', "CREATE COLLATION spellings (provider = icu, locale = 'und-u-ks-level2', deterministic = false)") == 0;
 
 	my $set = "SET tenant_guard.tenant_type = 'text';\n";
@@ -39,6 +39,28 @@ SKIP:
 	like(says("${set}CREATE DOMAIN spelled AS text COLLATE spellings; CREATE TABLE texts (tenant_id spelled);"),
 		qr/TG004.*nondeterministic collation/s, 'nor with one of such a domain');
 	unlike(says("${set}CREATE TABLE texts (tenant_id text COLLATE \"C\"); DROP TABLE texts;"), qr/ERROR/, 'with another collation it is');
+
+	# A guard that was made by hand, or while auto_protect was off, is damaged with it.
+	$node->safe_psql('columns', <<"SQL");
+SET tenant_guard.auto_protect = off;
+CREATE TABLE by_hand (id int, tenant_id text COLLATE spellings NOT NULL);
+INSERT INTO by_hand VALUES (1, 'acme'), (2, 'ACME');
+ALTER TABLE by_hand ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON by_hand AS RESTRICTIVE USING (tenant_id = tenant_guard.current_tenant_text())
+	WITH CHECK (tenant_id = tenant_guard.current_tenant_text());
+CREATE POLICY tenant_access ON by_hand USING (tenant_guard.guarded());
+CREATE ROLE reader;
+GRANT SELECT ON by_hand TO reader;
+SQL
+	my $read = "${set}BEGIN; SELECT tenant_guard.set_tenant('acme') \\g /dev/null\nSET LOCAL ROLE reader; SELECT id FROM by_hand; ROLLBACK;";
+	my $said = says($read);
+	like($said, qr/TG003.*has a nondeterministic collation/s, 'a guard by hand on such a column is damaged');
+	unlike($said, qr/^\d/m, 'and shows no rows');
+	is($node->safe_psql('columns', "SELECT rule || ' ' || object FROM tenant_guard.audit('error')"), 'guard_incomplete public.by_hand', 'audit() finds it');
+	my ($hint) = says("${set}SELECT tenant_guard.protect('by_hand');") =~ /HINT: *Run (BEGIN.*COMMIT;)/;
+	unlike(says("$set$hint"), qr/ERROR/, 'the hint of protect() cures it');
+	is(says($read), '1', 'and the row of the tenant is left');
+	$node->safe_psql('columns', 'DROP TABLE by_hand');
 }
 
 # The expression of a stored generated column would move every row to another tenant.
