@@ -62,29 +62,32 @@ check() {
 
 sql() { psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 
-# README's first statements, to the comment that says what comes of them.
+# README's first statements: they fail where their comments say so, by these words, and nowhere else.
 first_screen() {
-	local block
+	local block said refused words
 	# shellcheck disable=SC2016 # awk's, and Markdown's
 	block=$(awk '/^```/ && inside { exit } inside { print } /^```sql$/ { inside = 1 }' "$project/README.md")
-	[[ $block == *"CREATE EXTENSION"* ]] && sql -c 'CREATE DATABASE first' || return
-	[ "$(sql -d first -c 'SET client_min_messages = error' -f - <<<"$block" | tail -n 1)" = '1|7f1c9d0e-6f0e-4f6b-9a53-2f6c0f3f8a11|mine, without saying so' ] &&
-		[[ $(sql -d first -c 'SET ROLE app' -c 'SELECT * FROM orders' 2>&1) == *"no tenant is set"* ]]
+	refused=$(sed -n 's/.*-- ERROR: //p' <<<"$block")
+	[[ $block == *"CREATE EXTENSION"* && -n $refused ]] && sql -c 'CREATE DATABASE first' || return
+	said=$(psql -XAtq -d first -f - <<<"$block" 2>&1)
+	echo "$said"
+	[ "$(grep -c 'ERROR:' <<<"$said")" -eq "$(wc -l <<<"$refused")" ] || return
+	while read -r words; do [[ $said == *"$words"* ]] || return; done <<<"$refused"
 }
 
 # rows <tenant>: what a session that did not exist before sees.
-rows() { sql -d shop -c 'SET ROLE shop_app' -c BEGIN -c "SELECT tenant_guard.set_tenant('$1')" -c 'SELECT count(*) FROM notes' -c COMMIT | tail -n 1; }
+rows() { sql -d shop -c 'SET ROLE notes_app' -c BEGIN -c "SELECT tenant_guard.set_tenant('$1')" -c 'SELECT count(*) FROM notes' -c COMMIT | tail -n 1; }
 
 a=aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa b=bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb
 
 keeps_tenants_apart() { [ "$(rows $a)/$(rows $b)" = 1/2 ]; }
 
 make_shop() {
-	sql -c 'CREATE DATABASE shop' -c 'CREATE ROLE shop_app' && sql -d shop <<-END
+	sql -c 'CREATE DATABASE shop' -c 'CREATE ROLE notes_app' && sql -d shop <<-END
 		SET client_min_messages = error;
 		CREATE EXTENSION tenant_guard;
 		CREATE TABLE notes (id int, tenant_id uuid);
-		GRANT ALL ON notes TO shop_app;
+		GRANT ALL ON notes TO notes_app;
 		SET tenant_guard.bypass = on;
 		INSERT INTO notes VALUES (1, '$a'), (2, '$b'), (3, '$b');
 	END
