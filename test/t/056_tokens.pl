@@ -522,6 +522,16 @@ is(in_transaction("SET LOCAL tenant_guard.tenant_id = '$TENANT_A'; SELECT tenant
 is(app("SET tenant_guard.token = '$old'; SELECT tenant_guard.token_claims()"), 'ERROR TG006', 'a stale token has none');
 is(app("SELECT tenant_guard.token_claims()", "-c tenant_guard.token=$bad"), 'ERROR TG008', 'nor has a bad one');
 
+# JSON is in UTF-8, whatever the database is in.
+$node->safe_psql('postgres', "CREATE DATABASE latin ENCODING LATIN1 TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->safe_psql('latin', 'CREATE EXTENSION tenant_guard');
+my ($accents, $smile, $cafe) = (token($rsa, claims(name => '"Zo\u00eb"', raw => "\"\xc3\xab\"")), token($rsa, claims(name => '"\ud83d\ude00"')), token($rsa, claims(tenant_id => '"caf\u00e9"')));
+sub latin_says { return says($node, 'latin', 'app', "SET client_encoding = UTF8; BEGIN; @_"); }
+is(latin_says("SET LOCAL tenant_guard.token = '$accents'; SELECT tenant_guard.token_claims()->>'name', tenant_guard.token_claims()->>'raw'"), "Zo\x{c3}\x{ab}|\x{c3}\x{ab}", 'claims are converted');
+is(latin_says("SET LOCAL tenant_guard.token = '$smile'; SELECT tenant_guard.current_tenant(); SELECT tenant_guard.token_claims()"), "$TENANT_A; ERROR 22P05", 'what cannot be is an error there only');
+$node->safe_psql('latin', "ALTER DATABASE latin SET tenant_guard.tenant_type = 'text'");
+is(latin_says("SET LOCAL tenant_guard.token = '$cafe'"), 'ERROR TG008', 'a tenant is not converted');
+
 # The time is judged until the tenant is sealed.
 sub soon { return token($rsa, claims(exp => time + 3)); }
 is(in_transaction('SET LOCAL tenant_guard.token = \'' . soon() . "'; SELECT pg_sleep(4); $look"), '; ERROR TG008', 'a token can expire before the tenant is used');
