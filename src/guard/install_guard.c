@@ -352,11 +352,11 @@ make_access_policy(const Target *target, const PolicyFacts *facts)
 	return true;
 }
 
-/* Can the guard be written at once?  Not where anything is to be replaced, which is reported. */
+/* Can the guard be written at once?  Not where anything is to be replaced, which is reported, or a NOT NULL that is NOT VALID to be validated. */
 static bool
 can_write_guard(const Target *target, const PolicyFacts *facts, const MissingParts *parts)
 {
-	return !facts->any && !parts->drop_not_null && !parts->drop_check && !parts->check &&
+	return !facts->any && !(parts->not_null && column_has_not_null(target->relid, target->attnum, false)) && !parts->drop_not_null && !parts->drop_check && !parts->check &&
 		is_new_and_alone(target->relid, target->attnum, !parts->default_value);
 }
 

@@ -115,6 +115,19 @@ SKIP:
 	is(superuser_says($node, 'postgres', "SELECT status FROM tenant_guard.tables WHERE relation = 'old_notes'::regclass;"), 'damaged', 'and is missed where it is not');
 }
 
+# A new table of which NOT NULL is NOT VALID: protect() validates it, as it does that of a table that is not new.
+is_said('NOT NULL NOT VALID', 'superuser', <<"SQL", 'guarded true');
+BEGIN;
+SET LOCAL tenant_guard.auto_protect = off;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE later (id int, tenant_id uuid);
+INSERT INTO later VALUES (1, '$TENANT_A');
+ALTER TABLE later ADD CONSTRAINT later_tenant NOT NULL tenant_id NOT VALID;
+SELECT tenant_guard.protect('later') \\g /dev/null
+SELECT t.status || ' ' || c.convalidated FROM tenant_guard.tables t JOIN pg_constraint c ON c.conrelid = t.relation WHERE t.relation = 'later'::regclass;
+ROLLBACK;
+SQL
+
 # Nothing of it has changed another tenant's rows.
 is(superuser_says($node, 'postgres', "SET tenant_guard.bypass = on; SELECT id, body FROM notes WHERE tenant_id = '$TENANT_B' ORDER BY id;"), '2|other; 3|', "another tenant's rows are as they were");
 
