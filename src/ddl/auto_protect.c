@@ -16,7 +16,9 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "commands/extension.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -210,13 +212,18 @@ typed_tables(Oid composite)
 /*
  * Guards the tables of a schema that was renamed, if tenant_guard.excluded_schemas
  * has its old name and not its new one.  Returns the tables that were guarded.
+ * Tables that other transactions are making in it are waited for: CREATE TABLE
+ * locks the schema until it commits, and ALTER SCHEMA does so only in some minor
+ * releases.
  */
 List *
 auto_protect_schema(const RenameStmt *stmt)
 {
+	Oid			schema = get_namespace_oid(stmt->newname, false);
+
 	if (!schema_is_excluded(stmt->subname) || schema_is_excluded(stmt->newname))
 		return NIL;
+	LockDatabaseObject(NamespaceRelationId, schema, 0, AccessExclusiveLock);
 	return auto_protect_all(query_tables(psprintf("SELECT oid FROM pg_catalog.pg_class"
-												  " WHERE relnamespace OPERATOR(pg_catalog.=) %u",
-												  get_namespace_oid(stmt->newname, false))));
+												  " WHERE relnamespace OPERATOR(pg_catalog.=) %u", schema)));
 }
