@@ -64,14 +64,17 @@ GROUP BY r.relation;
 COMMENT ON VIEW tenant_guard_internal.tables_by_key IS 'tables that reach tenants by a foreign key only; a part of tenant_inventory()';
 GRANT SELECT ON tenant_guard_internal.tables_by_key TO PUBLIC;
 
--- The tables of the tenants themselves: what tenant columns reference.
+-- The tables of the tenants themselves: what tenant columns reference. A key counts that a role has made who may delete rows of the table that
+-- it references, or the owner of the database: with REFERENCES alone nobody chooses of which tables a superuser deletes a row.
 CREATE VIEW tenant_guard_internal.tenant_rows_themselves AS
 SELECT DISTINCT k.confrelid::pg_catalog.regclass AS relation, a.attname AS key_column
 FROM tenant_guard_internal.tenant_tables t
 	 JOIN pg_catalog.pg_attribute c ON c.attrelid = t.relation AND c.attname = t.tenant_column
 	 JOIN pg_catalog.pg_constraint k ON k.conrelid = t.relation AND k.contype = 'f' AND k.conkey = ARRAY[c.attnum]
 	 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
-WHERE k.confrelid NOT IN (SELECT o.relation FROM tenant_guard_internal.tenant_tables o)
+	 JOIN pg_catalog.pg_class o ON o.oid = t.relation
+WHERE (pg_catalog.has_table_privilege(o.relowner, k.confrelid, 'DELETE') OR o.relowner = (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))
+	  AND k.confrelid NOT IN (SELECT o.relation FROM tenant_guard_internal.tenant_tables o)
 	  AND tenant_guard_internal.tenant_type_of(a.atttypid) = (SELECT s.type_in_force FROM tenant_guard_internal.tenant_settings() s);
 COMMENT ON VIEW tenant_guard_internal.tenant_rows_themselves IS 'the tables in which a tenant is a row; a part of tenant_inventory()';
 GRANT SELECT ON tenant_guard_internal.tenant_rows_themselves TO PUBLIC;

@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "action_code.h"
 #include "constant_function.h"
 #include "definer_function.h"
 #include "extension_function.h"
@@ -28,6 +29,7 @@ typedef struct FunctionCall
 	bool		suspended;		/* did suspend_noforce() return true? */
 	bool		replica;		/* was suspend_replication_role() called? */
 	int			role;			/* what that returned, to be restored */
+	Oid			queueing;		/* what function_queues() returned */
 	Datum		prev_arg;		/* state of the previous hook */
 } FunctionCall;
 
@@ -71,6 +73,7 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 				*arg = PointerGetDatum(call);
 			}
 			call->suspended = suspend_noforce();
+			call->queueing = function_queues();
 			call->replica = updates_noforce();
 			if (call->replica)
 				call->role = suspend_replication_role();
@@ -91,6 +94,7 @@ fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg)
 			}
 			if (call == NULL)
 				break;
+			(void) watch_actions(call->queueing);
 			if (call->replica)
 				resume_replication_role(call->role);
 			if (call->suspended)

@@ -42,6 +42,7 @@
 
 #include "access_check.h"
 #include "access_refusals.h"
+#include "action_code.h"
 #include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
@@ -300,6 +301,7 @@ check_access(List *permission_infos, bool raise)
 
 	if (!raise && foreign_key && !have_one_owner(permission_infos))
 		return false;
+	check_code_of_action(permission_infos);
 	foreach(lc, permission_infos)
 	{
 		PermissionInfo *info = lfirst(lc);

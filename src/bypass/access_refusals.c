@@ -184,3 +184,13 @@ prepares_transaction(void)
 			"Run COMMIT. If two-phase commit is meant, a superuser sets tenant_guard.bypass = on for the role that prepares."
 	};
 }
+
+Refusal
+fires_trigger_as_other(Oid relid, const char *trigger, Oid role)
+{
+	const char *relation = relation_name(relid);
+
+	return wrong_state(psprintf("trigger \"%s\" of table %s would run as role \"%s\"", trigger, relation, GetUserNameFromId(role, true)),
+					   "A foreign key's action fires it, after the rows that it references are deleted as that role; and another role wrote its function.",
+					   psprintf("Run ALTER TABLE %s DISABLE TRIGGER %s; and enable it again when the rows are deleted.", relation, quote_identifier(trigger)));
+}

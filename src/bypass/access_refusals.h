@@ -24,5 +24,6 @@ extern Refusal detaches_unseen(Oid relid);
 extern Refusal truncates_table(Oid relid, bool has_tenant);
 extern Refusal shadows_table(Oid temporary, Oid relid);
 extern Refusal prepares_transaction(void);
+extern Refusal fires_trigger_as_other(Oid relid, const char *trigger, Oid role);
 
 #endif							/* TENANT_GUARD_ACCESS_REFUSALS_H */

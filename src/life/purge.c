@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "action_code.h"
 #include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
@@ -106,11 +107,24 @@ open_tenant_table(Oid relid, const char *column, LOCKMODE lock, TenantTable *tab
 	table->column = pstrdup(quote_identifier(column));
 }
 
+/* Does the column's collation call the identifiers of two tenants equal?  A column that guards has no such collation, but not every table is guarded. */
+static bool
+confuses_tenants(const TenantTable *table)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(table->relid, table->attnum, &type, &typmod, &collation);
+	return OidIsValid(collation) && !get_collation_isdeterministic(collation);
+}
+
 /* The SQL condition that a row is the tenant's. */
 static char *
 is_of_tenant(const TenantTable *table, const char *tenant)
 {
-	return psprintf("%s OPERATOR(pg_catalog.=) %s::%s", table->column, quote_literal_cstr(tenant), tenant_type_name(table->type));
+	return psprintf("%s%s OPERATOR(pg_catalog.=) %s::%s", table->column, confuses_tenants(table) ? " COLLATE pg_catalog.\"C\"" : "",
+					quote_literal_cstr(tenant), tenant_type_name(table->type));
 }
 
 /* ----------------------------------------------------------------
@@ -207,6 +221,7 @@ tenant_guard_delete_tenant_rows(PG_FUNCTION_ARGS)
 	TenantTable *tables;
 	Deletion	deletion;
 	List	   *deleted_from = NIL;
+	Oid			watched;
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &relids, NULL, &ntables);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &columns, NULL, &ncolumns);
@@ -228,6 +243,15 @@ tenant_guard_delete_tenant_rows(PG_FUNCTION_ARGS)
 	}
 	log_bypassed_relations(deleted_from, "tenant_guard.purge_tenant");
 	deletion = (Deletion) {delete_of_all(tables, ntables, tenant, rows), ntables, palloc(ntables * sizeof(Datum))};
-	run_as_owner(tables[0].owner, true, delete_rows, &deletion);
+	watched = watch_actions(tables[0].owner);
+	PG_TRY();
+	{
+		run_as_owner(tables[0].owner, true, delete_rows, &deletion);
+	}
+	PG_FINALLY();
+	{
+		(void) watch_actions(watched);
+	}
+	PG_END_TRY();
 	PG_RETURN_ARRAYTYPE_P(construct_array(deletion.deleted, ntables, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }

@@ -12,9 +12,11 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -53,8 +55,10 @@ static bool
 is_in_order_of(Oid indexid, AttrNumber attnum)
 {
 	Relation	index = index_open(indexid, AccessShareLock);
+
+	/* not RelationGetIndexPredicate(), which calls functions in the predicate */
 	bool		result = index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid &&
-		index->rd_index->indkey.values[0] == attnum && RelationGetIndexPredicate(index) == NIL;
+		index->rd_index->indkey.values[0] == attnum && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 
 	index_close(index, AccessShareLock);
 	return result;
