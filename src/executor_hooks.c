@@ -24,6 +24,7 @@
 #include "made_table.h"
 #include "method_settings.h"
 #include "noforce.h"
+#include "own_sql.h"
 #include "pending_trigger.h"
 #include "plan_mark.h"
 #include "redundant_check.h"
@@ -62,6 +63,7 @@ executor_start(QueryDesc *query_desc, int eflags)
 		prev_executor_start(query_desc, eflags);
 	else
 		standard_ExecutorStart(query_desc, eflags);
+	note_starter(query_desc);
 	if (times_tenants_rows_read() != rows_read)
 		note_tenant_of_run(query_desc);
 }
@@ -118,6 +120,7 @@ executor_run(EXECUTOR_RUN_PARAMETERS)
 	Run			run;
 
 	check_run_by_parser();
+	check_starter(query_desc);
 	check_planned_with_library(query_desc->plannedstmt);
 	check_tenant_of_run(query_desc);
 	check_stack_for_trusted(query_desc->plannedstmt);

@@ -34,6 +34,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/bufmgr.h"
+#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -88,6 +89,33 @@ void
 function_has_ended(void)
 {
 	failed_function = InvalidOid;
+}
+
+/* The identifier of the memory context of a query that was started under run_as_owner. */
+static const char started_as_owner[] = "as the owner of a table";
+
+/* A query was started. */
+void
+note_starter(const QueryDesc *query)
+{
+	if (owners > 0)
+		MemoryContextSetIdentifier(query->estate->es_query_cxt, started_as_owner);
+}
+
+/*
+ * Raises an error if code of an owner runs a query that the caller started: it has
+ * moved a cursor of the caller, perhaps of a loop in a function of ours, which
+ * would miss the rows, or reads the caller's rows from it.
+ */
+void
+check_starter(const QueryDesc *query)
+{
+	if (owners > 0 && query->estate->es_query_cxt->ident != started_as_owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_CURSOR_STATE),
+				 errmsg("cursor \"%s\" cannot be used here", ActivePortal ? ActivePortal->name : ""),
+				 errdetail("It was opened before tenant_guard began to work on a table as role \"%s\".", GetUserNameFromId(GetUserId(), true)),
+				 errhint("Use only cursors that the same function or trigger has opened.")));
 }
 
 static bool

@@ -8,6 +8,7 @@
 #ifndef TENANT_GUARD_OWN_SQL_H
 #define TENANT_GUARD_OWN_SQL_H
 
+#include "executor/execdesc.h"
 #include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 
@@ -29,6 +30,8 @@ extern bool is_own_ddl(const Node *stmt);
 extern List *query_datums(const char *sql);
 
 extern bool runs_as_owner(void);
+extern void note_starter(const QueryDesc *query);
+extern void check_starter(const QueryDesc *query);
 extern void function_has_failed(Oid funcid);
 extern void function_has_ended(void);
 
