@@ -22,6 +22,7 @@
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -222,12 +223,17 @@ is_uuid_spelled_otherwise(const char *str)
 	return read_uuid(str, &value) && strcmp(str, write_uuid(&value, buf)) != 0;
 }
 
+/*
+ * PostgreSQL checks the encoding of what a statement sets, but not of what is in
+ * a connection's options, nor of what another database has stored for a role.
+ */
 static bool
 read_text(const char *str, TenantValue *value)
 {
 	value->text = str;
 	value->length = strlen(str);
-	return value->length > 0 && !(setting_canonical_uuids && is_uuid_spelled_otherwise(str));
+	return value->length > 0 && pg_verifymbstr(str, (int) value->length, true) &&
+		!(setting_canonical_uuids && is_uuid_spelled_otherwise(str));
 }
 
 /* value->text is not null-terminated then. */

@@ -59,6 +59,8 @@ sub test_server
 		'ERROR TG004; f', 'one that does not fit is refused on use, and the connection stands');
 	is(app_says($node, 'texts', $look, '-c tenant_guard.tenant_id=acme'), 'of a',
 		'a text tenant in PGOPTIONS arrives before the database says that tenants are texts');
+	is(app_says($node, 'texts', "$look SELECT tenant_guard.has_tenant();", "-c tenant_guard.tenant_id=acm\303"), 'ERROR TG004; f',
+		'a text that is not valid in the encoding of the database is none: new rows would have it');
 	is(app_says($node, 'bigints', "$look SELECT tenant_guard.current_tenant_bigint();", '-c tenant_guard.tenant_id=+01'),
 		'of 1; 1', 'so does a bigint');
 	is(app_says($node, 'bigints', $look, '-c tenant_guard.tenant_id=1x'), 'ERROR TG004', 'one that is none is refused on use');
