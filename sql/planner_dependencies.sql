@@ -176,6 +176,29 @@ SELECT tenant_guard.set_tenant(:b);
 EXECUTE same;
 COMMIT;
 
+-- Nor what the CHECK of a domain has read, which a session keeps: by a call of its own, by one in the body of a function in SQL, or by
+-- an operator. (What the other tenant has read would be refused.)
+RESET ROLE;
+CREATE FUNCTION t.not_first(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 IS DISTINCT FROM t.first_body()';
+CREATE FUNCTION t.or_first(text, text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN (SELECT min(body) FROM t.notes); END $$;
+CREATE OPERATOR t.||| (LEFTARG = text, RIGHTARG = text, FUNCTION = t.or_first);
+CREATE DOMAIN t.own_call AS text CHECK (VALUE IS DISTINCT FROM t.first_body());
+CREATE DOMAIN t.inlined_call AS text CHECK (t.not_first(VALUE));
+CREATE DOMAIN t.operators_call AS text CHECK (VALUE IS DISTINCT FROM ('x' OPERATOR(t.|||) 'y'));
+SET ROLE regress_app;
+BEGIN;
+SELECT tenant_guard.set_tenant(:a);
+SELECT min(body) AS of_a FROM t.notes \gset
+DO $$ BEGIN PERFORM 'x'::t.own_call, 'x'::t.inlined_call, 'x'::t.operators_call; END $$;
+SAVEPOINT s;
+SELECT :'of_a'::t.own_call;
+ROLLBACK TO s;
+COMMIT;
+BEGIN;
+SELECT tenant_guard.set_tenant(:b);
+SELECT :'of_a'::t.own_call = :'of_a' AS own_call, :'of_a'::t.inlined_call = :'of_a' AS inlined_call, :'of_a'::t.operators_call = :'of_a' AS operators_call;
+COMMIT;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA t CASCADE;

@@ -19,12 +19,18 @@
  * are the plans that are made after it until then, which may contain what the
  * first one returned.
  *
+ * The type cache does the same with the CHECK constraints of domains, which it
+ * keeps for the session.  Where they may have such constants, it is made to read
+ * them again, at the same times.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
 
 #include "plan_mark.h"
 #include "tenant_plan.h"
@@ -45,6 +51,11 @@ static bool planning = false;	/* left over by an error at most to the end of its
 
 /* Has a function of a user's been looked up that compares, hashes or makes values of a type? */
 static bool functions_of_types = false;
+
+/* May CHECK constraints of domains have constants that functions read?  If so, how often rows had been read when the type cache last forgot them */
+static bool domains_hold_constants = false;
+static uint64 rows_read_by_domains = 0;
+static bool forgetting_domains = false;
 
 /* Who else has plans to drop when a tenant is set, or NULL */
 static TenantCallback tenant_callback = NULL;
@@ -89,6 +100,18 @@ drop_plans_that_hold_rows(void)
 	drop_marked_plans(MARK_OF_ONE_TRANSACTION);
 }
 
+/* Neither raises nor allocates. */
+static void
+forget_domains_that_hold_rows(void)
+{
+	if (!domains_hold_constants || rows_read == rows_read_by_domains)
+		return;
+	rows_read_by_domains = rows_read;
+	forgetting_domains = true;
+	CallSyscacheCallbacks(CONSTROID, 0);
+	forgetting_domains = false;
+}
+
 /* Must be called once, by _PG_init of the library. */
 void
 call_when_tenant_is_set(TenantCallback callback)
@@ -105,6 +128,7 @@ void
 drop_plans_of_others(const char *tenant)
 {
 	drop_plans_that_hold_rows();
+	forget_domains_that_hold_rows();
 	if (tenant_callback)
 		tenant_callback(tenant);
 	if (!plans_are_marked || marked_for == hash_of(tenant))
@@ -180,6 +204,26 @@ types_have_functions(void)
 	return functions_of_types;
 }
 
+/* A function has been looked up that the CHECK constraint of a domain may call for a constant. */
+void
+note_function_of_domains(void)
+{
+	domains_hold_constants = true;
+}
+
+bool
+domains_have_functions(void)
+{
+	return domains_hold_constants;
+}
+
+/* Is a change of constraints ours, by which the type cache is to forget them? */
+bool
+is_forgetting_domains(void)
+{
+	return forgetting_domains;
+}
+
 /* Marks a new plan that may have constants read from a tenant's rows: it is dropped when the transaction ends. */
 void
 mark_plan_of_transaction(PlannedStmt *plan)
@@ -195,6 +239,7 @@ end_transaction(XactEvent event, void *arg)
 		return;
 	planning = false;
 	drop_plans_that_hold_rows();
+	forget_domains_that_hold_rows();
 }
 
 /* Must be called once, by _PG_init. */

@@ -36,6 +36,9 @@ extern bool is_planning(void);
 extern void note_immutable_function(void);
 extern void note_function_of_types(void);
 extern bool types_have_functions(void);
+extern void note_function_of_domains(void);
+extern bool domains_have_functions(void);
+extern bool is_forgetting_domains(void);
 extern void mark_plan_of_transaction(PlannedStmt *plan);
 
 #endif							/* TENANT_GUARD_TENANT_PLAN_H */

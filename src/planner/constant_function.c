@@ -10,17 +10,24 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_amproc.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "catalog.h"
@@ -106,6 +113,107 @@ may_be_kept_for_type(Oid funcid)
 	return possible && is_known_to_be_used_by_type(funcid);
 }
 
+/* Do CHECK constraints of domains call functions for what the type cache keeps as constants?  As of the last change of one. */
+static bool domains_call = false;
+static bool domains_are_known = false;
+
+static void
+constraints_changed(Datum arg, int cache, uint32 hash)
+{
+	if (!is_forgetting_domains())
+		domains_are_known = false;
+}
+
+/*
+ * Can PostgreSQL make a constant of what a call of this function returns that may
+ * have read rows?  Of a call with arguments that vary, only where it is in SQL and
+ * becomes what its body calls.
+ */
+static bool
+may_give_constant(Oid funcid, bool varies)
+{
+	HeapTuple	row;
+	Form_pg_proc proc;
+	bool		may;
+
+	if (funcid < FirstNormalObjectId || extension_function(funcid) != EXTENSION_NONE)
+		return false;
+	row = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	if (!HeapTupleIsValid(row))
+		return false;
+	proc = (Form_pg_proc) GETSTRUCT(row);
+	may = proc->provolatile == PROVOLATILE_IMMUTABLE &&
+		(varies ? proc->prolang == SQLlanguageId : proc->prolang != ClanguageId && proc->prolang != INTERNALlanguageId);
+	ReleaseSysCache(row);
+	return may;
+}
+
+/* A check_functions_in_node callback. */
+static bool
+gives_constant(Oid funcid, void *varies)
+{
+	return may_give_constant(funcid, *(bool *) varies);
+}
+
+static bool
+depends_on_value(Node *node, void *context)
+{
+	return node != NULL && (IsA(node, CoerceToDomainValue) || expression_tree_walker(node, depends_on_value, context));
+}
+
+/* Does a CHECK constraint of a domain call a function for a constant? */
+static bool
+calls_for_constant(Node *node, void *context)
+{
+	bool		varies = depends_on_value(node, NULL);
+
+	return node != NULL &&
+		(check_functions_in_node(node, gives_constant, &varies) || expression_tree_walker(node, calls_for_constant, context));
+}
+
+static bool
+check_calls_for_constant(HeapTuple constraint, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		check = heap_getattr(constraint, Anum_pg_constraint_conbin, desc, &isnull);
+
+	return !isnull && calls_for_constant(stringToNode(TextDatumGetCString(check)), NULL);
+}
+
+/* Does any domain's CHECK constraint? */
+static bool
+any_domain_calls(void)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	bool		found = false;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	ScanKeyInit(&key, Anum_pg_constraint_contypid, BTGreaterStrategyNumber, F_OIDGT, ObjectIdGetDatum(InvalidOid));
+	scan = systable_beginscan(constraints, ConstraintTypidIndexId, true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(row = systable_getnext(scan)))
+		found = check_calls_for_constant(row, RelationGetDescr(constraints));
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/* The type cache keeps the constraints of a domain, without asking the planner. */
+static void
+note_function_of_domain(Oid funcid)
+{
+	if (domains_have_functions() || !may_give_constant(funcid, false))
+		return;
+	if (!domains_are_known)
+	{
+		domains_are_known = true;	/* before the scan, which a change may interrupt */
+		domains_call = any_domain_calls();
+	}
+	if (domains_call)
+		note_function_of_domains();
+}
+
 /* What a function of a user's returns that he calls IMMUTABLE, the planner may put into a plan. */
 static void
 note_function_of_plan(Oid funcid)
@@ -133,6 +241,7 @@ note_function_looked_up(Oid funcid)
 {
 	note_function_of_plan(funcid);
 	note_function_of_type(funcid);
+	note_function_of_domain(funcid);
 }
 
 /* To be called when a function starts of which the above was not told: one that is SECURITY DEFINER, or sets a parameter. */
@@ -142,6 +251,7 @@ note_function_called(Oid funcid)
 	note_function_of_plan(funcid);
 	if (is_planning())
 		note_function_of_type(funcid);
+	note_function_of_domain(funcid);
 }
 
 /* Must be called once, by _PG_init. */
@@ -151,6 +261,11 @@ init_constant_functions(void)
 	CacheRegisterSyscacheCallback(OPEROID, types_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AMPROCNUM, types_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(RANGETYPE, types_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(CONSTROID, constraints_changed, (Datum) 0);
 	if (library_came_late())
-		note_function_of_types();	/* one may be kept that was looked up before */
+	{
+		/* one may be kept that was looked up before */
+		note_function_of_types();
+		note_function_of_domains();
+	}
 }
