@@ -174,6 +174,22 @@ add_named(Node *node, List **named)
 	return expression_tree_walker(node, add_named, named);
 }
 
+/*
+ * Prevents a function from being dropped before the transaction ends, as newer releases
+ * do where they record a dependency: DROP EXTENSION does not see the new guard,
+ * and would leave a table whose policies call functions that are gone.
+ */
+static void
+keep_function(Oid funcid)
+{
+	LockDatabaseObject(ProcedureRelationId, funcid, 0, AccessShareLock);
+	if (!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(funcid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("a function that guards call was dropped meanwhile"),
+				 errhint("Run the statement again.")));
+}
+
 static void
 add_dependencies_of(GuardWriter *writer, ObjectAddress object, Node *expression)
 {
@@ -186,7 +202,10 @@ add_dependencies_of(GuardWriter *writer, ObjectAddress object, Node *expression)
 		if (IsA(lfirst(lc), Var))
 			add_dependency(writer, object, RelationRelationId, writer->guard->relid, ((Var *) lfirst(lc))->varattno, DEPENDENCY_NORMAL);
 		else
+		{
+			keep_function(((FuncExpr *) lfirst(lc))->funcid);
 			add_dependency(writer, object, ProcedureRelationId, ((FuncExpr *) lfirst(lc))->funcid, 0, DEPENDENCY_NORMAL);
+		}
 	}
 }
 
