@@ -125,6 +125,13 @@ CREATE TABLE m.plans (id int, tenant_id uuid REFERENCES t.plans);
 RESET ROLE;
 SELECT object FROM tenant_guard.tenant_inventory(:a) WHERE kind = 'tenant';
 
+-- A function that raises an error keeps its own table from being counted, and no other.
+SET ROLE regress_mallory;
+CREATE OR REPLACE FUNCTION m.yes(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE division_by_zero USING MESSAGE = 'no'; END $$;
+RESET ROLE;
+SELECT object, rows, detail FROM tenant_guard.tenant_inventory(:a) WHERE object IN ('m.rows', 't.orders');
+DROP TABLE m.rows;
+
 -- Code of a role cannot use cursors that were open when tenant_guard began to run it: it would read rows of the caller, and move the cursors of
 -- loops in functions of tenant_guard past tables. What it opens itself it can use.
 SET ROLE regress_mallory;
