@@ -29,7 +29,7 @@ typedef struct FunctionCall
 	bool		suspended;		/* did suspend_noforce() return true? */
 	bool		replica;		/* was suspend_replication_role() called? */
 	int			role;			/* what that returned, to be restored */
-	Oid			queueing;		/* what function_queues() returned */
+	ActionWatch queueing;		/* what function_queues() returned */
 	Datum		prev_arg;		/* state of the previous hook */
 } FunctionCall;
 

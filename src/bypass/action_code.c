@@ -27,37 +27,36 @@
 #include "catalog.h"
 #include "compat.h"
 
+#define WRITES (ACL_INSERT | ACL_UPDATE | ACL_DELETE)
+
 /*
  * While actions are watched: the role as which the statement runs whose AFTER
  * triggers are those of the actions, which is the role of the function that is
- * running, if there is one; else InvalidOid.  (The functions of foreign keys are
- * built in, and the function manager has no hook for those.)
+ * running, if there is one.  (The functions of foreign keys are built in, and the
+ * function manager has no hook for those.)
  */
-static Oid	queueing_role = InvalidOid;
+static ActionWatch watched = {InvalidOid, InvalidOid};
 
-/*
- * Begins to watch actions of a statement that runs as this role.  Returns what must be
- * passed when the statement ends, with or without an error.
- */
-Oid
-watch_actions(Oid role)
+/* Begins to watch actions.  Returns what must be passed when the statement ends, with or without an error. */
+ActionWatch
+watch_actions(ActionWatch watch)
 {
-	Oid			outer = queueing_role;
+	ActionWatch outer = watched;
 
-	queueing_role = role;
+	watched = watch;
 	return outer;
 }
 
 /* Must be called when a function begins.  Returns what must be passed to watch_actions when it ends. */
-Oid
+ActionWatch
 function_queues(void)
 {
-	return OidIsValid(queueing_role) ? watch_actions(GetUserId()) : InvalidOid;
+	return watch_actions((ActionWatch) {OidIsValid(watched.role) ? GetUserId() : InvalidOid, InvalidOid});
 }
 
-/* Would this trigger fire after such a statement, and is its function one of a role that is neither a superuser nor "role"? */
+/* Would this trigger fire after such a statement, and is its function one of a role that is none of those watched and no superuser? */
 static bool
-runs_code_as(const Trigger *trigger, AclMode written, Oid role)
+runs_code_of_other(const Trigger *trigger, AclMode written)
 {
 	int			events = ((written & ACL_INSERT) ? TRIGGER_TYPE_INSERT : 0) |
 	((written & ACL_UPDATE) ? TRIGGER_TYPE_UPDATE : 0) | ((written & ACL_DELETE) ? TRIGGER_TYPE_DELETE : 0);
@@ -67,42 +66,68 @@ runs_code_as(const Trigger *trigger, AclMode written, Oid role)
 		(trigger->tgtype & events) == 0)
 		return false;
 	author = object_owner(ProcedureRelationId, trigger->tgfoid);
-	return author != role && !superuser_arg(author);
+	return author != watched.role && author != watched.owner && !superuser_arg(author);
 }
 
 /* Raises an error if a table has such a trigger. */
 static void
-check_triggers(Oid relid, AclMode written, Oid role)
+check_triggers(Oid relid, AclMode written)
 {
+	Oid			owner = object_owner(RelationRelationId, relid);
 	Relation	table;
 
-	if (object_owner(RelationRelationId, relid) == role)
+	if (owner == watched.role || owner == watched.owner)
 		return;
 	table = table_open(relid, AccessShareLock);
 	for (int i = 0; table->trigdesc != NULL && i < table->trigdesc->numtriggers; i++)
-		if (runs_code_as(&table->trigdesc->triggers[i], written, role))
-			raise_refusal(fires_trigger_as_other(relid, table->trigdesc->triggers[i].tgname, role));
+		if (runs_code_of_other(&table->trigdesc->triggers[i], written))
+			raise_refusal(fires_trigger_as_other(relid, table->trigdesc->triggers[i].tgname, watched.role));
 	table_close(table, AccessShareLock);
 }
 
-/* Checks what a query writes that is a watched action's, or that a rule has added to that. */
+/* Notes the owner of the tables that a query writes, if it writes any; InvalidOid if they have several. */
+static void
+note_written(List *permission_infos)
+{
+	Oid			owner = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, permission_infos)
+	{
+		const PermissionInfo *info = lfirst(lc);
+		Oid			other;
+
+		if (!OidIsValid(info->relid) || (info->requiredPerms & WRITES) == 0)
+			continue;
+		other = object_owner(RelationRelationId, info->relid);
+		watched.owner = OidIsValid(owner) && other != owner ? InvalidOid : other;
+		if (!OidIsValid(watched.owner))
+			return;
+		owner = other;
+	}
+}
+
+/* Checks what a query writes that is a watched action's, or that a rule has added to that; notes what another one writes. */
 void
 check_code_of_action(List *permission_infos)
 {
 	ListCell   *lc;
 
-	if (!OidIsValid(queueing_role) || queueing_role == GetUserId() || !InNoForceRLSOperation() ||
-		triggers_run_as_who_queued_them())
+	if (!OidIsValid(watched.role) || triggers_run_as_who_queued_them())
 		return;
+	if (watched.role == GetUserId() || !InNoForceRLSOperation())
+	{
+		note_written(permission_infos);
+		return;
+	}
 	foreach(lc, permission_infos)
 	{
 		const PermissionInfo *info = lfirst(lc);
-		AclMode		written = info->requiredPerms & (ACL_INSERT | ACL_UPDATE | ACL_DELETE);
 		ListCell   *part;
 
-		if (!OidIsValid(info->relid) || written == 0)
+		if (!OidIsValid(info->relid) || (info->requiredPerms & WRITES) == 0)
 			continue;
 		foreach(part, find_all_inheritors(info->relid, AccessShareLock, NULL))
-			check_triggers(lfirst_oid(part), written, queueing_role);
+			check_triggers(lfirst_oid(part), info->requiredPerms & WRITES);
 	}
 }

@@ -10,8 +10,15 @@
 
 #include "nodes/pg_list.h"
 
-extern Oid	watch_actions(Oid role);
-extern Oid	function_queues(void);
+/* Whose AFTER triggers a foreign key's action may queue. */
+typedef struct ActionWatch
+{
+	Oid			role;			/* as which they would run; InvalidOid: actions are not watched */
+	Oid			owner;			/* of the tables that its statement writes, or InvalidOid: it runs the code of that role, too */
+} ActionWatch;
+
+extern ActionWatch watch_actions(ActionWatch watch);
+extern ActionWatch function_queues(void);
 extern void check_code_of_action(List *permission_infos);
 
 #endif							/* TENANT_GUARD_ACTION_CODE_H */

@@ -26,6 +26,7 @@
 #include "utils/elog.h"
 #include "utils/memutils.h"
 
+#include "action_code.h"
 #include "current_tenant.h"
 #include "own_sql.h"
 
@@ -163,6 +164,7 @@ Datum
 tenant_guard_execute_as(PG_FUNCTION_ARGS)
 {
 	const void *seal;
+	ActionWatch watched;
 	Execution	execution = {
 		.search_path = text_to_cstring(PG_GETARG_TEXT_PP(1)),
 		.statement = text_to_cstring(PG_GETARG_TEXT_PP(2)),
@@ -174,6 +176,7 @@ tenant_guard_execute_as(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be superuser to execute statements as another role")));
 	seal = begin_trial();
+	watched = watch_actions((ActionWatch) {.role = PG_GETARG_OID(0)});
 	PG_TRY();
 	{
 		run_as_owner(PG_GETARG_OID(0), PG_GETARG_BOOL(3), execute, &execution);
@@ -182,6 +185,7 @@ tenant_guard_execute_as(PG_FUNCTION_ARGS)
 	{
 		/* prove() sets tenants of its own, which must not become the transaction's */
 		put_back_seal(seal);
+		(void) watch_actions(watched);
 	}
 	PG_END_TRY();
 	if (execution.value == NULL)

@@ -221,7 +221,7 @@ tenant_guard_delete_tenant_rows(PG_FUNCTION_ARGS)
 	TenantTable *tables;
 	Deletion	deletion;
 	List	   *deleted_from = NIL;
-	Oid			watched;
+	ActionWatch watched;
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &relids, NULL, &ntables);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &columns, NULL, &ncolumns);
@@ -243,7 +243,7 @@ tenant_guard_delete_tenant_rows(PG_FUNCTION_ARGS)
 	}
 	log_bypassed_relations(deleted_from, "tenant_guard.purge_tenant");
 	deletion = (Deletion) {delete_of_all(tables, ntables, tenant, rows), ntables, palloc(ntables * sizeof(Datum))};
-	watched = watch_actions(tables[0].owner);
+	watched = watch_actions((ActionWatch) {.role = tables[0].owner});
 	PG_TRY();
 	{
 		run_as_owner(tables[0].owner, true, delete_rows, &deletion);
