@@ -129,20 +129,25 @@ find_in(char *text, const char *secret, size_t length)
 	return NULL;
 }
 
-/* If the client's statement has the token in it, shows that to other sessions without it (pg_stat_activity). */
+/* If the client's statement has the token in it, shows what other sessions see of it without the token (pg_stat_activity). */
 static void
 hide_in_activity(const char *text)
 {
 	size_t		length = strlen(text);
 	char	   *shown;
+	bool		found = false;
 
-	if (debug_query_string == NULL || !pgstat_track_activities || length < MIN_HIDDEN || length > MAX_TOKEN ||
-		find_in(unconstify(char *, debug_query_string), text, length) == NULL)
+	if (debug_query_string == NULL || !pgstat_track_activities || length < MIN_HIDDEN || length > MAX_TOKEN)
 		return;
-	shown = pstrdup(debug_query_string);
-	for (char *p; (p = find_in(shown, text, length)) != NULL;)
+	shown = pnstrdup(debug_query_string, pgstat_track_activity_query_size + length);
+	/* what replaces the token may be the token */
+	for (char *p = shown; (p = find_in(p, text, length)) != NULL; p += length)
+	{
 		memset(p, '*', length);
-	pgstat_report_activity(STATE_RUNNING, shown);
+		found = true;
+	}
+	if (found)
+		pgstat_report_activity(STATE_RUNNING, shown);
 	pfree(shown);
 }
 

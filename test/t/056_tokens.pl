@@ -566,6 +566,7 @@ is(in_transaction("$willing SAVEPOINT s; SET LOCAL tenant_guard.token = '$of_b';
 # Other sessions do not see it.
 my $seen = app("BEGIN; SET LOCAL tenant_guard.token = '$old' \\; SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid(); ROLLBACK;");
 unlike($seen, qr/\Q$signature\E|\Q$claims\E/, 'pg_stat_activity does not show it');
+is(app("SET tenant_guard.token = '" . '*' x 40 . "';"), 'ERROR TG008', 'one of asterisks, which is what others see of a token, ends as others do');
 like($seen, qr/tenant_guard\.token = '\*{100}/, 'but the statement');
 my $log = slurp_file($node->logfile);
 unlike($log, qr/DETAIL:.*eyJ|ERROR:.*eyJ|WARNING:.*eyJ/, 'no message has anything of a token');
