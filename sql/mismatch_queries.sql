@@ -80,6 +80,15 @@ SELECT * FROM notes n WHERE jsonb_build_object('tenant', tenant_id) @> '{"tenant
 SELECT * FROM plain p JOIN notes n ON p.j @> jsonb_build_object('tenant', n.tenant_id);
 SELECT * FROM plain p JOIN notes n ON p.j ->> 'tenant' = n.tenant_id::text;
 
+-- JSON_EXISTS, which is no function from 17 on, and is not there before.
+DO $$
+BEGIN
+	EXECUTE $q$SELECT * FROM notes WHERE JSON_EXISTS(jsonb_build_object('tenant', tenant_id), '$.tenant ? (@ == "x")')$q$;
+	RAISE NOTICE 'not refused';
+EXCEPTION
+	WHEN undefined_function OR SQLSTATE 'TG004' THEN RAISE NOTICE 'refused';
+END $$;
+
 -- Functions that compare or search.
 SELECT * FROM notes WHERE texteq(tenant_id::text, 'x');
 SELECT * FROM notes WHERE starts_with(tenant_id::text, '7f1c');

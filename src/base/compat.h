@@ -354,6 +354,17 @@ grouping_expressions(const RangeTblEntry *rte)
 #endif
 }
 
+/* Returns the JSON that JSON_EXISTS searches, which is there from 17 on; NULL for other nodes. */
+static inline Node *
+searched_by_json_exists(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	return IsA(node, JsonExpr) && ((JsonExpr *) node)->op == JSON_EXISTS_OP ? ((JsonExpr *) node)->formatted_expr : NULL;
+#else
+	return NULL;
+#endif
+}
+
 /*
  * Is post_parse_analyze_hook called for the queries of DECLARE CURSOR and
  * CREATE TABLE AS?  From 18 on it is, when the statement is executed.

@@ -236,6 +236,22 @@ check_function(Walk *walk, const FuncExpr *func)
 	}
 }
 
+/* Checks JSON_EXISTS, which compares as its path says. */
+static void
+check_search(Walk *walk, Node *node)
+{
+	Wording		wording = wording_of(walk);
+	Node	   *searched = searched_by_json_exists(node);
+	Origin		origin;
+	Mismatch   *mismatch;
+
+	if (searched == NULL || !tenant_is_text(&walk->search, searched, walk->scope, &origin))
+		return;
+	mismatch = add_mismatch(walk, &origin, exprType(searched), exprLocation(node));
+	mismatch->pattern = true;
+	mismatch->rewritten = psprintf("%s = '...'::%s", written_column(&wording, &origin), format_type_be(origin.type));
+}
+
 /* Checks the columns of all inputs of an INTERSECT or EXCEPT. */
 static void
 check_input(Walk *walk, const Node *node, const Query *query)
@@ -370,6 +386,7 @@ walk_node(Node *node, void *context)
 			check_function(walk, (FuncExpr *) node);
 			break;
 		default:
+			check_search(walk, node);
 			break;
 	}
 	return expression_tree_walker(node, walk_node, context);
