@@ -341,7 +341,11 @@ relation_info(RELATION_INFO_PARAMETERS)
 static bool
 relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attnum, VariableStatData *column)
 {
-	if ((prev_relation_stats && prev_relation_stats(root, rte, attnum, column)) || give_tenant_statistics(root, rte, attnum, column))
+	if (prev_relation_stats && prev_relation_stats(root, rte, attnum, column))
+		return true;
+	if (library_was_just_loaded())
+		return false;
+	if (give_tenant_statistics(root, rte, attnum, column))
 		return true;
 	if (!ignores_statistics(root, rte, attnum))
 		return false;

@@ -76,6 +76,17 @@ library_came_late(void)
 	return arrival != PRELOADED;
 }
 
+/*
+ * Has the library been loaded by the statement that runs, and none of its hooks
+ * and no getter been called yet?  Until then it is not known what has loaded it,
+ * and no hook may use the tenant.
+ */
+bool
+library_was_just_loaded(void)
+{
+	return arrival == JUST_LOADED;
+}
+
 /* Was a query on a guarded table what loaded the library? */
 bool
 guard_brought_library(void)

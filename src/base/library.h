@@ -16,6 +16,7 @@ extern void init_library(void);
 extern const char *library_version(void);
 extern bool server_preloads_library(void);
 extern bool library_came_late(void);
+extern bool library_was_just_loaded(void);
 extern bool guard_brought_library(void);
 extern void note_hook_call(void);
 extern void note_guard_lookup(void);
