@@ -28,7 +28,7 @@
 #include "library.h"
 
 /* default_version of tenant_guard.control; a lint and a regression test compare them */
-#define LIBRARY_VERSION "1.0"
+#define LIBRARY_VERSION "1.1"
 
 typedef enum Arrival
 {

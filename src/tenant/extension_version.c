@@ -38,7 +38,7 @@
  * The versions of the objects with which this library works, besides its own:
  * each from which a script updates, and which the tests have tried.
  */
-static const char *const works_with[] = {NULL};
+static const char *const works_with[] = {"1.0", NULL};
 
 /* Is the library known to fit?  That it does not is not kept. */
 static bool fits = false;
