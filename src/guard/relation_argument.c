@@ -26,6 +26,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "extension_version.h"
+#include "foreign_code.h"
 #include "guard_refusals.h"
 #include "library.h"
 #include "own_sql.h"
@@ -128,6 +129,34 @@ check_parts_have_owner(Oid relid, bool trusts_superusers)
 
 	if (OidIsValid(part))
 		raise_refusal(parts_of_two_owners(relid, part));
+}
+
+/*
+ * Locks a table with its partitions and children for a statement that runs as its
+ * owner, and keeps their schemas from being renamed.  Returns their OIDs, the table
+ * first.  Raises an error if one has been dropped, the user lacks the rights of its
+ * owner, they have several owners, the owner cannot use the schema, or a superuser
+ * would run code of others.
+ */
+List *
+lock_for_owner(Oid relid, LOCKMODE lock)
+{
+	List	   *parts;
+	ListCell   *lc;
+
+	check_relation(relid);
+	LockRelationOid(relid, lock);
+	check_relation(relid);
+	parts = find_all_inheritors(relid, lock, NULL);
+	foreach(lc, parts)
+	{
+		check_relation(lfirst_oid(lc));
+		check_no_foreign_code(lfirst_oid(lc));
+		keep_name(lfirst_oid(lc));
+	}
+	check_parts_have_owner(relid, false);
+	check_owner_reaches(relid, object_owner(RelationRelationId, relid));
+	return parts;
 }
 
 /* An error context callback: what to do if a lock was not to be had. */

@@ -20,7 +20,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
-#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -29,7 +28,6 @@
 #include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
-#include "foreign_code.h"
 #include "guard_refusals.h"
 #include "noforce.h"
 #include "own_sql.h"
@@ -73,29 +71,13 @@ tenant_guard_canonical_tenant(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(read_tenant(PG_GETARG_TEXT_PP(0))));
 }
 
-/*
- * Locks a table with its parts and fills in "table".  Raises an error if one has been
- * dropped, the user lacks the rights of its owner, they have several owners, or a
- * superuser would run code of others.
- */
+/* Locks a table with its parts and fills in "table".  Raises an error as lock_for_owner does, and if the column cannot name a tenant. */
 static void
 open_tenant_table(Oid relid, const char *column, LOCKMODE lock, TenantTable *table)
 {
-	ListCell   *lc;
-
-	check_relation(relid);
-	LockRelationOid(relid, lock);
-	check_relation(relid);
-	foreach(lc, find_all_inheritors(relid, lock, NULL))
-	{
-		check_relation(lfirst_oid(lc));
-		check_no_foreign_code(lfirst_oid(lc));
-		keep_name(lfirst_oid(lc));
-	}
-	check_parts_have_owner(relid, false);
+	(void) lock_for_owner(relid, lock);
 	table->relid = relid;
 	table->owner = object_owner(RelationRelationId, relid);
-	check_owner_reaches(relid, table->owner);
 	table->name = relation_name(relid);
 	table->attnum = get_attnum(relid, column);
 	if (table->attnum == InvalidAttrNumber || !type_serves(get_atttype(relid, table->attnum), &table->type) ||

@@ -17,12 +17,10 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
-#include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -32,7 +30,6 @@
 #include "bypass.h"
 #include "catalog.h"
 #include "compat.h"
-#include "foreign_code.h"
 #include "guard.h"
 #include "own_sql.h"
 #include "relation_argument.h"
@@ -151,35 +148,13 @@ collect_tenants(void *argument)
 	SPI_finish();
 }
 
-/* Locks a guarded table with its parts, and returns these; raises an error if the user must not read all their rows. */
-static List *
-open_parts(Oid relid)
-{
-	List	   *parts;
-	ListCell   *lc;
-
-	check_relation(relid);
-	LockRelationOid(relid, AccessShareLock);
-	check_relation(relid);
-	parts = find_all_inheritors(relid, AccessShareLock, NULL);
-	foreach(lc, parts)
-	{
-		check_relation(lfirst_oid(lc));
-		check_no_foreign_code(lfirst_oid(lc));
-		keep_name(lfirst_oid(lc));
-	}
-	check_parts_have_owner(relid, false);
-	check_owner_reaches(relid, object_owner(RelationRelationId, relid));
-	return parts;
-}
-
 /* tenants(relation regclass): the tenants of which the table has rows, in order. */
 Datum
 tenant_guard_tenants(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			relid = PG_GETARG_OID(0);
-	List	   *parts = open_parts(relid);
+	List	   *parts = lock_for_owner(relid, AccessShareLock);
 	Guard		guard = guard_of(relid);
 	Search		search = {.next = NULL};
 	char	   *name = relation_name(relid);
